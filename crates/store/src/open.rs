@@ -1,0 +1,100 @@
+//! Making and opening a store.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    backend::BoxError,
+    keyslot::{FORMAT, KdfParams, Password, SlotError},
+    memory::MemoryBackend,
+    redb,
+    seal::{DataKey, Keys},
+    store::Store,
+};
+
+/// Makes a new store at `path`: a file of mode 0600, and its folder with mode 0700 if there is none.
+///
+/// The file is built beside `path` and put there when it is whole and durable, so that a half-made one is never
+/// met; of two that try at once, one wins.
+///
+/// # Errors
+/// [`OpenError::AlreadyExists`] if there is a file at `path`, [`OpenError::Io`] if the disk refuses.
+pub fn create_redb(path: &Path, password: &Password, params: KdfParams) -> Result<Store, OpenError> {
+    redb::create(path, password, params)
+}
+
+/// Opens the store at `path` and locks it. Checks the whole file; writes to it only after both the file and the
+/// password have proved right.
+///
+/// # Errors
+/// See [`OpenError`]; the file is as it was in each.
+pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
+    redb::open(path, password)
+}
+
+/// A throw-away store in memory, under a random key that nobody has.
+///
+/// # Panics
+/// If the system has no randomness.
+#[expect(clippy::panic, reason = "without randomness there is no store, and a throw-away one has nobody to tell")]
+pub fn open_memory() -> Store {
+    match DataKey::random().and_then(|key| Keys::derive(&key)) {
+        Ok(keys) => Store::over(Arc::new(MemoryBackend::new()), keys),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Why a store was not made, opened or maintained. The file is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no file.
+    #[error("there is no store file")]
+    NotFound,
+    /// There is a file already, and nobody said to replace it.
+    #[error("there is a file already")]
+    AlreadyExists,
+    /// No key slot opens with this password.
+    #[error("wrong password for {}", path.display())]
+    WrongPassword {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Another process, or another part of this one, has the store open.
+    #[error("the store is in use by another process")]
+    InUse,
+    /// The file is not what a store wrote.
+    #[error("the store is damaged: {what}")]
+    Damaged {
+        /// The part, or the record by table and key.
+        what: String,
+    },
+    /// The file was written by a newer release.
+    #[error("the store has format {found}, and this release knows up to {known}")]
+    NewerFormat {
+        /// The file's format.
+        found: u16,
+        /// The newest that this release reads.
+        known: u16,
+    },
+    /// The file system or the engine refused.
+    #[error("the store cannot be used")]
+    Io(#[from] io::Error),
+}
+
+impl OpenError {
+    pub(crate) fn other(error: impl Into<BoxError>) -> Self {
+        Self::Io(io::Error::other(error))
+    }
+
+    pub(crate) fn from_slots(error: SlotError, path: &Path) -> Self {
+        match error {
+            SlotError::WrongPassword => Self::WrongPassword { path: path.to_owned() },
+            SlotError::Damaged(what) => Self::Damaged { what },
+            SlotError::NewerFormat { found } => Self::NewerFormat { found, known: FORMAT },
+            SlotError::Crypto(error) => Self::other(error),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Test doubles: a store over any engine, and an engine that fails on demand.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    backend::{Backend, Batch, BoxFuture, CommitError, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    seal::{DataKey, Keys},
+    store::Store,
+};
+
+/// A store over `backend` under a random key that nobody has.
+///
+/// # Panics
+/// If the system has no randomness.
+#[expect(clippy::expect_used, reason = "for tests")]
+pub fn store_over(backend: Arc<dyn Backend>) -> Store {
+    let keys = DataKey::random().and_then(|key| Keys::derive(&key));
+    Store::over(backend, keys.expect("the system has randomness"))
+}
+
+/// What goes wrong, once, in a call of [`Faulty`].
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// `Unavailable`, and nothing was done.
+    Unavailable,
+    /// `Full`, and nothing was written. Of a read: `Unavailable`.
+    Full,
+    /// `Damaged`, and nothing was done.
+    Damaged,
+    /// A conflict on the batch's first key, and nothing was written. Of a read: `Unavailable`.
+    Conflict,
+    /// The commit is done, durable and observed — and the caller hears `Unavailable`, as when a connection breaks
+    /// before the answer. No engine of this crate does that to a caller; one behind a network may. Of a read:
+    /// `Unavailable`.
+    UnavailableAfterwards,
+}
+
+/// An engine that works like its inner one but for the faults that a test orders. Calls count from 1, reads
+/// (`get`, `scan`, `snapshot`) and commits each on their own.
+pub struct Faulty<B: Backend> {
+    inner: B,
+    reads: AtomicU64,
+    commits: AtomicU64,
+    orders: Mutex<Vec<Order>>,
+    hanging: watch::Sender<Hanging>,
+}
+
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Call {
+    Read,
+    Commit,
+}
+
+#[derive(Copy, Clone)]
+struct Order {
+    call: Call,
+    number: u64,
+    fault: Fault,
+}
+
+#[derive(Copy, Clone, Default)]
+struct Hanging {
+    reads: bool,
+    commits: bool,
+}
+
+impl<B: Backend> Faulty<B> {
+    /// Works like `inner` until told otherwise.
+    pub fn new(inner: B) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            reads: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+            orders: Mutex::default(),
+            hanging: watch::Sender::new(Hanging::default()),
+        })
+    }
+
+    /// The inner engine.
+    pub fn inner(&self) -> &B {
+        &self.inner
+    }
+
+    /// Reads so far.
+    pub fn reads(&self) -> u64 {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    /// Commits so far, failed ones too.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    /// The `n`-th read from now (1 is the next) meets `fault`.
+    pub fn fail_read(&self, n: u64, fault: Fault) {
+        self.order(Order { call: Call::Read, number: self.reads() + n, fault });
+    }
+
+    /// The `n`-th commit from now (1 is the next) meets `fault`.
+    pub fn fail_commit(&self, n: u64, fault: Fault) {
+        self.order(Order { call: Call::Commit, number: self.commits() + n, fault });
+    }
+
+    /// The next commit is a conflict.
+    pub fn conflict_once(&self) {
+        self.fail_commit(1, Fault::Conflict);
+    }
+
+    /// Reads wait until [`Self::release`].
+    pub fn hang_reads(&self) {
+        self.hanging.send_modify(|hanging| hanging.reads = true);
+    }
+
+    /// Commits wait until [`Self::release`].
+    pub fn hang_commits(&self) {
+        self.hanging.send_modify(|hanging| hanging.commits = true);
+    }
+
+    /// What hangs goes on, and nothing hangs any more.
+    pub fn release(&self) {
+        self.hanging.send_modify(|hanging| *hanging = Hanging::default());
+    }
+
+    fn order(&self, order: Order) {
+        self.orders().push(order);
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Vec<Order>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the call and takes the fault that was ordered for it.
+    fn count(&self, call: Call) -> Option<Fault> {
+        let counter = if call == Call::Read { &self.reads } else { &self.commits };
+        let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut orders = self.orders();
+        let place = orders.iter().position(|order| order.call == call && order.number == number)?;
+        Some(orders.swap_remove(place).fault)
+    }
+
+    async fn released(&self, call: Call) {
+        let mut hanging = self.hanging.subscribe();
+        let free = |hanging: &Hanging| if call == Call::Read { !hanging.reads } else { !hanging.commits };
+        // The sender lives as long as `self`.
+        drop(hanging.wait_for(free).await);
+    }
+
+    async fn before_read(&self, key: Option<&RecordKey>) -> Result<(), ReadError> {
+        let fault = self.count(Call::Read);
+        self.released(Call::Read).await;
+        fault.map_or(Ok(()), |fault| Err(read_fault(fault, key)))
+    }
+}
+
+impl<B: Backend> Backend for Faulty<B> {
+    fn get<'a>(&'a self, key: &'a RecordKey) -> BoxFuture<'a, Result<Option<SealedRecord>, ReadError>> {
+        Box::pin(async move {
+            self.before_read(Some(key)).await?;
+            self.inner.get(key).await
+        })
+    }
+
+    fn scan<'a>(
+        &'a self,
+        table: u8,
+        after: Option<&'a RecordKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(RecordKey, SealedRecord)>, ReadError>> {
+        Box::pin(async move {
+            self.before_read(after).await?;
+            self.inner.scan(table, after, limit).await
+        })
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(async move {
+            let fault = self.count(Call::Commit);
+            self.released(Call::Commit).await;
+            let first = batch.entries().first().map(|(key, _, _)| *key);
+            match (fault, first) {
+                (None, _) => self.inner.commit(batch).await,
+                (Some(Fault::Conflict), Some(key)) => Err(CommitError::Conflict { key }),
+                (Some(Fault::Full), _) => Err(CommitError::Full(INJECTED.into())),
+                (Some(Fault::UnavailableAfterwards), _) => {
+                    self.inner.commit(batch).await?;
+                    Err(CommitError::Unavailable(INJECTED.into()))
+                }
+                (Some(fault), key) => Err(read_fault(fault, key.as_ref()).into()),
+            }
+        })
+    }
+
+    fn observe(&self, observer: Observer) {
+        self.inner.observe(observer);
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
+        match self.count(Call::Read) {
+            Some(fault) => Err(read_fault(fault, None)),
+            None => self.inner.snapshot(),
+        }
+    }
+}
+
+const INJECTED: &str = "injected fault";
+
+fn read_fault(fault: Fault, key: Option<&RecordKey>) -> ReadError {
+    match fault {
+        Fault::Damaged => {
+            ReadError::Damaged { record: key.map_or_else(|| INJECTED.to_owned(), RecordKey::to_string) }
+        }
+        _ => ReadError::Unavailable(INJECTED.into()),
+    }
+}

@@ -1,0 +1,97 @@
+//! One atomic change of typed records, built step by step and handed to [`Store::commit`].
+
+use crate::{
+    backend::{Batch, Expect, RecordKey, Version, Write},
+    seal,
+    store::{Name, Record, Store, Table},
+};
+
+/// One atomic change. Every write states what it replaces; if any statement is wrong at the moment of the commit,
+/// nothing is written.
+///
+/// Building cannot fail: what could go wrong (no randomness) is told by [`Store::commit`].
+#[must_use = "a transaction does nothing until it is committed"]
+pub struct Transaction<'s> {
+    store: &'s Store,
+    batch: Batch,
+    tables: Vec<Table>,
+    written: Option<Version>,
+    failure: Option<seal::CryptoUnavailable>,
+}
+
+impl<'s> Transaction<'s> {
+    /// A change of nothing in `store`.
+    pub fn new(store: &'s Store) -> Self {
+        Self { store, batch: Batch::new(), tables: Vec::new(), written: None, failure: None }
+    }
+
+    /// Makes a new record; there must be none of this name.
+    pub fn create<T: Record>(mut self, name: Name<'_>, value: &T) -> Self {
+        match seal::first_version() {
+            Ok(version) => self.put(name, Expect::Absent, version, value),
+            Err(failure) => self.failure = Some(failure),
+        }
+        self
+    }
+
+    /// Puts `value` in the place of the record, which must have version `previous`.
+    pub fn replace<T: Record>(mut self, name: Name<'_>, previous: Version, value: &T) -> Self {
+        self.put(name, Expect::Version(previous), previous.next(), value);
+        self
+    }
+
+    /// Deletes the record, which must have version `previous`.
+    pub fn delete<T: Record>(mut self, name: Name<'_>, previous: Version) -> Self {
+        self.batch.write(self.store.key_of::<T>(name), Expect::Version(previous), Write::Delete);
+        self
+    }
+
+    /// Deletes the record under `key`, as met in a scan; it must have version `previous`.
+    pub fn delete_key(mut self, key: RecordKey, previous: Version) -> Self {
+        self.batch.write(key, Expect::Version(previous), Write::Delete);
+        self
+    }
+
+    /// Demands that the record has this version, without changing it.
+    pub fn require<T: Record>(mut self, name: Name<'_>, version: Version) -> Self {
+        self.batch.check(self.store.key_of::<T>(name), Expect::Version(version));
+        self
+    }
+
+    /// Demands that there is no record of this name.
+    pub fn require_absent<T: Record>(mut self, name: Name<'_>) -> Self {
+        self.batch.check(self.store.key_of::<T>(name), Expect::Absent);
+        self
+    }
+
+    /// The version that the latest [`Self::create`] or [`Self::replace`] gives its record, once committed.
+    pub fn written_version(&self) -> Option<Version> {
+        self.written
+    }
+
+    /// Whether nothing is to be changed or demanded.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    fn put<T: Record>(&mut self, name: Name<'_>, expect: Expect, version: Version, value: &T) {
+        let key = self.store.key_of::<T>(name);
+        let expires_at = value.expires_at().unwrap_or(u64::MAX);
+        match self.store.keys().seal(T::TABLE.name, &key, version, expires_at, &value.encode()) {
+            Ok(record) => {
+                self.batch.write(key, expect, Write::Put(record));
+                self.tables.push(T::TABLE);
+                self.written = Some(version);
+            }
+            Err(failure) => self.failure = Some(failure),
+        }
+    }
+
+    /// The batch, and the tables that it puts records in.
+    pub(crate) fn into_batch(self) -> Result<(Batch, Vec<Table>), seal::CryptoUnavailable> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok((self.batch, self.tables)),
+        }
+    }
+}
