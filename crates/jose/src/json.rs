@@ -1,0 +1,307 @@
+//! JSON that means one thing, RFC 8259 §4 and RFC 7493 (I-JSON).
+//!
+//! Two readers of the same text must see the same claims. So this reader refuses what readers disagree about: a name
+//! that occurs twice in an object, at any depth; numbers beyond 2^53, which some readers round; nesting over a limit;
+//! anything after the value.
+
+use std::{cell::RefCell, fmt};
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// 2^53: integers up to here are exact in every JSON reader.
+pub const MAX_INTEGER: u64 = 1 << 53;
+
+/// Reads one JSON value that fills `bytes`. An object or array at the top has depth 1.
+///
+/// # Errors
+/// [`JsonError`] says which rule is broken and, for a syntax error, where.
+pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
+    let broken = RefCell::new(None);
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+
+    match (Strict { depth_left: max_depth, limit: max_depth, broken: &broken }).deserialize(&mut reader) {
+        Ok(value) if reader.end().is_ok() => Ok(value),
+        Ok(_) => Err(JsonError::TrailingData),
+        Err(error) => Err(broken.take().unwrap_or_else(|| JsonError::from_serde(&error))),
+    }
+}
+
+/// Applies the same rules to a value that some other reader made. Duplicate names can no longer be seen in it.
+///
+/// # Errors
+/// [`JsonError::TooDeep`] or [`JsonError::NumberOutOfRange`].
+pub fn check(value: &Value, max_depth: usize) -> Result<(), JsonError> {
+    check_below(value, max_depth, max_depth)
+}
+
+/// Reads a strict value out of any self-describing format, for `Deserialize` implementations.
+pub(crate) fn deserialize_strict<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    max_depth: usize,
+) -> Result<Value, D::Error> {
+    let broken = RefCell::new(None);
+    Strict { depth_left: max_depth, limit: max_depth, broken: &broken }.deserialize(deserializer)
+}
+
+/// Why a text is not JSON that means one thing.
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// Not JSON.
+    #[error("not JSON: {problem} at line {line} column {column}")]
+    Syntax {
+        /// Counted from 1; 0 when there is no text at all.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What is wrong there, in the reader's words; it quotes nothing of the text.
+        problem: &'static str,
+    },
+    /// RFC 8259 §4: names should be unique; RFC 7515 §4, RFC 7519 §4: they must be.
+    #[error("the member {name:?} occurs twice: keep one")]
+    DuplicateName {
+        /// Cut to 100 characters.
+        name: String,
+    },
+    /// Objects and arrays inside each other.
+    #[error("nested deeper than {limit} levels")]
+    TooDeep {
+        /// The deepest that would have been read.
+        limit: usize,
+    },
+    /// RFC 7493 §2.2.
+    #[error("the number {text} is beyond 2^53, where readers begin to round: send it as a string")]
+    NumberOutOfRange {
+        /// The number, rounded when it has no exact reading.
+        text: String,
+    },
+    /// A second value, or anything but white space.
+    #[error("there is something after the JSON value: remove it")]
+    TrailingData,
+}
+
+impl JsonError {
+    fn from_serde(error: &serde_json::Error) -> Self {
+        use serde_json::error::Category;
+
+        // serde_json has no code for it, only this text.
+        if error.to_string().starts_with("number out of range") {
+            return Self::NumberOutOfRange { text: "in exponent form".into() };
+        }
+        let problem = match error.classify() {
+            Category::Eof => "the text ends too early",
+            Category::Io | Category::Syntax | Category::Data => "unexpected character",
+        };
+        Self::Syntax { line: error.line(), column: error.column(), problem }
+    }
+
+    fn duplicate(name: &str) -> Self {
+        Self::DuplicateName { name: name.chars().take(100).collect() }
+    }
+}
+
+/// Builds a [`Value`] and stops at the first broken rule, which it leaves in `broken` because serde's errors are text.
+#[derive(Copy, Clone)]
+struct Strict<'a> {
+    depth_left: usize,
+    limit: usize,
+    broken: &'a RefCell<Option<JsonError>>,
+}
+
+impl Strict<'_> {
+    fn refuse<E: de::Error>(&self, error: JsonError) -> E {
+        let text = error.to_string();
+        self.broken.replace(Some(error));
+        E::custom(text)
+    }
+
+    fn deeper<E: de::Error>(self) -> Result<Self, E> {
+        match self.depth_left.checked_sub(1) {
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            None => Err(self.refuse(JsonError::TooDeep { limit: self.limit })),
+        }
+    }
+
+    fn number<E: de::Error>(self, number: Number) -> Result<Value, E> {
+        check_number(&number).map_err(|error| self.refuse(error))?;
+        Ok(Value::Number(number))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
+        self.number(value.into())
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
+        self.number(value.into())
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
+        match Number::from_f64(value) {
+            Some(number) => self.number(number),
+            None => Err(self.refuse(JsonError::NumberOutOfRange { text: value.to_string() })),
+        }
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inside = self.deeper()?;
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(inside)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+        let inside = self.deeper()?;
+        let mut object = Map::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if object.contains_key(&name) {
+                return Err(self.refuse(JsonError::duplicate(&name)));
+            }
+            let value = members.next_value_seed(inside)?;
+            object.insert(name, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+fn check_below(value: &Value, depth_left: usize, limit: usize) -> Result<(), JsonError> {
+    let deeper = || depth_left.checked_sub(1).ok_or(JsonError::TooDeep { limit });
+    match value {
+        Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
+        Value::Number(number) => check_number(number),
+        Value::Array(items) => {
+            let depth_left = deeper()?;
+            items.iter().try_for_each(|item| check_below(item, depth_left, limit))
+        }
+        Value::Object(members) => {
+            let depth_left = deeper()?;
+            members.values().try_for_each(|member| check_below(member, depth_left, limit))
+        }
+    }
+}
+
+/// An integer may be 2^53; a float may not, since 2^53 + 1 written as a float has already been rounded to it.
+fn check_number(number: &Number) -> Result<(), JsonError> {
+    let in_range = match (number.as_u64(), number.as_i64(), number.as_f64()) {
+        (Some(integer), _, _) => integer <= MAX_INTEGER,
+        (None, Some(integer), _) => integer.unsigned_abs() <= MAX_INTEGER,
+        (None, None, Some(float)) => float.abs() < MAX_INTEGER as f64,
+        (None, None, None) => false,
+    };
+    if in_range { Ok(()) } else { Err(JsonError::NumberOutOfRange { text: number.to_string() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> JsonError {
+        parse(text.as_bytes(), 16).unwrap_err()
+    }
+
+    #[test]
+    fn refuses_duplicate_names_at_any_depth_and_in_any_spelling() {
+        for text in [r#"{"a":1,"a":1}"#, r#"{"x":[{"a":1,"b":2,"a":3}]}"#, r#"{"a":1,"\u0061":2}"#] {
+            assert_eq!(refusal(text), JsonError::DuplicateName { name: "a".into() }, "{text}");
+        }
+        assert!(parse(br#"{"a":{"a":1},"A":2}"#, 16).is_ok());
+    }
+
+    #[test]
+    fn refuses_numbers_that_readers_round() {
+        for text in [
+            "9007199254740993",
+            "-9007199254740993",
+            "18446744073709551616",
+            "9007199254740993.0",
+            "1e16",
+            "-1e16",
+            "1e300",
+            "1e400",
+            "-1e400",
+            "9007199254740992.5",
+        ] {
+            assert!(
+                matches!(refusal(text), JsonError::NumberOutOfRange { .. }),
+                "{text}: {:?}",
+                refusal(text)
+            );
+        }
+        for text in
+            ["9007199254740992", "-9007199254740992", "0.1", "1e15", "1e-400", "-0", "1.7976931348623157"]
+        {
+            assert!(parse(text.as_bytes(), 16).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn floats_round_trip() {
+        for text in ["0.1", "1.7976931348623157", "2.2250738585072014e-308", "123456.789"] {
+            assert_eq!(parse(text.as_bytes(), 1).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn depth_is_counted_from_one() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(parse(nested(16).as_bytes(), 16).is_ok());
+        assert_eq!(parse(nested(17).as_bytes(), 16), Err(JsonError::TooDeep { limit: 16 }));
+        assert_eq!(parse(nested(100_000).as_bytes(), 16), Err(JsonError::TooDeep { limit: 16 }));
+        assert_eq!(check(&parse(nested(3).as_bytes(), 3).unwrap(), 2), Err(JsonError::TooDeep { limit: 2 }));
+        assert_eq!(parse(b"1", 0), Ok(Value::from(1)));
+    }
+
+    #[test]
+    fn refuses_what_is_not_one_value() {
+        for text in ["{} {}", "{}x", "1 2", "{}\0"] {
+            assert_eq!(refusal(text), JsonError::TrailingData, "{text:?}");
+        }
+        assert!(parse(b" {} \n", 1).is_ok());
+        for text in
+            ["", "{", "\u{feff}{}", "{'a':1}", "[1,]", "nul", "\"\\ud800\"", "\"a\nb\"", "01", "+1", "NaN"]
+        {
+            assert!(matches!(refusal(text), JsonError::Syntax { .. }), "{text:?}: {:?}", refusal(text));
+        }
+        assert!(matches!(parse(b"\"\xff\"", 1), Err(JsonError::Syntax { .. })));
+    }
+
+    #[test]
+    fn keeps_the_order_of_members() {
+        let text = r#"{"b":1,"a":{"z":1,"y":2}}"#;
+        assert_eq!(parse(text.as_bytes(), 16).unwrap().to_string(), text);
+    }
+}

@@ -1,0 +1,454 @@
+//! Keys for encryption. A key has one algorithm, is parsed once, and may be used by many threads at once.
+
+use std::{fmt, sync::Arc};
+
+use aws_lc_rs::{
+    agreement,
+    encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der},
+    rsa::{
+        OaepPrivateDecryptingKey, OaepPublicEncryptingKey, Pkcs1PrivateDecryptingKey,
+        Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey, PublicKeyComponents,
+    },
+};
+use zeroize::Zeroizing;
+
+use super::{
+    DecryptError, Decrypted, EncryptError, MAX_TOKEN_BYTES, Undecrypted,
+    content::{self, IV_BYTES, TAG_BYTES},
+    key_management::{Opener, Recipient, oaep, wrap_of},
+};
+use crate::{
+    base64url,
+    header::{self, ProtectedHeader},
+    jwa::{
+        ContentEncryption, Curve, KeyAlgorithm, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size,
+    },
+    jwk::{
+        Jwk, KeyError, Parameters, PrivateJwk,
+        parameters::agreement_key,
+        pkcs8::{self, PrivateKeyInfo},
+        private::Secret,
+    },
+    jws::key::rsa_pair,
+};
+
+/// A private key that decrypts with one key-management algorithm.
+///
+/// It is not `Clone` and cannot be printed; share it in an [`Arc`]. AWS-LC wipes it when it is dropped.
+pub struct DecryptionKey {
+    opener: Opener,
+    /// RSA keys, a second time: AWS-LC's padding types cannot be exported.
+    rsa: Option<PrivateDecryptingKey>,
+    public: EncryptionKey,
+}
+
+impl DecryptionKey {
+    /// Makes a new key; for ECDH-ES the bits choose among P-256, P-384 and P-521. RSA takes from a tenth of a second to
+    /// several seconds: not on a thread that serves others.
+    ///
+    /// # Errors
+    /// [`KeyError::Bits`] when `alg` has no keys of that size.
+    pub fn generate(alg: KeyManagementAlgorithm, bits: u32) -> Result<Self, KeyError> {
+        alg.check_bits(bits)?;
+        match (alg.scheme(), bits) {
+            (KeyManagementScheme::Rsa(_), _) => {
+                Self::from_rsa(alg, PrivateDecryptingKey::generate(rsa_key_size(bits))?, None)
+            }
+            (KeyManagementScheme::Ecdh(_), 256) => Self::generate_on(alg, Curve::P256),
+            (KeyManagementScheme::Ecdh(_), 384) => Self::generate_on(alg, Curve::P384),
+            (KeyManagementScheme::Ecdh(_), _) => Self::generate_on(alg, Curve::P521),
+        }
+    }
+
+    /// Makes a new key for ECDH-ES on X25519 (RFC 8037 §3.2).
+    ///
+    /// # Errors
+    /// [`KeyError::AlgorithmMismatch`] when `alg` is not one of ECDH-ES.
+    pub fn generate_x25519(alg: KeyManagementAlgorithm) -> Result<Self, KeyError> {
+        Self::generate_on(alg, Curve::X25519)
+    }
+
+    /// Reads a PKCS#8 document (RFC 5958), version 1 or 2, unencrypted.
+    ///
+    /// # Errors
+    /// [`KeyError`]; a key that cannot do `alg`, bytes after the document and halves that do not match are refused.
+    pub fn from_pkcs8_der(alg: KeyManagementAlgorithm, der: &[u8]) -> Result<Self, KeyError> {
+        let info = PrivateKeyInfo::parse(der)?;
+        match (alg.scheme(), info.curve) {
+            (KeyManagementScheme::Rsa(_), None) => {
+                Self::from_rsa(alg, PrivateDecryptingKey::from_pkcs8(der)?, None)
+            }
+            (KeyManagementScheme::Ecdh(_), Some(Curve::X25519)) => {
+                let (scalar, public) = info.x25519()?;
+                let private = agreement::PrivateKey::from_private_key(&agreement::X25519, scalar)?;
+                if public.is_some_and(|public| !public_is(&private, public)) {
+                    return Err(KeyError::HalvesDiffer);
+                }
+                Self::from_agreement(alg, Curve::X25519, private, None)
+            }
+            (KeyManagementScheme::Ecdh(_), Some(curve)) => {
+                let algorithm = curve.agreement().ok_or_else(|| cannot(alg, curve))?;
+                let private = agreement::PrivateKey::from_private_key_der(algorithm, der)?;
+                Self::from_agreement(alg, curve, private, None)
+            }
+            _ => Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() }),
+        }
+    }
+
+    /// Writes a PKCS#8 document, version 1, as OpenSSL does.
+    ///
+    /// # Errors
+    /// [`KeyError::Library`] when AWS-LC fails.
+    pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        if let Some(rsa) = &self.rsa {
+            return Ok(Zeroizing::new(rsa.as_der()?.as_ref().to_vec()));
+        }
+        let private = self.agreement_key()?;
+        if self.public.0.jwk.parameters().curve() == Some(Curve::X25519) {
+            let scalar: Curve25519SeedBin<'_> = private.as_be_bytes()?;
+            return Ok(pkcs8::x25519_document(scalar.as_ref()));
+        }
+        let document: Pkcs8V1Der<'_> = private.as_der()?;
+        Ok(Zeroizing::new(document.as_ref().to_vec()))
+    }
+
+    /// Reads a `PRIVATE KEY` block (RFC 7468 §10).
+    ///
+    /// # Errors
+    /// [`KeyError::Pem`], and as [`DecryptionKey::from_pkcs8_der`].
+    pub fn from_pkcs8_pem(alg: KeyManagementAlgorithm, pem: &str) -> Result<Self, KeyError> {
+        Self::from_pkcs8_der(alg, &pkcs8::from_pem(pem)?)
+    }
+
+    /// Writes a `PRIVATE KEY` block (RFC 7468 §10).
+    ///
+    /// # Errors
+    /// As [`DecryptionKey::to_pkcs8_der`].
+    pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        Ok(pkcs8::to_pem(&self.to_pkcs8_der()?))
+    }
+
+    /// Reads a private JWK (RFC 7517 §4) that names its algorithm. RSA keys need all of `p q dp dq qi`.
+    ///
+    /// # Errors
+    /// [`KeyError`]; [`KeyError::MissingAlgorithm`] when there is no `alg`: see [`DecryptionKey::from_jwk_as`].
+    pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json)?;
+        Self::from_parts(&jwk, &secret)
+    }
+
+    /// Reads a private JWK that names no algorithm, or this one.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn from_jwk_as(alg: KeyManagementAlgorithm, json: &[u8]) -> Result<Self, KeyError> {
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json)?;
+        Self::from_parts(&jwk.with_algorithm(alg)?, &secret)
+    }
+
+    /// Writes a private JWK.
+    ///
+    /// # Errors
+    /// [`KeyError::Library`] when AWS-LC fails.
+    pub fn to_jwk(&self) -> Result<Zeroizing<String>, KeyError> {
+        let scalar = |bytes: &[u8]| Secret::Scalar(Zeroizing::new(bytes.to_vec()));
+        let secret = match self.public_jwk().parameters() {
+            Parameters::Rsa { .. } => PrivateKeyInfo::parse(&self.to_pkcs8_der()?)?.rsa()?.1,
+            Parameters::Curve { curve: Curve::X25519, .. } => {
+                let private: Curve25519SeedBin<'_> = self.agreement_key()?.as_be_bytes()?;
+                scalar(private.as_ref())
+            }
+            Parameters::Curve { .. } => {
+                let private: EcPrivateKeyBin<'_> = self.agreement_key()?.as_be_bytes()?;
+                scalar(private.as_ref())
+            }
+        };
+        Ok(PrivateJwk::to_json(self.public_jwk(), &secret))
+    }
+
+    /// The algorithm, the only one that this key is used with.
+    #[must_use]
+    pub fn algorithm(&self) -> KeyManagementAlgorithm {
+        self.public.algorithm()
+    }
+
+    /// The key's name: the RFC 7638 thumbprint, unless the JWK that the key came from has another.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        self.public.kid()
+    }
+
+    /// The public half, with `use`, `alg` and `kid`, ready to be published.
+    #[must_use]
+    pub fn public_jwk(&self) -> &Jwk {
+        self.public.jwk()
+    }
+
+    /// The public half, ready to encrypt.
+    #[must_use]
+    pub const fn encryption_key(&self) -> &EncryptionKey {
+        &self.public
+    }
+
+    /// Decrypts a token, RFC 7516 §5.2. `accepted` are the content encryptions that the caller has pinned to this key.
+    ///
+    /// # Errors
+    /// [`DecryptError::Failed`] for whatever depends on the secret; the other errors can be told from the token alone.
+    pub fn decrypt(
+        &self,
+        token: &Undecrypted<'_>,
+        accepted: &[ContentEncryption],
+    ) -> Result<Decrypted, DecryptError> {
+        let (public, header) = (&self.public.0, token.header());
+        if header.alg() != public.alg.name() {
+            let token = header.alg().chars().take(40).collect();
+            return Err(DecryptError::Algorithm { token, key: public.alg.name() });
+        }
+        let enc = accepted_encryption(header.enc().unwrap_or_default(), accepted)?;
+        if header.has_zip() {
+            return Err(DecryptError::Compressed);
+        }
+        let iv = token.check_lengths(public.recipient.encrypted_key_len(enc))?;
+
+        let content_key = self.opener.receive(public.alg, enc, header, &token.encrypted_key)?;
+        let mut plaintext = Zeroizing::new(token.ciphertext.clone());
+        content::open(enc, &content_key, iv, token.aad.as_bytes(), &mut plaintext, &token.tag)
+            .map_err(|_| DecryptError::Failed)?;
+        Ok(Decrypted { header: header.clone(), plaintext })
+    }
+
+    fn generate_on(alg: KeyManagementAlgorithm, curve: Curve) -> Result<Self, KeyError> {
+        let algorithm = curve.agreement().ok_or_else(|| cannot(alg, curve))?;
+        Self::from_agreement(alg, curve, agreement::PrivateKey::generate(algorithm)?, None)
+    }
+
+    fn from_parts(jwk: &Jwk, secret: &Secret) -> Result<Self, KeyError> {
+        let alg = key_management_algorithm(jwk)?;
+        let kid = jwk.kid().map(str::to_owned);
+        match (jwk.parameters(), secret) {
+            (Parameters::Rsa { n, e }, Secret::Rsa(members)) => {
+                let document = rsa_pair(n, e, members)?.as_der()?;
+                Self::from_rsa(alg, PrivateDecryptingKey::from_pkcs8(document.as_ref())?, kid)
+            }
+            (Parameters::Curve { curve, point }, Secret::Scalar(scalar)) => {
+                let algorithm = curve.agreement().ok_or_else(|| cannot(alg, *curve))?;
+                let private = agreement::PrivateKey::from_private_key(algorithm, scalar)?;
+                if !public_is(&private, point) {
+                    return Err(KeyError::HalvesDiffer);
+                }
+                Self::from_agreement(alg, *curve, private, kid)
+            }
+            // The secret is always of the parameters' kind.
+            _ => Err(KeyError::HalvesDiffer),
+        }
+    }
+
+    fn from_rsa(
+        alg: KeyManagementAlgorithm,
+        key: PrivateDecryptingKey,
+        kid: Option<String>,
+    ) -> Result<Self, KeyError> {
+        let (parameters, _) = PrivateKeyInfo::parse(key.as_der()?.as_ref())?.rsa()?;
+        let public = EncryptionKey::new(Jwk::complete(parameters, alg.into(), kid)?)?;
+        let opener = match alg.scheme() {
+            KeyManagementScheme::Rsa(padding) => match oaep(padding) {
+                Some(padding) => Opener::Oaep(OaepPrivateDecryptingKey::new(key.clone())?, padding),
+                None => Opener::Pkcs1(Pkcs1PrivateDecryptingKey::new(key.clone())?),
+            },
+            KeyManagementScheme::Ecdh(_) => {
+                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: "an RSA key".into() });
+            }
+        };
+        Ok(Self { opener, rsa: Some(key), public })
+    }
+
+    fn from_agreement(
+        alg: KeyManagementAlgorithm,
+        curve: Curve,
+        private: agreement::PrivateKey,
+        kid: Option<String>,
+    ) -> Result<Self, KeyError> {
+        let parameters = Parameters::Curve { curve, point: private.compute_public_key()?.as_ref().to_vec() };
+        let public = EncryptionKey::new(Jwk::complete(parameters, alg.into(), kid)?)?;
+        Ok(Self { opener: Opener::Ecdh { curve, wrap: wrap_of(alg), private }, rsa: None, public })
+    }
+
+    fn agreement_key(&self) -> Result<&agreement::PrivateKey, KeyError> {
+        match &self.opener {
+            Opener::Ecdh { private, .. } => Ok(private),
+            Opener::Pkcs1(_) | Opener::Oaep(..) => Err(KeyError::Library(aws_lc_rs::error::Unspecified)),
+        }
+    }
+}
+
+impl fmt::Debug for DecryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (alg, kid) = (self.algorithm().name(), self.kid());
+        f.debug_struct("DecryptionKey").field("alg", &alg).field("kid", &kid).finish_non_exhaustive()
+    }
+}
+
+/// A public key that encrypts with one key-management algorithm. Cloning it copies a pointer.
+#[derive(Clone)]
+pub struct EncryptionKey(Arc<Public>);
+
+struct Public {
+    alg: KeyManagementAlgorithm,
+    kid: String,
+    jwk: Jwk,
+    recipient: Recipient,
+    /// `{"alg":…,"kid":…`, the same for every token.
+    header_start: String,
+}
+
+impl EncryptionKey {
+    /// Takes the key of a JWK that names its algorithm; see [`Jwk::with_algorithm`] for one that does not.
+    ///
+    /// # Errors
+    /// [`KeyError::MissingAlgorithm`], or [`KeyError::WrongPurpose`] when the key is for signatures.
+    pub fn from_jwk(jwk: &Jwk) -> Result<Self, KeyError> {
+        Self::new(jwk.completed()?)
+    }
+
+    /// The algorithm, the only one that this key is used with.
+    #[must_use]
+    pub fn algorithm(&self) -> KeyManagementAlgorithm {
+        self.0.alg
+    }
+
+    /// The JWK's `kid`, or else its thumbprint.
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.0.kid
+    }
+
+    /// The key with `use`, `alg` and `kid`.
+    #[must_use]
+    pub fn jwk(&self) -> &Jwk {
+        &self.0.jwk
+    }
+
+    /// Compact JWE, RFC 7516 §5.1 and §7.1. `alg` and `kid` come from the key.
+    ///
+    /// # Errors
+    /// [`EncryptError`].
+    pub fn encrypt(
+        &self,
+        enc: ContentEncryption,
+        header: &ProtectedHeader<'_>,
+        plaintext: &[u8],
+    ) -> Result<String, EncryptError> {
+        let Public { alg, recipient, header_start, .. } = &*self.0;
+        if plaintext.len() > MAX_TOKEN_BYTES {
+            return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
+        }
+        // 320 bytes hold an ephemeral key on P-521 and the other members.
+        let mut json = String::with_capacity(header_start.len().saturating_add(320));
+        json.push_str(header_start);
+        header::push_member(&mut json, "enc", enc.name());
+        let sent = recipient.send(*alg, enc, &mut json)?;
+        header::finish(&mut json, header);
+
+        let parts = [json.len(), sent.encrypted_key.len(), IV_BYTES, plaintext.len(), TAG_BYTES];
+        let capacity =
+            parts.into_iter().fold(4_usize, |sum, part| sum.saturating_add(base64url::encoded_len(part)));
+        if capacity > MAX_TOKEN_BYTES {
+            return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
+        }
+        let mut token = String::with_capacity(capacity);
+        base64url::encode_append(json.as_bytes(), &mut token);
+
+        let mut text = Zeroizing::new(plaintext.to_vec());
+        let (iv, tag) = content::seal(enc, &sent.content_key, token.as_bytes(), &mut text)?;
+        for part in [&sent.encrypted_key, &iv[..], &text, tag.as_ref()] {
+            token.push('.');
+            base64url::encode_append(part, &mut token);
+        }
+        Ok(token)
+    }
+
+    fn new(jwk: Jwk) -> Result<Self, KeyError> {
+        let alg = key_management_algorithm(&jwk)?;
+        let recipient = match (alg.scheme(), jwk.parameters()) {
+            (KeyManagementScheme::Rsa(padding), Parameters::Rsa { n, e }) => {
+                let key: PublicEncryptingKey = PublicKeyComponents { n, e }.try_into()?;
+                match oaep(padding) {
+                    Some(padding) => Recipient::Oaep(OaepPublicEncryptingKey::new(key)?, padding),
+                    None => Recipient::Pkcs1(Pkcs1PublicEncryptingKey::new(key)?),
+                }
+            }
+            (KeyManagementScheme::Ecdh(wrap), Parameters::Curve { curve, point }) => {
+                Recipient::Ecdh { curve: *curve, wrap, public: agreement_key(*curve, point)? }
+            }
+            // `alg` was checked against the parameters.
+            (_, parameters) => {
+                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: parameters.describe() });
+            }
+        };
+        let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), str::to_owned);
+        let header_start = header::start(alg.name(), Some(&kid));
+        Ok(Self(Arc::new(Public { alg, kid, jwk, recipient, header_start })))
+    }
+}
+
+impl fmt::Debug for EncryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (alg, kid) = (self.algorithm().name(), self.kid());
+        f.debug_struct("EncryptionKey").field("alg", &alg).field("kid", &kid).finish_non_exhaustive()
+    }
+}
+
+/// Two keys are the same when they have the same members, algorithm and name.
+impl PartialEq for EncryptionKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.jwk == other.0.jwk
+    }
+}
+
+impl Undecrypted<'_> {
+    /// Lengths that follow from the algorithms; gives the initialization vector.
+    fn check_lengths(&self, encrypted_key_len: usize) -> Result<[u8; IV_BYTES], DecryptError> {
+        let (expected, found) = (encrypted_key_len, self.encrypted_key.len());
+        if found != expected {
+            return Err(DecryptError::EncryptedKeyLength { expected, found });
+        }
+        let (expected, found) = (TAG_BYTES, self.tag.len());
+        if found != expected {
+            return Err(DecryptError::TagLength { expected, found });
+        }
+        let (expected, found) = (IV_BYTES, self.iv.len());
+        self.iv.as_slice().try_into().map_err(|_| DecryptError::IvLength { expected, found })
+    }
+}
+
+fn accepted_encryption(
+    name: &str,
+    accepted: &[ContentEncryption],
+) -> Result<ContentEncryption, DecryptError> {
+    accepted.iter().copied().find(|enc| enc.name() == name).ok_or_else(|| {
+        let accepted: Vec<&str> = accepted.iter().map(|enc| enc.name()).collect();
+        DecryptError::ContentEncryption {
+            enc: name.chars().take(40).collect(),
+            accepted: accepted.join(", "),
+        }
+    })
+}
+
+fn key_management_algorithm(jwk: &Jwk) -> Result<KeyManagementAlgorithm, KeyError> {
+    match jwk.algorithm() {
+        Some(KeyAlgorithm::KeyManagement(alg)) => Ok(alg),
+        Some(KeyAlgorithm::Signature(alg)) => {
+            Err(KeyError::WrongPurpose { alg: alg.name(), expected: "a key-management algorithm" })
+        }
+        None => Err(KeyError::MissingAlgorithm),
+    }
+}
+
+/// Whether the private key's public half is this point.
+fn public_is(private: &agreement::PrivateKey, point: &[u8]) -> bool {
+    private.compute_public_key().is_ok_and(|public| public.as_ref() == point)
+}
+
+fn cannot(alg: KeyManagementAlgorithm, curve: Curve) -> KeyError {
+    KeyError::AlgorithmMismatch { alg: alg.name(), key: format!("a key on {curve}") }
+}
