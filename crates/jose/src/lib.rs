@@ -84,8 +84,8 @@
 //!   same [`DecryptError::Failed`].
 //! * Private keys have no `Clone`, no `Display` and no `Serialize`; their `Debug` shows algorithm and `kid`. Exported
 //!   secrets are wiped when dropped.
-//! * Keys are parsed once, can be used from many threads, and take no locks. Signing allocates the token, its header and
-//!   nothing else.
+//! * Keys are parsed once, can be used from many threads, and take no locks. Around the signature itself stand two
+//!   allocations: the token and its header.
 
 pub mod base64url;
 mod compact;
