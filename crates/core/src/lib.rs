@@ -1,1 +1,44 @@
-//! Skeleton.
+//! The domain of jwtis: clients register, get key sets of their own, and have tokens issued, renewed, verified and revoked.
+//!
+//! Nothing here knows HTTP, SQL or the command line. [`Issuer`] is the door: each method is one use case, which fetches, applies a pure
+//! rule, commits and only then answers. What a caller may do is shown by a proof, [`AdminAccess`] or [`ClientAccess`], which only a
+//! check of credentials makes. The rules themselves are pure functions with a table of named cases each:
+//!
+//! | Rule | Where |
+//! |---|---|
+//! | which keys a registration makes | [`key::plan`] |
+//! | states of a key set | [`key::rotation`] |
+//! | what a renewal may do, generations and reuse | [`session::rule`] |
+//! | what claims a client may set, and when tokens expire | [`token::claims`] |
+//!
+//! Time and randomness come from [`Env`], storage from [`jwtis_store::Store`].
+
+pub mod access;
+mod audit;
+pub mod client;
+pub mod env;
+pub mod housekeeping;
+mod issuer;
+pub mod key;
+pub mod session;
+pub mod token;
+pub mod ttl;
+
+pub use access::{
+    AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, RegistrationAccess, SecretKind,
+};
+pub use client::{Client, ClientId, RefreshStrategy, TokenPolicy};
+pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};
+pub use issuer::clients::{
+    ClientPage, DeleteError, ListError, MAX_PAGE, RegisterError, Registered, RenewKeysError,
+};
+pub use issuer::{AdminTokenError, Issuer, IssuerSettings};
+pub use key::plan::{KeyDefaults, KeyOptions, OptionsError};
+pub use key::{KeyRing, KeySet};
+pub use session::SessionId;
+pub use token::issue::{IssueError, IssueToken};
+pub use token::renew::{RenewError, RenewToken};
+pub use token::revoke::{RevokeError, RevokeTarget};
+pub use token::verify::{Inactive, Verification, VerifyError};
+pub use token::{ClaimsRefusal, MAX_CLAIMS_BYTES, MintError, TokenSet};
+pub use ttl::{Ttl, TtlError};

@@ -1,0 +1,53 @@
+//! The audit trail: one structured log event for every act that changes what somebody may do, under the target `jwtis::audit`.
+//!
+//! An event names the client and the session, never a token, a claim or a key. Tokens themselves leave no event at this level: an
+//! issuer that logs each of them would log more than it signs.
+
+use crate::client::ClientId;
+use crate::session::SessionId;
+
+/// What happened.
+pub(crate) enum Event<'a> {
+    AdminTokenSet,
+    ClientRegistered(&'a ClientId),
+    ClientDeleted(&'a ClientId),
+    KeysRenewed(&'a ClientId, &'a str),
+    SessionRevoked(&'a ClientId, SessionId),
+    SubjectRevoked(&'a ClientId),
+    ClientRevoked(&'a ClientId),
+    /// Two parties hold refresh tokens of one session: it has been revoked.
+    ReuseDetected(&'a ClientId, SessionId, u64),
+}
+
+impl Event<'_> {
+    /// Writes the event to the log.
+    pub(crate) fn record(&self) {
+        macro_rules! audit {
+            ($level:ident, $event:literal $(, $field:ident = $value:expr)*) => {
+                tracing::$level!(target: "jwtis::audit", event = $event $(, $field = %$value)*)
+            };
+        }
+        match self {
+            Self::AdminTokenSet => audit!(info, "admin_token_set"),
+            Self::ClientRegistered(client) => audit!(info, "client_registered", client = client),
+            Self::ClientDeleted(client) => audit!(info, "client_deleted", client = client),
+            Self::KeysRenewed(client, kid) => {
+                audit!(info, "keys_renewed", client = client, signing_kid = kid)
+            }
+            Self::SessionRevoked(client, session) => {
+                audit!(info, "session_revoked", client = client, session = session.uuid());
+            }
+            Self::SubjectRevoked(client) => audit!(info, "subject_revoked", client = client),
+            Self::ClientRevoked(client) => audit!(info, "client_sessions_revoked", client = client),
+            Self::ReuseDetected(client, session, generation) => {
+                audit!(
+                    warn,
+                    "refresh_token_reused",
+                    client = client,
+                    session = session.uuid(),
+                    presented_generation = generation
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! How a client stands in the store: a JSON header for what may be read in a debugger, then the private keys as length-prefixed
+//! PKCS#8, which so never pass through text that is not wiped.
+
+use std::sync::Arc;
+
+use jwtis_jose::{ContentEncryption, DecryptionKey, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey};
+use jwtis_store::{DecodeError, Name, Record, Table};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{Client, ClientId, TokenPolicy};
+use crate::access::SecretHash;
+use crate::env::Timestamp;
+use crate::key::rotation::KeySetState;
+use crate::key::{KeyRing, KeySet, RingEntry};
+
+/// The record of a client, keys still in their stored form.
+pub(crate) struct ClientRecord {
+    pub(crate) id: ClientId,
+    pub(crate) created_at: Timestamp,
+    pub(crate) token_hash: SecretHash,
+    pub(crate) not_before: Timestamp,
+    /// Newest first.
+    pub(crate) sets: Vec<StoredKeySet>,
+}
+
+/// One key set of the record.
+pub(crate) struct StoredKeySet {
+    pub(crate) header: KeySetHeader,
+    signing: Zeroizing<Vec<u8>>,
+    encryption: Zeroizing<Vec<u8>>,
+}
+
+/// What is no secret about a key set.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct KeySetHeader {
+    pub(crate) state: KeySetState,
+    pub(crate) sig_alg: SignatureAlgorithm,
+    pub(crate) enc_alg: KeyManagementAlgorithm,
+    pub(crate) cont_enc: ContentEncryption,
+    pub(crate) created_at_ms: u64,
+    pub(crate) expires_at_ms: u64,
+    pub(crate) policy: TokenPolicy,
+}
+
+/// The record's name.
+pub(crate) fn client_name(id: &ClientId) -> Name<'_> {
+    Name::plain(id.as_str())
+}
+
+impl ClientRecord {
+    /// A client that registers with its first key set.
+    pub(crate) fn new(
+        id: ClientId,
+        token_hash: SecretHash,
+        keys: &KeySet,
+        now: Timestamp,
+    ) -> Result<Self, jwtis_jose::KeyError> {
+        let state = KeySetState::Active;
+        Ok(Self {
+            id,
+            created_at: now,
+            token_hash,
+            not_before: Timestamp::default(),
+            sets: vec![StoredKeySet::new(keys, state)?],
+        })
+    }
+
+    /// Whether `keys` is still the active set.
+    pub(crate) fn has_active(&self, keys: &KeySet) -> Result<bool, jwtis_jose::KeyError> {
+        let signing = keys.signing.to_pkcs8_der()?;
+        Ok(self.sets.iter().any(|set| set.header.state == KeySetState::Active && *set.signing == *signing))
+    }
+
+    /// Parses the keys: 45 µs for P-256, up to 350 µs for RSA.
+    pub(crate) fn load(&self) -> Result<Client, DecodeError> {
+        let entries = self.sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
+        Ok(Client {
+            id: self.id.clone(),
+            created_at: self.created_at,
+            token_hash: self.token_hash,
+            not_before: self.not_before,
+            keys: KeyRing::new(entries).map_err(|error| DecodeError::new(error.to_string()))?,
+        })
+    }
+}
+
+impl StoredKeySet {
+    /// A set in its stored form.
+    pub(crate) fn new(keys: &KeySet, state: KeySetState) -> Result<Self, jwtis_jose::KeyError> {
+        Ok(Self {
+            header: KeySetHeader {
+                state,
+                sig_alg: keys.signing.algorithm(),
+                enc_alg: keys.encryption.algorithm(),
+                cont_enc: keys.content,
+                created_at_ms: keys.created_at.millis(),
+                expires_at_ms: keys.expires_at.millis(),
+                policy: keys.policy.clone(),
+            },
+            signing: keys.signing.to_pkcs8_der()?,
+            encryption: keys.encryption.to_pkcs8_der()?,
+        })
+    }
+
+    fn load(&self) -> Result<RingEntry, DecodeError> {
+        let header = &self.header;
+        let key =
+            |error: jwtis_jose::KeyError| DecodeError::new(format!("a stored key cannot be read: {error}"));
+        Ok(RingEntry {
+            state: header.state,
+            keys: Arc::new(KeySet {
+                signing: SigningKey::from_pkcs8_der(header.sig_alg, &self.signing).map_err(key)?,
+                encryption: DecryptionKey::from_pkcs8_der(header.enc_alg, &self.encryption).map_err(key)?,
+                content: header.cont_enc,
+                policy: header.policy.clone(),
+                created_at: Timestamp::from_millis(header.created_at_ms),
+                expires_at: Timestamp::from_millis(header.expires_at_ms),
+            }),
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    kid: String,
+    created_at_ms: u64,
+    token_hash: [u8; 32],
+    not_before_ms: u64,
+    sets: Vec<KeySetHeader>,
+}
+
+impl Record for ClientRecord {
+    const TABLE: Table = Table { id: 1, name: "clients", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let header = Header {
+            kid: self.id.as_str().to_owned(),
+            created_at_ms: self.created_at.millis(),
+            token_hash: *self.token_hash.as_bytes(),
+            not_before_ms: self.not_before.millis(),
+            sets: self.sets.iter().map(|set| set.header.clone()).collect(),
+        };
+        let header = serde_json::to_vec(&header).unwrap_or_default();
+        let parts = || {
+            std::iter::once(header.as_slice())
+                .chain(self.sets.iter().flat_map(|set| [set.signing.as_slice(), set.encryption.as_slice()]))
+        };
+        // One exact allocation: a vector that grows would leave copies of the keys behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(parts().map(|part| part.len() + 4).sum()));
+        for part in parts() {
+            bytes.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
+            bytes.extend_from_slice(part);
+        }
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut rest = bytes;
+        let header: Header = serde_json::from_slice(take(&mut rest)?)
+            .map_err(|error| DecodeError::new(format!("the header cannot be read: {error}")))?;
+        let mut sets = Vec::with_capacity(header.sets.len());
+        for set in header.sets {
+            let signing = Zeroizing::new(take(&mut rest)?.to_vec());
+            let encryption = Zeroizing::new(take(&mut rest)?.to_vec());
+            sets.push(StoredKeySet { header: set, signing, encryption });
+        }
+        if !rest.is_empty() {
+            return Err(DecodeError::new("bytes are left over"));
+        }
+        Ok(Self {
+            id: header.kid.parse().map_err(|_| DecodeError::new("the kid is none"))?,
+            created_at: Timestamp::from_millis(header.created_at_ms),
+            token_hash: SecretHash::from_bytes(header.token_hash),
+            not_before: Timestamp::from_millis(header.not_before_ms),
+            sets,
+        })
+    }
+}
+
+fn take<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let short = || DecodeError::new("the record ends too early");
+    let (length, tail) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| short())?;
+    let (part, tail) = tail.split_at_checked(length).ok_or_else(short)?;
+    *rest = tail;
+    Ok(part)
+}

@@ -1,0 +1,253 @@
+//! The issuer: the use cases over a store, a clock and the loaded clients. Clients and their keys are in [`clients`], tokens in
+//! [`crate::token`].
+
+pub(crate) mod clients;
+mod keygen;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, RecordKey, Store, Table, Transaction};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::access::{
+    AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, RegistrationAccess, SecretHash,
+    SecretKind,
+};
+use crate::audit::Event;
+use crate::client::{Client, ClientCache, ClientId, ClientRecord, client_name};
+use crate::env::{Env, Timestamp};
+use crate::key::plan::KeyDefaults;
+use crate::session::{decode_json, encode_json};
+use keygen::KeyGenerator;
+
+/// What the operator decides about the issuer.
+#[derive(Clone, Debug)]
+pub struct IssuerSettings {
+    /// What a registration gets where it says nothing.
+    pub defaults: KeyDefaults,
+    /// How long after a rotation the refresh token before it is still answered, as long as its successor is unused.
+    pub renew_grace: Duration,
+    /// Whether anybody may register a client, without the admin token.
+    pub open_registration: bool,
+}
+
+impl Default for IssuerSettings {
+    fn default() -> Self {
+        Self {
+            defaults: KeyDefaults::default(),
+            renew_grace: Duration::from_secs(30),
+            open_registration: false,
+        }
+    }
+}
+
+/// The issuer. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Issuer(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    env: Env,
+    settings: IssuerSettings,
+    clients: Arc<ClientCache>,
+    admin: RwLock<Option<SecretHash>>,
+    keygen: KeyGenerator,
+    /// New sessions carry at least this time, in milliseconds: revoking all sessions before a moment sets it, so that a session opened
+    /// right after, within the same millisecond, lives.
+    session_floor: AtomicU64,
+}
+
+impl Issuer {
+    /// The issuer over what `store` holds.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(store: Store, env: Env, settings: IssuerSettings) -> Result<Self, ReadError> {
+        let admin = store
+            .get::<AdminRecord>(admin_name())
+            .await?
+            .map(|stored| SecretHash::from_bytes(stored.value.hash));
+        let clients = Arc::new(ClientCache::default());
+        let cache = Arc::clone(&clients);
+        let table = ClientRecord::TABLE.id;
+        store.observe(Arc::new(move |changes| cache.forget(changes, |key| key.table() == table)));
+        Ok(Self(Arc::new(Inner {
+            store,
+            env,
+            settings,
+            clients,
+            admin: RwLock::new(admin),
+            keygen: KeyGenerator::default(),
+            session_floor: AtomicU64::new(0),
+        })))
+    }
+
+    /// Sets or replaces the admin token; the one before it stops working.
+    ///
+    /// # Errors
+    /// When it could not be stored; then the one before stays.
+    ///
+    /// `secret` must be of [`SecretKind::Admin`]: a client token would never be asked for, so one is kept but opens nothing.
+    pub async fn set_admin_token(&self, secret: &BearerSecret) -> Result<(), AdminTokenError> {
+        let record = AdminRecord { hash: *secret.hash().as_bytes() };
+        let previous = self.0.store.get::<AdminRecord>(admin_name()).await?;
+        let tx = Transaction::new(&self.0.store);
+        let tx = match previous {
+            Some(stored) => tx.replace(admin_name(), stored.version, &record),
+            None => tx.create(admin_name(), &record),
+        };
+        self.0.store.commit(tx).await?;
+        *self.0.admin.write().unwrap_or_else(PoisonError::into_inner) = Some(secret.hash());
+        Event::AdminTokenSet.record();
+        Ok(())
+    }
+
+    /// Whether an admin token has been set.
+    #[must_use]
+    pub fn has_admin_token(&self) -> bool {
+        self.0.admin.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Lets the admin in.
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`] without the admin token.
+    pub fn admin(&self, credentials: Option<&Credentials>) -> Result<AdminAccess, AccessError> {
+        let credentials = credentials.ok_or(AccessError::Denied)?;
+        if self.is_admin(&credentials.secret) { Ok(AdminAccess::granted()) } else { Err(AccessError::Denied) }
+    }
+
+    /// Lets in who may register clients.
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`] without the admin token, unless registration is open.
+    pub fn registration(&self, credentials: Option<&Credentials>) -> Result<RegistrationAccess, AccessError> {
+        if !self.0.settings.open_registration {
+            self.admin(credentials)?;
+        }
+        Ok(RegistrationAccess::granted())
+    }
+
+    /// Lets in who may act for the client `kid`: the client itself and the admin.
+    ///
+    /// # Errors
+    /// [`AccessError::UnknownClient`] to the admin only; [`AccessError::Denied`] in all other cases, whatever exists.
+    pub async fn client_access(
+        &self,
+        credentials: Option<&Credentials>,
+        kid: &ClientId,
+    ) -> Result<ClientAccess, AccessError> {
+        let Credentials { secret, user } = credentials.ok_or(AccessError::Denied)?;
+        let admin = self.is_admin(secret);
+        let client = self.load(kid).await?;
+        if admin {
+            return client
+                .map(|client| ClientAccess::granted(client, true))
+                .ok_or(AccessError::UnknownClient);
+        }
+        let for_this_client = user.as_ref().is_none_or(|user| user == kid.as_str());
+        match client {
+            Some(client) if for_this_client && client.token_hash.matches(secret) => {
+                Ok(ClientAccess::granted(client, false))
+            }
+            _ => Err(AccessError::Denied),
+        }
+    }
+
+    /// The world it lives in.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.0.env
+    }
+
+    /// The store below.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn settings(&self) -> &IssuerSettings {
+        &self.0.settings
+    }
+
+    /// The client, from the cache or the store.
+    pub(crate) async fn load(&self, kid: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
+        let key = self.0.store.key_of::<ClientRecord>(client_name(kid));
+        let epoch = match self.0.clients.find(&key) {
+            Ok(client) => return Ok(Some(client)),
+            Err(epoch) => epoch,
+        };
+        let Some(stored) = self.0.store.get::<ClientRecord>(client_name(kid)).await? else {
+            return Ok(None);
+        };
+        let client = stored.value.load().map(Arc::new).map_err(|error| damaged(&key, &error))?;
+        self.0.clients.keep(key, &client, epoch);
+        Ok(Some(client))
+    }
+
+    /// The time that a session of `client` opened now carries.
+    pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
+        let floor = Timestamp::from_millis(self.0.session_floor.load(Ordering::SeqCst));
+        self.env().now().max(floor).max(client.not_before)
+    }
+
+    /// A moment that all sessions opened so far lie before, and all opened from now on do not.
+    pub(crate) fn session_barrier(&self, client: &Client) -> Timestamp {
+        let next = self.session_time(client).millis().saturating_add(1);
+        let raised = self.0.session_floor.fetch_max(next, Ordering::SeqCst);
+        Timestamp::from_millis(raised.max(next))
+    }
+
+    fn is_admin(&self, secret: &BearerSecret) -> bool {
+        let admin = self.0.admin.read().unwrap_or_else(PoisonError::into_inner);
+        secret.kind() == SecretKind::Admin && admin.is_some_and(|hash| hash.matches(secret))
+    }
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}
+
+/// A record that unsealed but cannot be what we wrote.
+pub(crate) fn damaged(key: &RecordKey, error: &DecodeError) -> ReadError {
+    ReadError::Damaged { record: format!("{key}: {error}") }
+}
+
+/// The admin token could not be set.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminTokenError {
+    /// The present one could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+    /// The new one could not be written.
+    #[error("the admin token could not be stored")]
+    Commit(#[from] CommitError),
+}
+
+fn admin_name() -> Name<'static> {
+    Name::plain("admin-token")
+}
+
+/// Hash of the admin token, as stored.
+#[derive(Serialize, Deserialize)]
+struct AdminRecord {
+    hash: [u8; 32],
+}
+
+impl Record for AdminRecord {
+    const TABLE: Table = Table { id: 4, name: "settings", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
+    }
+}

@@ -1,0 +1,168 @@
+//! Sessions: one issue call and all its renewals.
+//!
+//! Issuing writes nothing. A session gets a record the first time that its state matters, which is its first rotation or its
+//! revocation; the record goes away when its tokens have expired. What a renewal may do is the pure rule [`rule::renew`].
+
+pub mod rule;
+
+use std::time::Duration;
+
+use jwtis_store::{DecodeError, Name, Record, Table};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::client::ClientId;
+use crate::env::Timestamp;
+use rule::SessionState;
+
+/// Records are kept this much longer than the tokens they speak of, so that a clock that is set back by less does not bring back a
+/// session whose revocation has been forgotten.
+pub const RECORD_SLACK: Duration = Duration::from_secs(24 * 3600);
+
+/// Name of a session, `sid` in tokens and `id` in answers: a UUIDv7 (RFC 9562 §5.7), whose time is when the session was opened.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SessionId(Uuid);
+
+/// The text is no session id.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a session id is a UUID of version 7, as in the id of an issue answer")]
+pub struct InvalidSessionId;
+
+impl SessionId {
+    /// A session opened at `at`, told apart by 74 of the `random` bits.
+    #[must_use]
+    pub fn new(at: Timestamp, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(at.millis(), random).into_uuid())
+    }
+
+    /// Reads a `sid`.
+    ///
+    /// # Errors
+    /// Unless it is a UUIDv7 in its usual form.
+    pub fn parse(text: &str) -> Result<Self, InvalidSessionId> {
+        let uuid = Uuid::try_parse(text).map_err(|_| InvalidSessionId)?;
+        if text.len() != uuid::fmt::Hyphenated::LENGTH || uuid.get_version_num() != 7 {
+            return Err(InvalidSessionId);
+        }
+        Ok(Self(uuid))
+    }
+
+    /// When the session was opened, to the millisecond.
+    #[must_use]
+    pub fn opened_at(self) -> Timestamp {
+        let mut millis = [0_u8; 8];
+        for (to, from) in millis.iter_mut().skip(2).zip(self.0.as_bytes()) {
+            *to = *from;
+        }
+        Timestamp::from_millis(u64::from_be_bytes(millis))
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+/// State of one session as stored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SessionRecord {
+    #[serde(flatten)]
+    pub(crate) state: SessionState,
+    /// Seconds; the last token of the session has expired by then.
+    pub(crate) expires_at: u64,
+}
+
+/// Name of a session's record, and its place in time.
+pub(crate) fn session_name(client: &ClientId, session: SessionId) -> (String, u64) {
+    (format!("{client}\n{}", session.uuid()), session.opened_at().millis())
+}
+
+/// Name of the mark that revokes a subject's sessions.
+pub(crate) fn subject_name(client: &ClientId, subject: &str) -> String {
+    format!("{client}\n{subject}")
+}
+
+/// A name made by [`session_name`], borrowed.
+pub(crate) fn at((text, millis): &(String, u64)) -> Name<'_> {
+    Name::at(*millis, text)
+}
+
+impl Record for SessionRecord {
+    const TABLE: Table = Table { id: 2, name: "sessions", time_ordered: true };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        Some(self.expires_at.saturating_add(RECORD_SLACK.as_secs()))
+    }
+}
+
+/// All sessions of a subject that were opened before a moment are revoked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SubjectMark {
+    /// Milliseconds since the epoch.
+    pub(crate) not_before_ms: u64,
+    /// Seconds; the last token that the mark speaks of has expired by then.
+    pub(crate) expires_at: u64,
+}
+
+impl Record for SubjectMark {
+    const TABLE: Table = Table { id: 3, name: "subjects", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        Some(self.expires_at.saturating_add(RECORD_SLACK.as_secs()))
+    }
+}
+
+pub(crate) fn encode_json<T: Serialize>(value: &T) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(serde_json::to_vec(value).unwrap_or_default())
+}
+
+pub(crate) fn decode_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(bytes).map_err(|error| DecodeError::new(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_id_carries_its_time() {
+        let at = Timestamp::from_millis(1_795_000_900_123);
+        let id = SessionId::new(at, &[7; 10]);
+        assert_eq!(id.opened_at(), at);
+        assert_eq!(SessionId::parse(&id.uuid().to_string()), Ok(id));
+    }
+
+    #[test]
+    fn only_uuid_version_7_in_its_usual_form_is_a_session_id() {
+        let good = SessionId::new(Timestamp::from_millis(5), &[7; 10]).uuid();
+        for bad in [
+            String::new(),
+            "x".to_owned(),
+            good.simple().to_string(),
+            good.braced().to_string(),
+            good.urn().to_string(),
+            "00000000-0000-0000-0000-000000000000".to_owned(),
+            "9e107d9d-372b-4b6c-8f3e-5a1d2c3b4a59".to_owned(),
+        ] {
+            assert_eq!(SessionId::parse(&bad), Err(InvalidSessionId), "{bad}");
+        }
+    }
+}

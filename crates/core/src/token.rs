@@ -1,0 +1,59 @@
+//! Tokens: an access token (compact JWS) and a refresh token (JWS inside a compact JWE) with the same claims.
+//!
+//! | | access token | refresh token |
+//! |---|---|---|
+//! | form | JWS | JWS inside JWE |
+//! | `typ` of the JWS | `JWT` | `refresh+jwt` |
+//! | `iss` `nbf` `iat` `sid` and the client's own claims | yes | the same |
+//! | `exp`, `jti` | its own | its own |
+//! | `gen` | no | generation of the session |
+//!
+//! The inner type is what keeps the two apart: whoever encrypts an access token to the client's public key has no refresh token.
+
+pub mod claims;
+pub mod issue;
+mod mint;
+mod open;
+pub mod renew;
+pub mod revoke;
+pub mod verify;
+
+pub use claims::ClaimsRefusal;
+pub use mint::MintError;
+
+use std::fmt;
+
+use crate::session::SessionId;
+
+/// Largest claims of a client, in bytes of compact JSON.
+pub const MAX_CLAIMS_BYTES: usize = 16 * 1024;
+
+/// `typ` of an access token.
+pub(crate) const ACCESS_TYPE: &str = "JWT";
+/// `typ` of the JWS inside a refresh token (RFC 8725 §3.11).
+pub(crate) const REFRESH_TYPE: &str = "refresh+jwt";
+
+/// An access token, the refresh token beside it, and when they end.
+pub struct TokenSet {
+    /// The session: `id` in answers, `sid` in the tokens.
+    pub session: SessionId,
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token: the presented one where a renewal made no new one.
+    pub refresh_token: String,
+    /// `exp` of the access token, seconds since the epoch.
+    pub expires_at: u64,
+    /// `exp` of the refresh token, seconds since the epoch.
+    pub refresh_expires_at: u64,
+    /// Seconds from now to `expires_at`.
+    pub expires_in: u64,
+}
+
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSet")
+            .field("session", &self.session)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,255 @@
+//! Renewing: a refresh token for a new access token and, where the strategy says so, a new refresh token.
+
+use jwtis_store::{CommitError, ReadError, Transaction};
+
+use super::TokenSet;
+use super::claims::{CustomClaims, LIFETIMES, Lifetimes, OWNED_CLAIMS};
+use super::mint::{Mint, MintError, Minted};
+use super::open::{self, NotNow, NotOpened, Opened};
+use crate::access::ClientAccess;
+use crate::audit::Event;
+use crate::client::{Client, RefreshStrategy};
+use crate::env::Timestamp;
+use crate::issuer::Issuer;
+use crate::issuer::clients::MAX_TRIES;
+use crate::session::rule::{self, SessionState, Step};
+use crate::session::{SessionRecord, at, session_name};
+
+/// What to renew.
+#[derive(Copy, Clone)]
+pub struct RenewToken<'a> {
+    /// The refresh token.
+    pub refresh_token: &'a str,
+    /// A stricter strategy than the client's, for this call; a weaker one changes nothing.
+    pub strategy: Option<RefreshStrategy>,
+}
+
+/// Why nothing was renewed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewError {
+    /// Garbage, another client's, edited, or made with keys that have retired: which of them is not told.
+    #[error("the refresh token is not a valid one of this client")]
+    InvalidToken,
+    /// A token of this client that is no refresh token, such as an access token that somebody encrypted.
+    #[error("the token presented is not a refresh token")]
+    NotARefreshToken,
+    /// Past its `exp`.
+    #[error("the refresh token has expired")]
+    Expired,
+    /// Before its `nbf`: some clock is wrong.
+    #[error("the refresh token is not valid yet; compare the clocks of the servers")]
+    NotYetValid,
+    /// Its session was revoked.
+    #[error("the session of this refresh token has been revoked")]
+    Revoked,
+    /// It was used before: the session has been revoked now.
+    #[error("the refresh token has been used before, so two parties hold it; the session has been revoked")]
+    Reused,
+    /// The store knows less of the session than the token does.
+    #[error(
+        "the session of this refresh token is newer than the store, which was restored from a backup; sign in again"
+    )]
+    SessionUnknown,
+    /// The client's active key set has expired; `/renew_keys` helps.
+    #[error("the keys of this client have expired; renew them")]
+    KeysExpired,
+    /// Other renewals of the session kept winning; try again.
+    #[error("the session was changed by other requests at the same moment")]
+    Conflict,
+    /// The tokens could not be made.
+    #[error(transparent)]
+    Mint(#[from] MintError),
+    /// The store could not be written.
+    #[error("the session could not be stored")]
+    Store(#[from] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+impl Issuer {
+    /// Exchanges a refresh token for a new token set. The session's new generation is durable before any token is returned.
+    ///
+    /// # Errors
+    /// [`RenewError::Store`], [`RenewError::Read`] and [`RenewError::Conflict`] are worth a retry with the same token; the others are not.
+    pub async fn renew(
+        &self,
+        access: &ClientAccess,
+        command: RenewToken<'_>,
+    ) -> Result<TokenSet, RenewError> {
+        let client = access.client();
+        let now = self.env().now();
+        let token = open::refresh_token(client, command.refresh_token, now)?;
+        open::check_times(&token, now)?;
+        if Mint::keys_expired(client.keys().active(), now) {
+            return Err(RenewError::KeysExpired);
+        }
+        let strategy = rule::effective(client.keys().active().policy.refresh_strategy, command.strategy);
+        match self.step(client, &token, strategy, now).await? {
+            Granted::Access => self.grant(client, token, now, Refresh::Keep(command.refresh_token)),
+            Granted::Pair(generation) => self.grant(client, token, now, Refresh::New(generation)),
+        }
+    }
+
+    /// Applies the rule to the session as stored and makes its outcome durable.
+    async fn step(
+        &self,
+        client: &Client,
+        token: &Opened,
+        strategy: RefreshStrategy,
+        now: Timestamp,
+    ) -> Result<Granted, RenewError> {
+        for _ in 0..MAX_TRIES {
+            let session = self.session(client, token).await?;
+            let (state, granted) = match rule::renew(
+                &session.state,
+                token.presented,
+                strategy,
+                now,
+                self.settings().renew_grace,
+            ) {
+                Step::Keep => return Ok(Granted::Access),
+                Step::Repeat(generation) => return Ok(Granted::Pair(generation)),
+                Step::Revoked => return Err(RenewError::Revoked),
+                Step::Unknown => return Err(RenewError::SessionUnknown),
+                Step::KeepAndConfirm(state) => (state, Ok(Granted::Access)),
+                Step::Rotate(state) => {
+                    let generation = state.generation;
+                    (state, Ok(Granted::Pair(generation)))
+                }
+                Step::Reuse(state) => (state, Err(RenewError::Reused)),
+            };
+            match self.store_session(client, token.session, session.version, state, now).await {
+                Ok(()) => {
+                    if granted.is_err() {
+                        Event::ReuseDetected(client.id(), token.session, token.presented.generation).record();
+                    }
+                    return granted;
+                }
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RenewError::Conflict)
+    }
+
+    fn grant(
+        &self,
+        client: &Client,
+        token: Opened,
+        now: Timestamp,
+        refresh: Refresh<'_>,
+    ) -> Result<TokenSet, RenewError> {
+        let keys = client.keys().active();
+        let lifetimes = Lifetimes::from_claim(&keys.policy, token.claims.get(LIFETIMES));
+        let (session, old_expiry) = (token.session, token.presented.expires_at);
+        let claims = custom_claims(token);
+        let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
+        let access = mint.access_token()?;
+        let refresh = match refresh {
+            Refresh::Keep(presented) => Minted { token: presented.to_owned(), expires_at: old_expiry },
+            Refresh::New(generation) => mint.refresh_token(generation)?,
+        };
+        Ok(TokenSet {
+            session,
+            access_token: access.token,
+            refresh_token: refresh.token,
+            expires_at: access.expires_at,
+            refresh_expires_at: refresh.expires_at,
+            expires_in: access.expires_at.saturating_sub(now.seconds()),
+        })
+    }
+
+    /// State of the token's session as stored, marks of its subject and client included.
+    pub(super) async fn session(&self, client: &Client, token: &Opened) -> Result<StoredSession, ReadError> {
+        let name = session_name(client.id(), token.session);
+        let stored = self.store().get::<SessionRecord>(at(&name)).await?;
+        let version = stored.as_ref().map(|stored| stored.version);
+        let mut state = stored.map(|stored| stored.value.state).unwrap_or_default();
+        if !state.revoked {
+            state.revoked = self.is_marked(client, token).await?;
+        }
+        Ok(StoredSession { state, version })
+    }
+
+    /// Writes the session's state, provided that it has not changed since it was read.
+    pub(super) async fn store_session(
+        &self,
+        client: &Client,
+        session: crate::session::SessionId,
+        previous: Option<jwtis_store::Version>,
+        state: SessionState,
+        now: Timestamp,
+    ) -> Result<(), CommitError> {
+        let record =
+            SessionRecord { state, expires_at: last_expiry(client, now, self.settings().renew_grace) };
+        let name = session_name(client.id(), session);
+        let tx = Transaction::new(self.store());
+        let tx = match previous {
+            None => tx.create(at(&name), &record),
+            Some(version) => tx.replace(at(&name), version, &record),
+        };
+        self.store().commit(tx).await
+    }
+}
+
+/// What the rule granted, durable.
+enum Granted {
+    Access,
+    Pair(u64),
+}
+
+enum Refresh<'a> {
+    Keep(&'a str),
+    New(u64),
+}
+
+/// A session as stored.
+pub(super) struct StoredSession {
+    pub(super) state: SessionState,
+    /// `None` where there is no record yet.
+    pub(super) version: Option<jwtis_store::Version>,
+}
+
+/// When the last of the tokens that the client can hold or get for a session now will have expired, in seconds since the epoch. Tokens
+/// of the present generation may be made until the grace is over.
+pub(super) fn last_expiry(client: &Client, now: Timestamp, grace: std::time::Duration) -> u64 {
+    let longest = client
+        .keys()
+        .usable(now)
+        .map(|keys| keys.policy.auth_ttl.max(keys.policy.refresh_ttl).as_duration())
+        .max()
+        .unwrap_or_default();
+    now.plus(longest).plus(grace).plus(crate::key::rotation::RETIRING_SLACK).seconds()
+}
+
+/// The client's own claims out of a refresh token.
+fn custom_claims(token: Opened) -> CustomClaims {
+    let mut claims = token.claims;
+    for name in OWNED_CLAIMS.into_iter().chain(["iss", "exp"]) {
+        claims.remove(name);
+    }
+    CustomClaims { json: claims.to_json() }
+}
+
+impl From<NotOpened> for RenewError {
+    fn from(reason: NotOpened) -> Self {
+        match reason {
+            NotOpened::WrongType => Self::NotARefreshToken,
+            NotOpened::Malformed
+            | NotOpened::UnknownKey
+            | NotOpened::BadSignature
+            | NotOpened::WrongIssuer
+            | NotOpened::InvalidClaims => Self::InvalidToken,
+        }
+    }
+}
+
+impl From<NotNow> for RenewError {
+    fn from(reason: NotNow) -> Self {
+        match reason {
+            NotNow::Expired => Self::Expired,
+            NotNow::NotYet => Self::NotYetValid,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Verifying on the server: what a JWKS alone tells, plus revocation, plus whether a refresh token belongs beside the access token.
+
+use jwtis_jose::ClaimsSet;
+use jwtis_store::ReadError;
+
+use super::open::{self, NotNow, NotOpened, Opened};
+use crate::access::ClientAccess;
+use crate::client::Client;
+use crate::env::Timestamp;
+use crate::issuer::Issuer;
+
+/// What a look at a token gave.
+#[derive(Debug)]
+pub enum Verification {
+    /// The token is valid now.
+    Active {
+        /// All claims of the access token.
+        claims: ClaimsSet,
+        /// Whether the refresh token beside it is valid too and of the same session; `None` where none was given.
+        matches: Option<bool>,
+    },
+    /// The token is not valid now.
+    Inactive(Inactive),
+}
+
+/// Why a token is not valid.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Inactive {
+    /// No compact JWS.
+    Malformed,
+    /// Signed by no key of this client that still verifies.
+    UnknownKey,
+    /// The signature does not verify.
+    BadSignature,
+    /// Validly signed, and something else than an access token.
+    NotAnAccessToken,
+    /// `iss` is not this client's.
+    WrongIssuer,
+    /// A claim that our tokens have is missing or of another type.
+    InvalidClaims,
+    /// Past its `exp`.
+    Expired,
+    /// Before its `nbf`.
+    NotYetValid,
+    /// Its session has been revoked.
+    Revoked,
+}
+
+impl Inactive {
+    /// All reasons.
+    pub const ALL: [Self; 9] = [
+        Self::Malformed,
+        Self::UnknownKey,
+        Self::BadSignature,
+        Self::NotAnAccessToken,
+        Self::WrongIssuer,
+        Self::InvalidClaims,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Revoked,
+    ];
+
+    /// The `reason` in answers: stable.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnknownKey => "unknown_key",
+            Self::BadSignature => "bad_signature",
+            Self::NotAnAccessToken => "not_an_access_token",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::InvalidClaims => "invalid_claims",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// The store could not answer; nothing is known of the token.
+#[derive(Debug, thiserror::Error)]
+#[error("the store could not be read")]
+pub struct VerifyError(#[from] pub ReadError);
+
+impl Issuer {
+    /// Looks at an access token and, where given, at the refresh token beside it.
+    ///
+    /// # Errors
+    /// When the store cannot be read: a revocation may be missed then, so no answer is given.
+    pub async fn verify(
+        &self,
+        access: &ClientAccess,
+        access_token: &str,
+        refresh_token: Option<&str>,
+    ) -> Result<Verification, VerifyError> {
+        let client = access.client();
+        let now = self.env().now();
+        let token = match open::access_token(client, access_token, now) {
+            Ok(token) => token,
+            Err(reason) => return Ok(Verification::Inactive(reason.into())),
+        };
+        if let Err(reason) = open::check_times(&token, now) {
+            return Ok(Verification::Inactive(reason.into()));
+        }
+        if self.session(client, &token).await?.state.revoked {
+            return Ok(Verification::Inactive(Inactive::Revoked));
+        }
+        let matches = refresh_token.map(|refresh| belongs(client, &token, refresh, now));
+        Ok(Verification::Active { claims: token.claims, matches })
+    }
+}
+
+/// Whether `refresh` is a valid refresh token of the session of `token`, which is known not to be revoked.
+fn belongs(client: &Client, token: &Opened, refresh: &str, now: Timestamp) -> bool {
+    open::refresh_token(client, refresh, now)
+        .is_ok_and(|refresh| refresh.session == token.session && open::check_times(&refresh, now).is_ok())
+}
+
+impl From<NotOpened> for Inactive {
+    fn from(reason: NotOpened) -> Self {
+        match reason {
+            NotOpened::Malformed => Self::Malformed,
+            NotOpened::UnknownKey => Self::UnknownKey,
+            NotOpened::BadSignature => Self::BadSignature,
+            NotOpened::WrongType => Self::NotAnAccessToken,
+            NotOpened::WrongIssuer => Self::WrongIssuer,
+            NotOpened::InvalidClaims => Self::InvalidClaims,
+        }
+    }
+}
+
+impl From<NotNow> for Inactive {
+    fn from(reason: NotNow) -> Self {
+        match reason {
+            NotNow::Expired => Self::Expired,
+            NotNow::NotYet => Self::NotYetValid,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The store fails at any call: nothing is acknowledged that did not happen, and nothing that matters is answered without the store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use jwtis_core::{
+    ClientAccess, IssuerSettings, KeyOptions, RefreshStrategy, RenewError, RevokeTarget, TokenSet,
+};
+use jwtis_store::MemoryBackend;
+use jwtis_store::testing::{Fault, Faulty, store_over};
+use support::{World, id, kind};
+
+async fn world() -> (World, Arc<Faulty<MemoryBackend>>, ClientAccess, TokenSet) {
+    let backend = Faulty::new(MemoryBackend::new());
+    let world = World::with(store_over(backend.clone()), IssuerSettings::default()).await;
+    let options =
+        KeyOptions { refresh_strategy: Some(RefreshStrategy::RefreshBoth), ..KeyOptions::default() };
+    let access = world.client("shop", options).await;
+    let tokens = world.issue(&access, r#"{"sub":"u1"}"#);
+    (world, backend, access, tokens)
+}
+
+const FAULTS: [Fault; 3] = [Fault::Unavailable, Fault::Full, Fault::Damaged];
+
+#[tokio::test]
+async fn issuing_needs_no_store() {
+    let (world, backend, access, _) = world().await;
+    let (reads, commits) = (backend.reads(), backend.commits());
+    world.issue(&access, "{}");
+    world.access("shop").await;
+    assert_eq!((backend.reads(), backend.commits()), (reads, commits));
+}
+
+#[tokio::test]
+async fn a_renewal_that_could_not_be_stored_gives_no_token_and_can_be_tried_again() {
+    for fault in FAULTS {
+        let (world, backend, access, first) = world().await;
+        backend.fail_commit(1, fault);
+        let outcome = world.renew(&access, &first.refresh_token).await;
+        assert!(matches!(outcome, Err(RenewError::Store(_))), "{fault:?}: {}", kind(&outcome));
+        assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "renewed", "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_whose_outcome_is_unknown_can_be_tried_again_within_the_grace() {
+    let (world, backend, access, first) = world().await;
+    backend.fail_commit(1, Fault::UnavailableAfterwards);
+    assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "failed");
+    let again = world.renew(&access, &first.refresh_token).await.unwrap();
+    assert_eq!(kind(&world.renew(&access, &again.refresh_token).await), "renewed");
+}
+
+#[tokio::test]
+async fn every_read_of_a_renewal_matters() {
+    for n in 1..=2 {
+        for fault in FAULTS {
+            let (world, backend, access, first) = world().await;
+            backend.fail_read(n, fault);
+            let outcome = world.renew(&access, &first.refresh_token).await;
+            assert!(matches!(outcome, Err(RenewError::Read(_))), "read {n}, {fault:?}: {}", kind(&outcome));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_verification_that_cannot_read_the_session_says_nothing() {
+    for n in 1..=2 {
+        let (world, backend, access, tokens) = world().await;
+        backend.fail_read(n, Fault::Unavailable);
+        assert!(world.issuer.verify(&access, &tokens.access_token, None).await.is_err(), "read {n}");
+        assert_eq!(world.status(&access, &tokens.access_token).await, "active");
+    }
+}
+
+#[tokio::test]
+async fn theft_that_could_not_be_stored_is_no_theft_yet_and_gives_no_token() {
+    let (world, backend, access, first) = world().await;
+    world.renew(&access, &first.refresh_token).await.unwrap();
+    world.seconds_pass(31);
+    backend.fail_commit(1, Fault::Full);
+    assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "failed");
+    assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "reused");
+}
+
+#[tokio::test]
+async fn a_revocation_that_could_not_be_stored_is_not_acknowledged() {
+    for target in [RevokeTarget::Subject("u1"), RevokeTarget::All] {
+        let (world, backend, access, tokens) = world().await;
+        backend.fail_commit(1, Fault::Unavailable);
+        assert!(world.issuer.revoke(&access, target).await.is_err());
+        let access = world.access("shop").await;
+        assert_eq!(world.status(&access, &tokens.access_token).await, "active");
+        world.issuer.revoke(&access, target).await.unwrap();
+        let access = world.access("shop").await;
+        assert_eq!(world.status(&access, &tokens.access_token).await, "revoked");
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_is_tried_again() {
+    let (world, backend, access, first) = world().await;
+    backend.conflict_once();
+    assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "renewed");
+    backend.conflict_once();
+    world.issuer.revoke(&access, RevokeTarget::All).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_registration_that_could_not_be_stored_leaves_the_name_free() {
+    let (world, backend, _, _) = world().await;
+    backend.fail_commit(1, Fault::Full);
+    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    assert!(world.issuer.register(&registration, id("bank"), KeyOptions::default()).await.is_err());
+    world.client("bank", KeyOptions::default()).await;
+}
+
+#[tokio::test]
+async fn a_hanging_commit_holds_up_nobody_else() {
+    let (world, backend, access, first) = world().await;
+    backend.hang_commits();
+    let world = Arc::new(world);
+    let hanging = tokio::spawn({
+        let (world, access, token) = (world.clone(), access.clone(), first.refresh_token.clone());
+        async move { kind(&world.renew(&access, &token).await) }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(world.status(&access, &first.access_token).await, "active");
+    world.issue(&access, "{}");
+    backend.release();
+    assert_eq!(hanging.await.unwrap(), "renewed");
+}
