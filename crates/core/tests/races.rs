@@ -229,13 +229,13 @@ fn a_reader_never_sees_a_client_as_it_was_before_an_acknowledged_change() {
     let access: ClientAccess = run(world.access("shop"));
     // A change that nobody loads afterwards leaves the cache empty.
     run(world.issuer.revoke(&access, RevokeTarget::All)).unwrap();
-    // One actor begins to load, then the other rotates, then the load ends.
+    // One actor reads the record, then the other rotates, then the first goes on with what it read.
     let slow_load = Box::pin(async { Some(world.access("shop").await) }) as Actor<'_, _>;
     let rotate = Box::pin(async {
         world.issuer.renew_keys(&access, KeyOptions::default()).await.unwrap();
         None
     }) as Actor<'_, _>;
-    interleave(vec![slow_load, rotate], &[0, 1, 1, 1, 1, 1, 1, 1, 1, 1]);
+    interleave(vec![slow_load, rotate], &[vec![0, 0], vec![1; 30]].concat());
     let seen = run(world.access("shop"));
     assert_eq!(seen.client().keys().entries().len(), 2, "the newest ring, not a cached older one");
 }

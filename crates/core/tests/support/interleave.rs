@@ -11,7 +11,7 @@ use jwtis_store::{
     Snapshot, Store,
 };
 
-/// An engine in memory that gives way before every call and after every commit.
+/// An engine in memory that gives way before and after every call.
 pub struct Yielding(MemoryBackend);
 
 pub fn yielding_store() -> Store {
@@ -22,7 +22,9 @@ impl Backend for Yielding {
     fn get<'a>(&'a self, key: &'a RecordKey) -> BoxFuture<'a, Result<Option<SealedRecord>, ReadError>> {
         Box::pin(async move {
             give_way().await;
-            self.0.get(key).await
+            let found = self.0.get(key).await;
+            give_way().await;
+            found
         })
     }
 
