@@ -155,17 +155,17 @@ pub enum VerifyError {
     Signature,
 }
 
-/// The checks before the signature itself: algorithm and length.
-pub(crate) fn check_form(
-    token: &Unverified<'_>,
-    alg: &'static str,
-    signature_len: usize,
-) -> Result<(), VerifyError> {
-    if token.header().alg() != alg {
-        let token = token.header().alg().chars().take(40).collect();
-        return Err(VerifyError::Algorithm { token, key: alg });
+/// The key decides the algorithm, RFC 8725 §3.1.
+pub(crate) fn check_algorithm(token: &Unverified<'_>, alg: &'static str) -> Result<(), VerifyError> {
+    if token.header().alg() == alg {
+        return Ok(());
     }
-    let (expected, found) = (signature_len, token.signature().len());
+    let token = token.header().alg().chars().take(40).collect();
+    Err(VerifyError::Algorithm { token, key: alg })
+}
+
+pub(crate) fn check_length(signature: &[u8], expected: usize) -> Result<(), VerifyError> {
+    let found = signature.len();
     if found == expected { Ok(()) } else { Err(VerifyError::SignatureLength { expected, found }) }
 }
 

@@ -96,6 +96,8 @@ pub mod jwe;
 pub mod jwk;
 pub mod jws;
 pub mod jwt;
+#[doc(hidden)]
+pub mod primitives;
 
 pub use self::{
     base64url::Base64Error,

@@ -215,9 +215,11 @@ impl Agreement {
         apu: &[u8],
         apv: &[u8],
     ) -> Result<ContentKey, Unspecified> {
+        let may_be_zero = *private.algorithm() != agreement::X25519;
         agreement::agree(private, public, Unspecified, |shared| {
-            // RFC 7748 §6.1: a peer with a point of small order would decide the key.
-            if shared.iter().fold(0, |any, byte| any | byte) == 0 {
+            // RFC 8037 §3.2.1: on X25519 zero means a peer with a point of small order, who would decide the key. The NIST
+            // curves have no such points; there it is the coordinate of an honest one.
+            if !may_be_zero && shared.iter().fold(0, |any, byte| any | byte) == 0 {
                 return Err(Unspecified);
             }
             self.derive(shared, apu, apv)
@@ -256,8 +258,12 @@ fn wrap_key(wrap: KeyWrap, kek: &[u8], content_key: &[u8]) -> Result<Vec<u8>, Un
     Ok(wrapped)
 }
 
-fn unwrap_key(wrap: KeyWrap, kek: &[u8], wrapped: &[u8]) -> Result<ContentKey, Unspecified> {
+pub(crate) fn unwrap_key(wrap: KeyWrap, kek: &[u8], wrapped: &[u8]) -> Result<ContentKey, Unspecified> {
     let length = wrapped.len().checked_sub(WRAP_OVERHEAD).ok_or(Unspecified)?;
+    // RFC 3394 §2: at least two blocks. Without any, the integrity check would be a constant.
+    if length < 16 {
+        return Err(Unspecified);
+    }
     let mut content_key = Zeroizing::new(vec![0; length]);
     match aws_lc_cipher(wrap) {
         Some(cipher) => {
@@ -314,6 +320,9 @@ mod tests {
             assert_eq!(*unwrap_key(wrap, kek, &wrapped).unwrap(), key);
             wrapped[3] ^= 1;
             assert!(unwrap_key(wrap, kek, &wrapped).is_err());
+            for blocks in 0..3 {
+                assert!(unwrap_key(wrap, kek, &[0xa6; 24][..8 * blocks]).is_err());
+            }
             assert!(unwrap_key(wrap, kek, &wrapped[..7]).is_err());
         }
     }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use aws_lc_rs::hmac;
 
-use super::{SignError, Unverified, Verified, VerifyError, append_signature, check_form, signing_input};
+use super::{
+    SignError, Unverified, Verified, VerifyError, append_signature, check_algorithm, check_length,
+    signing_input,
+};
 use crate::{
     header::{self, ProtectedHeader},
     jwa::SignatureAlgorithm,
@@ -49,7 +52,8 @@ impl HmacKey {
     /// # Errors
     /// [`VerifyError`].
     pub fn verify(&self, token: &Unverified<'_>) -> Result<Verified, VerifyError> {
-        check_form(token, ALG, SIGNATURE_BYTES)?;
+        check_algorithm(token, ALG)?;
+        check_length(token.signature(), SIGNATURE_BYTES)?;
         hmac::verify(&self.key, token.signing_input(), token.signature())
             .map_err(|_| VerifyError::Signature)?;
         Ok(token.to_verified())

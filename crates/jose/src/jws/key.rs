@@ -12,7 +12,10 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use super::{SignError, Unverified, Verified, VerifyError, append_signature, check_form, signing_input};
+use super::{
+    SignError, Unverified, Verified, VerifyError, append_signature, check_algorithm, check_length,
+    signing_input,
+};
 use crate::{
     header::{self, ProtectedHeader},
     jwa::{Curve, KeyAlgorithm, SignatureAlgorithm, SignatureScheme, rsa_key_size},
@@ -286,10 +289,14 @@ impl VerifyingKey {
     /// # Errors
     /// [`VerifyError`].
     pub fn verify(&self, token: &Unverified<'_>) -> Result<Verified, VerifyError> {
-        let Public { alg, key, signature_len, .. } = &*self.0;
-        check_form(token, alg.name(), *signature_len)?;
-        key.verify_sig(token.signing_input(), token.signature()).map_err(|_| VerifyError::Signature)?;
+        check_algorithm(token, self.0.alg.name())?;
+        self.check_signature(token.signing_input(), token.signature())?;
         Ok(token.to_verified())
+    }
+
+    pub(crate) fn check_signature(&self, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
+        check_length(signature, self.0.signature_len)?;
+        self.0.key.verify_sig(message, signature).map_err(|_| VerifyError::Signature)
     }
 
     fn new(jwk: Jwk) -> Result<Self, KeyError> {
