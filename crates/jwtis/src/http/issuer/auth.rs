@@ -1,0 +1,113 @@
+//! Who is calling: header text becomes [`Credentials`], and those become a proof or a refusal before the body is read.
+//!
+//! `Authorization: Bearer TOKEN` (RFC 6750 §2.1), `Authorization: Basic` with `kid:TOKEN` (RFC 7617), or `ClientToken: TOKEN`, the
+//! header that the Go program's README promised. One of them: whoever sends two cannot know which one counts.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use jwtis_core::{AdminAccess, BearerSecret, ClientAccess, ClientId, Credentials, RegistrationAccess};
+use zeroize::Zeroizing;
+
+use super::Api;
+use super::problem::{Code, Problem};
+use crate::http::observe::authenticated;
+
+const CLIENT_TOKEN: HeaderName = HeaderName::from_static("clienttoken");
+
+/// A caller who showed something that could be a token. Nothing is proved before [`Caller::client`].
+pub(super) struct Caller(Credentials);
+
+/// A caller who proved to be the admin.
+pub(super) struct Admin(pub(super) AdminAccess);
+
+/// A caller who may register clients.
+pub(super) struct Registrar(pub(super) RegistrationAccess);
+
+/// The `{kid}` of a path.
+pub(super) struct Kid(pub(super) ClientId);
+
+impl Caller {
+    /// Lets the caller act for `kid`, and names that client in the log.
+    pub(super) async fn client(&self, api: &Api, kid: &ClientId) -> Result<ClientAccess, Problem> {
+        let access = api.issuer.client_access(Some(&self.0), kid).await?;
+        authenticated(kid.as_str());
+        Ok(access)
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
+        credentials(&parts.headers)?.map(Self).ok_or(Problem::new(Code::Unauthorized))
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        Ok(Self(api.issuer.admin(credentials(&parts.headers)?.as_ref())?))
+    }
+}
+
+impl FromRequestParts<Arc<Api>> for Registrar {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        Ok(Self(api.issuer.registration(credentials(&parts.headers)?.as_ref())?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Kid {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let invalid = || Problem::new(Code::InvalidKid);
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| invalid())?;
+        text.parse().map(Self).map_err(|_| invalid())
+    }
+}
+
+/// What the headers carry; `None` where they carry nothing.
+fn credentials(headers: &HeaderMap) -> Result<Option<Credentials>, Problem> {
+    let mut authorization = headers.get_all(header::AUTHORIZATION).iter();
+    let mut client_token = headers.get_all(CLIENT_TOKEN).iter();
+    let given = match (authorization.next(), client_token.next()) {
+        (None, None) => return Ok(None),
+        (Some(value), None) => from_authorization(value),
+        (None, Some(value)) => secret(value.as_bytes(), None),
+        (Some(_), Some(_)) => return Err(Problem::new(Code::AmbiguousCredentials)),
+    };
+    if authorization.next().is_some() || client_token.next().is_some() {
+        return Err(Problem::new(Code::AmbiguousCredentials));
+    }
+    // What cannot be a token of ours is answered like a wrong one.
+    given.map(Some).ok_or(Problem::new(Code::Unauthorized))
+}
+
+fn from_authorization(value: &HeaderValue) -> Option<Credentials> {
+    let value = value.as_bytes();
+    let space = value.iter().position(|byte| *byte == b' ')?;
+    let (scheme, rest) = value.split_at_checked(space)?;
+    let rest = rest.trim_ascii();
+    if scheme.eq_ignore_ascii_case(b"Bearer") {
+        return secret(rest, None);
+    }
+    if !scheme.eq_ignore_ascii_case(b"Basic") {
+        return None;
+    }
+    let pair = base64_simd::STANDARD.decode_to_vec(rest).map(Zeroizing::new).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    let (user, password) = pair.split_at_checked(colon)?;
+    let user = str::from_utf8(user).ok()?.to_owned();
+    secret(password.strip_prefix(b":")?, Some(user))
+}
+
+fn secret(text: &[u8], user: Option<String>) -> Option<Credentials> {
+    let secret = BearerSecret::parse(str::from_utf8(text).ok()?).ok()?;
+    Some(Credentials { secret, user })
+}

@@ -1,0 +1,202 @@
+//! Clients and their keys: register, renew keys, list, show, delete.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jwtis_core::key::{KeySet, RingEntry, rotation::KeySetState};
+use jwtis_core::{Client, KeyOptions, Timestamp, Ttl};
+use serde::{Deserialize, Serialize};
+
+use super::Api;
+use super::auth::{Admin, Caller, Kid, Registrar};
+use super::body::Members;
+use super::keys::ActiveKeys;
+use super::problem::{Code, Problem};
+
+/// Clients on a page of the list, unless the caller says how many.
+const DEFAULT_PAGE: usize = 100;
+/// Most clients on a page of the list.
+const MAX_PAGE: usize = 500;
+
+/// The options of `/register/{kid}` and `/renew_keys`.
+const OPTIONS: [&str; 11] = [
+    "expiry",
+    "sig_alg",
+    "sig_bits",
+    "enc_alg",
+    "enc_bits",
+    "cont_enc",
+    "auth_ttl",
+    "refresh_ttl",
+    "refresh_strategy",
+    "issuer",
+    "audience",
+];
+
+/// `POST /register/{kid}`
+pub(super) async fn register(
+    State(api): State<Arc<Api>>,
+    Registrar(access): Registrar,
+    Kid(kid): Kid,
+    members: Members,
+) -> Result<Response, Problem> {
+    let options = key_options(members)?;
+    let registered = api.issuer.register(&access, kid, options).await?;
+    let answer = ActiveKeys::of(&registered.client, api.issuer.env().now());
+    Ok((StatusCode::CREATED, Json(answer.with_token(registered.client_token.reveal()))).into_response())
+}
+
+/// `POST /renew_keys`
+pub(super) async fn renew_keys(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    mut members: Members,
+) -> Result<Response, Problem> {
+    let access = caller.client(&api, &members.kid()?).await?;
+    let options = key_options(members)?;
+    let client = api.issuer.renew_keys(&access, options).await?;
+    Ok((StatusCode::CREATED, Json(ActiveKeys::of(&client, api.issuer.env().now()))).into_response())
+}
+
+fn key_options(mut members: Members) -> Result<KeyOptions, Problem> {
+    members.check_names(&OPTIONS)?;
+    Ok(KeyOptions {
+        expiry: members.ttl("expiry")?,
+        sig_alg: members.parsed("sig_alg")?,
+        sig_bits: members.bits("sig_bits")?,
+        enc_alg: members.parsed("enc_alg")?,
+        enc_bits: members.bits("enc_bits")?,
+        cont_enc: members.parsed("cont_enc")?,
+        auth_ttl: members.ttl("auth_ttl")?,
+        refresh_ttl: members.ttl("refresh_ttl")?,
+        refresh_strategy: members.parsed("refresh_strategy")?,
+        issuer: members.text("issuer")?,
+        audience: members.texts("audience")?,
+    })
+}
+
+/// The query of `GET /clients`.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+/// `GET /clients`
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    Admin(access): Admin,
+    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let not_understood = || Problem::with_detail(Code::InvalidQuery, format!("limit: 1 to {MAX_PAGE}"));
+    let Query(Page { after, limit }) = page.map_err(|_| not_understood())?;
+    let limit = limit.unwrap_or(DEFAULT_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        return Err(not_understood());
+    }
+    let page = api.issuer.clients(&access, after.as_deref(), limit).await?;
+    let now = api.issuer.env().now();
+    let clients = page.clients.iter().map(|client| Shown::of(client, now)).collect();
+    Ok(Json(List { clients, next: page.next.as_deref() }).into_response())
+}
+
+/// `GET /clients/{kid}`
+pub(super) async fn show(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Kid(kid): Kid,
+) -> Result<Response, Problem> {
+    let access = caller.client(&api, &kid).await?;
+    Ok(Json(Shown::of(access.client(), api.issuer.env().now())).into_response())
+}
+
+/// `DELETE /clients/{kid}`
+pub(super) async fn delete(
+    State(api): State<Arc<Api>>,
+    Admin(access): Admin,
+    Kid(kid): Kid,
+) -> Result<StatusCode, Problem> {
+    api.issuer.delete_client(&access, &kid).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    clients: Vec<Shown<'a>>,
+    next: Option<&'a str>,
+}
+
+/// A client as its operator sees it: no secrets.
+#[derive(Serialize)]
+struct Shown<'a> {
+    kid: &'a str,
+    created_at: u64,
+    expiry: u64,
+    valid: bool,
+    sig_alg: Option<&'static str>,
+    sig_bits: u32,
+    enc_alg: Option<&'static str>,
+    enc_bits: u32,
+    cont_enc: &'static str,
+    auth_ttl: Ttl,
+    refresh_ttl: Ttl,
+    refresh_strategy: &'static str,
+    issuer: &'a str,
+    audience: &'a [String],
+    key_sets: Vec<ShownKeySet<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownKeySet<'a> {
+    sig_kid: Option<&'a str>,
+    enc_kid: Option<&'a str>,
+    state: &'static str,
+    expiry: u64,
+    /// When a retiring set will have retired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(client: &'a Client, now: Timestamp) -> Self {
+        let keys: &KeySet = client.keys().active();
+        let policy = keys.policy();
+        let (sig, enc) = (keys.public_signing_key(), keys.public_encryption_key());
+        Self {
+            kid: client.id().as_str(),
+            created_at: client.created_at().seconds(),
+            expiry: keys.expires_at().seconds(),
+            valid: now < keys.expires_at(),
+            sig_alg: sig.algorithm_name(),
+            sig_bits: sig.bits(),
+            enc_alg: enc.algorithm_name(),
+            enc_bits: enc.bits(),
+            cont_enc: keys.content_encryption().name(),
+            auth_ttl: policy.auth_ttl,
+            refresh_ttl: policy.refresh_ttl,
+            refresh_strategy: policy.refresh_strategy.name(),
+            issuer: &policy.issuer,
+            audience: &policy.audience,
+            key_sets: client.keys().entries().iter().map(|entry| ShownKeySet::of(entry, now)).collect(),
+        }
+    }
+}
+
+impl<'a> ShownKeySet<'a> {
+    fn of(entry: &'a RingEntry, now: Timestamp) -> Self {
+        let state = entry.state.at(now);
+        Self {
+            sig_kid: entry.keys.public_signing_key().kid(),
+            enc_kid: entry.keys.public_encryption_key().kid(),
+            state: state.name(),
+            expiry: entry.keys.expires_at().seconds(),
+            until: match state {
+                KeySetState::Retiring(until) => Some(Timestamp::from_millis(until).seconds()),
+                KeySetState::Pending | KeySetState::Active | KeySetState::Retired => None,
+            },
+        }
+    }
+}

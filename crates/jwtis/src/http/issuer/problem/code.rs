@@ -1,0 +1,170 @@
+//! The error codes of the API. They are a promise: a code is never renamed, nor given another meaning or status. `docs/api.md` prints
+//! this table, and a test compares the two.
+
+use axum::http::StatusCode;
+
+macro_rules! codes {
+    ($($name:ident = $code:literal, $status:ident, $title:literal, $cure:literal;)*) => {
+        /// What went wrong, as a program reads it.
+        #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+        pub enum Code {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl Code {
+            /// All codes, by status.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable name, as in the member `code`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// The member `title`: what the code means, the same every time.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+
+            /// What the caller can do about it, for the documentation.
+            #[must_use]
+            pub const fn cure(self) -> &'static str {
+                match self { $(Self::$name => $cure,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    EmptyBody = "empty_body", BAD_REQUEST, "The request has no body",
+        "Send a JSON object; `{}` where nothing needs to be said.";
+    MalformedBody = "malformed_body", BAD_REQUEST, "The body is not a JSON object",
+        "`detail` gives line and column. Send UTF-8 JSON, an object at the top, nothing after it.";
+    DuplicateMember = "duplicate_member", BAD_REQUEST, "A member occurs twice in the body",
+        "Two readers could take different values: send each member once.";
+    BodyTooDeep = "body_too_deep", BAD_REQUEST, "The body is nested too deep",
+        "Flatten it; claims may be nested 16 levels deep.";
+    NumberOutOfRange = "number_out_of_range", BAD_REQUEST, "A number in the body has no exact reading",
+        "Send it as a string.";
+    MissingMember = "missing_member", BAD_REQUEST, "The body lacks a member",
+        "`detail` names it.";
+    InvalidMember = "invalid_member", BAD_REQUEST, "A member of the body has an impossible value",
+        "`detail` names the member and what it may be.";
+    UnknownMember = "unknown_member", BAD_REQUEST, "A member of the body looks mistyped",
+        "`detail` names the one that was probably meant. Members unlike any known one are ignored.";
+    ConflictingMembers = "conflicting_members", BAD_REQUEST, "Members of the body contradict each other",
+        "`detail` names them: send one.";
+    InvalidKid = "invalid_kid", BAD_REQUEST, "The kid is not well-formed",
+        "1 to 128 characters out of A-Z a-z 0-9 . _ - ~";
+    InvalidQuery = "invalid_query", BAD_REQUEST, "The query of the URL is not understood",
+        "`limit` is 1 to 500; `after` is the `next` of the page before, unchanged.";
+    OwnedClaim = "owned_claim", BAD_REQUEST, "A claim belongs to the server",
+        "Leave out iat, nbf, jti, sid, gen and jwtis_ttl: the server sets them.";
+    ForeignIssuer = "foreign_issuer", BAD_REQUEST, "The claim iss is not the client's issuer",
+        "Leave out iss, or register the client with this `issuer`.";
+    AmbiguousCredentials = "ambiguous_credentials", BAD_REQUEST, "The request carries credentials more than once",
+        "Send either `Authorization` or `ClientToken`, once.";
+    Unauthorized = "unauthorized", UNAUTHORIZED, "Credentials are missing or wrong",
+        "Send the client's token (`jct_…`, of this very kid) or the admin token (`jat_…`) as `Authorization: Bearer`. The answer is the same whether the kid exists or not.";
+    InvalidToken = "invalid_token", FORBIDDEN, "The refresh token is not valid for this client",
+        "It is not ours, was changed, is of another client, or was made by keys that have retired. Log the user in again.";
+    NotARefreshToken = "not_a_refresh_token", FORBIDDEN, "The token is not a refresh token",
+        "Send `refresh_token`, not `auth_token`.";
+    TokenNotYetValid = "token_not_yet_valid", FORBIDDEN, "The refresh token is not valid yet",
+        "Compare the clocks of the servers.";
+    TokenRevoked = "token_revoked", FORBIDDEN, "The session has been revoked",
+        "Log the user in again.";
+    TokenReused = "token_reused", FORBIDDEN, "The refresh token has been used before: the session is now revoked",
+        "Two parties hold tokens of this session, so one of them stole it. Log the user in again; keep only the newest refresh token, and renew from one place at a time.";
+    SessionUnknown = "session_unknown", FORBIDDEN, "The session is newer than the server's records",
+        "The store was restored from an older backup. Log the user in again.";
+    UnknownKid = "unknown_kid", NOT_FOUND, "No client is registered under this kid",
+        "Look at the spelling, or register it.";
+    UnknownRoute = "unknown_route", NOT_FOUND, "There is nothing at this path",
+        "Look at the list of routes.";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "This path has other methods",
+        "Use one of the header `Allow`.";
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "The body took too long to arrive",
+        "Send it at once after the headers.";
+    KidTaken = "kid_taken", CONFLICT, "A client is already registered under this kid",
+        "Choose another; new keys for a client come from `/renew_keys`.";
+    KeysExpired = "keys_expired", CONFLICT, "The client's keys have expired",
+        "POST `/renew_keys`.";
+    TokenExpired = "token_expired", CONFLICT, "The refresh token has expired",
+        "Log the user in again.";
+    TooManyKeySets = "too_many_key_sets", CONFLICT, "Too many key sets of this client are still in use",
+        "Renew keys less often than 16 times within the life of a refresh token.";
+    ConcurrentChange = "concurrent_change", CONFLICT, "Another request changed the client at the same moment",
+        "Look at its state with GET `/clients/{kid}`, then decide again.";
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
+        "At most 64 KiB.";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON",
+        "Send `Content-Type: application/json`, or none.";
+    ClaimsTooDeep = "claims_too_deep", UNPROCESSABLE_ENTITY, "The claims are nested too deep",
+        "At most 16 levels.";
+    ClaimsNumberOutOfRange = "claims_number_out_of_range", UNPROCESSABLE_ENTITY, "A number in the claims is beyond 2^53",
+        "Verifiers would round it: send it as a string.";
+    ClaimsTooLarge = "claims_too_large", UNPROCESSABLE_ENTITY, "The claims are too large",
+        "At most 16 KiB as JSON: keep data in a database and put its key into the token.";
+    InvalidClaim = "invalid_claim", UNPROCESSABLE_ENTITY, "A claim has the wrong type",
+        "`detail` names it; RFC 7519 section 4.1 has the types of registered claims.";
+    ExpiryInPast = "expiry_in_past", UNPROCESSABLE_ENTITY, "The claim exp is in the past",
+        "`exp` counts seconds since 1970, in UTC.";
+    ExpiryBeyondLimit = "expiry_beyond_limit", UNPROCESSABLE_ENTITY, "The claim exp is later than the client's limit",
+        "`detail` has the limit: ask for less, or raise `auth_ttl` with `/renew_keys`.";
+    Busy = "busy", TOO_MANY_REQUESTS, "Too many keys are being generated",
+        "Try again after `Retry-After` seconds, or use elliptic curve keys, which take no time.";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed",
+        "Give the operator the `request_id`: the log has the reason.";
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be used at the moment",
+        "Nothing was changed. Try again after `Retry-After` seconds.";
+    Contended = "contended", SERVICE_UNAVAILABLE, "Too many requests change the same thing at once",
+        "Nothing was changed. Try again after `Retry-After` seconds.";
+    Timeout = "timeout", SERVICE_UNAVAILABLE, "The server did not finish in time",
+        "It is unknown whether the change was made. Reading and renewing are safe to repeat.";
+}
+
+impl Code {
+    /// The member `type`: a name that nobody has to resolve.
+    #[must_use]
+    pub fn uri(self) -> String {
+        format!("urn:jwtis:problem:{}", self.name())
+    }
+
+    /// Seconds after which a retry makes sense (RFC 9110 §10.2.3).
+    pub(crate) const fn retry_after(self) -> Option<u32> {
+        match self {
+            Self::StoreUnavailable | Self::Contended | Self::Timeout => Some(1),
+            Self::Busy => Some(5),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_table_is_ordered_by_status() {
+        let names: HashSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(Code::ALL.is_sorted_by_key(|code| code.status().as_u16()));
+    }
+
+    #[test]
+    fn nobody_is_told_to_retry_what_cannot_succeed() {
+        for code in Code::ALL.iter().filter(|code| code.retry_after().is_some()) {
+            assert!(matches!(code.status().as_u16(), 429 | 503), "{}", code.name());
+        }
+    }
+}

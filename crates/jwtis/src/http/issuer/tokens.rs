@@ -1,0 +1,200 @@
+//! Tokens: issue, renew, revoke, verify.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jwtis_core::{IssueToken, RenewToken, RevokeTarget, TokenSet, Verification};
+use jwtis_jose::ClaimsSet;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Api;
+use super::auth::Caller;
+use super::body::{Members, invalid, missing};
+use super::problem::{Code, Problem};
+
+/// Names of the access token: the README's, then OAuth's.
+const ACCESS_TOKEN: [&str; 2] = ["auth_token", "access_token"];
+const ACCESS_VALID_TIME: [&str; 2] = ["auth_token_valid_time", "access_token_valid_time"];
+/// The first one is the README's spelling.
+const REFRESH_VALID_TIME: [&str; 2] = ["resresh_token_valid_time", "refresh_token_valid_time"];
+
+/// `POST /issue_token`
+pub(super) async fn issue(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
+    let outcome = issue_for(&api, &caller, members).await;
+    api.count_refusal("issue", &outcome);
+    let tokens = outcome?;
+    api.metrics.token_issued();
+    Ok(created(&tokens))
+}
+
+async fn issue_for(api: &Api, caller: &Caller, mut members: Members) -> Result<TokenSet, Problem> {
+    let [auth, access] = ACCESS_VALID_TIME;
+    let [resresh, refresh] = REFRESH_VALID_TIME;
+    members.check_names(&["kid", "claims", auth, access, resresh, refresh])?;
+    let access = caller.client(api, &members.kid()?).await?;
+    let command = IssueToken {
+        claims: claims(members.value("claims"))?,
+        access_valid_time: members.ttl_any(&ACCESS_VALID_TIME)?,
+        refresh_valid_time: members.ttl_any(&REFRESH_VALID_TIME)?,
+    };
+    Ok(api.issuer.issue(&access, command)?)
+}
+
+/// Claims are an object; none at all are none.
+fn claims(value: Option<Value>) -> Result<ClaimsSet, Problem> {
+    match value {
+        None => Ok(ClaimsSet::new()),
+        Some(value @ Value::Object(_)) => Ok(ClaimsSet::from_value(value)?),
+        Some(_) => Err(invalid("claims", "must be an object")),
+    }
+}
+
+/// `POST /renew_token`
+pub(super) async fn renew(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
+    let outcome = renew_for(&api, &caller, members).await;
+    api.count_refusal("renew", &outcome);
+    let tokens = outcome?;
+    api.metrics.token_renewed();
+    Ok(created(&tokens))
+}
+
+async fn renew_for(api: &Api, caller: &Caller, mut members: Members) -> Result<TokenSet, Problem> {
+    members.check_names(&["kid", "refresh_token", "refresh_strategy"])?;
+    let access = caller.client(api, &members.kid()?).await?;
+    let token = members.required_text("refresh_token")?;
+    let command = RenewToken { refresh_token: &token, strategy: members.parsed("refresh_strategy")? };
+    Ok(api.issuer.renew(&access, command).await?)
+}
+
+/// `POST /revoke_token`: unknown tokens too are answered with success (RFC 7009 §2.2).
+pub(super) async fn revoke(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
+    let outcome = revoke_for(&api, &caller, members).await;
+    api.count_refusal("revoke", &outcome);
+    outcome?;
+    Ok(Json(json!({})).into_response())
+}
+
+async fn revoke_for(api: &Api, caller: &Caller, mut members: Members) -> Result<(), Problem> {
+    let [auth, access] = ACCESS_TOKEN;
+    members.check_names(&["kid", "id", "refresh_token", auth, access, "sub", "all"])?;
+    let access = caller.client(api, &members.kid()?).await?;
+
+    let session = members.text("id")?;
+    let refresh = members.text("refresh_token")?;
+    let token = members.text_any(&ACCESS_TOKEN)?;
+    let subject = members.text("sub")?;
+    let mut targets = [
+        session.as_deref().map(RevokeTarget::Session),
+        refresh.as_deref().map(RevokeTarget::RefreshToken),
+        token.as_deref().map(RevokeTarget::AccessToken),
+        subject.as_deref().map(RevokeTarget::Subject),
+        members.flag("all")?.then_some(RevokeTarget::All),
+    ]
+    .into_iter()
+    .flatten();
+
+    let choice = "one of id, refresh_token, auth_token, sub, all";
+    let target = targets.next().ok_or_else(|| missing(choice))?;
+    if targets.next().is_some() {
+        return Err(Problem::with_detail(Code::ConflictingMembers, format!("give just {choice}")));
+    }
+    Ok(api.issuer.revoke(&access, target).await?)
+}
+
+/// `POST /verify_token`
+pub(super) async fn verify(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    members: Members,
+) -> Result<Response, Problem> {
+    let outcome = verify_for(&api, &caller, members).await;
+    api.count_refusal("verify", &outcome);
+    Ok(Json(Verified::from(outcome?)).into_response())
+}
+
+async fn verify_for(api: &Api, caller: &Caller, mut members: Members) -> Result<Verification, Problem> {
+    let [auth, access] = ACCESS_TOKEN;
+    members.check_names(&["kid", auth, access, "refresh_token"])?;
+    let access = caller.client(api, &members.kid()?).await?;
+    let token = members.text_any(&ACCESS_TOKEN)?.ok_or_else(|| missing("auth_token"))?;
+    let refresh = members.text("refresh_token")?;
+    Ok(api.issuer.verify(&access, &token, refresh.as_deref()).await?)
+}
+
+impl Api {
+    fn count_refusal<T>(&self, operation: &'static str, outcome: &Result<T, Problem>) {
+        let Err(problem) = outcome else { return };
+        self.metrics.token_refused(operation, problem.code().name());
+        if problem.code() == Code::TokenReused {
+            self.metrics.reuse_detected();
+        }
+    }
+}
+
+fn created(tokens: &TokenSet) -> Response {
+    let answer = Tokens {
+        id: tokens.session.uuid().to_string(),
+        auth_token: &tokens.access_token,
+        access_token: &tokens.access_token,
+        refresh_token: &tokens.refresh_token,
+        expiry: tokens.expires_at,
+        refresh_expiry: tokens.refresh_expires_at,
+        expires_in: tokens.expires_in,
+        token_type: "Bearer",
+    };
+    (StatusCode::CREATED, Json(answer)).into_response()
+}
+
+/// Answer to issue and renew. `expiry` is the access token's `exp`.
+#[derive(Serialize)]
+struct Tokens<'a> {
+    id: String,
+    auth_token: &'a str,
+    access_token: &'a str,
+    refresh_token: &'a str,
+    expiry: u64,
+    refresh_expiry: u64,
+    expires_in: u64,
+    token_type: &'static str,
+}
+
+/// Answer to verify (after RFC 7662 §2.2).
+#[derive(Serialize)]
+struct Verified {
+    active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<ClaimsSet>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matches: Option<bool>,
+}
+
+impl From<Verification> for Verified {
+    fn from(verification: Verification) -> Self {
+        match verification {
+            Verification::Active { claims, matches } => {
+                Self { active: true, reason: None, claims: Some(claims), matches }
+            }
+            Verification::Inactive(reason) => {
+                Self { active: false, reason: Some(reason.as_str()), claims: None, matches: None }
+            }
+        }
+    }
+}

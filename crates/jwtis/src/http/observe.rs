@@ -1,0 +1,155 @@
+//! What is known about every request: its id, one span, one line in the log, one count in the metrics.
+//!
+//! The line names the matched route, never the path or query as sent: those are the caller's text. It holds no header and no body,
+//! so no token, password or claim can get into it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use jwtis_core::env::Env;
+use tracing::{Instrument as _, Span, field, info, warn};
+
+use crate::metrics::{Metrics, monotonic};
+
+/// The header that carries the request id, both ways.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Route name of requests that match none.
+const UNMATCHED: &str = "unmatched";
+
+/// Longest request id that is taken over from the caller.
+const MAX_ID_CHARS: usize = 64;
+
+/// Status in metrics and logs of a request whose caller went away before the answer.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// What [`observe`] needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Observer {
+    pub(crate) env: Env,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// The id of a request, as in its answer and its log lines.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(HeaderValue);
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// The caller's id where it has a harmless form, else a new one.
+    fn of(headers: &HeaderMap, env: &Env) -> Self {
+        let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let given = headers
+            .get(REQUEST_ID)
+            .filter(|id| (1..=MAX_ID_CHARS).contains(&id.len()) && id.as_bytes().iter().all(harmless));
+        Self(given.cloned().unwrap_or_else(|| Self::generate(env)))
+    }
+
+    fn generate(env: &Env) -> HeaderValue {
+        // Without randomness the request still deserves an answer; whatever needs a secret in it will refuse by itself.
+        let bytes = env.random::<10>().unwrap_or_default();
+        let id = format!("{:020x}", bytes.iter().fold(0_u128, |id, byte| id << 8 | u128::from(*byte)));
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("0"))
+    }
+}
+
+/// What a handler's error leaves in the answer's extensions for the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// Stable code of the error.
+    pub(crate) code: &'static str,
+    /// The error and its sources, for the operator.
+    pub(crate) chain: Option<String>,
+}
+
+/// Names the authenticated client in the request's span.
+pub(crate) fn authenticated(client: &str) {
+    Span::current().record("client", client);
+}
+
+/// The outermost layer of a router.
+pub(crate) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers(), &observer.env);
+    let method = method_name(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned();
+    // At level ERROR, so that its fields stand in every event inside it, however high the log level is set.
+    let span = tracing::error_span!("request", id = id.as_str(), method, route, client = field::Empty);
+    request.extensions_mut().insert(id.clone());
+
+    let report = Report {
+        started: monotonic(),
+        span: span.clone(),
+        metrics: observer.metrics,
+        method,
+        route,
+        sent: false,
+    };
+    let mut response = next.run(request).instrument(span).await;
+    response.headers_mut().insert(REQUEST_ID, id.0);
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    report.answered(&response);
+    response
+}
+
+/// One of the registered methods, or `other`: the label's values are ours, not the caller's.
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Counts and logs the request once, also when its future is dropped because the caller went away.
+struct Report {
+    started: Instant,
+    span: Span,
+    metrics: Arc<Metrics>,
+    method: &'static str,
+    route: String,
+    sent: bool,
+}
+
+impl Report {
+    fn answered(mut self, response: &Response) {
+        self.send(response.status().as_u16(), response.extensions().get::<Failure>());
+    }
+
+    fn send(&mut self, status: u16, failure: Option<&Failure>) {
+        self.sent = true;
+        let took = self.started.elapsed();
+        self.metrics.request(&self.route, self.method, status, took);
+
+        let latency_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
+        let code = failure.map(|failure| failure.code);
+        let chain = failure.and_then(|failure| failure.chain.as_deref());
+        self.span.in_scope(|| {
+            if status >= 500 {
+                warn!(status, latency_ms, code, error = chain, "request failed");
+            } else {
+                info!(status, latency_ms, code, "request answered");
+            }
+        });
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if !self.sent {
+            self.send(CLIENT_CLOSED_REQUEST, None);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! TLS 1.2 and 1.3 for a listener (RFC 5246, RFC 8446), by rustls over AWS-LC with rustls' own choice of cipher suites.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::{TLS12, TLS13};
+
+/// Turns accepted TCP connections into TLS connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Acceptor(tokio_rustls::TlsAcceptor);
+
+/// Why a certificate and key cannot be served. Display says what to do about it and shows nothing of the key.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read the TLS {what} {}", path.display())]
+    Read {
+        /// `certificate` or `key`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A file is not PEM, or its base64 is broken.
+    #[error("the TLS {what} {} is not well-formed PEM", path.display())]
+    Pem {
+        /// `certificate` or `key`.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: pem::Error,
+    },
+    /// PEM, but without the section that is needed.
+    #[error("{} holds no {section}: was another file meant?", path.display())]
+    Missing {
+        /// Which section.
+        section: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is of a kind that TLS cannot use, the certificate is malformed, or the two do not belong together.
+    #[error("the TLS certificate {} and key {} cannot be used together", certificate.display(), key.display())]
+    Unusable {
+        /// The certificate file.
+        certificate: PathBuf,
+        /// The key file.
+        key: PathBuf,
+        /// The reason.
+        source: rustls::Error,
+    },
+}
+
+impl Acceptor {
+    /// Reads a chain (the server's certificate first) and its private key (PKCS#8, PKCS#1 or SEC1) from PEM files.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let chain = read_chain(certificate)?;
+        let private = read_key(key)?;
+        let unusable =
+            |source| TlsError::Unusable { certificate: certificate.to_owned(), key: key.to_owned(), source };
+
+        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(unusable)?
+            .with_no_client_auth()
+            .with_single_cert(chain, private)
+            .map_err(unusable)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self(Arc::new(config).into()))
+    }
+
+    pub(crate) fn rustls(&self) -> &tokio_rustls::TlsAcceptor {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Acceptor(TLS 1.2, 1.3)")
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let failed = |error| pem_error("certificate", "CERTIFICATE", path, error);
+    let chain: Vec<_> =
+        CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    if chain.is_empty() {
+        return Err(failed(pem::Error::NoItemsFound));
+    }
+    Ok(chain)
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path)
+        .map_err(|error| pem_error("key", "unencrypted PRIVATE KEY", path, error))
+}
+
+fn pem_error(what: &'static str, section: &'static str, path: &Path, error: pem::Error) -> TlsError {
+    let path = path.to_owned();
+    match error {
+        pem::Error::Io(source) => TlsError::Read { what, path, source },
+        pem::Error::NoItemsFound => TlsError::Missing { section, path },
+        source => TlsError::Pem { what, path, source },
+    }
+}
