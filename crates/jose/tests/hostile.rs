@@ -10,6 +10,10 @@ mod claims;
 mod encryption;
 #[path = "hostile/keys.rs"]
 mod keys;
+#[path = "hostile/oracles.rs"]
+mod oracles;
+#[path = "hostile/parsers.rs"]
+mod parsers;
 #[path = "hostile/signatures.rs"]
 mod signatures;
 #[path = "hostile/text.rs"]

@@ -24,7 +24,11 @@ fn rfc7515_a1_hs256() {
     let example = example("A.1");
     let key = HmacKey::from_bytes(&unb64u(text(&example["key"]["k"]))).unwrap();
     let token = Unverified::parse(text(&example["token"])).unwrap();
-    assert_eq!(token.header().typ(), Some("JWT"), "a header with line breaks and blanks is still one JSON object");
+    assert_eq!(
+        token.header().typ(),
+        Some("JWT"),
+        "a header with line breaks and blanks is still one JSON object"
+    );
     assert_eq!(key.verify(&token).unwrap().payload(), text(&example["payload"]).as_bytes());
 }
 
@@ -52,7 +56,10 @@ fn rfc7515_a5_unsecured_is_refused() {
 #[test]
 fn rfc7515_a6_and_a7_json_serialisations_are_refused() {
     for section in ["A.6", "A.7"] {
-        refused!(Unverified::parse(text(&example(section)["json"])), ParseError::PartCount { expected: 3, .. });
+        refused!(
+            Unverified::parse(text(&example(section)["json"])),
+            ParseError::PartCount { expected: 3, .. }
+        );
     }
 }
 
@@ -64,7 +71,8 @@ fn rfc7515_e_unknown_critical_header_is_refused() {
 
 #[test]
 fn rfc7515_e_unknown_critical_header_is_refused_under_a_good_signature() {
-    let header = r#"{"alg":"ES256","crit":["http://example.com/UNDEFINED"],"http://example.com/UNDEFINED":true}"#;
+    let header =
+        r#"{"alg":"ES256","crit":["http://example.com/UNDEFINED"],"http://example.com/UNDEFINED":true}"#;
     let token = common::forge_es256(header, b"FAIL");
     refused!(Unverified::parse(&token), ParseError::Header(HeaderError::UnknownCrit { .. }));
 }
@@ -117,7 +125,15 @@ fn rfc7515_4_1_9_typ_may_leave_out_the_application_prefix() {
 
 #[test]
 fn rfc7515_5_2_header_must_be_one_utf8_json_object() {
-    for header in [&b"[]"[..], b"\"ES256\"", b"", b"null", b"{\"alg\":\"ES256\"", b"{\"alg\":\"ES256\"}{}", b"{\"alg\":\"\xff\"}"] {
+    for header in [
+        &b"[]"[..],
+        b"\"ES256\"",
+        b"",
+        b"null",
+        b"{\"alg\":\"ES256\"",
+        b"{\"alg\":\"ES256\"}{}",
+        b"{\"alg\":\"\xff\"}",
+    ] {
         let token = common::sign_es256(&format!("{}.{}", b64u(header), b64u(b"{}")));
         assert!(Unverified::parse(&token).is_err(), "{}", String::from_utf8_lossy(header));
     }

@@ -12,7 +12,8 @@ fn example(section: &str) -> Value {
 }
 
 fn key(section: &str, alg: &str) -> DecryptionKey {
-    DecryptionKey::from_jwk(with(&example(section)["key"], json!({"alg": alg})).to_string().as_bytes()).unwrap()
+    DecryptionKey::from_jwk(with(&example(section)["key"], json!({"alg": alg})).to_string().as_bytes())
+        .unwrap()
 }
 
 #[test]
@@ -61,7 +62,10 @@ fn rfc7516_a3_a128kw_direct_is_refused() {
 #[test]
 fn rfc7516_a4_and_a5_json_serialisations_are_refused() {
     for section in ["A.4", "A.5"] {
-        refused!(Undecrypted::parse(text(&example(section)["json"])), ParseError::PartCount { expected: 5, .. });
+        refused!(
+            Undecrypted::parse(text(&example(section)["json"])),
+            ParseError::PartCount { expected: 5, .. }
+        );
     }
 }
 
@@ -72,7 +76,10 @@ fn rfc7516_4_1_2_enc_is_required_and_a_string() {
     for enc in ["1", "null", "[\"A128GCM\"]"] {
         let header = format!(r#"{{"alg":"RSA-OAEP","enc":{enc}}}"#);
         let token = common::forge_jwe(&header, &[1; 256], &[2; 16], b"text");
-        refused!(Undecrypted::parse(&token), ParseError::Header(HeaderError::WrongType { member: "enc", .. }));
+        refused!(
+            Undecrypted::parse(&token),
+            ParseError::Header(HeaderError::WrongType { member: "enc", .. })
+        );
     }
 }
 
@@ -80,7 +87,9 @@ fn rfc7516_4_1_2_enc_is_required_and_a_string() {
 fn rfc7516_5_2_step_15_protected_header_is_authenticated() {
     let example = example("A.1");
     // The same JSON with one more blank: nothing but the additional authenticated data differs.
-    let token = common::edit_part(text(&example["token"]), 0, |_| common::b64u(br#"{"alg":"RSA-OAEP", "enc":"A256GCM"}"#));
+    let token = common::edit_part(text(&example["token"]), 0, |_| {
+        common::b64u(br#"{"alg":"RSA-OAEP", "enc":"A256GCM"}"#)
+    });
     let token = Undecrypted::parse(&token).unwrap();
     refused!(key("A.1", "RSA-OAEP").decrypt(&token, ANY_ENC), DecryptError::Failed);
 }

@@ -5,7 +5,8 @@ mod common;
 
 use common::{parse_jwk, public, refused, signing_key, test_key, text, vectors, with};
 use jwtis_jose::{
-    DecryptionKey, EncryptionKey, Jwk, JwkSet, KeyError, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey, VerifyingKey,
+    DecryptionKey, EncryptionKey, Jwk, JwkSet, KeyError, KeyManagementAlgorithm, SignatureAlgorithm,
+    SigningKey, VerifyingKey,
 };
 use serde_json::{Value, json};
 
@@ -91,7 +92,12 @@ fn rfc7517_c4_password_encrypted_key_is_refused() {
     use jwtis_jose::jwe::{DecryptError, Undecrypted};
     let example = &vectors("rfc7517")["C.4"];
     let header = common::b64u(example["header"].to_string());
-    let token = format!("{header}.{}.{}.AAAA.{}", text(&example["encrypted_key"]), text(&example["iv"]), common::b64u([0; 16]));
+    let token = format!(
+        "{header}.{}.{}.AAAA.{}",
+        text(&example["encrypted_key"]),
+        text(&example["iv"]),
+        common::b64u([0; 16])
+    );
     let token = Undecrypted::parse(&token).unwrap();
     let key = common::decryption_key(KeyManagementAlgorithm::RsaOaep, "RSA-2048");
     refused!(key.decrypt(&token, common::ANY_ENC), DecryptError::Algorithm { .. });
@@ -108,7 +114,10 @@ fn rfc7517_4_2_use_must_fit_what_the_key_is_taken_for() {
     refused!(VerifyingKey::from_jwk(&parse_jwk(&enc)), KeyError::WrongPurpose { .. });
 
     for (usage, alg) in [("enc", "ES256"), ("sig", "ECDH-ES")] {
-        refused!(parse(&with(&sig, json!({"use": usage, "alg": alg}))), KeyError::UseContradictsAlgorithm { .. });
+        refused!(
+            parse(&with(&sig, json!({"use": usage, "alg": alg}))),
+            KeyError::UseContradictsAlgorithm { .. }
+        );
     }
     for usage in ["", "SIG", "signature", "tls"] {
         refused!(parse(&with(&sig, json!({"use": usage}))), KeyError::UnknownUse);

@@ -4,8 +4,13 @@
 mod common;
 
 use aws_lc_rs::agreement;
-use common::{ANY_ENC, b64u, concat_kdf, ecdh, parse_jwk, public, refused, test_key, text, unb64u, vectors, with};
-use jwtis_jose::{ContentEncryption, DecryptError, DecryptionKey, HmacKey, Jwk, KeyError, KeyManagementAlgorithm, ProtectedHeader, SignatureAlgorithm, Undecrypted};
+use common::{
+    ANY_ENC, b64u, concat_kdf, ecdh, parse_jwk, public, refused, test_key, text, unb64u, vectors, with,
+};
+use jwtis_jose::{
+    ContentEncryption, DecryptError, DecryptionKey, HmacKey, Jwk, KeyError, KeyManagementAlgorithm,
+    ProtectedHeader, SignatureAlgorithm, Undecrypted,
+};
 use serde_json::{Value, json};
 
 fn point(jwk: &Value) -> Vec<u8> {
@@ -35,7 +40,8 @@ fn rfc7518_c_test_support_agrees_with_the_standard() {
 fn rfc7518_c_key_agreement() {
     let derived = unb64u(text(&vectors("rfc7518")["C"]["derived"]));
     let token = common::forge_jwe(&appendix_c_header("QWxpY2U", "Qm9i"), b"", &derived, b"To Bob");
-    let decrypted = bob().decrypt(&Undecrypted::parse(&token).unwrap(), &[ContentEncryption::A128Gcm]).unwrap();
+    let decrypted =
+        bob().decrypt(&Undecrypted::parse(&token).unwrap(), &[ContentEncryption::A128Gcm]).unwrap();
     assert_eq!(decrypted.plaintext(), b"To Bob");
 }
 
@@ -61,23 +67,36 @@ fn rfc7518_4_6_direct_agreement_has_an_empty_encrypted_key() {
 fn rfc7518_4_6_1_1_epk_is_fresh_for_every_message() {
     let key = common::decryption_key(KeyManagementAlgorithm::EcdhEsA256Kw, "P-256");
     let header = || {
-        let token = key.encryption_key().encrypt(ContentEncryption::A256Gcm, &ProtectedHeader::default(), b"text").unwrap();
+        let token = key
+            .encryption_key()
+            .encrypt(ContentEncryption::A256Gcm, &ProtectedHeader::default(), b"text")
+            .unwrap();
         let header: Value = serde_json::from_slice(&unb64u(token.split('.').next().unwrap())).unwrap();
         header
     };
     let (one, two) = (header(), header());
     assert_ne!(one["epk"], two["epk"]);
-    assert_eq!(one["epk"].as_object().unwrap().len(), 4, "kty, crv, x, y and nothing private: {}", one["epk"]);
+    assert_eq!(
+        one["epk"].as_object().unwrap().len(),
+        4,
+        "kty, crv, x, y and nothing private: {}",
+        one["epk"]
+    );
 }
 
 #[test]
 fn rfc7518_3_1_names_are_case_sensitive_and_listed_once() {
     let names: Vec<_> = SignatureAlgorithm::ALL.iter().map(|alg| alg.name()).collect();
-    assert_eq!(names, ["ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]);
+    assert_eq!(
+        names,
+        ["ES256", "ES384", "ES512", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+    );
     for name in names {
         assert_eq!(name.parse::<SignatureAlgorithm>().unwrap().name(), name);
     }
-    for other in ["es256", "ES256 ", "", "none", "None", "NONE", "HS384", "HS512", "ES256K", "eddsa", "EDDSA", "RSA"] {
+    for other in
+        ["es256", "ES256 ", "", "none", "None", "NONE", "HS384", "HS512", "ES256K", "eddsa", "EDDSA", "RSA"]
+    {
         let error = other.parse::<SignatureAlgorithm>().unwrap_err().to_string();
         assert!(error.contains("ES256") && error.contains("PS512"), "the known names: {error}");
     }
@@ -87,9 +106,19 @@ fn rfc7518_3_1_names_are_case_sensitive_and_listed_once() {
 fn rfc7518_4_1_and_5_1_names_are_listed_once() {
     let mut names: Vec<_> = KeyManagementAlgorithm::ALL.iter().map(|alg| alg.name()).collect();
     names.sort_unstable();
-    let all = ["ECDH-ES", "ECDH-ES+A128KW", "ECDH-ES+A192KW", "ECDH-ES+A256KW", "RSA-OAEP", "RSA-OAEP-256", "RSA1_5"];
+    let all = [
+        "ECDH-ES",
+        "ECDH-ES+A128KW",
+        "ECDH-ES+A192KW",
+        "ECDH-ES+A256KW",
+        "RSA-OAEP",
+        "RSA-OAEP-256",
+        "RSA1_5",
+    ];
     assert_eq!(names, all);
-    for other in ["dir", "A128KW", "A192KW", "A256KW", "A128GCMKW", "PBES2-HS256+A128KW", "RSA-OAEP-384", "ecdh-es"] {
+    for other in
+        ["dir", "A128KW", "A192KW", "A256KW", "A128GCMKW", "PBES2-HS256+A128KW", "RSA-OAEP-384", "ecdh-es"]
+    {
         assert!(other.parse::<KeyManagementAlgorithm>().is_err(), "{other}");
     }
     let names: Vec<_> = ContentEncryption::ALL.iter().map(|enc| enc.name()).collect();
@@ -149,12 +178,17 @@ fn rfc7518_3_2_hmac_keys_are_as_long_as_the_digest() {
 #[test]
 fn rfc7518_6_2_1_coordinates_have_the_full_size_of_the_field() {
     let key = with(&public(&test_key("P-256")["jwk"]), json!({"alg": "ES256"}));
-    let parse = |member: &str, bytes: Vec<u8>| Jwk::parse(with(&key, json!({member: b64u(bytes)})).to_string().as_bytes());
+    let parse = |member: &str, bytes: Vec<u8>| {
+        Jwk::parse(with(&key, json!({member: b64u(bytes)})).to_string().as_bytes())
+    };
     for member in ["x", "y"] {
         let good = unb64u(text(&key[member]));
         assert!(parse(member, good.clone()).is_ok());
         refused!(parse(member, good[1..].to_vec()), KeyError::WrongLength { expected: 32, found: 31, .. });
-        refused!(parse(member, [vec![0], good.clone()].concat()), KeyError::WrongLength { expected: 32, found: 33, .. });
+        refused!(
+            parse(member, [vec![0], good.clone()].concat()),
+            KeyError::WrongLength { expected: 32, found: 33, .. }
+        );
         refused!(parse(member, Vec::new()), KeyError::WrongLength { found: 0, .. });
     }
 }
@@ -164,7 +198,10 @@ fn rfc7518_6_3_1_1_modulus_has_no_leading_zero() {
     let key = with(&public(&test_key("RSA-2048")["jwk"]), json!({"alg": "RS256"}));
     for member in ["n", "e"] {
         let padded = b64u([vec![0], unb64u(text(&key[member]))].concat());
-        refused!(Jwk::parse(with(&key, json!({member: padded})).to_string().as_bytes()), KeyError::NotMinimal { .. });
+        refused!(
+            Jwk::parse(with(&key, json!({member: padded})).to_string().as_bytes()),
+            KeyError::NotMinimal { .. }
+        );
     }
     assert_eq!(parse_jwk(&key).algorithm_name(), Some("RS256"));
 }

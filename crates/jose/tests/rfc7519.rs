@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use common::{ANY_ENC, refused, text, unb64u, vectors, with};
 use jwtis_jose::{
-    ClaimsError, ClaimsSet, ContentEncryption, DecryptError, DecryptionKey, HmacKey, KeyManagementAlgorithm, ParseError, ProtectedHeader,
-    SignatureAlgorithm, Undecrypted, Unverified, Validation, ValidationError, jwt,
+    ClaimsError, ClaimsSet, ContentEncryption, DecryptError, DecryptionKey, HmacKey, KeyManagementAlgorithm,
+    ParseError, ProtectedHeader, SignatureAlgorithm, Undecrypted, Unverified, Validation, ValidationError,
+    jwt,
 };
 use serde_json::{Value, json};
 
@@ -53,7 +54,9 @@ fn rfc7519_a2_nested_example_is_refused() {
 /// RSA1_5 is not the algorithm of a key unless someone opted in; A128CBC-HS256 is not there at all.
 fn refuse_rsa1_5_with_cbc(section: &str) {
     let example = vectors("rfc7519")[section].clone();
-    let key = |alg: &str| DecryptionKey::from_jwk(with(&example["key"], json!({"alg": alg})).to_string().as_bytes()).unwrap();
+    let key = |alg: &str| {
+        DecryptionKey::from_jwk(with(&example["key"], json!({"alg": alg})).to_string().as_bytes()).unwrap()
+    };
     let token = Undecrypted::parse(text(&example["token"])).unwrap();
     refused!(key("RSA-OAEP").decrypt(&token, ANY_ENC), DecryptError::Algorithm { .. });
     refused!(key("RSA1_5").decrypt(&token, ANY_ENC), DecryptError::ContentEncryption { .. });
@@ -80,7 +83,20 @@ fn rfc7519_5_2_nested_tokens_say_so_outside() {
 
 #[test]
 fn rfc7519_4_claims_are_one_object() {
-    for text in ["", " ", "[]", "null", "1", "\"iss\"", "{} {}", "{", "{\"iss\":\"a\"}x", "{iss:1}", "\u{feff}{}", "{\"a\":1,}"] {
+    for text in [
+        "",
+        " ",
+        "[]",
+        "null",
+        "1",
+        "\"iss\"",
+        "{} {}",
+        "{",
+        "{\"iss\":\"a\"}x",
+        "{iss:1}",
+        "\u{feff}{}",
+        "{\"a\":1,}",
+    ] {
         assert!(ClaimsSet::parse(text.as_bytes()).is_err(), "{text:?}");
     }
     assert!(ClaimsSet::parse(b" {} \r\n").unwrap().is_empty());
@@ -90,7 +106,12 @@ fn rfc7519_4_claims_are_one_object() {
 
 #[test]
 fn rfc7519_4_duplicate_claim_names_are_refused() {
-    for text in [r#"{"sub":"a","sub":"b"}"#, r#"{"sub":"a","sub":"a"}"#, r#"{"sub":"a","s\u0075b":"b"}"#, r#"{"a":{"b":1,"b":2}}"#] {
+    for text in [
+        r#"{"sub":"a","sub":"b"}"#,
+        r#"{"sub":"a","sub":"a"}"#,
+        r#"{"sub":"a","s\u0075b":"b"}"#,
+        r#"{"a":{"b":1,"b":2}}"#,
+    ] {
         assert!(ClaimsSet::parse(text.as_bytes()).is_err(), "{text}");
     }
 }
@@ -98,7 +119,10 @@ fn rfc7519_4_duplicate_claim_names_are_refused() {
 #[test]
 fn rfc7519_4_1_string_claims_are_strings() {
     let good = claims(json!({"iss": "a", "sub": "b", "jti": "c"}));
-    assert_eq!((good.issuer().unwrap(), good.subject().unwrap(), good.jwt_id().unwrap()), (Some("a"), Some("b"), Some("c")));
+    assert_eq!(
+        (good.issuer().unwrap(), good.subject().unwrap(), good.jwt_id().unwrap()),
+        (Some("a"), Some("b"), Some("c"))
+    );
     let none = ClaimsSet::new();
     assert_eq!((none.issuer().unwrap(), none.subject().unwrap(), none.jwt_id().unwrap()), (None, None, None));
     for wrong in [json!(1), json!(null), json!(["a"]), json!({}), json!(true)] {
@@ -125,12 +149,22 @@ fn rfc7519_2_numeric_dates_are_numbers_of_seconds() {
         let claims = claims(json!({"exp": value, "nbf": value, "iat": value}));
         [claims.expiration_time(), claims.not_before(), claims.issued_at()]
     };
-    for (value, seconds) in [(json!(0), 0), (json!(NOW), NOW), (json!(1.9), 1), (json!(1_300_819_380.5), 1_300_819_380)] {
+    for (value, seconds) in
+        [(json!(0), 0), (json!(NOW), NOW), (json!(1.9), 1), (json!(1_300_819_380.5), 1_300_819_380)]
+    {
         for time in times(value.clone()) {
             assert_eq!(time.unwrap(), Some(seconds), "{value}");
         }
     }
-    for value in [json!("1800000000"), json!(-1), json!(-0.5), json!(true), json!(null), json!([1]), json!({"seconds": 1})] {
+    for value in [
+        json!("1800000000"),
+        json!(-1),
+        json!(-0.5),
+        json!(true),
+        json!(null),
+        json!([1]),
+        json!({"seconds": 1}),
+    ] {
         for time in times(value.clone()) {
             assert!(time.is_err(), "{value}");
         }
@@ -182,9 +216,11 @@ fn rfc7519_4_1_1_issuer_is_compared_exactly() {
         Validation { issuer: Some("https://a.example"), ..validation() }.check(&claims)
     };
     assert!(check(json!("https://a.example")).is_ok());
+    // `with` takes null as absent.
     for other in [json!("https://a.example/"), json!("HTTPS://a.example"), json!(""), json!(null)] {
-        assert!(matches!(check(other), Err(ValidationError::WrongIssuer { .. } | ValidationError::Claims(..))));
+        refused!(check(other), ValidationError::WrongIssuer);
     }
+    refused!(check(json!(["https://a.example"])), ValidationError::Claims(..));
 }
 
 #[test]
@@ -195,8 +231,14 @@ fn rfc7519_4_1_3_audience_must_hold_us() {
     };
     assert!(check(json!({"aud": "us"})).is_ok());
     assert!(check(json!({"aud": ["them", "us"]})).is_ok());
-    for other in [json!({"aud": "US"}), json!({"aud": ["them"]}), json!({"aud": []}), json!({"aud": "us them"}), json!({})] {
-        refused!(check(other), ValidationError::WrongAudience { .. });
+    for other in [
+        json!({"aud": "US"}),
+        json!({"aud": ["them"]}),
+        json!({"aud": []}),
+        json!({"aud": "us them"}),
+        json!({}),
+    ] {
+        refused!(check(other), ValidationError::WrongAudience);
     }
 }
 
@@ -204,7 +246,7 @@ fn rfc7519_4_1_3_audience_must_hold_us() {
 fn claims_keep_their_order_and_every_digit() {
     let text = r#"{"z":1,"a":{"y":[1.5,"é\u0000"]},"n":9007199254740991,"m":-9007199254740991}"#;
     let set = ClaimsSet::parse(text.as_bytes()).unwrap();
-    assert_eq!(String::from_utf8(set.to_json()).unwrap(), text.replace("é\\u0000", "é\\u0000"));
+    assert_eq!(String::from_utf8(set.to_json()).unwrap(), text);
     assert_eq!(serde_json::to_string(&set).unwrap().into_bytes(), set.to_json());
 }
 

@@ -5,8 +5,8 @@ mod common;
 
 use common::{ANY_ENC, parse_jwk, public, refused, text, unb64u, vectors, verifying_key, with};
 use jwtis_jose::{
-    DecryptError, DecryptionKey, EncryptionKey, HmacKey, Jwk, KeyManagementAlgorithm, ParseError, SigningKey, Undecrypted, Unverified,
-    VerifyError, VerifyingKey,
+    DecryptError, DecryptionKey, EncryptionKey, HmacKey, Jwk, KeyManagementAlgorithm, ParseError, SigningKey,
+    Undecrypted, Unverified, VerifyError, VerifyingKey,
 };
 use serde_json::{Value, json};
 
@@ -41,7 +41,10 @@ fn refused_for_its_alg(section: &str, alg: &str) {
     }
     let own = cookbook()[section]["key"].clone();
     if own.is_object() {
-        assert!(DecryptionKey::from_jwk(own.to_string().as_bytes()).is_err(), "{section}: an oct key is no key of ours");
+        assert!(
+            DecryptionKey::from_jwk(own.to_string().as_bytes()).is_err(),
+            "{section}: an oct key is no key of ours"
+        );
     }
 }
 
@@ -59,8 +62,12 @@ fn rfc7520_3_1_and_3_3_public_keys() {
 fn rfc7520_3_2_and_3_4_private_keys() {
     let keys = &cookbook()["keys"];
     for (private, public, alg) in [("3.2", "3.1", "ES512"), ("3.4", "3.3", "PS384")] {
-        let key = SigningKey::from_jwk(with(&keys[private], json!({"alg": alg})).to_string().as_bytes()).unwrap();
-        assert_eq!(key.public_jwk().thumbprint(), parse_jwk(&with(&keys[public], json!({"alg": alg}))).thumbprint());
+        let key =
+            SigningKey::from_jwk(with(&keys[private], json!({"alg": alg})).to_string().as_bytes()).unwrap();
+        assert_eq!(
+            key.public_jwk().thumbprint(),
+            parse_jwk(&with(&keys[public], json!({"alg": alg}))).thumbprint()
+        );
     }
 }
 
@@ -115,7 +122,10 @@ fn rfc7520_4_6_to_4_8_json_serialisations_are_refused() {
 #[test]
 fn rfc7520_5_1_rsa1_5_with_cbc_is_refused() {
     refused!(decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA-OAEP")), DecryptError::Algorithm { .. });
-    refused!(decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA1_5")), DecryptError::ContentEncryption { .. });
+    refused!(
+        decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA1_5")),
+        DecryptError::ContentEncryption { .. }
+    );
 }
 
 #[test]
@@ -138,13 +148,19 @@ fn rfc7520_5_4_ecdh_es_a128kw_p384() {
 #[test]
 fn rfc7520_5_4_with_a_key_of_another_wrap_is_refused() {
     for alg in ["ECDH-ES", "ECDH-ES+A192KW", "ECDH-ES+A256KW"] {
-        refused!(decrypt("5.4", "ECDH-ES+A128KW", &decryption_key("5.4", alg)), DecryptError::Algorithm { .. });
+        refused!(
+            decrypt("5.4", "ECDH-ES+A128KW", &decryption_key("5.4", alg)),
+            DecryptError::Algorithm { .. }
+        );
     }
 }
 
 #[test]
 fn rfc7520_5_5_ecdh_es_with_cbc_is_refused() {
-    refused!(decrypt("5.5", "ECDH-ES", &decryption_key("5.5", "ECDH-ES")), DecryptError::ContentEncryption { .. });
+    refused!(
+        decrypt("5.5", "ECDH-ES", &decryption_key("5.5", "ECDH-ES")),
+        DecryptError::ContentEncryption { .. }
+    );
 }
 
 #[test]
@@ -166,7 +182,11 @@ fn rfc7520_5_8_a128kw_is_refused() {
 fn rfc7520_5_9_compressed_content_is_refused() {
     refused_for_its_alg("5.9", "A128KW");
     let token = cookbook();
-    assert!(common::unb64u(text(&token["5.9"]["token"]).split('.').next().unwrap()).windows(5).any(|part| part == b"\"DEF\""));
+    assert!(
+        common::unb64u(text(&token["5.9"]["token"]).split('.').next().unwrap())
+            .windows(5)
+            .any(|part| part == b"\"DEF\"")
+    );
 }
 
 #[test]
@@ -189,7 +209,10 @@ fn rfc7520_6_nested_signature_in_encryption() {
     let token = Unverified::parse(&opened).unwrap();
     assert_eq!(token.header().typ(), Some("JWT"));
     let verified = verifying_key(&section["signing_key"], "PS256").verify(&token).unwrap();
-    assert_eq!(verified.payload(), br#"{"iss":"hobbiton.example","exp":1300819380,"http://example.com/is_root":true}"#);
+    assert_eq!(
+        verified.payload(),
+        br#"{"iss":"hobbiton.example","exp":1300819380,"http://example.com/is_root":true}"#
+    );
     refused!(verifying_key(&section["signing_key"], "RS256").verify(&token), VerifyError::Algorithm { .. });
 }
 
@@ -198,7 +221,8 @@ fn rfc7520_encryption_keys_take_our_messages() {
     for (section, alg) in [("5.2", "RSA-OAEP"), ("5.4", "ECDH-ES+A192KW"), ("5.5", "ECDH-ES")] {
         let public = with(&public(&cookbook()[section]["key"]), json!({"alg": alg}));
         let key = EncryptionKey::from_jwk(&parse_jwk(&public)).unwrap();
-        let token = key.encrypt(jwtis_jose::ContentEncryption::A192Gcm, &Default::default(), b"text").unwrap();
+        let token =
+            key.encrypt(jwtis_jose::ContentEncryption::A192Gcm, &Default::default(), b"text").unwrap();
         let token = Undecrypted::parse(&token).unwrap();
         assert_eq!(decryption_key(section, alg).decrypt(&token, ANY_ENC).unwrap().plaintext(), b"text");
     }

@@ -33,14 +33,21 @@ fn rfc8037_a3_ed25519() {
 #[test]
 fn rfc7638_3_2_ec_members_in_order() {
     let key = with(&public(&test_key("P-384")["jwk"]), json!({"alg": "ES384"}));
-    let input = format!(r#"{{"crv":"P-384","kty":"EC","x":"{}","y":"{}"}}"#, text(&key["x"]), text(&key["y"]));
+    let input =
+        format!(r#"{{"crv":"P-384","kty":"EC","x":"{}","y":"{}"}}"#, text(&key["x"]), text(&key["y"]));
     assert_eq!(parse_jwk(&key).thumbprint(), b64u(digest(&SHA256, input.as_bytes())));
 }
 
 #[test]
 fn rfc7638_3_2_1_optional_members_do_not_matter() {
     let bare = vectors("rfc7638")["3.1"]["key"].clone();
-    for other in [json!({"kid": null}), json!({"kid": "another"}), json!({"use": "sig"}), json!({"alg": "PS512"}), json!({"x5t": "AA"})] {
+    for other in [
+        json!({"kid": null}),
+        json!({"kid": "another"}),
+        json!({"use": "sig"}),
+        json!({"alg": "PS512"}),
+        json!({"x5t": "AA"}),
+    ] {
         assert_eq!(parse_jwk(&with(&bare, other)).thumbprint(), EXAMPLE);
     }
 }

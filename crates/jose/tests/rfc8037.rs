@@ -3,10 +3,13 @@
 
 mod common;
 
-use common::{ANY_ENC, concat_kdf, parse_jwk, public, refused, signing_key, test_key, text, unb64u, vectors, verifying_key, with};
+use common::{
+    ANY_ENC, concat_kdf, parse_jwk, public, refused, signing_key, test_key, text, unb64u, vectors,
+    verifying_key, with,
+};
 use jwtis_jose::{
-    DecryptError, DecryptionKey, EncryptionKey, Jwk, KeyError, SignatureAlgorithm, SigningKey, Undecrypted, Unverified, VerifyError,
-    VerifyingKey,
+    DecryptError, DecryptionKey, EncryptionKey, Jwk, KeyError, SignatureAlgorithm, SigningKey, Undecrypted,
+    Unverified, VerifyError, VerifyingKey,
 };
 use serde_json::json;
 
@@ -40,7 +43,8 @@ fn rfc8037_a6_x25519_key_agreement() {
     let cek = [9; 16];
     let wrapped = common::wrap(&kek, &cek);
 
-    let header = json!({"alg": "ECDH-ES+A128KW", "epk": example["epk"], "enc": "A128GCM", "kid": "Bob"}).to_string();
+    let header =
+        json!({"alg": "ECDH-ES+A128KW", "epk": example["epk"], "enc": "A128GCM", "kid": "Bob"}).to_string();
     let token = common::forge_jwe(&header, &wrapped, &cek, b"To Bob");
     assert_eq!(bob.decrypt(&Undecrypted::parse(&token).unwrap(), ANY_ENC).unwrap().plaintext(), b"To Bob");
 }
@@ -55,7 +59,8 @@ fn rfc8037_3_1_signature_of_ed25519_is_deterministic() {
 #[test]
 fn rfc8037_3_1_other_payload_does_not_verify() {
     let vectors = vectors("rfc8037");
-    let token = common::edit_part(text(&vectors["A.4"]["token"]), 1, |_| common::b64u(b"Example of Ed25519 signin"));
+    let token =
+        common::edit_part(text(&vectors["A.4"]["token"]), 1, |_| common::b64u(b"Example of Ed25519 signin"));
     let token = Unverified::parse(&token).unwrap();
     refused!(verifying_key(&vectors["A.2"], "EdDSA").verify(&token), VerifyError::Signature);
 }
@@ -78,7 +83,9 @@ fn rfc8037_2_ed25519_key_is_not_for_agreement_and_x25519_not_for_signatures() {
 fn rfc8037_2_y_and_ec_curves_do_not_belong_in_okp() {
     let key = with(&public(&test_key("Ed25519")["jwk"]), json!({"alg": "EdDSA"}));
     assert_eq!(parse_jwk(&key).algorithm_name(), Some("EdDSA"));
-    for (member, value) in [("crv", "P-256"), ("crv", "ed25519"), ("crv", "Ed448"), ("crv", "X448"), ("kty", "EC")] {
+    for (member, value) in
+        [("crv", "P-256"), ("crv", "ed25519"), ("crv", "Ed448"), ("crv", "X448"), ("kty", "EC")]
+    {
         let wrong = Jwk::parse(with(&key, json!({member: value})).to_string().as_bytes());
         refused!(wrong, KeyError::UnknownCurve { .. });
     }
@@ -98,7 +105,8 @@ fn rfc8037_2_public_keys_have_32_bytes() {
 
 #[test]
 fn rfc8037_2_private_key_that_is_not_of_its_public_key_is_refused() {
-    let wrong = |name, alg| with(&test_key(name)["jwk"], json!({"alg": alg, "d": common::b64u([5; 32])})).to_string();
+    let wrong =
+        |name, alg| with(&test_key(name)["jwk"], json!({"alg": alg, "d": common::b64u([5; 32])})).to_string();
     refused!(SigningKey::from_jwk(wrong("Ed25519", "EdDSA").as_bytes()), KeyError::HalvesDiffer);
     refused!(DecryptionKey::from_jwk(wrong("X25519", "ECDH-ES").as_bytes()), KeyError::HalvesDiffer);
 }
@@ -114,7 +122,10 @@ fn rfc8037_5_all_zero_shared_secret_is_refused() {
         let header = json!({"alg": "ECDH-ES", "epk": epk, "enc": "A128GCM"}).to_string();
         let token = common::forge_jwe(&header, b"", &zero, b"from anyone");
         let token = Undecrypted::parse(&token).unwrap();
-        refused!(bob.decrypt(&token, ANY_ENC), DecryptError::EphemeralKey { source: KeyError::SmallOrderPoint { .. } });
+        refused!(
+            bob.decrypt(&token, ANY_ENC),
+            DecryptError::EphemeralKey { source: KeyError::SmallOrderPoint { .. } }
+        );
     }
 }
 

@@ -4,10 +4,12 @@
 
 mod common;
 
-use common::{ANY_ENC, KEY_MANAGEMENT, decryption_key, refused, signing_key, test_key, test_key_der, text, with};
+use common::{
+    ANY_ENC, KEY_MANAGEMENT, decryption_key, refused, signing_key, test_key, test_key_der, text, with,
+};
 use jwtis_jose::{
-    ContentEncryption, DecryptError, DecryptionKey, EncryptionKey, HmacKey, Jwk, KeyManagementAlgorithm, ProtectedHeader,
-    SignatureAlgorithm, SigningKey, Undecrypted, Unverified, VerifyError, VerifyingKey, jwt,
+    ContentEncryption, DecryptError, DecryptionKey, EncryptionKey, HmacKey, Jwk, KeyManagementAlgorithm,
+    ProtectedHeader, SignatureAlgorithm, SigningKey, Undecrypted, Unverified, VerifyError, VerifyingKey, jwt,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -20,7 +22,8 @@ fn every_signature_algorithm_signs_and_verifies() {
         let key = signing_key(*alg);
         let token = key.sign(&HEADER, b"payload").unwrap();
         let token = Unverified::parse(&token).unwrap();
-        let published = VerifyingKey::from_jwk(&Jwk::parse(key.public_jwk().to_json().as_bytes()).unwrap()).unwrap();
+        let published =
+            VerifyingKey::from_jwk(&Jwk::parse(key.public_jwk().to_json().as_bytes()).unwrap()).unwrap();
         for verifier in [key.verifying_key(), &published] {
             let verified = verifier.verify(&token).unwrap();
             let header = verified.header();
@@ -56,15 +59,23 @@ fn hmac_key_signs_and_verifies() {
 fn every_key_management_opens_every_content_encryption_on_every_curve() {
     for (alg, name) in KEY_MANAGEMENT {
         let key = decryption_key(*alg, name);
-        let public = EncryptionKey::from_jwk(&Jwk::parse(key.public_jwk().to_json().as_bytes()).unwrap()).unwrap();
+        let public =
+            EncryptionKey::from_jwk(&Jwk::parse(key.public_jwk().to_json().as_bytes()).unwrap()).unwrap();
         for enc in ContentEncryption::ALL {
             for plaintext in [&b""[..], b"x", &[0xa5; 1000]] {
                 let token = public.encrypt(*enc, &HEADER, plaintext).unwrap();
                 let token = Undecrypted::parse(&token).unwrap();
                 let header = token.header();
-                assert_eq!((header.alg(), header.enc(), header.kid()), (alg.name(), Some(enc.name()), Some(key.kid())));
+                assert_eq!(
+                    (header.alg(), header.enc(), header.kid()),
+                    (alg.name(), Some(enc.name()), Some(key.kid()))
+                );
                 assert_eq!((header.typ(), header.cty()), (HEADER.typ, HEADER.cty));
-                assert_eq!(key.decrypt(&token, &[*enc]).unwrap().plaintext(), plaintext, "{alg} {name} {enc}");
+                assert_eq!(
+                    key.decrypt(&token, &[*enc]).unwrap().plaintext(),
+                    plaintext,
+                    "{alg} {name} {enc}"
+                );
             }
         }
     }
@@ -73,7 +84,8 @@ fn every_key_management_opens_every_content_encryption_on_every_curve() {
 #[test]
 fn two_encryptions_of_one_text_share_nothing() {
     let key = decryption_key(KeyManagementAlgorithm::EcdhEsA128Kw, "P-256");
-    let token = || key.encryption_key().encrypt(ContentEncryption::A128Gcm, &HEADER, b"the same text").unwrap();
+    let token =
+        || key.encryption_key().encrypt(ContentEncryption::A128Gcm, &HEADER, b"the same text").unwrap();
     let (one, two) = (token(), token());
     for (part, (one, two)) in one.split('.').zip(two.split('.')).enumerate() {
         assert_ne!(one, two, "part {part}");
@@ -86,7 +98,8 @@ fn no_signed_token_survives_a_change_of_any_byte() {
         let key = signing_key(*alg);
         let token = key.sign(&ProtectedHeader::default(), b"payload").unwrap();
         for (at, changed) in changes(&token) {
-            let accepted = Unverified::parse(&changed).is_ok_and(|token| key.verifying_key().verify(&token).is_ok());
+            let accepted =
+                Unverified::parse(&changed).is_ok_and(|token| key.verifying_key().verify(&token).is_ok());
             assert!(!accepted, "{alg}: byte {at} of {token}");
         }
     }
@@ -102,9 +115,13 @@ fn no_encrypted_token_survives_a_change_of_any_byte() {
     ];
     for (alg, name) in keys {
         let key = decryption_key(alg, name);
-        let token = key.encryption_key().encrypt(ContentEncryption::A128Gcm, &ProtectedHeader::default(), b"text").unwrap();
+        let token = key
+            .encryption_key()
+            .encrypt(ContentEncryption::A128Gcm, &ProtectedHeader::default(), b"text")
+            .unwrap();
         for (at, changed) in changes(&token) {
-            let accepted = Undecrypted::parse(&changed).is_ok_and(|token| key.decrypt(&token, ANY_ENC).is_ok());
+            let accepted =
+                Undecrypted::parse(&changed).is_ok_and(|token| key.decrypt(&token, ANY_ENC).is_ok());
             assert!(!accepted, "{alg} {name}: byte {at} of {token}");
         }
     }
@@ -125,12 +142,19 @@ fn no_token_survives_being_cut_anywhere() {
     let signing = signing_key(SignatureAlgorithm::EdDsa);
     let token = signing.sign(&HEADER, b"payload").unwrap();
     for end in 0..token.len() {
-        assert!(!Unverified::parse(&token[..end]).is_ok_and(|token| signing.verifying_key().verify(&token).is_ok()), "{end}");
+        assert!(
+            !Unverified::parse(&token[..end])
+                .is_ok_and(|token| signing.verifying_key().verify(&token).is_ok()),
+            "{end}"
+        );
     }
     let decryption = decryption_key(KeyManagementAlgorithm::EcdhEs, "P-256");
     let token = decryption.encryption_key().encrypt(ContentEncryption::A256Gcm, &HEADER, b"text").unwrap();
     for end in 0..token.len() {
-        assert!(!Undecrypted::parse(&token[..end]).is_ok_and(|token| decryption.decrypt(&token, ANY_ENC).is_ok()), "{end}");
+        assert!(
+            !Undecrypted::parse(&token[..end]).is_ok_and(|token| decryption.decrypt(&token, ANY_ENC).is_ok()),
+            "{end}"
+        );
     }
 }
 
@@ -144,7 +168,8 @@ fn nested_tokens_open() {
             let opened = jwt::open_nested(&decryption, &[*enc], &token).unwrap();
             let opened = Unverified::parse(&opened).unwrap();
             assert_eq!(signing.verifying_key().verify(&opened).unwrap().payload(), b"{}");
-            let others: Vec<_> = ContentEncryption::ALL.iter().copied().filter(|other| other != enc).collect();
+            let others: Vec<_> =
+                ContentEncryption::ALL.iter().copied().filter(|other| other != enc).collect();
             refused!(jwt::open_nested(&decryption, &others, &token), DecryptError::ContentEncryption { .. });
         }
     }
@@ -242,7 +267,7 @@ fn debug_output_of_private_keys_has_no_secret() {
     let key = signing_key(SignatureAlgorithm::Es256);
     let secret = text(&test_key("P-256")["jwk"]["d"]).to_owned();
     let debug = format!("{key:?}");
-    assert!(debug.contains(key.kid()) && debug.contains("Es256") && !debug.contains(&secret), "{debug}");
+    assert!(debug.contains(key.kid()) && debug.contains("ES256") && !debug.contains(&secret), "{debug}");
     let key = decryption_key(KeyManagementAlgorithm::EcdhEs, "P-256");
     let debug = format!("{key:?}");
     assert!(debug.contains(key.kid()) && !debug.contains(&secret), "{debug}");

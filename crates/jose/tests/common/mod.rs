@@ -2,7 +2,7 @@
 //!
 //! The tokens that tests forge are made here, straight over AWS-LC and never with the crate under test: a fault that both
 //! halves of the crate shared would otherwise cancel out.
-#![allow(dead_code, unused_imports, reason = "each test crate uses its own part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each test crate uses its own part")]
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,8 @@ use aws_lc_rs::{aead, agreement, digest, rand::SystemRandom, signature as raw};
 use serde_json::{Map, Value};
 
 pub(crate) use jwtis_jose::{
-    ContentEncryption, DecryptionKey, Jwk, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey, VerifyingKey,
+    ContentEncryption, DecryptionKey, Jwk, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey,
+    VerifyingKey,
 };
 
 /// Every content encryption: what a test passes when it is not about pinning.
@@ -69,8 +70,13 @@ pub(crate) fn with(jwk: &Value, members: Value) -> Value {
 /// The public half of a JWK.
 pub(crate) fn public(jwk: &Value) -> Value {
     let private = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
-    let kept: Map<String, Value> =
-        jwk.as_object().unwrap().iter().filter(|(name, _)| !private.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect();
+    let kept: Map<String, Value> = jwk
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| !private.contains(&name.as_str()))
+        .map(|(n, v)| (n.clone(), v.clone()))
+        .collect();
     Value::Object(kept)
 }
 
@@ -132,7 +138,8 @@ pub(crate) fn forge_es256(header: &str, payload: &[u8]) -> String {
 
 /// Appends the ES256 signature of the test key P-256 to any signing input.
 pub(crate) fn sign_es256(input: &str) -> String {
-    let key = raw::EcdsaKeyPair::from_pkcs8(&raw::ECDSA_P256_SHA256_FIXED_SIGNING, &test_key_der("P-256")).unwrap();
+    let key =
+        raw::EcdsaKeyPair::from_pkcs8(&raw::ECDSA_P256_SHA256_FIXED_SIGNING, &test_key_der("P-256")).unwrap();
     let signature = key.sign(&SystemRandom::new(), input.as_bytes()).unwrap();
     format!("{input}.{}", b64u(signature))
 }
@@ -149,7 +156,11 @@ pub(crate) fn forge_jwe(header: &str, encrypted_key: &[u8], cek: &[u8], plaintex
     let key = aead::LessSafeKey::new(aead::UnboundKey::new(algorithm, cek).unwrap());
     let mut text = plaintext.to_vec();
     let tag = key
-        .seal_in_place_separate_tag(aead::Nonce::assume_unique_for_key(iv), aead::Aad::from(protected.as_bytes()), &mut text)
+        .seal_in_place_separate_tag(
+            aead::Nonce::assume_unique_for_key(iv),
+            aead::Aad::from(protected.as_bytes()),
+            &mut text,
+        )
         .unwrap();
     format!("{protected}.{}.{}.{}.{}", b64u(encrypted_key), b64u(iv), b64u(text), b64u(tag))
 }

