@@ -1,0 +1,170 @@
+//! The command line: what can be typed, and which file does it.
+//!
+//! Standard output carries results only. A failure goes to standard error as `error:` and, where there is something to try, `hint:`;
+//! the exit codes are those of [`Exit`].
+
+mod api;
+mod client;
+mod completions;
+mod config;
+mod dev;
+mod failure;
+mod first_start;
+mod flags;
+mod inspect;
+mod output;
+mod password;
+mod serve;
+mod store;
+mod token;
+mod when;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use failure::{Exit, Failure, Outcome};
+pub use flags::ServerFlags;
+pub use output::Output;
+
+/// Runs the command in `arguments`, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results and go to standard output with 0; everything else is a usage error with 2.
+            drop(error.print());
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match cli.run(&mut Output::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The JWT issuer: it holds keys and never lets them out.
+///
+/// Without a command, `jwtis` does what `jwtis serve` does: it serves the issuer from a store in ./data, which it makes at the first
+/// start.
+#[derive(Debug, Parser)]
+#[command(name = "jwtis", version, subcommand_negates_reqs = true, max_term_width = 110)]
+#[command(after_help = "Exit codes: 0 done, 1 refused, 2 misused or wrong password, 3 damaged store.")]
+pub struct Cli {
+    #[command(flatten)]
+    flags: ServerFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the issuer. The same as no command at all.
+    Serve {
+        #[command(flatten)]
+        flags: ServerFlags,
+    },
+    /// Try it out: a throw-away server in memory with a ready client, and curl lines to paste.
+    Dev(dev::Dev),
+    /// Register and manage clients of a running server.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    /// Issue, renew, verify and revoke tokens on a running server; inspect one offline.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Look after the store file: check, back up, restore, change the password.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
+    /// Show or check the configuration of the server.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+}
+
+impl Cli {
+    fn run(self, out: &mut Output<'_>) -> Outcome {
+        let Self { flags, command } = self;
+        match command {
+            None => serve::run(flags.after(ServerFlags::default()), out),
+            Some(Command::Serve { flags: own }) => serve::run(own.after(flags), out),
+            Some(Command::Config(command)) => command.run(flags, out),
+            Some(other) => {
+                if let Some(flag) = flags.first() {
+                    return Err(Failure::usage(format!(
+                        "{flag} belongs to `jwtis serve`, and this is another command"
+                    ))
+                    .hint("put flags of a command after it, and see `jwtis COMMAND --help`"));
+                }
+                match other {
+                    Command::Dev(dev) => dev.run(out),
+                    Command::Client(command) => command.run(out),
+                    Command::Token(command) => command.run(out),
+                    Command::Store(command) => command.run(out),
+                    Command::Completions(completions) => completions.run(out),
+                    Command::Serve { .. } | Command::Config(_) => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// The environment of the process.
+fn environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_after_serve_or_alone() {
+        for line in [
+            &["jwtis", "-l", "127.0.0.1:1", "--sigAlg", "EdDSA", "--tls", "-v"][..],
+            &["jwtis", "serve", "--listen", "127.0.0.1:1", "--sig-alg", "EdDSA", "--tls", "-v"],
+            &["jwtis", "-v", "--sigAlg=EdDSA", "serve", "-l127.0.0.1:1", "--tls=true"],
+        ] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            let flags = match cli.command {
+                Some(Command::Serve { flags }) => flags.after(cli.flags),
+                None => cli.flags.after(ServerFlags::default()),
+                _ => panic!("not serve"),
+            };
+            let mut given: Vec<String> = flags
+                .iter()
+                .map(|(setting, raw)| format!("{}={}", setting.name, raw.text.as_str()))
+                .collect();
+            given.sort();
+            assert_eq!(
+                given,
+                ["issuer.listen=127.0.0.1:1", "issuer.sig_alg=EdDSA", "issuer.tls=true", "log.verbose=true"],
+                "{line:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_flag_of_the_go_program_is_known() {
+        for flags in [
+            "-l :1 -e 1h -a 1h -r 1h -n x -p x -d x -v",
+            "--listen :1 --tls --sigAlg x --sigBits 1 --encAlg x --encBits 1 --contEnc x --expiry 1h --authTTL 1h --refreshTTL 1h",
+            "--name x --pswd x --dbPath x --verbose --certFile x --keyFile x",
+        ] {
+            let line = ["jwtis"].into_iter().chain(flags.split(' '));
+            assert!(Cli::try_parse_from(line).is_ok(), "{flags}");
+        }
+        assert_eq!(
+            Cli::try_parse_from(["jwtis", "-V"]).unwrap_err().kind(),
+            clap::error::ErrorKind::DisplayVersion
+        );
+    }
+}

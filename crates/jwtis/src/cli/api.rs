@@ -1,0 +1,321 @@
+//! The client side of the API: a running server, spoken to over HTTP.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jwtis_core::{BearerSecret, SecretKind};
+use serde_json::Value;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, http::Response};
+use zeroize::Zeroizing;
+
+use super::Failure;
+use super::output::printable;
+use crate::config::read_secret_file;
+use crate::http::issuer::problem::Code;
+
+/// Longest wait for an answer; RSA 4096 keys take seconds.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest answer that is read into memory.
+const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+/// Where operating systems keep the certificates they trust.
+const SYSTEM_ROOTS: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Where the server is and who is asking.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Base URL of the server.
+    #[arg(long, env = "JWTIS_URL", default_value = "http://127.0.0.1:4343")]
+    url: String,
+    /// Trust this CA (PEM) for https, instead of the system's.
+    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+    /// File with the admin token; without it JWTIS_ADMIN_TOKEN is taken.
+    #[arg(long, env = "JWTIS_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    /// File with the client's token; without it JWTIS_CLIENT_TOKEN is taken.
+    #[arg(long, env = "JWTIS_CLIENT_TOKEN_FILE", value_name = "FILE")]
+    client_token_file: Option<PathBuf>,
+    /// Print the server's answer as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which token a command presents.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum As {
+    /// The admin's.
+    Admin,
+    /// The client's, else the admin's.
+    Client,
+    /// The admin's, else the client's.
+    AdminOrClient,
+}
+
+impl Connection {
+    /// Makes ready to ask the server.
+    ///
+    /// # Errors
+    /// When a token or a certificate cannot be read.
+    pub(crate) fn open(&self, caller: As) -> Result<Api, Failure> {
+        let tokens = match caller {
+            As::Admin => vec![self.admin()?],
+            As::Client => vec![self.client()?, self.admin()?],
+            As::AdminOrClient => vec![self.admin()?, self.client()?],
+        };
+        let token = tokens.into_iter().flatten().next();
+        Api::new(&self.url, token, self.ca_cert.as_deref())
+    }
+
+    /// The server, as named.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn admin(&self) -> Result<Option<BearerSecret>, Failure> {
+        token(self.admin_token_file.as_deref(), "JWTIS_ADMIN_TOKEN", SecretKind::Admin)
+    }
+
+    fn client(&self) -> Result<Option<BearerSecret>, Failure> {
+        token(self.client_token_file.as_deref(), "JWTIS_CLIENT_TOKEN", SecretKind::Client)
+    }
+}
+
+/// A token from a file or a variable. It is checked for typing mistakes here, since the server would only say no.
+fn token(file: Option<&Path>, variable: &str, kind: SecretKind) -> Result<Option<BearerSecret>, Failure> {
+    let (origin, text) = match file {
+        Some(file) => (file.display().to_string(), read_secret_file(file).map_err(Failure::usage)?),
+        None => match super::environment(variable).and_then(|value| value.into_string().ok()) {
+            Some(text) if !text.is_empty() => (variable.to_owned(), Zeroizing::new(text)),
+            _ => return Ok(None),
+        },
+    };
+    match BearerSecret::parse(text.trim()) {
+        Ok(secret) if secret.kind() == kind => Ok(Some(secret)),
+        Ok(_) => Err(Failure::usage(format!("{origin} holds a token of the other kind"))
+            .hint("admin tokens start with jat_, client tokens with jct_")),
+        Err(error) => Err(Failure::usage(format!("{origin} holds no usable token")).because(&error)),
+    }
+}
+
+/// A server, and the token to present to it.
+pub(crate) struct Api {
+    agent: Agent,
+    base: String,
+    token: Option<BearerSecret>,
+}
+
+impl Api {
+    fn new(url: &str, token: Option<BearerSecret>, ca_cert: Option<&Path>) -> Result<Self, Failure> {
+        let base = url.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            return Err(
+                Failure::usage(format!("{url} is not a URL")).hint("write it like http://127.0.0.1:4343")
+            );
+        }
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // A token must not take a way that nobody asked for.
+            .proxy(None)
+            .user_agent(concat!("jwtis/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(TIMEOUT))
+            .timeout_recv_response(Some(TIMEOUT));
+        if base.starts_with("https://") {
+            config = config.tls_config(tls(ca_cert)?);
+        }
+        Ok(Self { agent: config.build().new_agent(), base, token })
+    }
+
+    /// GET, answered with JSON.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or says no.
+    pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = self.agent.get(self.url(path));
+        json(self.answer(self.authorize(request).call())?)
+    }
+
+    /// POST of a JSON object, answered with JSON.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let body = Zeroizing::new(body.to_string());
+        let request = self.agent.post(self.url(path)).content_type("application/json");
+        json(self.answer(self.authorize(request).send(body.as_bytes()))?)
+    }
+
+    /// DELETE.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
+        let request = self.agent.delete(self.url(path));
+        self.answer(self.authorize(request).call()).map(drop)
+    }
+
+    /// GET of a file, written to `target`, which must not exist.
+    ///
+    /// # Errors
+    /// As [`Self::get`], and when the file cannot be written; then nothing stays behind.
+    pub(crate) fn download(&self, path: &str, target: &Path) -> Result<u64, Failure> {
+        let request = self.agent.get(self.url(path));
+        let response = self.answer(self.authorize(request).call())?;
+        let expected = response.body().content_length();
+        let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let written = new_file(target).and_then(|mut file| {
+            let copied = io::copy(&mut reader, &mut file)?;
+            file.sync_all()?;
+            match expected {
+                Some(expected) if expected != copied => Err(io::ErrorKind::UnexpectedEof.into()),
+                _ => Ok(copied),
+            }
+        });
+        written.map_err(|error| {
+            if error.kind() != io::ErrorKind::AlreadyExists {
+                drop(fs::remove_file(target));
+            }
+            Failure::refused(format!("{} cannot be written", target.display())).because(&error)
+        })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn authorize<T>(&self, request: ureq::RequestBuilder<T>) -> ureq::RequestBuilder<T> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
+            None => request,
+        }
+    }
+
+    fn answer(&self, outcome: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
+        let mut response = outcome.map_err(|error| {
+            Failure::refused(format!("no answer from {}", self.base))
+                .because(&error)
+                .hint("is the server running? Name it by --url or JWTIS_URL; for a private CA give --ca-cert")
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text =
+            response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().unwrap_or_default();
+        Err(problem(status.as_u16(), &text, self.token.is_some()))
+    }
+}
+
+/// GET of JSON from a whole URL, without a token.
+///
+/// # Errors
+/// As [`Api::get`].
+pub(crate) fn fetch(url: &str, ca_cert: Option<&Path>) -> Result<Value, Failure> {
+    Api::new(url, None, ca_cert)?.get("")
+}
+
+/// An RFC 9457 problem as a failure; anything else with its status and its start.
+fn problem(status: u16, text: &str, has_token: bool) -> Failure {
+    let body: Value = serde_json::from_str(text).unwrap_or_default();
+    let member = |name: &str| body.get(name).and_then(Value::as_str).map(printable);
+    let Some(code) = member("code") else {
+        let start: String = printable(text).chars().take(200).collect();
+        return Failure::refused(format!("the server answered {status}: {start}"))
+            .hint("is this URL a jwtis server's? See --url");
+    };
+    let sentence = member("detail").or_else(|| member("title")).unwrap_or_default();
+    let mut failure = Failure::refused(format!("{sentence} ({code})"));
+    if let (500.., Some(id)) = (status, member("request_id")) {
+        failure = failure.details([format!("request id: {id}")]);
+    }
+    let known = Code::ALL.iter().find(|known| known.name() == code);
+    match known {
+        Some(Code::Unauthorized) if !has_token => failure
+            .hint("give the admin token by JWTIS_ADMIN_TOKEN or a client's own by JWTIS_CLIENT_TOKEN, or as files by --admin-token-file and --client-token-file"),
+        Some(known) => failure.hint(known.cure()),
+        None => failure,
+    }
+}
+
+fn json(mut response: Response<Body>) -> Result<Value, Failure> {
+    let not_json = |error: &dyn std::error::Error| {
+        Failure::refused("the server's answer is not JSON")
+            .because(error)
+            .hint("is this URL a jwtis server's? See --url")
+    };
+    let bytes = response
+        .body_mut()
+        .with_config()
+        .limit(MAX_ANSWER_BYTES)
+        .read_to_vec()
+        .map(Zeroizing::new)
+        .map_err(|error| not_json(&error))?;
+    serde_json::from_slice(&bytes).map_err(|error| not_json(&error))
+}
+
+fn tls(ca_cert: Option<&Path>) -> Result<TlsConfig, Failure> {
+    let certificates = match ca_cert {
+        Some(path) => certificates(path)?,
+        None => {
+            let named = super::environment("SSL_CERT_FILE").map(PathBuf::from);
+            let bundle = named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find(|path| path.exists());
+            let none =
+                || Failure::refused("this system has no list of trusted certificates").hint("give --ca-cert");
+            certificates(&bundle.ok_or_else(none)?)?
+        }
+    };
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(TlsConfig::builder()
+        .unversioned_rustls_crypto_provider(provider)
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .build())
+}
+
+fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Failure> {
+    let pem = fs::read(path)
+        .map_err(|error| Failure::usage(format!("{} cannot be read", path.display())).because(&error))?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(Failure::usage(format!("{} holds no PEM certificate", path.display())));
+    }
+    Ok(certificates)
+}
+
+/// A new file that only its owner reads.
+fn new_file(path: &Path) -> io::Result<fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_are_said_in_words_with_a_hint() {
+        let failure = problem(409, r#"{"title":"T","detail":"D","code":"kid_taken","request_id":"r"}"#, true);
+        assert!(format!("{failure:?}").contains("D (kid_taken)"), "{failure:?}");
+        assert!(format!("{failure:?}").contains("/renew_keys"), "{failure:?}");
+        let failure = problem(401, r#"{"title":"T","code":"unauthorized"}"#, false);
+        assert!(format!("{failure:?}").contains("JWTIS_ADMIN_TOKEN"), "{failure:?}");
+        let failure = problem(502, "<html>\x1b[31m", true);
+        assert!(format!("{failure:?}").contains("answered 502"), "{failure:?}");
+        assert!(!format!("{failure:?}").contains('\x1b'), "{failure:?}");
+    }
+}

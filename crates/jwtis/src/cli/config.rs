@@ -1,0 +1,105 @@
+//! `jwtis config`: what the server would run with, and what is wrong with it.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::output::TextTable;
+use super::{Failure, Outcome, Output, ServerFlags};
+use crate::config::Config;
+use crate::config::setting::{self, Setting};
+use crate::config::value::{Fault, Raw, Source, Values, shown};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting, its value and where the value came from. Secrets are never printed.
+    Show {
+        #[command(flatten)]
+        flags: ServerFlags,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check the configuration and list all faults, each with its place.
+    Check {
+        /// Check this file alone, without flags and environment.
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        flags: ServerFlags,
+    },
+}
+
+impl ConfigCommand {
+    pub(crate) fn run(self, before: ServerFlags, out: &mut Output<'_>) -> Outcome {
+        match self {
+            Self::Show { flags, json } => {
+                let config = load(flags.after(before))?;
+                if json { out.json(&as_json(&config.values)) } else { out.line(as_table(&config.values)) }
+            }
+            Self::Check { file, flags } => {
+                let mut flags = flags.after(before);
+                let config = match file {
+                    Some(path) => {
+                        let raw = Raw::new(path.to_string_lossy(), Source::Flag("FILE".to_owned()));
+                        flags.insert(0, (&setting::CONFIG, raw));
+                        Config::load(flags, &|_| None).map_err(|faults| failure(&faults))?
+                    }
+                    None => load(flags)?,
+                };
+                warn(&config);
+                out.line("the configuration is valid")
+            }
+        }
+    }
+}
+
+/// The configuration from flags, environment and file.
+///
+/// # Errors
+/// With exit code 2 and all faults.
+pub(crate) fn load(flags: Vec<(&'static Setting, Raw)>) -> Result<Config, Failure> {
+    Config::load(flags, &super::environment).map_err(|faults| failure(&faults))
+}
+
+/// Says on standard error what is odd.
+pub(crate) fn warn(config: &Config) {
+    for warning in &config.warnings {
+        super::failure::warn(warning);
+    }
+}
+
+/// The settings as a first start prints them.
+pub(crate) fn as_table(values: &Values) -> TextTable {
+    let mut table = TextTable::with_header(&["SETTING", "VALUE", "FROM"]);
+    for setting in setting::ALL {
+        let value = values.find(setting);
+        let source = value.map_or_else(String::new, |raw| raw.source.to_string());
+        table.row([setting.name.to_owned(), shown(setting, value), source]);
+    }
+    table
+}
+
+fn as_json(values: &Values) -> serde_json::Value {
+    let entry = |setting: &'static Setting| {
+        let value = values.find(setting);
+        let secret = matches!(setting.kind, setting::Kind::Secret(_));
+        let text = value.filter(|_| !secret).map(|raw| raw.text.to_string());
+        let mut entry = json!({ "value": text, "source": value.map(|raw| raw.source.to_string()) });
+        if let (true, Some(members)) = (secret, entry.as_object_mut()) {
+            members.insert("given".to_owned(), json!(value.is_some()));
+        }
+        (setting.name.to_owned(), entry)
+    };
+    serde_json::Value::Object(setting::ALL.into_iter().map(entry).collect())
+}
+
+fn failure(faults: &[Fault]) -> Failure {
+    let what = match faults.len() {
+        1 => "the configuration has a fault".to_owned(),
+        count => format!("the configuration has {count} faults"),
+    };
+    Failure::usage(what).details(faults.iter().map(Fault::to_string)).hint(
+        "`jwtis config show` prints values and where they come from; docs/configuration.md explains each",
+    )
+}

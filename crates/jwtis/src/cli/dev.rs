@@ -1,0 +1,156 @@
+//! `jwtis dev`: a throw-away server in memory with a ready client, and lines to paste.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use jwtis_core::{
+    BearerSecret, ClientId, Credentials, Env, IssueToken, Issuer, IssuerSettings, KeyOptions, SecretKind,
+    TokenSet,
+};
+use jwtis_jose::ClaimsSet;
+use jwtis_store::open_memory;
+use tokio::net::TcpListener;
+
+use super::{Failure, Outcome, Output, serve};
+use crate::app::{self, Listeners};
+use crate::config::{ListenAddress, setting};
+use crate::telemetry::{self, LogSettings};
+
+/// The ready client.
+const CLIENT: &str = "demo";
+/// Its user.
+const SUBJECT: &str = "alice";
+
+/// Nothing is stored: stop it with Ctrl-C and everything is gone.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// Where to listen. Without this flag a free port is taken when 4343 is not.
+    #[arg(short, long, value_name = "IP:PORT", env = "JWTIS_ADDRESS")]
+    listen: Option<ListenAddress>,
+    /// Log from level info instead of warn.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+impl Dev {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+        telemetry::start(&LogSettings { verbose: self.verbose, ..LogSettings::default() });
+        serve::runtime()?.block_on(self.serve(out))
+    }
+
+    async fn serve(&self, out: &mut Output<'_>) -> Outcome {
+        let stop =
+            app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+        let listeners = Listeners::issuer_only(self.bind().await?);
+        let url = listeners.issuer_url().unwrap_or_default();
+        let (issuer, demo) = Demo::prepare().await?;
+        out.line(demo.lines(&url))?;
+        out.line(format_args!("jwtis dev is listening on {url}"))?;
+        let outcome = listeners.serve(Some(issuer), std::env::temp_dir(), stop).await;
+        outcome.map_err(|error| Failure::refused("the listener was lost").because(&error))
+    }
+
+    async fn bind(&self) -> Result<TcpListener, Failure> {
+        let (address, may_move) = match self.listen {
+            Some(address) => (address.socket(), false),
+            None => {
+                let default: ListenAddress = setting::LISTEN.default.parse().map_err(Failure::usage)?;
+                (default.socket(), true)
+            }
+        };
+        if !address.ip().is_loopback() {
+            return Err(Failure::usage("`jwtis dev` shows its secrets and listens on this machine only")
+                .hint("listen on 127.0.0.1; use `jwtis serve` for others"));
+        }
+        let bound = match TcpListener::bind(address).await {
+            Err(error) if may_move && error.kind() == io::ErrorKind::AddrInUse => {
+                TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+            }
+            other => other,
+        };
+        bound.map_err(|error| {
+            Failure::refused(format!("cannot listen on {address}"))
+                .because(&error)
+                .hint("choose another address by --listen, or leave it out to take a free port")
+        })
+    }
+}
+
+/// What the lines need.
+struct Demo {
+    admin_token: BearerSecret,
+    client_token: BearerSecret,
+    tokens: TokenSet,
+}
+
+impl Demo {
+    async fn prepare() -> Result<(Issuer, Self), Failure> {
+        let failed =
+            |error: &dyn std::error::Error| Failure::refused("the demo cannot be prepared").because(error);
+        let env = Env::system();
+        let issuer = Issuer::open(open_memory(), env.clone(), IssuerSettings::default())
+            .await
+            .map_err(|e| failed(&e))?;
+        let admin_token = BearerSecret::generate(SecretKind::Admin, &env).map_err(|e| failed(&e))?;
+        issuer.set_admin_token(&admin_token).await.map_err(|e| failed(&e))?;
+
+        let admin = Credentials { secret: admin_token, user: None };
+        let kid: ClientId = CLIENT.parse().map_err(|e| failed(&e))?;
+        let access = issuer.registration(Some(&admin)).map_err(|e| failed(&e))?;
+        let client =
+            issuer.register(&access, kid.clone(), KeyOptions::default()).await.map_err(|e| failed(&e))?;
+        let access = issuer.client_access(Some(&admin), &kid).await.map_err(|e| failed(&e))?;
+        let mut claims = ClaimsSet::new();
+        claims.insert("sub", SUBJECT);
+        let command = IssueToken { claims, access_valid_time: None, refresh_valid_time: None };
+        let tokens = issuer.issue(&access, command).map_err(|e| failed(&e))?;
+        Ok((issuer, Self { admin_token: admin.secret, client_token: client.client_token, tokens }))
+    }
+
+    /// Each line runs as it stands, in this order.
+    fn lines(&self, url: &str) -> String {
+        let (admin, client) = (self.admin_token.reveal(), self.client_token.reveal());
+        let TokenSet { access_token, refresh_token, .. } = &self.tokens;
+        let post = |path: &str, body: String| {
+            format!(
+                "curl -sS {url}{path} -H 'Authorization: Bearer {client}' -H 'Content-Type: application/json' -d '{body}'"
+            )
+        };
+        let issue = post(
+            "/issue_token",
+            format!(r#"{{"kid":"{CLIENT}","claims":{{"sub":"{SUBJECT}","role":"tester"}}}}"#),
+        );
+        let verify = post("/verify_token", format!(r#"{{"kid":"{CLIENT}","auth_token":"{access_token}"}}"#));
+        let renew =
+            post("/renew_token", format!(r#"{{"kid":"{CLIENT}","refresh_token":"{refresh_token}"}}"#));
+        let revoke = post("/revoke_token", format!(r#"{{"kid":"{CLIENT}","sub":"{SUBJECT}"}}"#));
+        format!(
+            "A throw-away jwtis: everything is in memory and gone when it stops. The client `{CLIENT}` is ready.
+
+  export JWTIS_URL='{url}'
+  export JWTIS_ADMIN_TOKEN='{admin}'
+  export JWTIS_CLIENT_TOKEN='{client}'
+
+# issue an access token and a refresh token
+{issue}
+
+# verify: ask the server about an access token that was issued for you
+{verify}
+
+# the public keys with which everybody can verify without asking
+curl -sS {url}/keys/{CLIENT}/jwks.json
+
+# renew: new tokens for the refresh token that came with it
+{renew}
+
+# revoke all sessions of {SUBJECT}, then verify again
+{revoke}
+
+# the same with jwtis itself
+jwtis token issue {CLIENT} --sub {SUBJECT}
+jwtis token inspect {access_token} --jwks {url}/keys/{CLIENT}/jwks.json
+"
+        )
+    }
+}

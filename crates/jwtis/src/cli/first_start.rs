@@ -1,0 +1,225 @@
+//! The first start: a store comes to be, its secrets are shown once.
+//!
+//! Nobody may be locked out of a store, and nobody may be shown secrets of a store that does not exist. So the store is made whole under
+//! a name beside its own, admin token included; then the secrets are printed and flushed; only then the store gets its name. A start
+//! that dies before the last step leaves no store, and the next one is a first start again. One that cannot print makes no store.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jwtis_core::{BearerSecret, Env, Issuer, NoEntropy, SecretKind};
+use jwtis_store::{KdfParams, OpenError, Password, create_redb};
+use zeroize::Zeroizing;
+
+use super::output::Output;
+use super::{Failure, Outcome, config as configuration, password, serve};
+use crate::app::Listeners;
+use crate::config::{Config, IssuerConfig, SecretSource};
+
+/// An admin token that is to be set.
+pub(crate) struct AdminToken {
+    pub(crate) secret: BearerSecret,
+    generated: bool,
+}
+
+impl AdminToken {
+    /// The admin token that the configuration gives.
+    ///
+    /// # Errors
+    /// With exit code 2 when it cannot be read or is none.
+    pub(crate) fn configured(source: Option<&SecretSource>) -> Result<Option<Self>, Failure> {
+        let Some(source) = source else { return Ok(None) };
+        let text = source.read().map_err(|message| Failure::usage(format!("no admin token: {message}")))?;
+        match BearerSecret::parse(text.trim()) {
+            Ok(secret) if secret.kind() == SecretKind::Admin => Ok(Some(Self { secret, generated: false })),
+            Ok(_) => Err(Failure::usage("the admin token given is a client token")),
+            Err(error) => Err(Failure::usage("the admin token given is none").because(&error)),
+        }
+        .map_err(|failure| failure.hint("leave it out at the first start to have one generated"))
+    }
+
+    fn generate(env: &Env) -> Result<Self, NoEntropy> {
+        Ok(Self { secret: BearerSecret::generate(SecretKind::Admin, env)?, generated: true })
+    }
+}
+
+/// Makes the store, shows its secrets, and says what to do next.
+///
+/// # Errors
+/// No store is left behind then.
+pub(crate) async fn run(
+    config: &Config,
+    settings: &IssuerConfig,
+    admin_token: Option<AdminToken>,
+    listeners: &Listeners,
+    out: &mut Output<'_>,
+) -> Result<Issuer, Failure> {
+    let env = Env::system();
+    let path = &config.store.path;
+    let given = password::given(config.store.password.as_ref())?;
+    let password_is_given = given.is_some();
+    let password = given.map_or_else(|| password::generate(&env), Ok).map_err(no_entropy)?;
+    let admin_token = admin_token.map_or_else(|| AdminToken::generate(&env), Ok).map_err(no_entropy)?;
+
+    let staged = StagedStore::beside(path)?;
+    let store = create_redb(&staged.path, &Password::new(password.as_str()), KdfParams::default())
+        .map_err(|error| Failure::from_store(path, &error))?;
+    let issuer = serve::open_issuer(store, settings).await?;
+    issuer
+        .set_admin_token(&admin_token.secret)
+        .await
+        .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
+
+    let shown_password = if password_is_given { None } else { Some(&password) };
+    out.line(secrets(config, shown_password, &admin_token).as_str())?;
+    staged.publish(path)?;
+    out.line(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)))?;
+    out.line(next_steps(&listeners.issuer_url().unwrap_or_default()))?;
+    Ok(issuer)
+}
+
+/// Sets an admin token in a store that has none, and shows it if it was generated.
+///
+/// # Errors
+/// When it cannot be stored or shown.
+pub(crate) async fn set_admin_token(
+    issuer: &Issuer,
+    given: Option<AdminToken>,
+    out: &mut Output<'_>,
+) -> Outcome {
+    let token = given.map_or_else(|| AdminToken::generate(issuer.env()), Ok).map_err(no_entropy)?;
+    // Set before it is shown: if it cannot be shown, the next start or `store reset-admin-token` makes another.
+    issuer
+        .set_admin_token(&token.secret)
+        .await
+        .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
+    if token.generated { out.line(admin_token_lines(&token).as_str()) } else { Ok(()) }
+}
+
+/// Makes and shows a new admin token in place of the one before.
+///
+/// # Errors
+/// When it cannot be stored or shown.
+pub(crate) async fn replace_admin_token(issuer: &Issuer, out: &mut Output<'_>) -> Outcome {
+    set_admin_token(issuer, None, out).await
+}
+
+fn secrets(
+    config: &Config,
+    password: Option<&Zeroizing<String>>,
+    admin_token: &AdminToken,
+) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(format!(
+        "Welcome to {} {}. A new store was made: {}\n\n",
+        config.name,
+        env!("CARGO_PKG_VERSION"),
+        config.store.path.display()
+    ));
+    match password {
+        Some(password) => {
+            text.push_str("Password of the store. It is shown only now, every later start needs it, and nobody can recover it:\n\n");
+            text.push_str("  export JWTIS_PSWD='");
+            text.push_str(password);
+            text.push_str("'\n\n");
+        }
+        None => text.push_str("Password of the store: the one you gave. Every later start needs it, and nobody can recover it.\n\n"),
+    }
+    if admin_token.generated {
+        text.push_str(&admin_token_lines(admin_token));
+    } else {
+        text.push_str("Admin token, which registers and manages clients: the one you gave.");
+    }
+    text
+}
+
+fn admin_token_lines(token: &AdminToken) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(
+        "Admin token. It is shown only now; it registers clients and manages them (`jwtis client`):\n\n"
+            .to_owned(),
+    );
+    text.push_str("  export JWTIS_ADMIN_TOKEN='");
+    text.push_str(token.secret.reveal());
+    text.push('\'');
+    text
+}
+
+fn next_steps(url: &str) -> String {
+    format!(
+        r#"What to do next, in another shell: paste the exports above, then
+
+  # register a client; its client_token is shown only in this answer
+  curl -sS {url}/register/shop -H "Authorization: Bearer $JWTIS_ADMIN_TOKEN" -H 'Content-Type: application/json' -d '{{}}'
+
+  # issue its first tokens
+  export JWTIS_CLIENT_TOKEN='the client_token of that answer'
+  curl -sS {url}/issue_token -H "Authorization: Bearer $JWTIS_CLIENT_TOKEN" -H 'Content-Type: application/json' -d '{{"kid":"shop","claims":{{"sub":"alice"}}}}'
+"#
+    )
+}
+
+/// A store file under a name beside its own, removed again unless it is published.
+struct StagedStore {
+    path: PathBuf,
+    published: bool,
+}
+
+impl StagedStore {
+    fn beside(path: &Path) -> Result<Self, Failure> {
+        let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).ok_or_else(|| {
+            Failure::usage(format!("{} does not name a file", path.display()))
+                .hint("give --dbPath as FOLDER/FILE")
+        })?;
+        name.push(".first-start");
+        let staged = path.with_file_name(name);
+        match jwtis_store::info(&staged) {
+            Err(OpenError::NotFound) => {}
+            Err(OpenError::InUse) => return Err(Failure::from_store(path, &OpenError::InUse)),
+            // Left behind by a first start that died before anybody could use its store.
+            _ => fs::remove_file(&staged).map_err(|error| {
+                Failure::refused(format!("{} is in the way", staged.display())).because(&error)
+            })?,
+        }
+        Ok(Self { path: staged, published: false })
+    }
+
+    /// Gives the store its name, durably, unless another process was faster. The open store stays open and locked.
+    fn publish(mut self, path: &Path) -> Outcome {
+        let published = rename_without_replacing(&self.path, path).and_then(|()| {
+            self.published = true;
+            fs::File::open(serve::store_folder(path))?.sync_all()
+        });
+        published.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::refused(format!(
+                "another jwtis has made {} in the meantime; the secrets above are void",
+                path.display()
+            )),
+            _ => Failure::refused(format!("{} cannot be made; the secrets above are void", path.display()))
+                .because(&error),
+        })
+    }
+}
+
+/// A hard link is the rename that does not replace.
+fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // A file system without hard links: check, then rename. Of two first starts that race, the later one wins.
+        Err(_) if !to.try_exists()? => fs::rename(from, to),
+        Err(error) => Err(error),
+    }
+}
+
+impl Drop for StagedStore {
+    fn drop(&mut self) {
+        if !self.published {
+            // If this fails the next first start removes it.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+fn no_entropy(error: NoEntropy) -> Failure {
+    Failure::refused("no secret can be made").because(&error)
+}

@@ -1,0 +1,146 @@
+//! `jwtis serve`, and `jwtis` alone: start, serve, stop.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jwtis_core::{AccessError, Credentials, Env, Issuer};
+use jwtis_store::{Password, Store, open_redb};
+use tracing::warn;
+
+use super::first_start::{self, AdminToken};
+use super::output::Output;
+use super::{Failure, Outcome, config as configuration, password};
+use crate::app::{self, BindError, Listeners};
+use crate::config::setting::Setting;
+use crate::config::value::Raw;
+use crate::config::{Config, IssuerConfig};
+use crate::telemetry;
+
+pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
+    let config = configuration::load(flags)?;
+    telemetry::start(&config.log);
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    runtime()?.block_on(serve(&config, out))
+}
+
+/// The server's runtime.
+///
+/// # Errors
+/// When the operating system gives no threads.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::refused("the runtime cannot start").because(&error))
+}
+
+/// The order matters: handlers and ports first, since they fail without a trace; then the store, whose first start prints secrets; then
+/// the line that says that clients may come.
+async fn serve(config: &Config, out: &mut Output<'_>) -> Outcome {
+    let stop =
+        app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+    let listeners = Listeners::bind(config).await.map_err(|error| bind_failure(&error))?;
+    if config.issuer.is_none() && config.utility.is_none() {
+        return Err(Failure::usage(
+            "nothing to serve: the issuer is switched off, and so is the utility listener",
+        )
+        .hint("this build has no signer; remove `issuer: {enabled: false}`"));
+    }
+    let issuer = match &config.issuer {
+        Some(issuer) => Some(open(config, issuer, &listeners, out).await?),
+        None => None,
+    };
+    if let Some(url) = listeners.utility_url() {
+        out.line(format_args!("metrics and health on {url}"))?;
+    }
+    if let Some(url) = listeners.issuer_url() {
+        out.line(format_args!("{} is listening on {url}", config.name))?;
+    }
+    let outcome = listeners.serve(issuer, store_folder(&config.store.path), stop).await;
+    outcome.map_err(|error| Failure::refused("a listener was lost").because(&error))
+}
+
+/// The folder of the store: as private as the store, and on the same disk.
+pub(crate) fn store_folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Opens the store, or makes it at the first start, and the issuer over it.
+async fn open(
+    config: &Config,
+    settings: &IssuerConfig,
+    listeners: &Listeners,
+    out: &mut Output<'_>,
+) -> Result<Issuer, Failure> {
+    let path = &config.store.path;
+    let exists = path.try_exists().map_err(|error| {
+        Failure::refused(format!("{} cannot be looked at", path.display())).because(&error)
+    })?;
+    let admin_token = AdminToken::configured(settings.admin_token.as_ref())?;
+    if !exists {
+        return first_start::run(config, settings, admin_token, listeners, out).await;
+    }
+    let password = password::for_existing(config.store.password.as_ref(), path)?;
+    let store = open_store(path, &password)?;
+    out.line(format_args!(
+        "{} {} with the store {}",
+        config.name,
+        env!("CARGO_PKG_VERSION"),
+        path.display()
+    ))?;
+    let issuer = open_issuer(store, settings).await?;
+    match admin_token {
+        _ if !issuer.has_admin_token() => first_start::set_admin_token(&issuer, admin_token, out).await?,
+        Some(given) => match issuer.admin(Some(&Credentials { secret: given.secret, user: None })) {
+            Ok(_) => {}
+            Err(AccessError::Denied) => warn!(
+                "the admin token given is not the one of this store, which stays in force; `jwtis store reset-admin-token` makes a new one"
+            ),
+            Err(error) => return Err(Failure::refused("the admin token cannot be checked").because(&error)),
+        },
+        None => {}
+    }
+    Ok(issuer)
+}
+
+/// Opens an existing store.
+///
+/// # Errors
+/// With the exit codes of `decisions.md` section 2.
+pub(crate) fn open_store(path: &Path, password: &str) -> Result<Store, Failure> {
+    open_redb(path, &Password::new(password)).map_err(|error| Failure::from_store(path, &error))
+}
+
+/// The issuer over a store.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) async fn open_issuer(store: Store, settings: &IssuerConfig) -> Result<Issuer, Failure> {
+    Issuer::open(store, Env::system(), settings.settings.clone())
+        .await
+        .map_err(|error| Failure::damaged("the store cannot be read").because(&error))
+}
+
+fn bind_failure(error: &BindError) -> Failure {
+    let failure = Failure::refused("the server cannot start").because(error);
+    match error {
+        BindError::Address { what, source, .. } => {
+            let flag = if *what == "issuer" { "--listen" } else { "--utility-address" };
+            match source.kind() {
+                io::ErrorKind::AddrInUse => failure.hint(format!(
+                    "another program, perhaps another jwtis, listens there: stop it or choose another address by {flag}"
+                )),
+                io::ErrorKind::PermissionDenied => {
+                    failure.hint(format!("ports below 1024 need a privilege: choose another by {flag}"))
+                }
+                _ => failure.hint(format!("choose an address of this machine by {flag}")),
+            }
+        }
+        BindError::Tls(_) => failure.hint("check --certFile and --keyFile"),
+    }
+}

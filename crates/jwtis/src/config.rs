@@ -1,0 +1,345 @@
+//! The configuration of the server: one table of settings, three places to give them, one typed result.
+//!
+//! Flags, variables and the file all deliver text for the same [`setting::ALL`] table; precedence is decided once, in
+//! [`value::Values`], and each text is read once, here. All faults are found together.
+
+mod address;
+mod file;
+pub mod setting;
+pub mod value;
+
+pub use address::ListenAddress;
+pub use file::ConfigFile;
+
+use std::path::{Path, PathBuf};
+
+use jwtis_core::IssuerSettings;
+use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
+use zeroize::Zeroizing;
+
+use crate::telemetry::{LogFormat, LogSettings};
+use crate::tls;
+use setting::Setting;
+use value::{Environment, Fault, Raw, Source, Values, origin};
+
+/// Above this life of access tokens the start warns: until it ends, only a verifier that asks us learns of a revocation.
+const LONG_AUTH_TTL_SECONDS: u64 = 3600;
+
+/// The configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// The issuer, unless it is switched off.
+    pub issuer: Option<IssuerConfig>,
+    /// Name of the service.
+    pub name: String,
+    /// The store.
+    pub store: StoreConfig,
+    /// Where `/metrics` and `/healthz` are served.
+    pub utility: Option<ListenAddress>,
+    /// Logs.
+    pub log: LogSettings,
+    /// What is odd and harmless.
+    pub warnings: Vec<Fault>,
+    /// Every value with its source, for `config show`.
+    pub values: Values,
+}
+
+/// The issuer's part.
+#[derive(Debug)]
+pub struct IssuerConfig {
+    /// Where it listens.
+    pub listen: ListenAddress,
+    /// Certificate and key, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// The domain's settings.
+    pub settings: IssuerSettings,
+    /// Where the first start finds an admin token.
+    pub admin_token: Option<SecretSource>,
+}
+
+/// Files for TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn acceptor(&self) -> Result<tls::Acceptor, tls::TlsError> {
+        tls::Acceptor::from_pem_files(&self.cert, &self.key)
+    }
+}
+
+/// The store's part.
+#[derive(Debug)]
+pub struct StoreConfig {
+    /// The store file.
+    pub path: PathBuf,
+    /// The password, where a flag, a variable or a file gives it.
+    pub password: Option<SecretSource>,
+}
+
+/// A secret, or the file that holds it.
+#[derive(Clone)]
+pub enum SecretSource {
+    /// The secret itself and where it came from.
+    Given(Raw),
+    /// A file with the secret on its first line.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Given(raw) => write!(f, "Given({})", raw.source),
+            Self::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+impl SecretSource {
+    /// The secret.
+    ///
+    /// # Errors
+    /// When the file cannot be read or its first line is empty; the message names the file.
+    pub fn read(&self) -> Result<Zeroizing<String>, String> {
+        match self {
+            Self::Given(raw) => Ok(raw.text.clone()),
+            Self::File(path) => read_secret_file(path),
+        }
+    }
+}
+
+/// The first line of a file, without its line end.
+///
+/// # Errors
+/// When the file cannot be read or its first line is empty; the message names the file.
+pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
+    let text = std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
+        _ => Err(format!("the first line of {} is empty", path.display())),
+    }
+}
+
+impl Config {
+    /// Puts the configuration together from the flags, the environment and the file that one of them names.
+    ///
+    /// # Errors
+    /// All faults that were found.
+    pub fn load(
+        flags: Vec<(&'static Setting, Raw)>,
+        environment: Environment<'_>,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let named = Values::resolve(flags.clone(), environment, Vec::new(), &mut Vec::new());
+        let file = named.path(&setting::CONFIG).map(|path| ConfigFile::read(&path)).unwrap_or_default();
+        faults.extend(file.faults);
+        let mut values = Values::resolve(flags, environment, file.values, &mut faults);
+        apply_profile(&mut values, &mut faults);
+
+        let mut warnings = file.warnings;
+        let strict = values.switch(&setting::STRICT_CONFIG, &mut faults);
+        if strict {
+            faults.append(&mut warnings);
+        }
+        let enabled = values.switch(&setting::ENABLED, &mut faults);
+        let issuer = issuer(&values, &mut faults);
+        let utility = utility(&values, &mut faults);
+        let log = log(&values, &mut faults);
+        warnings.extend(issuer.as_ref().and_then(|issuer| long_lived_tokens(issuer, &values)));
+
+        match (issuer, values.path(&setting::DB_PATH)) {
+            (Some(issuer), Some(path)) if faults.is_empty() => Ok(Self {
+                issuer: enabled.then_some(issuer),
+                name: values.find(&setting::NAME).map(|raw| raw.text.to_string()).unwrap_or_default(),
+                store: StoreConfig { path, password: secret(&values, &setting::PSWD, &setting::PSWD_FILE) },
+                utility,
+                log,
+                warnings,
+                values,
+            }),
+            _ => Err(faults),
+        }
+    }
+}
+
+/// `--profile strict` changes defaults; whatever somebody gave stays.
+fn apply_profile(values: &mut Values, faults: &mut Vec<Fault>) {
+    let Some(profile) = values.find(&setting::PROFILE).cloned() else { return };
+    match profile.text.as_str() {
+        "compatible" => {}
+        "strict" => {
+            values.set_default(&setting::AUTH_TTL, "15m", Source::Profile("strict"));
+            values.set_default(&setting::REFRESH_TTL, "72h", Source::Profile("strict"));
+        }
+        _ => faults.push(Fault::new(
+            origin(&setting::PROFILE, &profile.source),
+            "the profile is `compatible` or `strict`",
+        )),
+    }
+}
+
+/// `None` only where a fault was noted.
+fn issuer(values: &Values, faults: &mut Vec<Fault>) -> Option<IssuerConfig> {
+    let before = faults.len();
+    let defaults = key_defaults(values, faults);
+    let renew_grace = values.parse::<jwtis_core::ttl::Ttl>(&setting::RENEW_GRACE, faults);
+    let open_registration = values.switch(&setting::OPEN_REGISTRATION, faults);
+    let listen = values.parse::<ListenAddress>(&setting::LISTEN, faults);
+    let tls = tls_files(values, faults);
+    let insecure = values.switch(&setting::INSECURE, faults);
+    if let Some(listen) = listen.filter(|listen| !listen.is_loopback() && tls.is_none() && !insecure) {
+        faults.push(
+            Fault::new(
+                origin(&setting::LISTEN, &values.source(&setting::LISTEN)),
+                format!("{listen} is reachable from other machines, and tokens would travel there in clear"),
+            )
+            .hint("give --tls with --certFile and --keyFile, listen on 127.0.0.1, or say --insecure behind a proxy that speaks TLS"),
+        );
+    }
+    let (defaults, renew_grace, listen) = (defaults?, renew_grace?, listen?);
+    (faults.len() == before).then_some(IssuerConfig {
+        listen,
+        tls,
+        settings: IssuerSettings { defaults, renew_grace: renew_grace.as_duration(), open_registration },
+        admin_token: secret(values, &setting::ADMIN_TOKEN, &setting::ADMIN_TOKEN_FILE),
+    })
+}
+
+fn key_defaults(values: &Values, faults: &mut Vec<Fault>) -> Option<KeyDefaults> {
+    let sig_alg = values.parse(&setting::SIG_ALG, faults);
+    let sig_bits = bits(values, &setting::SIG_BITS, faults);
+    let enc_alg = values.parse(&setting::ENC_ALG, faults);
+    let enc_bits = bits(values, &setting::ENC_BITS, faults);
+    let cont_enc = values.parse(&setting::CONT_ENC, faults);
+    let expiry = values.parse(&setting::EXPIRY, faults);
+    let auth_ttl = values.parse(&setting::AUTH_TTL, faults);
+    let refresh_ttl = values.parse(&setting::REFRESH_TTL, faults);
+    let refresh_strategy = values.parse(&setting::REFRESH_STRATEGY, faults);
+    let allow_rsa1_5 = values.switch(&setting::ALLOW_RSA1_5, faults);
+    let defaults = KeyDefaults {
+        sig_alg: sig_alg?,
+        sig_bits,
+        enc_alg: enc_alg?,
+        enc_bits,
+        cont_enc: cont_enc?,
+        expiry: expiry?,
+        auth_ttl: auth_ttl?,
+        refresh_ttl: refresh_ttl?,
+        refresh_strategy: refresh_strategy?,
+        allow_rsa1_5,
+    };
+    check_defaults(&defaults, values, faults);
+    Some(defaults)
+}
+
+/// Checks the defaults by the rules of a registration, so that one without options cannot fail later.
+fn check_defaults(defaults: &KeyDefaults, values: &Values, faults: &mut Vec<Fault>) {
+    let at = |setting: &Setting| origin(setting, &values.source(setting));
+    if let Some(error) = defaults.sig_bits.and_then(|bits| defaults.sig_alg.check_bits(bits).err()) {
+        faults.push(Fault::new(at(&setting::SIG_BITS), error).hint("leave it out to follow the algorithm"));
+    }
+    if let Some(error) = defaults.enc_bits.and_then(|bits| defaults.enc_alg.check_bits(bits).err()) {
+        faults.push(Fault::new(at(&setting::ENC_BITS), error).hint("leave it out to follow the algorithm"));
+    }
+    let bits_follow = KeyDefaults { sig_bits: None, enc_bits: None, ..defaults.clone() };
+    let Ok(client) = "default".parse() else { return };
+    if let Err(error) = KeyPlan::for_registration(&client, &KeyOptions::default(), &bits_follow) {
+        let setting = match error {
+            jwtis_core::key::plan::OptionsError::Rsa15NotAllowed => &setting::ENC_ALG,
+            _ => &setting::AUTH_TTL,
+        };
+        faults.push(Fault::new(at(setting), error));
+    }
+    if defaults.expiry < defaults.refresh_ttl {
+        let message = format!(
+            "key sets live {}, shorter than refresh tokens ({}), and no token outlives its key set",
+            defaults.expiry, defaults.refresh_ttl
+        );
+        faults.push(Fault::new(at(&setting::EXPIRY), message).hint("raise --expiry or lower --refreshTTL"));
+    }
+}
+
+/// Bits; 0 and nothing follow the algorithm.
+fn bits(values: &Values, setting: &Setting, faults: &mut Vec<Fault>) -> Option<u32> {
+    let raw = values.find(setting)?;
+    match raw.text.parse() {
+        Ok(0) => None,
+        Ok(bits) => Some(bits),
+        Err(_) => {
+            faults.push(Fault::new(origin(setting, &raw.source), "write a number of bits, like 2048"));
+            None
+        }
+    }
+}
+
+fn tls_files(values: &Values, faults: &mut Vec<Fault>) -> Option<TlsFiles> {
+    let wanted = values.switch(&setting::TLS, faults);
+    let (cert, key) = (values.path(&setting::CERT_FILE), values.path(&setting::KEY_FILE));
+    match (wanted, cert, key) {
+        (true, Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+        (true, ..) => {
+            let at = origin(&setting::TLS, &values.source(&setting::TLS));
+            faults.push(
+                Fault::new(at, "TLS needs a certificate and a key").hint("give --certFile and --keyFile"),
+            );
+            None
+        }
+        (false, None, None) => None,
+        (false, cert, _) => {
+            let setting = if cert.is_some() { &setting::CERT_FILE } else { &setting::KEY_FILE };
+            let at = origin(setting, &values.source(setting));
+            faults.push(
+                Fault::new(at, "certificate and key have no use without TLS")
+                    .hint("add --tls, or leave them out"),
+            );
+            None
+        }
+    }
+}
+
+fn utility(values: &Values, faults: &mut Vec<Fault>) -> Option<ListenAddress> {
+    match values.find(&setting::UTILITY_ADDRESS) {
+        Some(raw) if raw.text.as_str() == "off" => None,
+        _ => values.parse(&setting::UTILITY_ADDRESS, faults),
+    }
+}
+
+fn log(values: &Values, faults: &mut Vec<Fault>) -> LogSettings {
+    LogSettings {
+        verbose: values.switch(&setting::VERBOSE, faults),
+        format: values.parse::<LogFormat>(&setting::LOG_FORMAT, faults).unwrap_or_default(),
+        filter: values.parse(&setting::LOG_FILTER, faults),
+    }
+}
+
+/// The secret itself wins over a file that holds it, wherever the two come from (decisions.md section 2).
+fn secret(values: &Values, direct: &Setting, file: &Setting) -> Option<SecretSource> {
+    match values.find(direct) {
+        Some(raw) => Some(SecretSource::Given(raw.clone())),
+        None => values.path(file).map(SecretSource::File),
+    }
+}
+
+fn long_lived_tokens(issuer: &IssuerConfig, values: &Values) -> Option<Fault> {
+    let auth_ttl = issuer.settings.defaults.auth_ttl;
+    (auth_ttl.seconds() > LONG_AUTH_TTL_SECONDS).then(|| {
+        Fault::new(
+            origin(&setting::AUTH_TTL, &values.source(&setting::AUTH_TTL)),
+            format!("access tokens live {auth_ttl}: a verifier that does not ask this server accepts a revoked one until then"),
+        )
+        .hint("use --authTTL 15m or --profile strict")
+    })
+}
+
+#[cfg(test)]
+mod tests;

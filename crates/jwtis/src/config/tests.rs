@@ -1,0 +1,157 @@
+use std::ffi::OsString;
+
+use super::*;
+
+fn load(flags: &[(&'static Setting, &str)], environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let flags = flags
+        .iter()
+        .map(|(setting, text)| (*setting, Raw::new(*text, Source::Flag(setting.flag_text().unwrap()))))
+        .collect();
+    let environment = |name: &str| {
+        environment.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| OsString::from(value))
+    };
+    Config::load(flags, &environment).map_err(|faults| faults.iter().map(Fault::to_string).collect())
+}
+
+fn file(text: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jwtis.yaml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn without_anything_the_go_program_s_defaults_hold() {
+    let config = load(&[], &[]).unwrap();
+    let issuer = config.issuer.unwrap();
+    assert_eq!(issuer.listen.to_string(), "127.0.0.1:4343");
+    assert_eq!(issuer.settings.defaults.auth_ttl.to_string(), "72h0m0s");
+    assert_eq!(issuer.settings.defaults.expiry.to_string(), "4320h0m0s");
+    assert_eq!(issuer.settings.renew_grace.as_secs(), 30);
+    assert_eq!(config.store.path, Path::new("./data/keys.db"));
+    assert_eq!(config.utility.unwrap().to_string(), "127.0.0.1:9583");
+    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
+    assert!(config.warnings[0].message.contains("access tokens live 72h0m0s"));
+}
+
+#[test]
+fn all_faults_together_each_with_what_to_do() {
+    let (_folder, path) = file("issuer:\n  sigalg: ES256\n  refresh_strategy: always\nlog:\n  format: xml\n");
+    let faults = load(
+        &[
+            (&setting::CONFIG, &path),
+            (&setting::SIG_ALG, "ES257"),
+            (&setting::AUTH_TTL, "72"),
+            (&setting::TLS, "true"),
+            (&setting::LISTEN, "0.0.0.0:4343"),
+            (&setting::ENC_BITS, "many"),
+        ],
+        &[("JWTIS_CONT_ENC", "A256CBC"), ("JWTIS_PROFILE", "lax"), ("JWTIS_VERBOSE", "perhaps")],
+    )
+    .unwrap_err();
+    for wanted in [
+        "jwtis.yaml:2:3: unknown key `sigalg`; did you mean `sig_alg`?",
+        "jwtis.yaml:3:21: issuer.refresh_strategy: the refresh strategy is one of",
+        "jwtis.yaml:5:11: log.format: the log format is one of",
+        "--sigAlg: ",
+        "--authTTL: \"72\" is not a duration",
+        "--tls: TLS needs a certificate and a key; give --certFile and --keyFile",
+        "--listen: 0.0.0.0:4343 is reachable from other machines",
+        "--encBits: write a number of bits",
+        "JWTIS_CONT_ENC: ",
+        "JWTIS_PROFILE: the profile is",
+        "JWTIS_VERBOSE: write true or false",
+    ] {
+        assert!(faults.iter().any(|fault| fault.contains(wanted)), "{wanted} is not in {faults:#?}");
+    }
+    assert_eq!(faults.len(), 11, "{faults:#?}");
+}
+
+#[test]
+fn bits_follow_the_algorithm_unless_given() {
+    let config = load(&[(&setting::SIG_ALG, "RS256")], &[]).unwrap();
+    assert_eq!(config.issuer.unwrap().settings.defaults.sig_bits, None);
+    let faults = load(&[(&setting::SIG_ALG, "ES512"), (&setting::SIG_BITS, "512")], &[]).unwrap_err();
+    assert!(faults[0].starts_with("--sigBits: ") && faults[0].contains("521"), "{faults:?}");
+    let faults = load(&[(&setting::SIG_ALG, "RS256"), (&setting::SIG_BITS, "1024")], &[]).unwrap_err();
+    assert!(faults[0].starts_with("--sigBits: "), "{faults:?}");
+}
+
+#[test]
+fn rsa1_5_needs_its_flag() {
+    let faults = load(&[(&setting::ENC_ALG, "RSA1_5")], &[]).unwrap_err();
+    assert!(faults[0].contains("--allow-rsa1_5"), "{faults:?}");
+    assert!(load(&[(&setting::ENC_ALG, "RSA1_5"), (&setting::ALLOW_RSA1_5, "true")], &[]).is_ok());
+}
+
+#[test]
+fn lifetimes_must_nest() {
+    let faults = load(&[(&setting::AUTH_TTL, "721h")], &[]).unwrap_err();
+    assert!(faults[0].starts_with("--authTTL: "), "{faults:?}");
+    let faults = load(&[(&setting::EXPIRY, "1h")], &[]).unwrap_err();
+    assert!(faults[0].starts_with("--expiry: "), "{faults:?}");
+}
+
+#[test]
+fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
+    let config = load(&[(&setting::PROFILE, "strict")], &[("JWTIS_REFRESH_TTL", "10h")]).unwrap();
+    assert_eq!(config.values.source(&setting::AUTH_TTL).to_string(), "profile strict");
+    let defaults = config.issuer.unwrap().settings.defaults;
+    assert_eq!(
+        (defaults.auth_ttl.to_string().as_str(), defaults.refresh_ttl.to_string().as_str()),
+        ("15m0s", "10h0m0s")
+    );
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn plain_http_stays_on_this_machine_unless_told() {
+    for (flags, accepted) in [
+        (vec![(&setting::LISTEN, "127.0.0.1:1")], true),
+        (vec![(&setting::LISTEN, ":4343")], false),
+        (vec![(&setting::LISTEN, ":4343"), (&setting::INSECURE, "true")], true),
+        (
+            vec![
+                (&setting::LISTEN, ":4343"),
+                (&setting::TLS, "true"),
+                (&setting::CERT_FILE, "c.pem"),
+                (&setting::KEY_FILE, "k.pem"),
+            ],
+            true,
+        ),
+    ] {
+        assert_eq!(load(&flags, &[]).is_ok(), accepted, "{flags:?}");
+    }
+}
+
+#[test]
+fn strict_config_turns_warnings_about_the_file_into_faults() {
+    let (_folder, path) = file("server:\n  adress: x\ntezos: {}\n");
+    let config = load(&[(&setting::CONFIG, &path)], &[]).unwrap();
+    assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
+    let faults = load(&[(&setting::CONFIG, &path), (&setting::STRICT_CONFIG, "true")], &[]).unwrap_err();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+}
+
+#[test]
+fn a_missing_file_is_a_fault_that_names_it() {
+    let faults = load(&[], &[("JWTIS_CONFIG", "/nonexistent/jwtis.yaml")]).unwrap_err();
+    assert!(faults[0].starts_with("/nonexistent/jwtis.yaml: the file cannot be read"), "{faults:?}");
+}
+
+#[test]
+fn the_issuer_can_be_switched_off() {
+    let (_folder, path) = file("issuer: {enabled: false}\n");
+    assert!(load(&[(&setting::CONFIG, &path)], &[]).unwrap().issuer.is_none());
+}
+
+#[test]
+fn a_password_wins_over_a_file_that_holds_one() {
+    let config = load(&[(&setting::PSWD, "one")], &[("JWTIS_PSWD_FILE", "/x")]).unwrap();
+    assert!(matches!(config.store.password, Some(SecretSource::Given(_))));
+    let config = load(&[(&setting::PSWD_FILE, "/x")], &[("JWTIS_PSWD", "one")]).unwrap();
+    assert!(matches!(config.store.password, Some(SecretSource::Given(_))));
+    let config = load(&[(&setting::PSWD_FILE, "/x")], &[]).unwrap();
+    assert!(matches!(config.store.password, Some(SecretSource::File(_))));
+    assert!(!format!("{:?}", load(&[(&setting::PSWD, "h0rse")], &[]).unwrap()).contains("h0rse"));
+}

@@ -1,0 +1,90 @@
+//! Logs: `tracing` events to standard error, human on a terminal, JSON lines otherwise. Standard output carries results only.
+
+use std::io::{self, IsTerminal as _};
+use std::str::FromStr;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+/// How much is logged, and how it looks.
+#[derive(Clone, Default, Debug)]
+pub struct LogSettings {
+    /// Level info instead of warn.
+    pub verbose: bool,
+    /// How it looks.
+    pub format: LogFormat,
+    /// By module; wins over `verbose`.
+    pub filter: Option<LogFilter>,
+}
+
+/// How log lines look.
+#[derive(Copy, Clone, PartialEq, Eq, Default, Debug)]
+pub enum LogFormat {
+    /// Human on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// One readable line per event.
+    Human,
+    /// One JSON object per event.
+    Json,
+}
+
+/// The text names no log format.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the log format is one of auto, human, json")]
+pub struct UnknownFormat;
+
+impl FromStr for LogFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "human" => Ok(Self::Human),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownFormat),
+        }
+    }
+}
+
+/// A filter like `info` or `jwtis=debug,hyper=warn`, checked.
+#[derive(Clone, Debug)]
+pub struct LogFilter(String);
+
+/// Why a filter was refused.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "not a log filter ({0}); write levels or module=level pairs, like \"info\" or \"jwtis=debug,hyper=warn\""
+)]
+pub struct InvalidFilter(#[from] ParseError);
+
+impl FromStr for LogFilter {
+    type Err = InvalidFilter;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFilter> {
+        EnvFilter::try_new(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Starts logging for this process. Only the first call has an effect, so that tests may start several servers.
+pub fn start(settings: &LogSettings) {
+    let level = if settings.verbose { "info" } else { "warn" };
+    let filter = settings.filter.as_ref().map_or(level, |filter| filter.0.as_str());
+    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    let terminal = io::stderr().is_terminal();
+    let human = match settings.format {
+        LogFormat::Auto => terminal,
+        LogFormat::Human => true,
+        LogFormat::Json => false,
+    };
+    let outcome = if human {
+        builder
+            .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
+            .try_init()
+    } else {
+        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+    };
+    // The one error is that a subscriber is in place already.
+    drop(outcome);
+}
