@@ -8,12 +8,14 @@
 //!
 //! `none` is not here, nor is anything that a caller could add: a name that has no row cannot be used.
 
-use std::{fmt, str::FromStr};
+mod names;
+mod sizes;
+
+use std::fmt;
 
 use aws_lc_rs::{
     aead,
     agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521},
-    rsa::KeySize,
     signature::{
         ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
         ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED, ECDSA_P521_SHA512_FIXED_SIGNING,
@@ -23,7 +25,10 @@ use aws_lc_rs::{
         RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaParameters, RsaSignatureEncoding,
     },
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+pub(crate) use self::sizes::rsa_key_size;
+use self::sizes::{RSA_BITS, check_bits};
+pub use self::{names::UnknownAlgorithm, sizes::BitsError};
 
 /// A signature algorithm, RFC 7518 §3.1 and RFC 8037 §3.1.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
@@ -385,122 +390,6 @@ impl Curve {
 impl fmt::Display for Curve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// A name that is not in the table. Names are case-sensitive (RFC 7515 §4.1.1).
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{what} has no value {name:?} here: use one of {known}")]
-pub struct UnknownAlgorithm {
-    what: &'static str,
-    name: String,
-    known: String,
-}
-
-impl UnknownAlgorithm {
-    fn new(what: &'static str, name: &str, known: impl Iterator<Item = &'static str>) -> Self {
-        // A name comes from outside; a message need not repeat more of it than a reader can use.
-        let name = name.chars().take(40).collect();
-        Self { what, name, known: known.collect::<Vec<_>>().join(", ") }
-    }
-
-    /// The name that was asked for, cut to 40 characters.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl FromStr for KeyAlgorithm {
-    type Err = UnknownAlgorithm;
-
-    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        if let Ok(alg) = name.parse() {
-            return Ok(Self::Signature(alg));
-        }
-        name.parse().map(Self::KeyManagement).map_err(|_| {
-            let signatures = SignatureAlgorithm::ALL.iter().map(|alg| alg.name());
-            let known = signatures.chain(KeyManagementAlgorithm::ALL.iter().map(|alg| alg.name()));
-            UnknownAlgorithm::new("alg", name, known)
-        })
-    }
-}
-
-macro_rules! named_by_its_row {
-    ($type:ty, $what:literal) => {
-        impl FromStr for $type {
-            type Err = UnknownAlgorithm;
-
-            fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-                let unknown = || UnknownAlgorithm::new($what, name, Self::ALL.iter().map(|row| row.name()));
-                Self::ALL.iter().copied().find(|row| row.name() == name).ok_or_else(unknown)
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-            }
-        }
-    };
-}
-
-named_by_its_row!(SignatureAlgorithm, "alg");
-named_by_its_row!(KeyManagementAlgorithm, "alg");
-named_by_its_row!(ContentEncryption, "enc");
-
-/// A key size that the algorithm does not have.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{alg} {uses}: bits must be {}, not {bits}", one_of(.possible))]
-pub struct BitsError {
-    alg: &'static str,
-    uses: &'static str,
-    possible: &'static [u32],
-    bits: u32,
-}
-
-/// Larger RSA keys can be imported, up to 8192 bits.
-const RSA_BITS: &[u32] = &[2048, 3072, 4096];
-
-/// `bits` has been checked.
-pub(crate) const fn rsa_key_size(bits: u32) -> KeySize {
-    match bits {
-        ..=2048 => KeySize::Rsa2048,
-        2049..=3072 => KeySize::Rsa3072,
-        _ => KeySize::Rsa4096,
-    }
-}
-
-fn check_bits(
-    alg: &'static str,
-    uses: &'static str,
-    possible: &'static [u32],
-    bits: u32,
-) -> Result<(), BitsError> {
-    if possible.contains(&bits) { Ok(()) } else { Err(BitsError { alg, uses, possible, bits }) }
-}
-
-/// `521`; `2048, 3072 or 4096`.
-fn one_of(sizes: &[u32]) -> String {
-    match sizes.split_last() {
-        None => String::new(),
-        Some((last, [])) => last.to_string(),
-        Some((last, others)) => {
-            let others: Vec<String> = others.iter().map(u32::to_string).collect();
-            format!("{} or {last}", others.join(", "))
-        }
     }
 }
 

@@ -16,13 +16,16 @@
 //! ```
 
 pub(crate) mod content;
+pub mod encryption_key;
 pub mod key;
 pub(crate) mod key_management;
+
+use std::fmt;
 
 use aws_lc_rs::error::Unspecified;
 use zeroize::Zeroizing;
 
-pub use self::key::{DecryptionKey, EncryptionKey};
+pub use self::{encryption_key::EncryptionKey, key::DecryptionKey};
 pub use crate::compact::{MAX_TOKEN_BYTES, ParseError};
 use crate::{
     base64url::Base64Error,
@@ -31,8 +34,8 @@ use crate::{
     jwk::KeyError,
 };
 
-/// A well-formed encrypted token.
-#[derive(Clone, Debug)]
+/// A well-formed encrypted token. Its `Debug` shows the header only.
+#[derive(Clone)]
 pub struct Undecrypted<'a> {
     /// The header as it was sent: the additional authenticated data, RFC 7516 §5.2 step 15.
     aad: &'a str,
@@ -71,7 +74,8 @@ impl<'a> Undecrypted<'a> {
     }
 }
 
-/// What was inside of an encrypted token. Unchanged since it was encrypted, by whomever that was.
+/// What was inside of an encrypted token. Unchanged since it was encrypted, by whomever that was. Its `Debug` shows the
+/// header only.
 pub struct Decrypted {
     header: Header,
     plaintext: Zeroizing<Vec<u8>>,
@@ -97,8 +101,14 @@ impl Decrypted {
     }
 }
 
-impl std::fmt::Debug for Decrypted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Undecrypted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undecrypted").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Decrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decrypted").field("header", &self.header).finish_non_exhaustive()
     }
 }

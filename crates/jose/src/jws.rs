@@ -17,6 +17,8 @@
 pub mod hmac;
 pub mod key;
 
+use std::fmt;
+
 use aws_lc_rs::error::Unspecified;
 
 pub use self::{
@@ -30,7 +32,9 @@ use crate::{
 };
 
 /// A well-formed token that nobody has vouched for.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` shows the header only: a token in a log is a token in other hands.
+#[derive(Clone)]
 pub struct Unverified<'a> {
     /// Header, dot, payload: what the signature covers, RFC 7515 §5.2 step 8.
     signing_input: &'a str,
@@ -89,7 +93,9 @@ impl<'a> Unverified<'a> {
 }
 
 /// A token whose signature is right.
-#[derive(Clone, PartialEq, Debug)]
+///
+/// Its `Debug` shows the header only.
+#[derive(Clone, PartialEq)]
 pub struct Verified {
     header: Header,
     payload: Vec<u8>,
@@ -112,6 +118,18 @@ impl Verified {
     #[must_use]
     pub fn into_payload(self) -> Vec<u8> {
         self.payload
+    }
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("header", &self.header).finish_non_exhaustive()
     }
 }
 

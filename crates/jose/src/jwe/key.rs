@@ -1,31 +1,25 @@
-//! Keys for encryption. A key has one algorithm, is parsed once, and may be used by many threads at once.
+//! The private half. A key has one algorithm, is parsed once, and may be used by many threads at once.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use aws_lc_rs::{
     agreement,
     encoding::{AsBigEndian, AsDer, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der},
-    rsa::{
-        OaepPrivateDecryptingKey, OaepPublicEncryptingKey, Pkcs1PrivateDecryptingKey,
-        Pkcs1PublicEncryptingKey, PrivateDecryptingKey, PublicEncryptingKey, PublicKeyComponents,
-    },
+    error::Unspecified,
+    rsa::{OaepPrivateDecryptingKey, Pkcs1PrivateDecryptingKey, PrivateDecryptingKey},
 };
 use zeroize::Zeroizing;
 
 use super::{
-    DecryptError, Decrypted, EncryptError, MAX_TOKEN_BYTES, Undecrypted,
+    DecryptError, Decrypted, EncryptionKey, Undecrypted,
     content::{self, IV_BYTES, TAG_BYTES},
-    key_management::{Opener, Recipient, oaep, wrap_of},
+    encryption_key::key_management_algorithm,
+    key_management::{Opener, oaep, wrap_of},
 };
 use crate::{
-    base64url,
-    header::{self, ProtectedHeader},
-    jwa::{
-        ContentEncryption, Curve, KeyAlgorithm, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size,
-    },
+    jwa::{ContentEncryption, Curve, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size},
     jwk::{
         Jwk, KeyError, Parameters, PrivateJwk,
-        parameters::agreement_key,
         pkcs8::{self, PrivateKeyInfo},
         private::Secret,
     },
@@ -34,7 +28,7 @@ use crate::{
 
 /// A private key that decrypts with one key-management algorithm.
 ///
-/// It is not `Clone` and cannot be printed; share it in an [`Arc`]. AWS-LC wipes it when it is dropped.
+/// It is not `Clone` and cannot be printed; share it in an [`Arc`](std::sync::Arc). AWS-LC wipes it when it is dropped.
 pub struct DecryptionKey {
     opener: Opener,
     /// RSA keys, a second time: AWS-LC's padding types cannot be exported.
@@ -276,7 +270,7 @@ impl DecryptionKey {
     fn agreement_key(&self) -> Result<&agreement::PrivateKey, KeyError> {
         match &self.opener {
             Opener::Ecdh { private, .. } => Ok(private),
-            Opener::Pkcs1(_) | Opener::Oaep(..) => Err(KeyError::Library(aws_lc_rs::error::Unspecified)),
+            Opener::Pkcs1(_) | Opener::Oaep(..) => Err(KeyError::Library(Unspecified)),
         }
     }
 }
@@ -285,123 +279,6 @@ impl fmt::Debug for DecryptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (alg, kid) = (self.algorithm().name(), self.kid());
         f.debug_struct("DecryptionKey").field("alg", &alg).field("kid", &kid).finish_non_exhaustive()
-    }
-}
-
-/// A public key that encrypts with one key-management algorithm. Cloning it copies a pointer.
-#[derive(Clone)]
-pub struct EncryptionKey(Arc<Public>);
-
-struct Public {
-    alg: KeyManagementAlgorithm,
-    kid: String,
-    jwk: Jwk,
-    recipient: Recipient,
-    /// `{"alg":…,"kid":…`, the same for every token.
-    header_start: String,
-}
-
-impl EncryptionKey {
-    /// Takes the key of a JWK that names its algorithm; see [`Jwk::with_algorithm`] for one that does not.
-    ///
-    /// # Errors
-    /// [`KeyError::MissingAlgorithm`], or [`KeyError::WrongPurpose`] when the key is for signatures.
-    pub fn from_jwk(jwk: &Jwk) -> Result<Self, KeyError> {
-        Self::new(jwk.completed()?)
-    }
-
-    /// The algorithm, the only one that this key is used with.
-    #[must_use]
-    pub fn algorithm(&self) -> KeyManagementAlgorithm {
-        self.0.alg
-    }
-
-    /// The JWK's `kid`, or else its thumbprint.
-    #[must_use]
-    pub fn kid(&self) -> &str {
-        &self.0.kid
-    }
-
-    /// The key with `use`, `alg` and `kid`.
-    #[must_use]
-    pub fn jwk(&self) -> &Jwk {
-        &self.0.jwk
-    }
-
-    /// Compact JWE, RFC 7516 §5.1 and §7.1. `alg` and `kid` come from the key.
-    ///
-    /// # Errors
-    /// [`EncryptError`].
-    pub fn encrypt(
-        &self,
-        enc: ContentEncryption,
-        header: &ProtectedHeader<'_>,
-        plaintext: &[u8],
-    ) -> Result<String, EncryptError> {
-        let Public { alg, recipient, header_start, .. } = &*self.0;
-        if plaintext.len() > MAX_TOKEN_BYTES {
-            return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
-        }
-        // 320 bytes hold an ephemeral key on P-521 and the other members.
-        let mut json = String::with_capacity(header_start.len().saturating_add(320));
-        json.push_str(header_start);
-        header::push_member(&mut json, "enc", enc.name());
-        let sent = recipient.send(*alg, enc, &mut json)?;
-        header::finish(&mut json, header);
-
-        let parts = [json.len(), sent.encrypted_key.len(), IV_BYTES, plaintext.len(), TAG_BYTES];
-        let capacity =
-            parts.into_iter().fold(4_usize, |sum, part| sum.saturating_add(base64url::encoded_len(part)));
-        if capacity > MAX_TOKEN_BYTES {
-            return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
-        }
-        let mut token = String::with_capacity(capacity);
-        base64url::encode_append(json.as_bytes(), &mut token);
-
-        let mut text = Zeroizing::new(plaintext.to_vec());
-        let (iv, tag) = content::seal(enc, &sent.content_key, token.as_bytes(), &mut text)?;
-        for part in [&sent.encrypted_key, &iv[..], &text, tag.as_ref()] {
-            token.push('.');
-            base64url::encode_append(part, &mut token);
-        }
-        Ok(token)
-    }
-
-    fn new(jwk: Jwk) -> Result<Self, KeyError> {
-        let alg = key_management_algorithm(&jwk)?;
-        let recipient = match (alg.scheme(), jwk.parameters()) {
-            (KeyManagementScheme::Rsa(padding), Parameters::Rsa { n, e }) => {
-                let key: PublicEncryptingKey = PublicKeyComponents { n, e }.try_into()?;
-                match oaep(padding) {
-                    Some(padding) => Recipient::Oaep(OaepPublicEncryptingKey::new(key)?, padding),
-                    None => Recipient::Pkcs1(Pkcs1PublicEncryptingKey::new(key)?),
-                }
-            }
-            (KeyManagementScheme::Ecdh(wrap), Parameters::Curve { curve, point }) => {
-                Recipient::Ecdh { curve: *curve, wrap, public: agreement_key(*curve, point)? }
-            }
-            // `alg` was checked against the parameters.
-            (_, parameters) => {
-                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: parameters.describe() });
-            }
-        };
-        let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), str::to_owned);
-        let header_start = header::start(alg.name(), Some(&kid));
-        Ok(Self(Arc::new(Public { alg, kid, jwk, recipient, header_start })))
-    }
-}
-
-impl fmt::Debug for EncryptionKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (alg, kid) = (self.algorithm().name(), self.kid());
-        f.debug_struct("EncryptionKey").field("alg", &alg).field("kid", &kid).finish_non_exhaustive()
-    }
-}
-
-/// Two keys are the same when they have the same members, algorithm and name.
-impl PartialEq for EncryptionKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.jwk == other.0.jwk
     }
 }
 
@@ -432,16 +309,6 @@ fn accepted_encryption(
             accepted: accepted.join(", "),
         }
     })
-}
-
-fn key_management_algorithm(jwk: &Jwk) -> Result<KeyManagementAlgorithm, KeyError> {
-    match jwk.algorithm() {
-        Some(KeyAlgorithm::KeyManagement(alg)) => Ok(alg),
-        Some(KeyAlgorithm::Signature(alg)) => {
-            Err(KeyError::WrongPurpose { alg: alg.name(), expected: "a key-management algorithm" })
-        }
-        None => Err(KeyError::MissingAlgorithm),
-    }
 }
 
 /// Whether the private key's public half is this point.

@@ -217,7 +217,7 @@ impl Agreement {
     ) -> Result<ContentKey, Unspecified> {
         let may_be_zero = *private.algorithm() != agreement::X25519;
         agreement::agree(private, public, Unspecified, |shared| {
-            // RFC 8037 §3.2.1: on X25519 zero means a peer with a point of small order, who would decide the key. The NIST
+            // RFC 7748 §6.1: on X25519 zero means a peer with a point of small order, who would decide the key. The NIST
             // curves have no such points; there it is the coordinate of an honest one.
             if !may_be_zero && shared.iter().fold(0, |any, byte| any | byte) == 0 {
                 return Err(Unspecified);

@@ -309,3 +309,23 @@ fn debug_shows_no_secret() {
         format!(r#"DecryptionKey {{ alg: "ECDH-ES", kid: "{}", .. }}"#, key.kid())
     );
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(0..=255_u8, 0..200), at in 0..150_usize) {
+        let _ = Jwk::parse(&bytes);
+        let _ = JwkSet::parse(&bytes);
+        let _ = PrivateJwk::parse(&bytes);
+        let _ = pkcs8::PrivateKeyInfo::parse(&bytes).map(|info| (info.rsa().is_ok(), info.x25519().is_ok()));
+        let _ = pkcs8::from_pem(&String::from_utf8_lossy(&bytes));
+
+        // A good document with a few other bytes in it.
+        let key = DecryptionKey::generate_x25519(KeyManagementAlgorithm::EcdhEs).unwrap();
+        let mut document = key.to_pkcs8_der().unwrap().to_vec();
+        for (place, byte) in document.iter_mut().skip(at % 48).zip(bytes) {
+            *place = byte;
+        }
+        let _ = DecryptionKey::from_pkcs8_der(KeyManagementAlgorithm::EcdhEs, &document);
+        let _ = SigningKey::from_pkcs8_der(SignatureAlgorithm::EdDsa, &document);
+    }
+}
