@@ -1,0 +1,221 @@
+//! Request ids, log lines, metrics, `/metrics` and `/healthz`.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use jwtis::http::utility;
+use jwtis_store::testing::Fault;
+use serde_json::{Value, json};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::support::{Call, World};
+
+/// Collects what a test logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Everything at level TRACE goes here until the guard is dropped.
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(self.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id() {
+    let world = World::new().await;
+    let name = || "x-request-id".parse().unwrap();
+    let ids = [
+        world.get("/ping").send().await,
+        world.get("/ping").send().await,
+        world.get("/nowhere").send().await,
+        world.post("/ping", json!({})).send().await,
+        world.get("/clients").send().await,
+    ]
+    .map(|answer| answer.header("x-request-id").unwrap().to_owned());
+    assert_eq!(ids.iter().collect::<std::collections::HashSet<_>>().len(), ids.len(), "{ids:?}");
+
+    let taken = world.get("/nowhere").header(name(), "trace-1.a_B").send().await;
+    assert_eq!(taken.header("x-request-id"), Some("trace-1.a_B"));
+    taken.problem(404, "unknown_route");
+    for harmful in ["", "a b", "ü", "a\tb", "{}", &"x".repeat(65)] {
+        let answer = world.get("/ping").raw_header(name(), harmful.as_bytes()).send().await;
+        assert_ne!(answer.header("x-request-id"), Some(harmful));
+    }
+}
+
+#[tokio::test]
+async fn a_request_leaves_one_line_that_names_route_status_and_client() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let log = Log::default();
+    let answer = {
+        let _guard = log.listen();
+        world.get("/clients/shop?secret=query").bearer(&token).send().await
+    };
+    let lines: Vec<_> =
+        log.lines().into_iter().filter(|line| line["target"] == "jwtis::http::observe").collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let line = &lines[0];
+    assert_eq!((&line["level"], &line["fields"]["status"]), (&json!("INFO"), &json!(200)));
+    assert!(line["fields"]["latency_ms"].is_number());
+    let span = &line["span"];
+    assert_eq!((&span["method"], &span["route"]), (&json!("GET"), &json!("/clients/{kid}")));
+    assert_eq!((&span["client"], span["id"].as_str()), (&json!("shop"), answer.header("x-request-id")));
+    assert!(!log.text().contains("query"));
+}
+
+#[tokio::test]
+async fn a_failure_of_ours_is_logged_with_its_chain_and_answered_without() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let issued = world.issue("shop", &token, json!({})).await;
+    let log = Log::default();
+    let answer = {
+        let _guard = log.listen();
+        world.backend.fail_read(1, Fault::Unavailable);
+        world.renew("shop", &token, &issued.refresh).await
+    };
+    answer.problem(503, "store_unavailable");
+    assert!(answer.header("retry-after").is_some());
+    let line = log.lines().into_iter().find(|line| line["target"] == "jwtis::http::observe").unwrap();
+    assert_eq!((&line["level"], &line["fields"]["code"]), (&json!("WARN"), &json!("store_unavailable")));
+    let chain = line["fields"]["error"].as_str().unwrap();
+    assert!(chain.starts_with("the store cannot be read: "), "{chain}");
+}
+
+#[tokio::test]
+async fn logs_hold_no_secret() {
+    let world = World::new().await;
+    let log = Log::default();
+    let guard = log.listen();
+    let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
+    let issued =
+        world.issue("shop", &token, json!({"sub": "subject-4711", "card": "claim-value-0815"})).await;
+    world.verify("shop", &token, &issued.auth).await;
+    let renewed = world.renew("shop", &token, &issued.refresh).await;
+    world.pass(60);
+    world.renew("shop", &token, &issued.refresh).await.problem(403, "token_reused");
+    world.post("/revoke_token", json!({"kid": "shop", "sub": "subject-4711"})).bearer(&token).send().await;
+    world
+        .post("/issue_token", json!({"kid": "shop", "claims": {"iss": "foreign-issuer-99"}}))
+        .bearer(&token)
+        .send()
+        .await;
+    world
+        .post("/issue_token", json!({"kid": "shop", "claims": {"n": 1.0e17, "sub": "subject-4711"}}))
+        .bearer(&token)
+        .send()
+        .await;
+    world.get("/clients/shop").basic("shop", &token).send().await;
+    world.get("/clients/shop").header("clienttoken".parse().unwrap(), "jct_attempt-23").send().await;
+    world.get("/keys/path-secret-5?query-secret-6=1").send().await;
+    drop(guard);
+
+    let text = log.text();
+    assert!(text.contains("request answered"), "something is logged at all");
+    let renewed = renewed.json();
+    let body_of = |token: &str| token.split('.').nth(1).unwrap_or(token).to_owned();
+    for secret in [
+        token.clone(),
+        token[4..24].to_owned(),
+        world.admin.clone(),
+        issued.auth.clone(),
+        body_of(&issued.auth),
+        issued.refresh.clone(),
+        body_of(&issued.refresh),
+        renewed["auth_token"].as_str().unwrap().to_owned(),
+        renewed["refresh_token"].as_str().unwrap().to_owned(),
+        "subject-4711".to_owned(),
+        "claim-value-0815".to_owned(),
+        "foreign-issuer-99".to_owned(),
+        "attempt-23".to_owned(),
+        "path-secret-5".to_owned(),
+        "query-secret-6".to_owned(),
+    ] {
+        assert!(!text.contains(&secret), "{secret} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn metrics_count_by_route_and_status() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let issued = world.issue("shop", &token, json!({})).await;
+    world.renew("shop", &token, &issued.refresh).await;
+    world.renew("shop", &token, "garbage").await;
+    world.get("/made/up/path").send().await;
+    world.call("BREW".parse().unwrap(), "/ping").send().await;
+
+    let utility = utility::router(world.metrics.clone(), world.issuer.clone());
+    let answer = call(&utility, "/metrics").send().await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.header("content-type").unwrap().starts_with("application/openmetrics-text; version=1.0.0")
+    );
+    let page = answer.text();
+    for line in [
+        r#"jwtis_http_requests_total{route="/register/{kid}",method="POST",status="201"} 1"#,
+        r#"jwtis_http_requests_total{route="/renew_token",method="POST",status="403"} 1"#,
+        r#"jwtis_http_requests_total{route="unmatched",method="GET",status="404"} 1"#,
+        r#"jwtis_http_requests_total{route="/ping",method="other",status="405"} 1"#,
+        r#"jwtis_http_request_duration_seconds_count{route="/issue_token",status="201"} 1"#,
+        "jwtis_tokens_issued_total 1",
+        "jwtis_tokens_renewed_total 1",
+        r#"jwtis_tokens_refused_total{operation="renew",reason="invalid_token"} 1"#,
+        "jwtis_refresh_reuse_detected_total 0",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+    }
+    assert!(!page.contains("made"), "callers cannot make label values");
+}
+
+#[tokio::test]
+async fn healthz_follows_the_store() {
+    let world = World::new().await;
+    let utility = utility::router(world.metrics.clone(), world.issuer.clone());
+    let good = call(&utility, "/healthz").send().await;
+    assert_eq!((good.status.as_u16(), good.json()), (200, json!({"status": "ok"})));
+    world.backend.fail_read(1, Fault::Unavailable);
+    let bad = call(&utility, "/healthz").send().await;
+    assert_eq!((bad.status.as_u16(), bad.json()), (503, json!({"status": "unavailable"})));
+    let without_store = utility::router(world.metrics.clone(), ());
+    assert_eq!(call(&without_store, "/healthz").send().await.status, 200);
+}
+
+fn call(router: &axum::Router, path: &str) -> Call {
+    Call::of(router.clone(), path)
+}

@@ -1,0 +1,97 @@
+//! `POST /revoke_token`
+
+use serde_json::{Value, json};
+
+use crate::support::{Tokens, World};
+
+async fn revoke(world: &World, token: &str, body: Value) {
+    let answer = world.post("/revoke_token", body).bearer(token).send().await;
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, "{}".to_owned()));
+}
+
+#[tokio::test]
+async fn revoke_ends_one_session_however_it_is_named() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let name: [fn(&Tokens) -> Value; 4] = [
+        |tokens| json!({"kid": "shop", "id": tokens.id}),
+        |tokens| json!({"kid": "shop", "refresh_token": tokens.refresh}),
+        |tokens| json!({"kid": "shop", "auth_token": tokens.auth}),
+        |tokens| json!({"kid": "shop", "access_token": tokens.auth}),
+    ];
+    for name in name {
+        let ended = world.issue("shop", &token, json!({"sub": "u1"})).await;
+        let other = world.issue("shop", &token, json!({"sub": "u1"})).await;
+        revoke(&world, &token, name(&ended)).await;
+        assert_eq!(
+            world.verify("shop", &token, &ended.auth).await,
+            json!({"active": false, "reason": "revoked"})
+        );
+        assert!(world.is_active("shop", &token, &other.auth).await);
+        // Again, and from the admin.
+        revoke(&world, &world.admin, name(&ended)).await;
+    }
+}
+
+#[tokio::test]
+async fn revoke_by_subject_leaves_other_subjects_and_later_sessions() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let ended = world.issue("shop", &token, json!({"sub": "u1"})).await;
+    let other = world.issue("shop", &token, json!({"sub": "u2"})).await;
+    revoke(&world, &token, json!({"kid": "shop", "sub": "u1"})).await;
+    let later = world.issue("shop", &token, json!({"sub": "u1"})).await;
+    assert!(!world.is_active("shop", &token, &ended.auth).await);
+    assert!(world.is_active("shop", &token, &other.auth).await);
+    assert!(world.is_active("shop", &token, &later.auth).await);
+}
+
+#[tokio::test]
+async fn revoke_all_ends_every_session_of_this_client_only() {
+    let world = World::new().await;
+    let shop = world.register("shop", json!({})).await;
+    let bank = world.register("bank", json!({})).await;
+    let ended = world.issue("shop", &shop, json!({})).await;
+    let other = world.issue("bank", &bank, json!({})).await;
+    revoke(&world, &shop, json!({"kid": "shop", "all": true})).await;
+    let later = world.issue("shop", &shop, json!({})).await;
+    assert!(!world.is_active("shop", &shop, &ended.auth).await);
+    assert!(world.is_active("bank", &bank, &other.auth).await);
+    assert!(world.is_active("shop", &shop, &later.auth).await);
+}
+
+#[tokio::test]
+async fn revoke_of_unknown_tokens_succeeds() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    for body in [
+        json!({"kid": "shop", "refresh_token": "garbage"}),
+        json!({"kid": "shop", "auth_token": "garbage"}),
+        json!({"kid": "shop", "id": "019a9730-1234-7abc-8def-0123456789ab"}),
+        json!({"kid": "shop", "sub": "nobody"}),
+    ] {
+        revoke(&world, &token, body).await;
+    }
+}
+
+#[tokio::test]
+async fn revoke_wants_exactly_one_target() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let issued = world.issue("shop", &token, json!({"sub": "u1"})).await;
+    for (body, code) in [
+        (json!({"kid": "shop"}), "missing_member"),
+        (json!({"kid": "shop", "all": false}), "missing_member"),
+        (json!({"kid": "shop", "sub": "", "id": null}), "missing_member"),
+        (json!({"kid": "shop", "id": issued.id, "sub": "u1"}), "conflicting_members"),
+        (json!({"kid": "shop", "sub": "u1", "all": true}), "conflicting_members"),
+        (json!({"kid": "shop", "auth_token": "a", "access_token": "b"}), "conflicting_members"),
+        (json!({"kid": "shop", "id": "42"}), "invalid_member"),
+        (json!({"kid": "shop", "all": "yes"}), "invalid_member"),
+        (json!({"kid": "shop", "sub": 1}), "invalid_member"),
+        (json!({"kid": "shop", "refresh_tokn": "x"}), "unknown_member"),
+    ] {
+        world.post("/revoke_token", body).bearer(&token).send().await.problem(400, code);
+    }
+    assert!(world.is_active("shop", &token, &issued.auth).await);
+}

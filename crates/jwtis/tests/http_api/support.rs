@@ -1,0 +1,242 @@
+//! A world for each test: a store in memory, a clock set by hand, entropy that counts, and the router over them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::BodyExt as _;
+use jwtis::http::Limits;
+use jwtis::http::issuer;
+use jwtis::metrics::Metrics;
+use jwtis_core::env::testing::{ManualClock, env};
+use jwtis_core::{BearerSecret, Issuer, IssuerSettings, SecretKind, Timestamp};
+use jwtis_store::testing::{Faulty, store_over};
+use jwtis_store::{MemoryBackend, Store};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// When every world begins: 2026-11-18T13:06:40Z.
+pub(crate) const START: u64 = 1_795_000_000;
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) backend: Arc<Faulty<MemoryBackend>>,
+    pub(crate) issuer: Issuer,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) router: Router,
+    pub(crate) admin: String,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(IssuerSettings::default()).await
+    }
+
+    pub(crate) async fn with(settings: IssuerSettings) -> Self {
+        Self::with_limits(settings, &Limits::default()).await
+    }
+
+    pub(crate) async fn with_limits(settings: IssuerSettings, limits: &Limits) -> Self {
+        let backend = Faulty::new(MemoryBackend::new());
+        Self::over(store_over(backend.clone()), backend, settings, limits).await
+    }
+
+    async fn over(
+        store: Store,
+        backend: Arc<Faulty<MemoryBackend>>,
+        settings: IssuerSettings,
+        limits: &Limits,
+    ) -> Self {
+        let clock = ManualClock::at(Timestamp::from_seconds(START));
+        let issuer = Issuer::open(store, env(&clock), settings).await.unwrap();
+        let admin = BearerSecret::generate(SecretKind::Admin, issuer.env()).unwrap();
+        issuer.set_admin_token(&admin).await.unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let router = issuer::router(issuer.clone(), Arc::clone(&metrics), limits);
+        Self { clock, backend, issuer, metrics, router, admin: admin.reveal().to_owned() }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str, body: Value) -> Call {
+        self.call(Method::POST, path).json(body)
+    }
+
+    pub(crate) fn call(&self, method: Method, path: &str) -> Call {
+        let mut call = Call::of(self.router.clone(), path);
+        *call.request.method_mut() = method;
+        call
+    }
+
+    /// Registers a client and returns its token.
+    pub(crate) async fn register(&self, kid: &str, options: Value) -> String {
+        let answer = self.post(&format!("/register/{kid}"), options).bearer(&self.admin).send().await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.json()["client_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Issues tokens with `claims`.
+    pub(crate) async fn issue(&self, kid: &str, token: &str, claims: Value) -> Tokens {
+        let answer =
+            self.post("/issue_token", json!({ "kid": kid, "claims": claims })).bearer(token).send().await;
+        Tokens::of(&answer)
+    }
+
+    pub(crate) async fn renew(&self, kid: &str, token: &str, refresh_token: &str) -> Answer {
+        self.post("/renew_token", json!({ "kid": kid, "refresh_token": refresh_token }))
+            .bearer(token)
+            .send()
+            .await
+    }
+
+    pub(crate) async fn verify(&self, kid: &str, token: &str, auth_token: &str) -> Value {
+        let body = json!({ "kid": kid, "auth_token": auth_token });
+        let answer = self.post("/verify_token", body).bearer(token).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    pub(crate) async fn is_active(&self, kid: &str, token: &str, auth_token: &str) -> bool {
+        self.verify(kid, token, auth_token).await["active"].as_bool().unwrap()
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// A request that is being put together.
+pub(crate) struct Call {
+    router: Router,
+    request: Request<Body>,
+}
+
+impl Call {
+    /// A GET of `path`.
+    pub(crate) fn of(router: Router, path: &str) -> Self {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = path.parse().unwrap();
+        Self { router, request }
+    }
+
+    pub(crate) fn json(self, body: Value) -> Self {
+        self.body(body.to_string()).header(header::CONTENT_TYPE, "application/json")
+    }
+
+    pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    pub(crate) fn bearer(self, token: &str) -> Self {
+        self.header(header::AUTHORIZATION, &format!("Bearer {token}"))
+    }
+
+    pub(crate) fn basic(self, user: &str, token: &str) -> Self {
+        let pair = base64_simd::STANDARD.encode_to_string(format!("{user}:{token}"));
+        self.header(header::AUTHORIZATION, &format!("Basic {pair}"))
+    }
+
+    pub(crate) fn header(self, name: HeaderName, value: &str) -> Self {
+        self.raw_header(name, value.as_bytes())
+    }
+
+    pub(crate) fn raw_header(mut self, name: HeaderName, value: &[u8]) -> Self {
+        self.request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
+        self
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let response = self.router.oneshot(self.request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+}
+
+/// A response, whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Checks the form of an RFC 9457 problem and returns its detail.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> String {
+        let body = self.json();
+        assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
+        assert_eq!(body["status"], status);
+        assert_eq!(body["type"], format!("urn:jwtis:problem:{code}"));
+        assert_eq!(body["request_id"].as_str(), self.header("x-request-id"));
+        assert!(body["title"].is_string());
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(self.header("cache-control"), Some("no-store"));
+        if status >= 500 {
+            assert_eq!(body.get("detail"), None, "a failure of ours explains nothing");
+        }
+        body["detail"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// What issue and renew answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Tokens {
+    pub(crate) id: String,
+    pub(crate) auth: String,
+    pub(crate) refresh: String,
+    pub(crate) expiry: u64,
+    pub(crate) refresh_expiry: u64,
+}
+
+impl Tokens {
+    #[track_caller]
+    pub(crate) fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let body = answer.json();
+        assert_eq!(body["auth_token"], body["access_token"]);
+        assert_eq!(body["token_type"], "Bearer");
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        Self {
+            id: text("id"),
+            auth: text("auth_token"),
+            refresh: text("refresh_token"),
+            expiry: body["expiry"].as_u64().unwrap(),
+            refresh_expiry: body["refresh_expiry"].as_u64().unwrap(),
+        }
+    }
+}
+
+/// Payload of a compact JWS, not verified.
+pub(crate) fn payload(token: &str) -> Value {
+    part(token, 1)
+}
+
+/// Header of a compact token.
+pub(crate) fn head(token: &str) -> Value {
+    part(token, 0)
+}
+
+fn part(token: &str, index: usize) -> Value {
+    let part = token.split('.').nth(index).unwrap();
+    serde_json::from_slice(&base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).unwrap()).unwrap()
+}
