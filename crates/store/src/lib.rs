@@ -1,6 +1,5 @@
 //! Sealed transactional records.
 pub mod backend;
-mod blocking;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod keyslot;
@@ -20,7 +19,7 @@ pub use crate::{
         RecordKey, SealedRecord, Snapshot, Version, Write,
     },
     keyslot::{FORMAT, KdfParams, Password},
-    maintenance::{Info, Report, SlotInfo, TableInfo, change_password, check, info, restore},
+    maintenance::{Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, restore},
     memory::MemoryBackend,
     open::{OpenError, create_redb, open_memory, open_redb},
     store::{DecodeError, Name, Record, Store, Stored, Swept, Table},

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    backend::BoxError,
+    backend::{BoxError, ReadError},
     keyslot::{FORMAT, KdfParams, Password, SlotError},
     memory::MemoryBackend,
     redb,
@@ -87,6 +87,13 @@ pub enum OpenError {
 impl OpenError {
     pub(crate) fn other(error: impl Into<BoxError>) -> Self {
         Self::Io(io::Error::other(error))
+    }
+
+    pub(crate) fn from_read(error: ReadError) -> Self {
+        match error {
+            ReadError::Damaged { record } => Self::Damaged { what: record },
+            ReadError::Unavailable(source) => Self::other(source),
+        }
     }
 
     pub(crate) fn from_slots(error: SlotError, path: &Path) -> Self {

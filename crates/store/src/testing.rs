@@ -1,14 +1,18 @@
 //! Test doubles: a store over any engine, and an engine that fails on demand.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::watch;
 
 use crate::{
     backend::{Backend, Batch, BoxFuture, CommitError, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    keyslot::KdfParams,
     seal::{DataKey, Keys},
     store::Store,
 };
@@ -21,6 +25,16 @@ use crate::{
 pub fn store_over(backend: Arc<dyn Backend>) -> Store {
     let keys = DataKey::random().and_then(|key| Keys::derive(&key));
     Store::over(backend, keys.expect("the system has randomness"))
+}
+
+/// The engine of a new redb store at `path`.
+///
+/// # Panics
+/// If there is a file already, or the disk refuses.
+#[expect(clippy::expect_used, reason = "for tests")]
+pub fn redb_backend(path: &Path) -> Arc<dyn Backend> {
+    let store = crate::create_redb(path, &"test".into(), KdfParams::cheap_for_tests());
+    store.expect("a new store can be made").backend().clone()
 }
 
 /// What goes wrong, once, in a call of [`Faulty`].

@@ -1,0 +1,268 @@
+//! One open redb database behind a stage: opening with proof of integrity, group commit, snapshots.
+
+use std::{
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use redb::{
+    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+};
+
+use super::{
+    codec,
+    header::{HEADER_BYTES, Header, Slot},
+    stage::StagedFile,
+};
+use crate::backend::{Batch, RecordKey, Write};
+
+/// All records of all our tables; a key starts with its table's byte.
+pub(super) const RECORDS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("records");
+
+/// A view of the records at one commit.
+pub(super) type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// Pages that redb keeps in memory, in bytes.
+const CACHE_BYTES: usize = 128 << 20;
+
+/// Why the database could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EngineError {
+    /// Bytes of the file are not what was written.
+    #[error("{0}")]
+    Damaged(String),
+    /// The disk refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The database refused.
+    #[error(transparent)]
+    Redb(redb::Error),
+}
+
+/// What became of one batch of a group.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Applied,
+    Conflict(RecordKey),
+}
+
+/// An open database.
+///
+/// Invariant: a transaction runs only when nothing waits on the stage, so that [`Self::last_published`] is the
+/// latest commit that anybody was told of.
+pub(super) struct Engine {
+    file: Arc<dyn StorageBackend>,
+    stage: StagedFile,
+    database: Database,
+    last_published: u64,
+}
+
+impl Engine {
+    /// An empty database in the empty `file`.
+    pub(super) fn create(file: Arc<dyn StorageBackend>) -> Result<Self, EngineError> {
+        let stage = StagedFile::new(file.clone());
+        let database = open_database(stage.clone())?;
+        let mut engine = Self { file, stage, database, last_published: 0 };
+        guarded(|| {
+            let transaction = begin_write(&engine.database)?;
+            transaction.open_table(RECORDS).map_err(redb)?;
+            transaction.commit().map_err(redb)
+        })?;
+        engine.publish()?;
+        Ok(engine)
+    }
+
+    /// Opens `file` after a look at every page of it. Changes nothing in it before [`Self::publish`].
+    ///
+    /// Which of the two commit slots is opened, and why, is told in `header.rs`.
+    pub(super) fn open(file: Arc<dyn StorageBackend>) -> Result<Self, EngineError> {
+        if file.len()? < HEADER_BYTES as u64 {
+            return Err(EngineError::Damaged("the file is too short to be a store".into()));
+        }
+        let header = Header::read(&*file)?;
+        let (primary, secondary) = (header.primary(), header.secondary());
+        if secondary.transaction > primary.transaction {
+            // The primary's own slot must be sound, else the secondary may only look newer.
+            probe(&file, primary)?;
+            match Self::open_slot(&file, secondary) {
+                Err(EngineError::Damaged(_)) => {}
+                opened => return opened,
+            }
+        }
+        Self::open_slot(&file, primary)
+    }
+
+    /// After a failed commit: opens the file again at the last commit that was acknowledged, even if the failed one
+    /// reached the file, and takes that one back with the next [`Self::publish`].
+    pub(super) fn reopened(&self) -> Result<Self, EngineError> {
+        let header = Header::read(&*self.file)?;
+        let mut slots = [header.primary(), header.secondary()];
+        slots.sort_by_key(|slot| std::cmp::Reverse(slot.transaction));
+        let slot = slots.into_iter().find(|slot| slot.transaction <= self.last_published);
+        let slot = slot.ok_or_else(|| EngineError::Damaged("the last commit is gone from the file".into()))?;
+        let engine = Self::open_slot(&self.file, slot)?;
+        Ok(Self { last_published: self.last_published, ..engine })
+    }
+
+    fn open_slot(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<Self, EngineError> {
+        let stage = StagedFile::new(file.clone());
+        slot.select(&stage)?;
+        let database = open_database(stage.clone())?;
+        Ok(Self { file: file.clone(), stage, database, last_published: slot.transaction })
+    }
+
+    /// Writes to the file what opening, repair and commits have staged; when it returns, they are durable.
+    pub(super) fn publish(&mut self) -> Result<(), EngineError> {
+        self.stage.publish()?;
+        self.last_published = Header::read(&*self.file)?.primary().transaction;
+        Ok(())
+    }
+
+    /// As [`Self::publish`], if something waits on the stage.
+    pub(super) fn publish_rest(&mut self) -> Result<(), EngineError> {
+        if self.stage.is_published() { Ok(()) } else { self.publish() }
+    }
+
+    /// The records as of now.
+    pub(super) fn records(&self) -> Result<Records, EngineError> {
+        guarded(|| self.database.begin_read().map_err(redb)?.open_table(RECORDS).map_err(redb))
+    }
+
+    /// Checks and applies each batch in turn, all in one transaction, and makes it durable. A batch whose
+    /// preconditions do not hold is left out alone.
+    ///
+    /// After an error nobody knows how far it came: the engine must be [`Self::reopened`].
+    pub(super) fn commit<'b>(
+        &mut self,
+        batches: impl Iterator<Item = &'b Batch>,
+    ) -> Result<Vec<Verdict>, EngineError> {
+        let (verdicts, writes) = guarded(|| {
+            let transaction = begin_write(&self.database)?;
+            let mut writes = false;
+            let mut verdicts = Vec::new();
+            let mut table = transaction.open_table(RECORDS).map_err(redb)?;
+            for batch in batches {
+                let verdict = apply(&mut table, batch)?;
+                writes |= verdict == Verdict::Applied && !batch.is_read_only();
+                verdicts.push(verdict);
+            }
+            drop(table);
+            if writes {
+                transaction.commit().map_err(redb)?;
+            } else {
+                transaction.abort().map_err(redb)?;
+            }
+            Ok((verdicts, writes))
+        })?;
+        if writes {
+            self.publish()?;
+        }
+        Ok(verdicts)
+    }
+
+    /// Leaves the file as after a clean shutdown. All snapshots must be gone.
+    pub(super) fn close(self) -> Result<(), EngineError> {
+        guarded(|| self.database.close().map_err(redb))?;
+        Ok(self.stage.publish()?)
+    }
+}
+
+fn apply(
+    table: &mut redb::Table<'_, &'static [u8], &'static [u8]>,
+    batch: &Batch,
+) -> Result<Verdict, EngineError> {
+    if let Some(key) = batch.written_twice() {
+        return Ok(Verdict::Conflict(key));
+    }
+    for (key, expect, _) in batch.entries() {
+        let current = table.get(key.as_bytes()).map_err(redb)?;
+        let version = match current {
+            Some(value) => Some(codec::version(value.value()).ok_or_else(|| {
+                EngineError::Damaged(format!("the record with key {key} has no version"))
+            })?),
+            None => None,
+        };
+        if !expect.holds(version) {
+            return Ok(Verdict::Conflict(*key));
+        }
+    }
+    for (key, _, write) in batch.entries() {
+        match write {
+            Some(Write::Put(record)) => {
+                table.insert(key.as_bytes(), codec::encode(record).as_slice()).map_err(redb)?;
+            }
+            Some(Write::Delete) => {
+                table.remove(key.as_bytes()).map_err(redb)?;
+            }
+            None => {}
+        }
+    }
+    Ok(Verdict::Applied)
+}
+
+pub(super) fn begin_write(database: &Database) -> Result<redb::WriteTransaction, EngineError> {
+    let mut transaction = database.begin_write().map_err(redb)?;
+    transaction.set_durability(Durability::Immediate).map_err(redb)?;
+    transaction.set_two_phase_commit(true);
+    Ok(transaction)
+}
+
+fn builder() -> redb::Builder {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder
+}
+
+fn open_database(stage: StagedFile) -> Result<Database, EngineError> {
+    guarded(|| builder().create_with_backend(stage).map_err(database_error))
+}
+
+/// Whether `slot` itself is sound, without a look at the pages: redb reads the slots first and only then offers to
+/// stop.
+fn probe(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<(), EngineError> {
+    let stage = StagedFile::new(file.clone());
+    slot.select(&stage)?;
+    let mut builder = builder();
+    builder.set_repair_callback(redb::RepairSession::abort);
+    guarded(|| match builder.create_with_backend(stage) {
+        Err(DatabaseError::RepairAborted) => Ok(()),
+        Err(error) => Err(database_error(error)),
+        Ok(_) => Ok(()),
+    })
+}
+
+fn database_error(error: DatabaseError) -> EngineError {
+    match error {
+        DatabaseError::UpgradeRequired(_) => EngineError::Damaged("a commit slot has no known format".into()),
+        error => redb(error),
+    }
+}
+
+/// Tells damage from everything else.
+pub(super) fn redb(error: impl Into<redb::Error>) -> EngineError {
+    match error.into() {
+        redb::Error::Corrupted(what) => EngineError::Damaged(what),
+        redb::Error::Io(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+        {
+            EngineError::Damaged(error.to_string())
+        }
+        redb::Error::Io(error) => EngineError::Io(error),
+        redb::Error::TableDoesNotExist(_)
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::TableIsMultimap(_) => EngineError::Damaged("the file holds no records table".into()),
+        error => EngineError::Redb(error),
+    }
+}
+
+/// redb panics where a file contradicts itself: that is damage, not the end of the program.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let what = panic.downcast_ref::<String>().map(String::as_str);
+        let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(EngineError::Damaged(format!("the database contradicts itself: {what}")))
+    })
+}
+

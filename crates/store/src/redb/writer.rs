@@ -1,0 +1,226 @@
+//! The one thread that writes. It takes what waits, commits it as one durable transaction, tells the observers and
+//! then the committers. What was acknowledged is durable; what failed was not written.
+
+use std::{
+    io, mem,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, TryRecvError},
+    },
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::engine::{Engine, EngineError, Records, Verdict};
+use crate::backend::{Batch, CommitError, Observers};
+
+/// Batches in one durable transaction at most.
+const GROUP_LIMIT: usize = 512;
+
+/// How long the thread waits for company when commits come from several callers: three times this at most.
+const LINGER: Duration = Duration::from_micros(100);
+
+/// What the thread is asked for.
+pub(super) enum Message {
+    Commit(Request),
+    /// A read met a database that refuses to work since an I/O error.
+    Reopen,
+}
+
+/// A batch and who waits for it. If nobody waits any more, it is committed all the same.
+pub(super) struct Request {
+    pub(super) batch: Batch,
+    pub(super) answer: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// What readers and the writing thread share.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// The records at the last acknowledged commit; `None` after the end.
+    records: RwLock<Option<Arc<Records>>>,
+    pub(super) observers: Observers,
+    /// Commits that were sent and not answered.
+    pub(super) in_flight: AtomicUsize,
+}
+
+impl Shared {
+    pub(super) fn records(&self) -> Option<Arc<Records>> {
+        self.records.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn show(&self, records: Option<Records>) {
+        let records = records.map(Arc::new);
+        // The old view goes after the lock.
+        drop(mem::replace(&mut *self.records.write().unwrap_or_else(PoisonError::into_inner), records));
+    }
+}
+
+/// The thread's state.
+pub(super) struct Writer {
+    engine: Engine,
+    shared: Arc<Shared>,
+    inbox: Receiver<Message>,
+    /// The engine's last transaction failed, and it could not be opened again yet.
+    broken: bool,
+    /// Size of the group before.
+    previous: usize,
+}
+
+impl Writer {
+    /// Shows the records of `engine` to readers and makes ready to write.
+    pub(super) fn new(
+        engine: Engine,
+        shared: Arc<Shared>,
+        inbox: Receiver<Message>,
+    ) -> Result<Self, EngineError> {
+        shared.show(Some(engine.records()?));
+        Ok(Self { engine, shared, inbox, broken: false, previous: 0 })
+    }
+
+    /// Works until nobody can send any more; then leaves the file as after a clean shutdown.
+    pub(super) fn run(mut self) {
+        while let Some(group) = self.next_group() {
+            self.commit(group);
+        }
+        self.shared.show(None);
+        let closed =
+            if self.broken { Ok(()) } else { self.engine.publish().and_then(|()| self.engine.close()) };
+        if let Err(error) = closed {
+            tracing::warn!(%error, "the store was not closed cleanly; the next start repairs it");
+        }
+    }
+
+    /// What waits, and what comes while the thread lingers; `None` at the end.
+    fn next_group(&mut self) -> Option<Vec<Request>> {
+        let mut group = Vec::new();
+        while group.is_empty() {
+            let first = self.inbox.recv().ok()?;
+            self.take(first, &mut group);
+            self.take_waiting(&mut group);
+        }
+        // Alone now and alone before: nobody to wait for. Else the others of the last group are about to be back.
+        let company = self.shared.in_flight.load(Ordering::Relaxed).max(self.previous);
+        for _ in 0..3 {
+            if company < 2 || group.len() >= company.min(GROUP_LIMIT) {
+                break;
+            }
+            let Ok(message) = self.inbox.recv_timeout(LINGER) else { break };
+            self.take(message, &mut group);
+            self.take_waiting(&mut group);
+        }
+        self.previous = group.len();
+        Some(group)
+    }
+
+    fn take_waiting(&mut self, group: &mut Vec<Request>) {
+        while group.len() < GROUP_LIMIT {
+            match self.inbox.try_recv() {
+                Ok(message) => self.take(message, group),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message, group: &mut Vec<Request>) {
+        match message {
+            Message::Commit(request) => group.push(request),
+            Message::Reopen => {
+                // Several reads may have asked for the same.
+                if self.engine.records().is_err() {
+                    self.recover();
+                }
+            }
+        }
+    }
+
+    fn commit(&mut self, group: Vec<Request>) {
+        let outcome = self.try_commit(&group);
+        self.shared.in_flight.fetch_sub(group.len(), Ordering::Relaxed);
+        match outcome {
+            Ok(verdicts) => {
+                for (request, verdict) in group.iter().zip(&verdicts) {
+                    if *verdict == Verdict::Applied {
+                        self.shared.observers.tell(&request.batch.changes());
+                    }
+                }
+                for (request, verdict) in group.into_iter().zip(verdicts) {
+                    answer(request, match verdict {
+                        Verdict::Applied => Ok(()),
+                        Verdict::Conflict(key) => Err(CommitError::Conflict { key }),
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store cannot be written");
+                let error = Arc::new(error);
+                for request in group {
+                    answer(request, Err(commit_error(&error)));
+                }
+            }
+        }
+    }
+
+    /// One durable transaction, and the new view for readers.
+    fn try_commit(&mut self, group: &[Request]) -> Result<Vec<Verdict>, EngineError> {
+        if self.broken && !self.recover() {
+            return Err(EngineError::Io(io::Error::other("the database could not be opened again")));
+        }
+        // What an earlier failure left to take back comes first, and needs no new transaction when it fails.
+        self.engine.publish_rest()?;
+        let verdicts = self.engine.commit(group.iter().map(|request| &request.batch));
+        if verdicts.is_err() {
+            self.recover();
+            return verdicts;
+        }
+        match self.engine.records() {
+            Ok(records) => self.shared.show(Some(records)),
+            // The commit stands, so nobody may go on reading what was before it.
+            Err(_) if !self.recover() => self.shared.show(None),
+            Err(_) => {}
+        }
+        verdicts
+    }
+
+    /// Goes back to the last acknowledged commit. Readers keep their view until the new one stands.
+    fn recover(&mut self) -> bool {
+        let recovered = self.engine.reopened().and_then(|engine| Ok((engine.records()?, engine)));
+        match recovered {
+            Ok((records, engine)) => {
+                self.shared.show(Some(records));
+                self.engine = engine;
+                self.broken = false;
+                // Takes the failed commit out of the file now, if the disk lets us; else before the next commit.
+                if let Err(error) = self.engine.publish_rest() {
+                    tracing::warn!(%error, "a failed commit is not yet taken back from the file");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the database cannot be opened again yet");
+                self.broken = true;
+            }
+        }
+        !self.broken
+    }
+}
+
+fn answer(request: Request, outcome: Result<(), CommitError>) {
+    // Whoever asked may have gone away.
+    drop(request.answer.send(outcome));
+}
+
+fn commit_error(error: &Arc<EngineError>) -> CommitError {
+    let source = Box::new(error.clone());
+    let EngineError::Io(io) = &**error else {
+        return match &**error {
+            EngineError::Damaged(what) => CommitError::Damaged { record: what.clone() },
+            _ => CommitError::Unavailable(source),
+        };
+    };
+    match io.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Full(source),
+        io::ErrorKind::ReadOnlyFilesystem => CommitError::ReadOnly(source),
+        _ => CommitError::Unavailable(source),
+    }
+}

@@ -1,0 +1,27 @@
+//! Both engines, and the test double over one, pass the same suite.
+
+use std::sync::{Arc, Mutex};
+
+use jwtis_store::{Backend, MemoryBackend, conformance, testing};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_conforms() {
+    conformance::run(|| Arc::new(MemoryBackend::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redb_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Mutex::new(0);
+    conformance::run(|| {
+        let mut made = made.lock().unwrap();
+        *made += 1;
+        testing::redb_backend(&folder.path().join(format!("{made}.db")))
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_faulty_engine_without_faults_conforms() {
+    conformance::run(|| testing::Faulty::new(MemoryBackend::new()) as Arc<dyn Backend>).await;
+}

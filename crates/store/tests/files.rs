@@ -1,0 +1,290 @@
+//! Store files: making, opening, passwords, what is readable in them, backup and restore.
+
+mod common;
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, Barrier},
+};
+
+use common::{Client, Session, client, clients, created, fill, opened, password, place};
+use jwtis_store::{
+    KdfParams, Name, OpenError, Store, change_password, check, create_redb, info, open_memory, open_redb, restore,
+};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_new_store_is_private_and_whole_and_opens_again() {
+    let (folder, _) = place();
+    let path = folder.path().join("data/deep/store.db");
+    let store = created(&path);
+    fill(&store, 10).await;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(names(path.parent().unwrap()), ["store.db"]);
+    drop(store);
+    let store = opened(&path);
+    assert_eq!(clients(&store).await.unwrap().len(), 10);
+    let first = store.get::<Client>(Name::plain("client-3")).await.unwrap().unwrap();
+    assert_eq!(first.value, client("value 3"));
+}
+
+#[test]
+fn create_refuses_an_existing_file_and_open_a_missing_one() {
+    let (_folder, path) = place();
+    assert!(matches!(open_redb(&path, &password()), Err(OpenError::NotFound)));
+    fs::write(&path, b"precious").unwrap();
+    let refused = create_redb(&path, &password(), KdfParams::cheap_for_tests());
+    assert!(matches!(refused, Err(OpenError::AlreadyExists)));
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+}
+
+#[test]
+fn of_racing_creators_one_wins_and_no_rubbish_stays() {
+    for _ in 0..10 {
+        let (folder, path) = place();
+        let barrier = Arc::new(Barrier::new(4));
+        let racers: Vec<_> = (0..4)
+            .map(|_| {
+                let (path, barrier) = (path.clone(), barrier.clone());
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    create_redb(&path, &password(), KdfParams::cheap_for_tests()).map(drop)
+                })
+            })
+            .collect();
+        let outcomes: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(OpenError::AlreadyExists))));
+        assert_eq!(names(folder.path()), ["store.db"]);
+        drop(opened(&path));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_leaves_the_file_untouched() {
+    let (_folder, path) = place();
+    let store = created(&path);
+    fill(&store, 5).await;
+    // As after a clean end, and as after kill -9, when redb would have to repair.
+    let crashed = fs::read(&path).unwrap();
+    drop(store);
+    let clean = fs::read(&path).unwrap();
+    for image in [clean, crashed] {
+        fs::write(&path, &image).unwrap();
+        let refused = open_redb(&path, &"wrong".into());
+        assert!(matches!(&refused, Err(OpenError::WrongPassword { path: p }) if *p == path), "{refused:?}");
+        assert_eq!(refused.unwrap_err().to_string(), format!("wrong password for {}", path.display()));
+        assert!(check(&path, &"wrong".into()).is_err());
+        assert!(change_password(&path, &"wrong".into(), &"new".into()).is_err());
+        info(&path).unwrap();
+        check(&path, &password()).unwrap();
+        assert!(fs::read(&path).unwrap() == image, "the file has changed");
+        assert_eq!(clients(&opened(&path)).await.unwrap().len(), 5);
+    }
+}
+
+#[tokio::test]
+async fn an_open_store_is_in_use_for_everybody_else() {
+    let (folder, path) = place();
+    let store = created(&path);
+    let backup = folder.path().join("backup.db");
+    store.backup_to(&backup).unwrap();
+    assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)));
+    assert!(matches!(info(&path), Err(OpenError::InUse)));
+    assert!(matches!(check(&path, &password()), Err(OpenError::InUse)));
+    assert!(matches!(change_password(&path, &password(), &"new".into()), Err(OpenError::InUse)));
+    assert!(matches!(restore(&backup, &path, &password()), Err(OpenError::InUse)));
+    fill(&store, 1).await;
+    let clone = store.clone();
+    drop(store);
+    assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)));
+    drop(clone);
+    opened(&path);
+}
+
+#[tokio::test]
+async fn a_changed_password_opens_and_the_old_one_does_not() {
+    let (_folder, path) = place();
+    let store = created(&path);
+    fill(&store, 3).await;
+    drop(store);
+    let before = info(&path).unwrap();
+    change_password(&path, &password(), &"new".into()).unwrap();
+    assert!(matches!(open_redb(&path, &password()), Err(OpenError::WrongPassword { .. })));
+    let store = open_redb(&path, &"new".into()).unwrap();
+    assert_eq!(clients(&store).await.unwrap().len(), 3);
+    drop(store);
+    let after = info(&path).unwrap();
+    assert_eq!((after.store_id, after.slots.len()), (before.store_id, 1));
+    assert_ne!(after.slots[0].id, before.slots[0].id);
+}
+
+#[tokio::test]
+async fn the_raw_file_holds_no_name_and_no_value_in_clear() {
+    const NAME: &str = "kid-Zx81-marker";
+    const VALUE: &str = "private-key-Qq77-marker";
+    let (folder, path) = place();
+    let store = created(&path);
+    for n in 0..50 {
+        let name = format!("{NAME}-{n}");
+        store.commit(store.transaction().create(Name::plain(&name), &client(VALUE))).await.unwrap();
+        let session = Session { generation: n, expires_at: 9 };
+        store.commit(store.transaction().create(Name::at(n, &name), &session)).await.unwrap();
+        if n % 3 == 0 {
+            let version = store.get::<Client>(Name::plain(&name)).await.unwrap().unwrap().version;
+            store.commit(store.transaction().delete::<Client>(Name::plain(&name), version)).await.unwrap();
+        }
+    }
+    let backup = folder.path().join("backup.db");
+    store.backup_to(&backup).unwrap();
+    let live = fs::read(&path).unwrap();
+    drop(store);
+    for image in [live, fs::read(&path).unwrap(), fs::read(&backup).unwrap()] {
+        for marker in ["kid-", "marker", "private", "client-", "correct horse"] {
+            let found = image.windows(marker.len()).any(|window| window == marker.as_bytes());
+            assert!(!found, "{marker} is in the file");
+        }
+    }
+}
+
+#[tokio::test]
+async fn info_and_check_count_what_is_there() {
+    let (_folder, path) = place();
+    let store = created(&path);
+    fill(&store, 7).await;
+    let session = Session { generation: 1, expires_at: 9 };
+    store.commit(store.transaction().create(Name::at(5, "s"), &session)).await.unwrap();
+    drop(store);
+    let told = info(&path).unwrap();
+    assert_eq!(told.format, 1);
+    assert_eq!(told.slots[0].params, KdfParams::cheap_for_tests());
+    assert!(told.file_bytes > 0);
+    let found = check(&path, &password()).unwrap();
+    assert_eq!(found.tables, told.tables);
+    assert_eq!(found.damaged, Vec::<String>::new());
+    let tables: Vec<_> = found.tables.iter().map(|t| (t.id, t.name.as_str(), t.records)).collect();
+    assert_eq!(tables, [(1, "clients", 7), (2, "sessions", 1)]);
+    assert_eq!(found.records(), 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hot_backup_is_of_one_moment_and_opens() {
+    let (folder, path) = place();
+    let backup = folder.path().join("backup.db");
+    let store = created(&path);
+    fill(&store, 100).await;
+    // Pairs are changed together all the time; a backup must never see one without the other.
+    for name in ["left", "right"] {
+        store.commit(store.transaction().create(Name::plain(name), &client("0"))).await.unwrap();
+    }
+    let writer = {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for n in 1..200 {
+                let left = store.get::<Client>(Name::plain("left")).await.unwrap().unwrap();
+                let right = store.get::<Client>(Name::plain("right")).await.unwrap().unwrap();
+                let value = client(&n.to_string());
+                let change = store
+                    .transaction()
+                    .replace(Name::plain("left"), left.version, &value)
+                    .replace(Name::plain("right"), right.version, &value);
+                store.commit(change).await.unwrap();
+            }
+        })
+    };
+    for _ in 0..5 {
+        let report = {
+            let (store, backup) = (store.clone(), backup.clone());
+            tokio::task::spawn_blocking(move || store.backup_over(&backup)).await.unwrap().unwrap()
+        };
+        assert_eq!((report.records(), report.damaged.len()), (102, 0));
+        assert_eq!(mode(&backup), 0o600);
+        let copy = opened(&backup);
+        let left = copy.get::<Client>(Name::plain("left")).await.unwrap().unwrap();
+        let right = copy.get::<Client>(Name::plain("right")).await.unwrap().unwrap();
+        assert_eq!(left.value, right.value);
+    }
+    writer.await.unwrap();
+    assert!(matches!(store.backup_to(&backup), Err(OpenError::AlreadyExists)));
+    assert!(matches!(open_memory().backup_to(&folder.path().join("none")), Err(OpenError::Io(_))));
+    assert_eq!(names(folder.path()), ["backup.db", "store.db"]);
+}
+
+#[tokio::test]
+async fn restore_verifies_before_it_replaces_and_keeps_the_old_store() {
+    let (folder, path) = place();
+    let backup = folder.path().join("backup.db");
+    let store = created(&path);
+    fill(&store, 20).await;
+    store.backup_to(&backup).unwrap();
+    store.commit(store.transaction().create(Name::plain("later"), &client("later"))).await.unwrap();
+    drop(store);
+    let target = fs::read(&path).unwrap();
+
+    // A wrong password, a damaged or missing backup: nothing changes.
+    let image = fs::read(&backup).unwrap();
+    let damaged = folder.path().join("damaged.db");
+    let mut flipped = image.clone();
+    let middle = flipped.windows(2).rposition(|pair| pair[0] != 0 && pair[1] != 0).unwrap();
+    flipped[middle] ^= 1;
+    for at in [100, 5000, middle] {
+        let mut flipped = image.clone();
+        flipped[at] ^= 1;
+        fs::write(&damaged, &flipped).unwrap();
+        if check(&damaged, &password()).is_err() {
+            assert!(matches!(restore(&damaged, &path, &password()), Err(OpenError::Damaged { .. })));
+        }
+    }
+    fs::write(&damaged, &image[..image.len() / 2]).unwrap();
+    assert!(matches!(restore(&damaged, &path, &password()), Err(OpenError::Damaged { .. })));
+    assert!(matches!(restore(&backup, &path, &"wrong".into()), Err(OpenError::WrongPassword { .. })));
+    assert!(matches!(restore(&folder.path().join("none"), &path, &password()), Err(OpenError::NotFound)));
+    assert!(fs::read(&path).unwrap() == target);
+    fs::remove_file(&damaged).unwrap();
+    assert_eq!(names(folder.path()), ["backup.db", "store.db"]);
+
+    for n in 1..3 {
+        let report = restore(&backup, &path, &password()).unwrap();
+        assert_eq!(report.records(), 20);
+        assert_eq!(mode(&path), 0o600);
+        let store = opened(&path);
+        assert_eq!(clients(&store).await.unwrap().len(), 20);
+        let aside = folder.path().join(format!("store.db.before-restore-{n}"));
+        drop(store);
+        assert!(aside.exists());
+    }
+    let kept = folder.path().join("store.db.before-restore-1");
+    assert!(fs::read(&kept).unwrap() == target);
+    assert_eq!(clients(&opened(&kept)).await.unwrap().len(), 21);
+
+    let elsewhere = folder.path().join("new/place.db");
+    restore(&backup, &elsewhere, &password()).unwrap();
+    assert_eq!(clients(&opened(&elsewhere)).await.unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn a_backup_of_a_restored_store_is_the_same_store() {
+    let (folder, path) = place();
+    let store: Store = created(&path);
+    fill(&store, 2).await;
+    let (one, two) = (folder.path().join("1"), folder.path().join("2"));
+    store.backup_to(&one).unwrap();
+    drop(store);
+    restore(&one, &path, &password()).unwrap();
+    opened(&path).backup_to(&two).unwrap();
+    assert_eq!(info(&one).unwrap().store_id, info(&two).unwrap().store_id);
+    assert_eq!(info(&one).unwrap().tables, info(&two).unwrap().tables);
+}
