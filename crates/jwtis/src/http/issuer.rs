@@ -54,7 +54,7 @@ pub fn router_with_backups_in(
     let deadline = limits.request_timeout;
     let api = Arc::new(Api { issuer, metrics, limits: limits.clone(), backup_folder });
 
-    Router::new()
+    let routes = Router::new()
         .route("/", get(greeting))
         .route("/ping", get(ping))
         .route("/register/{kid}", post(clients::register))
@@ -71,11 +71,16 @@ pub fn router_with_backups_in(
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(deadline, within))
         // Outside of the time limit: reading all of a large store takes its time.
-        .route("/store/backup", get(backup::download).fallback(method_not_allowed))
+        .route("/store/backup", get(backup::download).fallback(method_not_allowed));
+    observed(routes, observer).with_state(api)
+}
+
+/// Around routes: panics become problems, problems get their bodies, and every request is known.
+fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {
+    routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(problem::render))
         .layer(middleware::from_fn_with_state(observer, observe))
-        .with_state(api)
 }
 
 async fn greeting() -> &'static str {
@@ -106,4 +111,41 @@ async fn within(State(limit): State<Duration>, request: Request, next: Next) -> 
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     error!("a handler panicked");
     Problem::new(Code::Internal).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use jwtis_core::Timestamp;
+    use jwtis_core::env::testing::{ManualClock, env};
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_like_any_failure_of_ours() {
+        async fn boom() {
+            panic!("the secret that was being handled");
+        }
+        let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
+        let routes = observed(Router::new().route("/boom", get(boom)), observer.clone());
+        let answer = routes.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key("x-request-id")), (500, true));
+        let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 4096).await.unwrap()).unwrap();
+        assert_eq!((&body["code"], body.get("detail")), (&"internal".into(), None));
+        let counted = r#"jwtis_http_requests_total{route="/boom",method="GET",status="500"} 1"#;
+        assert!(observer.metrics.render().contains(counted));
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_goes_away_is_counted() {
+        let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
+        let routes =
+            observed(Router::new().route("/wait", get(std::future::pending::<()>)), observer.clone());
+        let answer = routes.oneshot(Request::get("/wait").body(Body::empty()).unwrap());
+        let gone = tokio::time::timeout(Duration::from_millis(1), answer).await;
+        assert!(gone.is_err());
+        assert!(observer.metrics.render().contains(r#"{route="/wait",method="GET",status="499"} 1"#));
+    }
 }

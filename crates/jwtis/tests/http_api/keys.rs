@@ -1,9 +1,11 @@
 //! `GET /keys/{kid}`, `GET /keys/{kid}/jwks.json`, `POST /renew_keys`
 
+use std::sync::Arc;
+
 use axum::http::{Method, header};
 use serde_json::json;
 
-use crate::support::{START, World, head};
+use crate::support::{START, Tokens, World, head};
 
 #[tokio::test]
 async fn keys_answers_both_shapes_to_anyone() {
@@ -166,4 +168,29 @@ async fn renew_keys_refuses_more_sets_than_a_ring_holds() {
     }
     last.problem(409, "too_many_key_sets");
     world.issue("shop", &token, json!({})).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn point_06_renewing_keys_under_load_fails_no_request() {
+    let world = Arc::new(World::new().await);
+    let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
+    let users = (0..4).map(|user| {
+        let (world, token) = (Arc::clone(&world), token.clone());
+        tokio::spawn(async move {
+            for _ in 0..12 {
+                let issued = world.issue("shop", &token, json!({ "sub": format!("u{user}") })).await;
+                let renewed = Tokens::of(&world.renew("shop", &token, &issued.refresh).await);
+                assert!(world.is_active("shop", &token, &issued.auth).await);
+                assert!(world.is_active("shop", &token, &renewed.auth).await);
+            }
+        })
+    });
+    let users: Vec<_> = users.collect();
+    for _ in 0..12 {
+        let renewed = world.post("/renew_keys", json!({"kid": "shop"})).bearer(&token).send().await;
+        assert_eq!(renewed.status, 201, "{}", renewed.text());
+    }
+    for user in users {
+        user.await.unwrap();
+    }
 }

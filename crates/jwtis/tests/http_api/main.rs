@@ -1,10 +1,16 @@
 //! The issuer's API, in process: each file is about the routes it is named after, and speaks to the router without a socket.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking, also in its helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 mod auth;
 mod body;
 mod clients;
+mod docs;
 mod faults;
 mod issue;
 mod keys;

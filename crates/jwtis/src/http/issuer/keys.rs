@@ -28,7 +28,7 @@ pub(super) async fn public(State(api): State<Arc<Api>>, Kid(kid): Kid) -> Result
     let keys = client.keys().active();
     let active = ActiveKeys::of(&client, api.issuer.env().now());
     let (sig, enc) = (keys.public_signing_key(), keys.public_encryption_key());
-    Ok(Json(PublicKeys { sig, enc, active }).into_response())
+    Ok(Json(PublicKeys { active, sig, enc }).into_response())
 }
 
 /// `GET /keys/{kid}/jwks.json`: every signing key that a verifier may still meet (RFC 7517 §5).
@@ -103,10 +103,10 @@ impl<'a> ActiveKeys<'a> {
 
 #[derive(Serialize)]
 struct PublicKeys<'a> {
-    sig: &'a Jwk,
-    enc: &'a Jwk,
     #[serde(flatten)]
     active: ActiveKeys<'a>,
+    sig: &'a Jwk,
+    enc: &'a Jwk,
 }
 
 #[cfg(test)]
