@@ -399,7 +399,7 @@ fn create(key: RecordKey, version: u64, sealed: &[u8]) -> Batch {
 
 fn replace(key: RecordKey, previous: u64, sealed: &[u8]) -> Batch {
     let mut batch = Batch::new();
-    batch.write(key, Expect::Version(Version(previous)), Write::Put(record(previous + 1, sealed)));
+    batch.write(key, Expect::Version(Version(previous)), Write::Put(record(previous.wrapping_add(1), sealed)));
     batch
 }
 

@@ -221,7 +221,10 @@ async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
             let backend = RedbBackend::start(engine).unwrap();
             let mut contents = Contents::new();
             let mut n = 0;
+            let mut tries = 0;
             while n < 5 {
+                tries += 1;
+                assert!(tries <= 5 + times, "errno {errno}, from {from}: does not recover");
                 let mut after = contents.clone();
                 match backend.commit(step(n, &mut after)).await {
                     Ok(()) => {

@@ -49,20 +49,32 @@ impl StagedFile {
         Self(Arc::new(Inner { file, log: Mutex::default(), view: RwLock::default() }))
     }
 
-    /// Plays all that was written to the file, in order. After an error everything is still staged, and a later try
-    /// plays all of it again: every order says the same wherever the first try stopped.
+    /// Plays all that was written to the file, in order; `Ok` means that the last sync in it was done.
+    ///
+    /// After an error everything is still staged, and a later try plays all of it again: every order says the same
+    /// wherever the first try stopped. Orders behind the last sync (redb cuts the file there, when a commit is
+    /// durable already) may fail without an error; they stay staged.
     pub(super) fn publish(&self) -> io::Result<()> {
         let mut log = self.0.log.lock().unwrap_or_else(PoisonError::into_inner);
-        for order in log.iter() {
-            match order {
-                Order::Write(offset, bytes) => self.0.file.write(*offset, bytes)?,
-                Order::Resize(length) => self.0.file.set_len(*length)?,
-                Order::Sync => self.0.file.sync_data()?,
-            }
+        let (durable, rest) = log.split_at(log.iter().rposition(|o| matches!(o, Order::Sync)).map_or(0, |at| at + 1));
+        durable.iter().try_for_each(|order| self.play(order))?;
+        if let Err(error) = rest.iter().try_for_each(|order| self.play(order)) {
+            tracing::warn!(%error, "the store file could not be trimmed yet");
+            let durable = durable.len();
+            log.drain(..durable);
+            return Ok(());
         }
         *self.view_mut() = View::default();
         log.clear();
         Ok(())
+    }
+
+    fn play(&self, order: &Order) -> io::Result<()> {
+        match order {
+            Order::Write(offset, bytes) => self.0.file.write(*offset, bytes),
+            Order::Resize(length) => self.0.file.set_len(*length),
+            Order::Sync => self.0.file.sync_data(),
+        }
     }
 
     /// Whether nothing waits to be published.
