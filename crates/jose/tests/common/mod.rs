@@ -198,16 +198,6 @@ pub(crate) fn wrap(kek: &[u8], cek: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The size in bytes of the content key of `enc`.
-pub(crate) fn cek_bytes(enc: &str) -> usize {
-    match enc {
-        "A128GCM" => 16,
-        "A192GCM" => 24,
-        "A256GCM" => 32,
-        _ => panic!("{enc}"),
-    }
-}
-
 /// ECDH over a test key and a peer's point: the raw shared secret.
 pub(crate) fn ecdh(curve: &'static agreement::Algorithm, private: &[u8], peer: &[u8]) -> Option<Vec<u8>> {
     let key = agreement::PrivateKey::from_private_key(curve, private).ok()?;

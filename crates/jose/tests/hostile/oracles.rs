@@ -53,7 +53,7 @@ fn bleichenbacher_and_manger_find_one_error_for_every_failure() {
                 encrypted[255] = 1;
             }),
             edit_bytes(&good, 1, |encrypted| encrypted[255] ^= 1),
-            edit_bytes(&good, 1, |encrypted| encrypted[0] = 0),
+            edit_bytes(&good, 1, |encrypted| encrypted[0] ^= 0x80),
             edit_bytes(&good, 3, |ciphertext| ciphertext[0] ^= 1),
             rsa(alg, &[3; 15]),
             rsa(alg, &[3; 32]),
