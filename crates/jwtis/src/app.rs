@@ -197,7 +197,6 @@ async fn keep_house(issuer: &Issuer, metrics: &Metrics) {
                             active: census.active,
                             retiring: census.retiring,
                             expired: census.expired,
-                            ..KeySets::default()
                         });
                         PASS_PAUSE
                     }

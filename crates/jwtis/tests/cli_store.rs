@@ -1,5 +1,7 @@
 //! `jwtis store`: the operator's commands over a real store file.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod cli_support;
 
 use std::fs;

@@ -289,3 +289,44 @@ fn a_server_that_is_not_there_is_said_with_a_hint() {
     );
     assert_eq!(place.run(&["client", "list", "--url", "nonsense"]).code, Some(2));
 }
+
+#[test]
+fn https_is_spoken_on_both_sides_and_an_untrusted_certificate_is_refused() {
+    let mut place = Place::new();
+    let file = |name: &str| format!("{}/tests/http_server/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (cert, key) = (file("certificate.pem"), file("key.pem"));
+    let server = place.serve(&["--tls", "--certFile", &cert, "--keyFile", &key]);
+    assert!(server.url.starts_with("https://"), "{}", server.url);
+    place.set("JWTIS_URL", &server.url);
+    place.set("JWTIS_ADMIN_TOKEN", &server.export("JWTIS_ADMIN_TOKEN"));
+    place.ok(&["client", "register", "shop", "--ca-cert", &cert]);
+    let run = place.run(&["client", "list", "--ca-cert", &key]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let run = place.run(&["client", "list"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("--ca-cert"), "{}", run.stderr);
+    let run =
+        place.run(&["--tls", "--certFile", &cert, "--keyFile", &file("other-key.pem"), "-l", "127.0.0.1:0"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("cannot be used together"), "{}", run.stderr);
+}
+
+#[test]
+fn a_password_is_asked_for_on_a_terminal() {
+    let mut place = Place::new();
+    let server = place.serve(&[]);
+    place.set("ANSWER", &server.export("JWTIS_PSWD"));
+    server.stop();
+    // `script` makes the terminal; where it is missing there is nothing to test with.
+    if place.command("script", &["--version"]).output().is_err() {
+        return;
+    }
+    let line = r#"printf '%s\n' "$ANSWER" | script -qec 'jwtis store check' /dev/null"#;
+    let run = Run::of(place.command("sh", &["-c", line]).output().unwrap());
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.contains("Password for ./data/keys.db: ") && run.stdout.contains("is whole"),
+        "{}",
+        run.stdout
+    );
+}

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 
 use jwtis_core::{BearerSecret, Env, Issuer, NoEntropy, SecretKind};
 use jwtis_store::{KdfParams, OpenError, Password, create_redb};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::output::Output;
 use super::{Failure, Outcome, config as configuration, password, serve};
 use crate::app::Listeners;
 use crate::config::{Config, IssuerConfig, SecretSource};
+
+/// A given password with fewer characters gets a warning.
+const SHORT_PASSWORD_CHARS: usize = 12;
 
 /// An admin token that is to be set.
 pub(crate) struct AdminToken {
@@ -59,13 +63,18 @@ pub(crate) async fn run(
     let path = &config.store.path;
     let given = password::given(config.store.password.as_ref())?;
     let password_is_given = given.is_some();
+    if given.as_ref().is_some_and(|password| password.chars().count() < SHORT_PASSWORD_CHARS) {
+        warn!(
+            "the password is shorter than {SHORT_PASSWORD_CHARS} characters: whoever copies the store file can try them all"
+        );
+    }
     let password = given.map_or_else(|| password::generate(&env), Ok).map_err(no_entropy)?;
     let admin_token = admin_token.map_or_else(|| AdminToken::generate(&env), Ok).map_err(no_entropy)?;
 
     let staged = StagedStore::beside(path)?;
     let store = create_redb(&staged.path, &Password::new(password.as_str()), KdfParams::default())
         .map_err(|error| Failure::from_store(path, &error))?;
-    let issuer = serve::open_issuer(store, settings).await?;
+    let issuer = serve::open_issuer(store, &settings.settings).await?;
     issuer
         .set_admin_token(&admin_token.secret)
         .await

@@ -298,7 +298,7 @@ mod tests {
 
         let text = said(&good, Some(&set(&ours)));
         assert!(text.contains("an access token") && text.contains("in 14 minutes"), "{text}");
-        assert!(text.contains("yes, by key ") && text.contains("by        shop"), "{text}");
+        assert!(text.contains("yes, by key ") && text.contains("shop"), "{text}");
 
         let text = said(&good, None);
         assert!(text.contains("not verified"), "{text}");

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use jwtis_core::{AccessError, Credentials, Env, Issuer};
-use jwtis_store::{Password, Store, open_redb};
+use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings};
+use jwtis_store::{Password, ReadError, Store, open_redb};
 use tracing::warn;
 
 use super::first_start::{self, AdminToken};
@@ -93,7 +93,7 @@ async fn open(
         env!("CARGO_PKG_VERSION"),
         path.display()
     ))?;
-    let issuer = open_issuer(store, settings).await?;
+    let issuer = open_issuer(store, &settings.settings).await?;
     match admin_token {
         _ if !issuer.has_admin_token() => first_start::set_admin_token(&issuer, admin_token, out).await?,
         Some(given) => match issuer.admin(Some(&Credentials { secret: given.secret, user: None })) {
@@ -119,11 +119,12 @@ pub(crate) fn open_store(path: &Path, password: &str) -> Result<Store, Failure> 
 /// The issuer over a store.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub(crate) async fn open_issuer(store: Store, settings: &IssuerConfig) -> Result<Issuer, Failure> {
-    Issuer::open(store, Env::system(), settings.settings.clone())
-        .await
-        .map_err(|error| Failure::damaged("the store cannot be read").because(&error))
+/// When the store cannot be read, or a record in it is damaged.
+pub(crate) async fn open_issuer(store: Store, settings: &IssuerSettings) -> Result<Issuer, Failure> {
+    Issuer::open(store, Env::system(), settings.clone()).await.map_err(|error| match error {
+        ReadError::Damaged { .. } => Failure::damaged("the store is damaged").because(&error),
+        ReadError::Unavailable(_) => Failure::refused("the store cannot be read").because(&error),
+    })
 }
 
 fn bind_failure(error: &BindError) -> Failure {

@@ -12,7 +12,7 @@ use super::api::{As, Connection};
 use super::output::TextTable;
 use super::{Failure, Outcome, Output, first_start, password, serve};
 use crate::config::value::{Raw, Source};
-use crate::config::{IssuerConfig, SecretSource, read_secret_file, setting};
+use crate::config::{SecretSource, read_secret_file, setting};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -153,13 +153,7 @@ impl StoreCommand {
                 let path = exists(&store.path)?;
                 let opened = serve::open_store(path, &password.require(path)?)?;
                 serve::runtime()?.block_on(async {
-                    let settings = IssuerConfig {
-                        listen: setting::LISTEN.default.parse().map_err(Failure::usage)?,
-                        tls: None,
-                        settings: IssuerSettings::default(),
-                        admin_token: None,
-                    };
-                    let issuer = serve::open_issuer(opened, &settings).await?;
+                    let issuer = serve::open_issuer(opened, &IssuerSettings::default()).await?;
                     first_start::replace_admin_token(&issuer, out).await
                 })
             }

@@ -1,6 +1,7 @@
 //! Runs the real program in a folder of its own, on free ports, without the environment of whoever runs the tests.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unreachable_pub, reason = "a module of several test programs, each of which uses a part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -93,16 +94,16 @@ impl Place {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut reader = BufReader::new(child.stdout.take().unwrap());
-        let mut stdout = String::new();
-        while reader.read_line(&mut stdout).unwrap() > 0 {
-            let last = stdout.lines().last().unwrap_or_default();
+        let reader = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Server { child, reader, stdout: String::new(), url: String::new(), log };
+        while server.reader.read_line(&mut server.stdout).unwrap() > 0 {
+            let last = server.stdout.lines().last().unwrap_or_default();
             if let Some((_, url)) = last.split_once(" is listening on ") {
-                let url = url.trim().to_owned();
-                return Server { child, reader, stdout, url, log };
+                server.url = url.trim().to_owned();
+                return server;
             }
         }
-        panic!("the server did not start\n{stdout}\n{}", fs::read_to_string(&log).unwrap());
+        panic!("the server did not start\n{}\n{}", server.stdout, fs::read_to_string(&server.log).unwrap());
     }
 }
 
@@ -202,7 +203,7 @@ pub fn curl(place: &Place, line: &str) -> String {
         variables = variables.replace(&format!("${name}"), value);
     }
     let words = shell_words(&variables);
-    let after = |flag: &str| {
+    let after = |flag: &'static str| {
         words.iter().zip(words.iter().skip(1)).filter(move |(word, _)| *word == flag).map(|(_, next)| next)
     };
     let url = words.iter().find(|word| word.starts_with("http")).unwrap();

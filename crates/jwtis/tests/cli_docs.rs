@@ -1,0 +1,108 @@
+//! The documents say what the program does: the table of settings is the code's, and the operator's commands run.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cli_support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cli_support::{Place, Run};
+use jwtis::config::setting::{self, Kind, Setting};
+
+const BEGIN: &str = "<!-- settings: ";
+const END: &str = "<!-- end of settings -->";
+
+fn document(name: &str) -> (PathBuf, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    let text = fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+/// One line per setting, as Markdown.
+fn table() -> String {
+    let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+    let row = |setting: &&Setting| {
+        let short = setting.short.map(|short| format!("`-{short}`"));
+        let long = setting.long.map(|long| format!("`--{long}`"));
+        let alias = setting.alias.map(|alias| format!("`--{alias}`"));
+        let flags: Vec<String> = [short, long, alias].into_iter().flatten().collect();
+        let key = if setting.in_file { code(setting.name) } else { String::new() };
+        let kind = match setting.kind {
+            Kind::Switch => "true or false",
+            Kind::Value(name) | Kind::Secret(name) => name,
+        };
+        let cells = [
+            key,
+            flags.join(", "),
+            code(setting.env.unwrap_or_default()),
+            kind.to_owned(),
+            code(setting.default),
+        ];
+        format!("| {} | {} |", cells.join(" | "), setting.help)
+    };
+    let rows: Vec<String> = setting::ALL.iter().map(row).collect();
+    format!(
+        "| In the file | Flag | Variable | Value | Default | Meaning |\n|---|---|---|---|---|---|\n{}\n",
+        rows.join("\n")
+    )
+}
+
+#[test]
+fn configuration_md_has_the_table_of_the_code() {
+    let (path, text) = document("configuration.md");
+    let begin = text.find(BEGIN).unwrap();
+    let begin = begin + text[begin..].find('\n').unwrap() + 1;
+    let end = text.find(END).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, format!("{}{}{}", &text[..begin], table(), &text[end..])).unwrap();
+        return;
+    }
+    assert_eq!(&text[begin..end], table(), "run with UPDATE_DOCS=1");
+}
+
+#[test]
+fn the_example_file_is_valid() {
+    let (_, text) = document("configuration.md");
+    let (_, rest) = text.split_once("```yaml\n").unwrap();
+    let (yaml, _) = rest.split_once("```").unwrap();
+    let place = Place::new();
+    place.file("jwtis.yaml", yaml);
+    assert!(place.ok(&["config", "check", "jwtis.yaml", "--strict-config"]).contains("valid"));
+}
+
+/// Blocks marked `running` run beside a server, blocks marked `at-rest` without; a server is started and stopped in between.
+#[test]
+fn the_commands_of_the_documents_run() {
+    for name in ["operations.md", "configuration.md"] {
+        let (_, text) = document(name);
+        let mut place = Place::new();
+        let server = place.serve(&[]);
+        place.set("JWTIS_PSWD", &server.export("JWTIS_PSWD"));
+        place.set("JWTIS_ADMIN_TOKEN", &server.export("JWTIS_ADMIN_TOKEN"));
+        let mut server = Some(server);
+        let mut blocks = 0;
+        for block in text.split("```sh ").skip(1) {
+            let (kind, rest) = block.split_once('\n').unwrap();
+            let (commands, _) = rest.split_once("```").unwrap();
+            match (kind, &server) {
+                ("running", None) => server = Some(place.serve(&[])),
+                ("at-rest", Some(_)) => drop(server.take()),
+                ("running" | "at-rest", _) => {}
+                _ => panic!("{name}: a block is marked {kind}"),
+            }
+            if let Some(server) = &server {
+                let url = server.url.clone();
+                place.set("JWTIS_URL", &url);
+            }
+            let run = Run::of(place.command("sh", &["-euc", commands]).output().unwrap());
+            assert_eq!(run.code, Some(0), "{name}: {commands}\n{}\n{}", run.stdout, run.stderr);
+            if commands.contains("store passwd") {
+                let new = fs::read_to_string(place.path().join("new-password")).unwrap();
+                place.set("JWTIS_PSWD", new.trim());
+            }
+            blocks += 1;
+        }
+        assert!(blocks > 0, "{name} has no commands");
+    }
+}
