@@ -1,6 +1,6 @@
 //! The issuer's routes.
 //!
-//! Layers, from the outside: what is known of every request ([`observe`](super::observe)), the bodies of problems, panics that become a
+//! Layers, from the outside: what is known of every request (`http/observe.rs`), the bodies of problems, panics that become a
 //! problem, the time limit. A handler takes the caller's proof, the path and the body, calls one use case and maps its outcome.
 
 mod auth;

@@ -71,6 +71,15 @@ fn every_code_of_the_page_exists() {
     }
 }
 
+#[test]
+fn every_code_is_met_by_a_test() {
+    let tests = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http_api")).unwrap();
+    let tests: String = tests.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    for code in Code::ALL {
+        assert!(tests.contains(&format!("\"{}\"", code.name())), "no test meets {}", code.name());
+    }
+}
+
 async fn exchanges() -> BTreeMap<&'static str, String> {
     let world = World::new().await;
     let admin = world.admin.clone();

@@ -5,10 +5,11 @@ use std::time::Duration;
 use axum::http::Method;
 use jwtis::http::Limits;
 use jwtis_core::IssuerSettings;
+use jwtis_store::Table;
 use jwtis_store::testing::Fault;
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{Tokens, World};
 
 #[tokio::test]
 async fn a_store_that_cannot_be_written_is_503_and_nothing_has_changed() {
@@ -79,4 +80,64 @@ async fn a_store_that_hangs_is_given_up_in_time() {
     assert!(answer.header("retry-after").is_some());
     world.backend.release();
     assert_eq!(world.renew("shop", &token, &issued.refresh).await.status, 201);
+}
+
+#[tokio::test]
+async fn of_two_rotations_at_once_one_is_409() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let before = world.backend.commits();
+    world.backend.hang_commits();
+    let rotate = || tokio::spawn(world.post("/renew_keys", json!({"kid": "shop"})).bearer(&token).send());
+    let (one, other) = (rotate(), rotate());
+    while world.backend.commits() < before + 2 {
+        tokio::task::yield_now().await;
+    }
+    world.backend.release();
+    let mut answers = [one.await.unwrap(), other.await.unwrap()];
+    answers.sort_by_key(|answer| answer.status);
+    assert_eq!(answers[0].status, 201);
+    answers[1].problem(409, "concurrent_change");
+    let keys = world.get("/keys/shop").send().await.json();
+    assert_eq!(keys["pub_sig_key"], answers[0].json()["pub_sig_key"]);
+}
+
+#[tokio::test]
+async fn a_renewal_that_loses_every_race_is_503() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
+    let issued = world.issue("shop", &token, json!({})).await;
+    (1..=16).for_each(|number| world.backend.fail_commit(number, Fault::Conflict));
+    world.renew("shop", &token, &issued.refresh).await.problem(503, "contended");
+    assert_eq!(world.renew("shop", &token, &issued.refresh).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_session_that_the_store_has_forgotten_is_403() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
+    let issued = world.issue("shop", &token, json!({})).await;
+    let renewed = Tokens::of(&world.renew("shop", &token, &issued.refresh).await);
+    // As after restoring a backup from before the renewal.
+    let sessions = Table { id: 2, name: "sessions", time_ordered: true };
+    let swept = world.issuer.store().sweep(&sessions, u64::MAX - 1, None, 10).await.unwrap();
+    assert_eq!(swept.deleted, 1);
+    world.renew("shop", &token, &renewed.refresh).await.problem(403, "session_unknown");
+}
+
+#[tokio::test]
+async fn rsa_keys_beyond_the_queue_are_429() {
+    let world = World::new().await;
+    let mut calls: Vec<_> = (0..18)
+        .map(|number| {
+            let call = world.post(&format!("/register/shop-{number}"), json!({"sig_alg": "RS256"}));
+            tokio::spawn(call.bearer(&world.admin).send())
+        })
+        .collect();
+    // The queue takes 17; the last one hears at once that it is full, and the others need not be waited for.
+    let last = calls.pop().unwrap();
+    let answer = last.await.unwrap();
+    answer.problem(429, "busy");
+    assert_eq!(answer.header("retry-after"), Some("5"));
+    calls.iter().for_each(|call| call.abort());
 }

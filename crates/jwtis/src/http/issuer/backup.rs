@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use jwtis_core::NoEntropy;
 use jwtis_store::Store;
 use tokio_util::io::ReaderStream;
+use tracing::warn;
 
 use super::Api;
 use super::auth::Admin;
@@ -46,8 +47,12 @@ fn temporary_name(api: &Api) -> Result<String, NoEntropy> {
 
 /// Copies the store to `path`, opens the copy and takes its name away.
 fn copy(store: &Store, path: &Path) -> Result<(File, u64), Problem> {
-    let copied = store.backup_to(path).map_err(|error| Problem::caused_by(Code::Internal, error));
-    let opened = copied.and_then(|_| open(path).map_err(|error| Problem::caused_by(Code::Internal, error)));
+    let report = store.backup_to(path).map_err(|error| Problem::caused_by(Code::Internal, error))?;
+    if !report.damaged.is_empty() {
+        warn!(records = ?report.damaged, "the backup holds records that do not verify: so does the store");
+    }
+    let opened = open(path).map_err(|error| Problem::caused_by(Code::Internal, error));
+    // Without its name the copy lives as long as somebody reads it.
     let _ = fs::remove_file(path);
     opened
 }

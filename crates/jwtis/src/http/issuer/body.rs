@@ -23,6 +23,10 @@ use crate::http::Limits;
 /// Deepest body: claims may be 16 deep, one level below the top, and what is deeper gets the error of claims, up to here.
 const MAX_BODY_DEPTH: usize = 24;
 
+/// Most people who meet the 415 hold this tool in their hands.
+const SAY_JSON: &str =
+    "send Content-Type: application/json; curl needs -H 'Content-Type: application/json' beside -d";
+
 /// The members of a request's JSON object. Each is taken out by its name and type.
 pub(super) struct Members(Map<String, Value>);
 
@@ -51,7 +55,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
     let essence = essence.trim().to_ascii_lowercase();
     let json = essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"));
-    if json { Ok(()) } else { Err(Problem::new(Code::UnsupportedMediaType)) }
+    if json { Ok(()) } else { Err(Problem::with_detail(Code::UnsupportedMediaType, SAY_JSON)) }
 }
 
 async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
