@@ -11,10 +11,13 @@ pub mod value;
 pub use address::ListenAddress;
 pub use file::ConfigFile;
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jwtis_core::IssuerSettings;
 use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::telemetry::{LogFormat, LogSettings};
@@ -24,6 +27,8 @@ use value::{Environment, Fault, Raw, Source, Values, origin};
 
 /// Above this life of access tokens the start warns: until it ends, only a verifier that asks us learns of a revocation.
 const LONG_AUTH_TTL_SECONDS: u64 = 3600;
+/// Permission of a file to be read by everybody.
+const OTHERS_READ: u32 = 0o004;
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -121,7 +126,10 @@ impl SecretSource {
 /// # Errors
 /// When the file cannot be read or its first line is empty; the message names the file.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
-    let text = std::fs::read_to_string(path)
+    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0) {
+        warn!(path = %path.display(), "everybody on this machine can read this secret; chmod it to 600");
+    }
+    let text = fs::read_to_string(path)
         .map(Zeroizing::new)
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     match text.lines().next() {

@@ -330,3 +330,38 @@ fn a_password_is_asked_for_on_a_terminal() {
         run.stdout
     );
 }
+
+#[test]
+fn settings_reach_the_issuer() {
+    let mut place = Place::new();
+    let flags = [
+        "--open-registration",
+        "--profile",
+        "strict",
+        "--allow-rsa1_5",
+        "--sigAlg",
+        "EdDSA",
+        "--encAlg",
+        "RSA1_5",
+    ];
+    let server = place.serve(&flags);
+    place.set("JWTIS_URL", &server.url);
+    let registered = place.json(&["client", "register", "shop", "--json"]);
+    assert_eq!(registered["pub_sig_key"]["alg"], "EdDSA");
+    assert_eq!(registered["pub_enc_key"]["alg"], "RSA1_5");
+    place.set("JWTIS_CLIENT_TOKEN", registered["client_token"].as_str().unwrap());
+    let shown = place.json(&["client", "show", "shop", "--json"]);
+    assert_eq!((&shown["auth_ttl"], &shown["refresh_ttl"]), (&json!("15m0s"), &json!("72h0m0s")));
+    let run = server.stop();
+    assert_eq!(run.stderr, "", "short lifetimes are nothing to warn of");
+}
+
+#[test]
+fn without_an_issuer_no_store_is_made_and_with_nothing_at_all_there_is_nothing_to_serve() {
+    let place = Place::new();
+    place.file("jwtis.yaml", "issuer: {enabled: false}\n");
+    let run = place.run(&["-c", "jwtis.yaml", "--utility-address", "off"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing to serve"), "{}", run.stderr);
+    assert!(!place.path().join("data").exists());
+}

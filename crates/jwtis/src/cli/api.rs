@@ -213,7 +213,7 @@ impl Api {
         let status = response.status();
         let text =
             response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().unwrap_or_default();
-        Err(problem(status.as_u16(), &text, self.token.is_some()))
+        Err(problem(status.as_u16(), &text, self.token.as_ref().map(BearerSecret::kind)))
     }
 }
 
@@ -226,7 +226,7 @@ pub(crate) fn fetch(url: &str, ca_cert: Option<&Path>) -> Result<Value, Failure>
 }
 
 /// An RFC 9457 problem as a failure; anything else with its status and its start.
-fn problem(status: u16, text: &str, has_token: bool) -> Failure {
+fn problem(status: u16, text: &str, presented: Option<SecretKind>) -> Failure {
     let body: Value = serde_json::from_str(text).unwrap_or_default();
     let member = |name: &str| body.get(name).and_then(Value::as_str).map(printable);
     let Some(code) = member("code") else {
@@ -239,12 +239,16 @@ fn problem(status: u16, text: &str, has_token: bool) -> Failure {
     if let (500.., Some(id)) = (status, member("request_id")) {
         failure = failure.details([format!("request id: {id}")]);
     }
-    let known = Code::ALL.iter().find(|known| known.name() == code);
-    match known {
-        Some(Code::Unauthorized) if !has_token => failure
+    let Some(known) = Code::ALL.iter().find(|known| known.name() == code) else { return failure };
+    match (known, presented) {
+        (Code::Unauthorized, None) => failure
             .hint("give the admin token by JWTIS_ADMIN_TOKEN or a client's own by JWTIS_CLIENT_TOKEN, or as files by --admin-token-file and --client-token-file"),
-        Some(known) => failure.hint(known.cure()),
-        None => failure,
+        (Code::Unauthorized, Some(SecretKind::Admin)) => failure.hint("the admin token that was presented is not this server's"),
+        (Code::Unauthorized, Some(SecretKind::Client)) => failure
+            .hint("the client token that was presented is not this client's, or this needs the admin token"),
+        // The sentence above is that detail already.
+        _ if known.cure().starts_with("`detail`") => failure,
+        _ => failure.hint(known.cure()),
     }
 }
 
@@ -309,12 +313,16 @@ mod tests {
 
     #[test]
     fn problems_are_said_in_words_with_a_hint() {
-        let failure = problem(409, r#"{"title":"T","detail":"D","code":"kid_taken","request_id":"r"}"#, true);
+        let failure = problem(
+            409,
+            r#"{"title":"T","detail":"D","code":"kid_taken","request_id":"r"}"#,
+            Some(SecretKind::Admin),
+        );
         assert!(format!("{failure:?}").contains("D (kid_taken)"), "{failure:?}");
         assert!(format!("{failure:?}").contains("/renew_keys"), "{failure:?}");
-        let failure = problem(401, r#"{"title":"T","code":"unauthorized"}"#, false);
+        let failure = problem(401, r#"{"title":"T","code":"unauthorized"}"#, None);
         assert!(format!("{failure:?}").contains("JWTIS_ADMIN_TOKEN"), "{failure:?}");
-        let failure = problem(502, "<html>\x1b[31m", true);
+        let failure = problem(502, "<html>\x1b[31m", None);
         assert!(format!("{failure:?}").contains("answered 502"), "{failure:?}");
         assert!(!format!("{failure:?}").contains('\x1b'), "{failure:?}");
     }

@@ -255,7 +255,7 @@ fn verified(answer: &Value, connection: &Connection, out: &mut Output<'_>) -> Ou
             table.pair("refresh token", if matches { "belongs to it" } else { "does not belong to it" });
         }
         for (name, value) in answer.get("claims").and_then(Value::as_object).into_iter().flatten() {
-            table.pair(name, value);
+            table.pair(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         }
         out.line(table)?;
     }

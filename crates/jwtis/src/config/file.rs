@@ -167,6 +167,9 @@ impl Reader<'_> {
     fn setting(&mut self, setting: &'static Setting, value: &MarkedYaml<'_>) {
         let text = match &value.data {
             YamlData::Value(Scalar::Null) => return,
+            YamlData::Value(_) if self.source_text(value).starts_with('*') => {
+                return self.fault(value, &format!("{} must be written out, not be an alias", setting.name));
+            }
             YamlData::Value(Scalar::String(text)) => text.to_string(),
             // The text as written: `0600` and `1.50` would not survive a detour through numbers.
             YamlData::Value(_) => self.source_text(value),
@@ -314,6 +317,7 @@ mod tests {
             ("- a\n- b", "must be a mapping of sections"),
             ("a: 1\n---\nb: 2", "more than one YAML document"),
             ("? [x]\n: 1", "a section name must be text"),
+            ("issuer: {sig_bits: &b 256, enc_bits: *b}", "issuer.enc_bits must be written out"),
         ] {
             let faults: Vec<String> = parse(text).faults.iter().map(Fault::to_string).collect();
             assert!(faults.iter().any(|fault| fault.contains(wanted)), "{text:?}: {faults:?}");
