@@ -20,7 +20,7 @@ use axum::response::Response;
 use hyper::Request;
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower::ServiceExt as _;
 
 /// Where the connection stands: even between requests, odd from the end of a request's head to the beginning of its answer.
@@ -78,8 +78,8 @@ impl Deadline {
         }
         self.running = true;
         match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(Instant::now() + self.limit),
-            None => self.sleep = Some(Box::pin(sleep(self.limit))),
+            Some(sleep) => sleep.as_mut().reset(after(self.limit)),
+            None => self.sleep = Some(Box::pin(sleep_until(after(self.limit)))),
         }
     }
 
@@ -94,6 +94,12 @@ impl Deadline {
             _ => Poll::Pending,
         }
     }
+}
+
+/// The moment `limit` from now; a limit beyond what the clock can count is taken as a day.
+fn after(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or_else(|| now + Duration::from_secs(24 * 3600))
 }
 
 fn timed_out(what: &'static str) -> io::Error {

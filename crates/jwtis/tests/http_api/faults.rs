@@ -70,7 +70,7 @@ async fn issuing_needs_no_store() {
 
 #[tokio::test]
 async fn a_store_that_hangs_is_given_up_in_time() {
-    let limits = Limits { request_timeout: Duration::from_millis(30), ..Limits::default() };
+    let limits = Limits { request_timeout: Duration::from_millis(400), ..Limits::default() };
     let world = World::with_limits(IssuerSettings::default(), &limits).await;
     let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
     let issued = world.issue("shop", &token, json!({})).await;

@@ -30,7 +30,7 @@ async fn a_connection_is_kept_between_requests_longer_than_a_head_may_take() {
 
 #[tokio::test]
 async fn an_idle_connection_is_closed_at_last() {
-    let limits = Limits { idle_timeout: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { idle_timeout: Duration::from_millis(500), ..Limits::default() };
     let server = Server::issuer(limits).await;
     let mut peer = server.connect().await;
     peer.say(PING).await;
