@@ -2,12 +2,13 @@
 
 mod cli_support;
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 use std::sync::mpsc;
 
-use cli_support::{Place, curl, get, post};
+use cli_support::{Place, Run, curl, get, post};
 use serde_json::json;
 
 /// A place with a store, its password in the environment, and the admin token.
@@ -143,12 +144,17 @@ fn point_01_a_busy_port_leaves_nothing() {
 
 #[test]
 fn point_01_a_first_start_that_cannot_print_makes_no_store() {
-    let place = Place::new();
-    let line = "{ jwtis -l 127.0.0.1:0 --utility-address off; echo $? > code; } > /dev/full 2> stderr";
-    assert!(place.command("sh", &["-c", line]).status().unwrap().success());
-    assert_eq!(fs::read_to_string(place.path().join("code")).unwrap().trim(), "1");
-    assert_eq!(fs::read_dir(place.path().join("data")).unwrap().count(), 0);
-    assert!(fs::read_to_string(place.path().join("stderr")).unwrap().contains("standard output"));
+    let full = || File::options().write(true).open("/dev/full").unwrap().into();
+    let closed = || std::io::pipe().unwrap().1.into();
+    for stdout in [full as fn() -> Stdio, closed] {
+        let place = Place::new();
+        let mut command =
+            place.command(env!("CARGO_BIN_EXE_jwtis"), &["-l", "127.0.0.1:0", "--utility-address", "off"]);
+        let run = Run::of(command.stdout(stdout()).stderr(Stdio::piped()).output().unwrap());
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        assert!(run.stderr.contains("standard output"), "{}", run.stderr);
+        assert_eq!(fs::read_dir(place.path().join("data")).unwrap().count(), 0);
+    }
 }
 
 #[test]

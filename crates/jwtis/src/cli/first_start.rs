@@ -81,10 +81,12 @@ pub(crate) async fn run(
         .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
 
     let shown_password = if password_is_given { None } else { Some(&password) };
-    out.line(secrets(config, shown_password, &admin_token).as_str())?;
+    out.line(secrets(config, shown_password, &admin_token).as_str()).map_err(|_| {
+        Failure::refused("the secrets of the new store cannot be shown on standard output, so none was made")
+    })?;
     staged.publish(path)?;
-    out.line(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)))?;
-    out.line(next_steps(&listeners.issuer_url().unwrap_or_default()))?;
+    out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)));
+    out.notice(next_steps(&listeners.issuer_url().unwrap_or_default()));
     Ok(issuer)
 }
 
@@ -98,7 +100,7 @@ pub(crate) async fn set_admin_token(
     out: &mut Output<'_>,
 ) -> Outcome {
     let token = given.map_or_else(|| AdminToken::generate(issuer.env()), Ok).map_err(no_entropy)?;
-    // Set before it is shown: if it cannot be shown, the next start or `store reset-admin-token` makes another.
+    // Set before it is shown: if it cannot be shown, `jwtis store reset-admin-token` makes another.
     issuer
         .set_admin_token(&token.secret)
         .await

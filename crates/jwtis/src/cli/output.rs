@@ -30,6 +30,11 @@ impl<'w> Output<'w> {
         writeln!(self.0, "{text}").and_then(|()| self.0.flush()).map_err(|error| Failure::from_output(&error))
     }
 
+    /// A line that a server says in passing: it goes on serving when nobody reads.
+    pub fn notice(&mut self, text: impl fmt::Display) {
+        drop(self.line(text));
+    }
+
     /// Writes a value as indented JSON.
     ///
     /// # Errors

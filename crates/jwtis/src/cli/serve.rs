@@ -36,11 +36,9 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::refused("the runtime cannot start").because(&error))
 }
 
-/// The order matters: handlers and ports first, since they fail without a trace; then the store, whose first start prints secrets; then
-/// the line that says that clients may come.
+/// The order matters: ports first, since they fail without a trace; then the store, whose first start prints secrets, and for whose
+/// password somebody may be asked, who can press Ctrl-C; then the handlers of signals; then the line that says that clients may come.
 async fn serve(config: &Config, out: &mut Output<'_>) -> Outcome {
-    let stop =
-        app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
     let listeners = Listeners::bind(config).await.map_err(|error| bind_failure(&error))?;
     if config.issuer.is_none() && config.utility.is_none() {
         return Err(Failure::usage(
@@ -52,11 +50,13 @@ async fn serve(config: &Config, out: &mut Output<'_>) -> Outcome {
         Some(issuer) => Some(open(config, issuer, &listeners, out).await?),
         None => None,
     };
+    let stop =
+        app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
     if let Some(url) = listeners.utility_url() {
-        out.line(format_args!("metrics and health on {url}"))?;
+        out.notice(format_args!("metrics and health on {url}"));
     }
     if let Some(url) = listeners.issuer_url() {
-        out.line(format_args!("{} is listening on {url}", config.name))?;
+        out.notice(format_args!("{} is listening on {url}", config.name));
     }
     let outcome = listeners.serve(issuer, store_folder(&config.store.path), stop).await;
     outcome.map_err(|error| Failure::refused("a listener was lost").because(&error))
@@ -87,25 +87,31 @@ async fn open(
     }
     let password = password::for_existing(config.store.password.as_ref(), path)?;
     let store = open_store(path, &password)?;
-    out.line(format_args!(
+    out.notice(format_args!(
         "{} {} with the store {}",
         config.name,
         env!("CARGO_PKG_VERSION"),
         path.display()
-    ))?;
+    ));
     let issuer = open_issuer(store, &settings.settings).await?;
-    match admin_token {
-        _ if !issuer.has_admin_token() => first_start::set_admin_token(&issuer, admin_token, out).await?,
-        Some(given) => match issuer.admin(Some(&Credentials { secret: given.secret, user: None })) {
-            Ok(_) => {}
-            Err(AccessError::Denied) => warn!(
-                "the admin token given is not the one of this store, which stays in force; `jwtis store reset-admin-token` makes a new one"
-            ),
-            Err(error) => return Err(Failure::refused("the admin token cannot be checked").because(&error)),
-        },
-        None => {}
+    if !issuer.has_admin_token() {
+        first_start::set_admin_token(&issuer, admin_token, out).await?;
+    } else if let Some(given) = admin_token {
+        compare_admin_token(&issuer, given)?;
     }
     Ok(issuer)
+}
+
+/// An admin token that is given again and again is no wish to change it, so a difference is only said.
+fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> Outcome {
+    match issuer.admin(Some(&Credentials { secret: given.secret, user: None })) {
+        Ok(_) => {}
+        Err(AccessError::Denied) => warn!(
+            "the admin token given is not the one of this store, which stays in force; `jwtis store reset-admin-token` makes a new one"
+        ),
+        Err(error) => return Err(Failure::refused("the admin token cannot be checked").because(&error)),
+    }
+    Ok(())
 }
 
 /// Opens an existing store.
