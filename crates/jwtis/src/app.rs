@@ -103,6 +103,7 @@ impl Listeners {
     ) -> io::Result<()> {
         let metrics = Arc::new(Metrics::new());
         let limits = Limits::default();
+        info!(issuer = self.issuer_url(), utility = self.utility_url(), "serving");
         let (stopping, stopped) = watch::channel(false);
         tokio::spawn(async move {
             stop.await;
