@@ -9,7 +9,11 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(run);
 //! ```
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a failed expectation here is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a failed expectation here is a failed test"
+)]
 
 use std::{
     future::Future,
@@ -18,9 +22,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::backend::{
-    Backend, Batch, Change, CommitError, Expect, RecordKey, SealedRecord, Version, Write,
-};
+use crate::backend::{Backend, Batch, Change, CommitError, Expect, RecordKey, SealedRecord, Version, Write};
 
 /// Puts every case to a fresh engine.
 ///
@@ -231,11 +233,8 @@ pub async fn observers_hear_every_commit_in_order_before_its_committer(backend: 
     backend.commit(batch).await.unwrap();
 
     let change = |key, version: Option<u64>| Change { key, version: version.map(Version) };
-    let expected = [
-        vec![change(a, Some(7))],
-        vec![change(a, Some(8))],
-        vec![change(a, None), change(b, Some(3))],
-    ];
+    let expected =
+        [vec![change(a, Some(7))], vec![change(a, Some(8))], vec![change(a, None), change(b, Some(3))]];
     assert_eq!(*heard.lock().unwrap(), expected);
 }
 
@@ -399,7 +398,11 @@ fn create(key: RecordKey, version: u64, sealed: &[u8]) -> Batch {
 
 fn replace(key: RecordKey, previous: u64, sealed: &[u8]) -> Batch {
     let mut batch = Batch::new();
-    batch.write(key, Expect::Version(Version(previous)), Write::Put(record(previous.wrapping_add(1), sealed)));
+    batch.write(
+        key,
+        Expect::Version(Version(previous)),
+        Write::Put(record(previous.wrapping_add(1), sealed)),
+    );
     batch
 }
 

@@ -79,7 +79,8 @@ impl KdfParams {
     }
 
     fn derive(self, password: &Password, salt: &[u8; 16]) -> Result<SealKey, SlotError> {
-        let damaged = |e: argon2::Error| SlotError::Damaged(format!("a key slot has impossible parameters: {e}"));
+        let damaged =
+            |e: argon2::Error| SlotError::Damaged(format!("a key slot has impossible parameters: {e}"));
         if !self.are_sane() {
             return Err(SlotError::Damaged(format!("a key slot has impossible parameters: {self:?}")));
         }

@@ -1,4 +1,62 @@
-//! Sealed transactional records.
+//! Sealed transactional records: typed values under secret names, in one file or in memory.
+//!
+//! # The contract
+//!
+//! * **Atomic.** A [`Transaction`] happens whole or not at all, whoever is killed and whatever the disk says.
+//! * **Conditional.** Every write states what it replaces: nothing ([`Transaction::create`]) or one version
+//!   ([`Transaction::replace`], [`Transaction::delete`]); and a transaction may demand more
+//!   ([`Transaction::require`]). All statements are judged at the moment of the commit. If one is wrong, the answer
+//!   is [`CommitError::Conflict`] and nothing was written. Unique names, one-time use and races are all that.
+//! * **Durable on `Ok`.** When [`Store::commit`] says `Ok`, the change survives `kill -9` and a power cut, every
+//!   read sees it, and every observer ([`Store::observe`]) has been told, in commit order.
+//! * **Nothing on `Err`.** After any [`CommitError`] nothing was written. A commit that failed half-way on a broken
+//!   disk is taken back from the file, at once if the disk lets us. One case cannot be helped: if the disk refuses
+//!   that, too, and the process ends before it recovers, the next start may find the change made, whole.
+//! * **Sealed.** A value is AES-256-GCM-SIV ciphertext bound to its table, name, version and expiry; a name is a keyed
+//!   hash. In clear are: that there are records, of which table, how long, when they expire, their versions, and in
+//!   time-ordered tables their millisecond. A flipped byte in the file is a clean error or no change.
+//!
+//! What it does not promise: who can *write* the file can put back an older copy of the whole file, or build one
+//! with records left out; they cannot read or make a record, nor move one to another name. And damage that happens
+//! to the file while it is open is met when a record is read, not before.
+//!
+//! # Example
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! use jwtis_store::{CommitError, DecodeError, Name, Record, Table, open_memory};
+//! use zeroize::Zeroizing;
+//!
+//! struct Motto(String);
+//!
+//! impl Record for Motto {
+//!     const TABLE: Table = Table { id: 1, name: "mottos", time_ordered: false };
+//!
+//!     fn encode(&self) -> Zeroizing<Vec<u8>> {
+//!         Zeroizing::new(self.0.clone().into_bytes())
+//!     }
+//!
+//!     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+//!         String::from_utf8(bytes.to_vec()).map(Self).map_err(DecodeError::new)
+//!     }
+//! }
+//!
+//! let store = open_memory();
+//! let shop = Name::plain("shop");
+//! store.commit(store.transaction().create(shop, &Motto("buy".into()))).await?;
+//!
+//! let stored = store.get::<Motto>(shop).await?.ok_or("it was just made")?;
+//! assert_eq!(stored.value.0, "buy");
+//! store.commit(store.transaction().replace(shop, stored.version, &Motto("buy more".into()))).await?;
+//!
+//! // The same statement is wrong now.
+//! let late = store.transaction().delete::<Motto>(shop, stored.version);
+//! assert!(matches!(store.commit(late).await, Err(CommitError::Conflict { .. })));
+//! # Ok(()) })
+//! # }
+//! ```
+
 pub mod backend;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -19,7 +77,9 @@ pub use crate::{
         RecordKey, SealedRecord, Snapshot, Version, Write,
     },
     keyslot::{FORMAT, KdfParams, Password},
-    maintenance::{Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, restore},
+    maintenance::{
+        Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, restore,
+    },
     memory::MemoryBackend,
     open::{OpenError, create_redb, open_memory, open_redb},
     store::{DecodeError, Name, Record, Store, Stored, Swept, Table},

@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::backend::{
-    Backend, Batch, BoxFuture, CommitError, Observer, Observers, ReadError, RecordKey, SealedRecord, Snapshot, Write,
+    Backend, Batch, BoxFuture, CommitError, Observer, Observers, ReadError, RecordKey, SealedRecord,
+    Snapshot, Write,
 };
 
 type Records = BTreeMap<RecordKey, SealedRecord>;
@@ -72,7 +73,8 @@ impl Backend for MemoryBackend {
                 _ => first,
             };
             let records = self.records();
-            let of_table = records.range((start, Bound::Unbounded)).take_while(|(key, _)| key.table() == table);
+            let of_table =
+                records.range((start, Bound::Unbounded)).take_while(|(key, _)| key.table() == table);
             Ok(of_table.take(limit).map(|(key, record)| (*key, record.clone())).collect())
         })
     }

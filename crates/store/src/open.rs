@@ -39,7 +39,10 @@ pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
 ///
 /// # Panics
 /// If the system has no randomness.
-#[expect(clippy::panic, reason = "without randomness there is no store, and a throw-away one has nobody to tell")]
+#[expect(
+    clippy::panic,
+    reason = "without randomness there is no store, and a throw-away one has nobody to tell"
+)]
 pub fn open_memory() -> Store {
     match DataKey::random().and_then(|key| Keys::derive(&key)) {
         Ok(keys) => Store::over(Arc::new(MemoryBackend::new()), keys),

@@ -35,8 +35,8 @@ use self::{
 };
 use crate::{
     backend::{
-        Backend, Batch, BoxFuture, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord, Snapshot, Version,
-        Write,
+        Backend, Batch, BoxFuture, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord,
+        Snapshot, Version, Write,
     },
     keyslot::{KdfParams, Meta, Password},
     open::OpenError,

@@ -198,8 +198,18 @@ mod tests {
                 if test.result.must_fail() {
                     assert!(key.open(&test.aad, &sealed).is_none(), "test {} must not open", test.tc_id);
                 } else {
-                    assert_eq!(key.open(&test.aad, &sealed).unwrap().as_slice(), &test.pt[..], "{}", test.tc_id);
-                    assert_eq!(key.seal_with_nonce(nonce, &test.aad, &test.pt).unwrap(), sealed, "{}", test.tc_id);
+                    assert_eq!(
+                        key.open(&test.aad, &sealed).unwrap().as_slice(),
+                        &test.pt[..],
+                        "{}",
+                        test.tc_id
+                    );
+                    assert_eq!(
+                        key.seal_with_nonce(nonce, &test.aad, &test.pt).unwrap(),
+                        sealed,
+                        "{}",
+                        test.tc_id
+                    );
                 }
                 done += 1;
             }
@@ -217,7 +227,9 @@ mod tests {
 
         assert!(keys.open("client", &key, &record).is_none(), "table");
         assert!(keys.open("clients", &other, &record).is_none(), "key");
-        assert!(keys.open("clients", &key, &SealedRecord { version: Version(8), ..record.clone() }).is_none());
+        assert!(
+            keys.open("clients", &key, &SealedRecord { version: Version(8), ..record.clone() }).is_none()
+        );
         assert!(keys.open("clients", &key, &SealedRecord { expires_at: 78, ..record.clone() }).is_none());
         for byte in 0..record.sealed.len() {
             let mut flipped = record.clone();

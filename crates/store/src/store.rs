@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     backend::{
-        Backend, Batch, BoxError, Change, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord, Version,
-        Write,
+        Backend, Batch, BoxError, Change, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord,
+        Version, Write,
     },
     seal::Keys,
     transaction::Transaction,

@@ -11,7 +11,9 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Backend, Batch, BoxFuture, CommitError, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    backend::{
+        Backend, Batch, BoxFuture, CommitError, Observer, ReadError, RecordKey, SealedRecord, Snapshot,
+    },
     keyslot::KdfParams,
     seal::{DataKey, Keys},
     store::Store,

@@ -1,5 +1,12 @@
 //! Both engines, and the test double over one, pass the same suite.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
 use std::sync::{Arc, Mutex};
 
 use jwtis_store::{Backend, MemoryBackend, conformance, testing};

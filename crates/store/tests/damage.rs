@@ -1,5 +1,12 @@
 //! A damaged file gives a clean error or no change: never another value, never a record less.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
 mod common;
 
 use std::{fs, path::Path, sync::Once};
@@ -27,7 +34,10 @@ async fn opens(path: &Path, image: &[u8], expected: &[String], what: &str) -> bo
         Ok(store) => {
             assert_eq!(clients(&store).await.unwrap(), expected, "{what}");
             let one = store.get::<Client>(Name::plain("client-1")).await.unwrap().unwrap();
-            store.commit(store.transaction().replace(Name::plain("client-1"), one.version, &one.value)).await.unwrap();
+            store
+                .commit(store.transaction().replace(Name::plain("client-1"), one.version, &one.value))
+                .await
+                .unwrap();
             drop(store);
             assert_eq!(clients(&opened(path)).await.unwrap(), expected, "{what}, opened again");
             true
@@ -46,7 +56,10 @@ async fn images(count: usize) -> [(Vec<u8>, Vec<String>); 2] {
     let store = created(&path);
     fill(&store, count).await;
     let one = store.get::<Client>(Name::plain("client-1")).await.unwrap().unwrap();
-    store.commit(store.transaction().replace(Name::plain("client-1"), one.version, &one.value)).await.unwrap();
+    store
+        .commit(store.transaction().replace(Name::plain("client-1"), one.version, &one.value))
+        .await
+        .unwrap();
     let records = clients(&store).await.unwrap();
     let crashed = fs::read(&path).unwrap();
     drop(store);
@@ -60,7 +73,8 @@ async fn a_flipped_byte_never_yields_another_value() {
     for (image, records) in images(3).await {
         let (mut refused, mut tried) = (0, 0);
         // Here from the file on; `disk_tests.rs` takes every byte that is in use, below the file system.
-        for at in (0..image.len()).filter(|at| *at < 320 || image[*at] != 0 && at % 17 == 0 || at % 4099 == 0) {
+        for at in (0..image.len()).filter(|at| *at < 320 || image[*at] != 0 && at % 17 == 0 || at % 4099 == 0)
+        {
             let mut flipped = image.clone();
             flipped[at] ^= 1 << (at % 8);
             tried += 1;
@@ -101,7 +115,21 @@ async fn zeros_and_cuts_never_yield_another_value() {
                 opens(&path, &zeroed, &records, &format!("{length} zeros at {start}")).await;
             }
         }
-        for length in [0, 1, 9, 63, 64, 319, 320, 4095, 4096, 8192, image.len() / 2, image.len() - 4096, image.len() - 1] {
+        for length in [
+            0,
+            1,
+            9,
+            63,
+            64,
+            319,
+            320,
+            4095,
+            4096,
+            8192,
+            image.len() / 2,
+            image.len() - 4096,
+            image.len() - 1,
+        ] {
             opens(&path, &image[..length], &records, &format!("cut to {length}")).await;
         }
         for more in [1, 4096, 1 << 20] {

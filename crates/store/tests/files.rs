@@ -1,5 +1,12 @@
 //! Store files: making, opening, passwords, what is readable in them, backup and restore.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
 mod common;
 
 use std::{
@@ -11,7 +18,8 @@ use std::{
 
 use common::{Client, Session, client, clients, created, fill, opened, password, place};
 use jwtis_store::{
-    KdfParams, Name, OpenError, Store, change_password, check, create_redb, info, open_memory, open_redb, restore,
+    KdfParams, Name, OpenError, Store, change_password, check, create_redb, info, open_memory, open_redb,
+    restore,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -197,10 +205,11 @@ async fn a_hot_backup_is_of_one_moment_and_opens() {
                 let left = store.get::<Client>(Name::plain("left")).await.unwrap().unwrap();
                 let right = store.get::<Client>(Name::plain("right")).await.unwrap().unwrap();
                 let value = client(&n.to_string());
-                let change = store
-                    .transaction()
-                    .replace(Name::plain("left"), left.version, &value)
-                    .replace(Name::plain("right"), right.version, &value);
+                let change = store.transaction().replace(Name::plain("left"), left.version, &value).replace(
+                    Name::plain("right"),
+                    right.version,
+                    &value,
+                );
                 store.commit(change).await.unwrap();
             }
         })

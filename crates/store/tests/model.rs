@@ -1,5 +1,12 @@
 //! Random transactions on a small set of names agree with a plain map.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;
@@ -33,13 +40,22 @@ fn step() -> impl Strategy<Value = Step> {
 type Model = BTreeMap<u8, (Version, String)>;
 
 /// The transaction on the store, and what the model says of it: the next state, or refusal.
-fn build<'s>(store: &'s Store, model: &Model, steps: &[Step], text: &str) -> (Transaction<'s>, Option<Model>) {
+fn build<'s>(
+    store: &'s Store,
+    model: &Model,
+    steps: &[Step],
+    text: &str,
+) -> (Transaction<'s>, Option<Model>) {
     let mut transaction = store.transaction();
     let mut next = model.clone();
     let mut holds = true;
     let mut written = Vec::new();
     for step in steps {
-        let (Step::Create(n) | Step::Replace(n, _) | Step::Delete(n, _) | Step::Require(n, _) | Step::RequireAbsent(n)) = *step;
+        let (Step::Create(n)
+        | Step::Replace(n, _)
+        | Step::Delete(n, _)
+        | Step::Require(n, _)
+        | Step::RequireAbsent(n)) = *step;
         let name = n.to_string();
         let name = Name::plain(&name);
         let current = model.get(&n).map(|(version, _)| *version);

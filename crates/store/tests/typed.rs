@@ -1,13 +1,20 @@
 //! Typed access: names, versions, transactions, sweeping, the change feed, injected faults.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
 mod common;
 
 use std::sync::{Arc, Mutex};
 
 use common::{Client, Session, client, created, place};
 use jwtis_store::{
-    Backend, CommitError, DecodeError, MemoryBackend, Name, ReadError, Record, RecordKey, Store, Table, Version,
-    open_memory,
+    Backend, CommitError, DecodeError, MemoryBackend, Name, ReadError, Record, RecordKey, Store, Table,
+    Version, open_memory,
     testing::{Fault, Faulty, store_over},
 };
 use zeroize::Zeroizing;
@@ -33,7 +40,9 @@ async fn create_replace_and_delete_go_from_version_to_version() {
     assert_eq!((two.version, two.value), (first.next(), client("two")));
 
     let stale = store.transaction().replace(name, one.version, &client("three"));
-    assert!(matches!(store.commit(stale).await, Err(CommitError::Conflict { key }) if key == store.key_of::<Client>(name)));
+    assert!(
+        matches!(store.commit(stale).await, Err(CommitError::Conflict { key }) if key == store.key_of::<Client>(name))
+    );
 
     store.commit(store.transaction().delete::<Client>(name, two.version)).await.unwrap();
     assert_eq!(store.get::<Client>(name).await.unwrap(), None);
@@ -210,7 +219,9 @@ async fn injected_faults_do_what_they_say() {
     backend.hang_commits();
     let hanging = {
         let store = store.clone();
-        tokio::spawn(async move { store.commit(store.transaction().create(Name::plain("c"), &client("c"))).await })
+        tokio::spawn(
+            async move { store.commit(store.transaction().create(Name::plain("c"), &client("c"))).await },
+        )
     };
     tokio::task::yield_now().await;
     assert!(!hanging.is_finished() && !there("c").await);

@@ -175,7 +175,8 @@ fn a_power_cut_at_any_write_keeps_every_acknowledged_commit() {
         // None, all, all but one, only one; and the last write torn in its middle.
         let mut choices: Vec<Vec<Order>> = vec![vec![], pending.to_vec()];
         for at in 0..pending.len() {
-            choices.push(pending.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, o)| o.clone()).collect());
+            choices
+                .push(pending.iter().enumerate().filter(|(n, _)| *n != at).map(|(_, o)| o.clone()).collect());
             choices.push(vec![pending[at].clone()]);
         }
         if let Some(Order::Write(offset, data)) = pending.last()
@@ -241,7 +242,10 @@ async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
                 }
                 let found: Contents = backend.scan(1, None, 100).await.unwrap().into_iter().collect();
                 assert_eq!(found, contents, "errno {errno}, from {from}, step {n}");
-                assert_eq!(backend.get(&key(1_000_000)).await.unwrap().as_ref(), contents.get(&key(1_000_000)));
+                assert_eq!(
+                    backend.get(&key(1_000_000)).await.unwrap().as_ref(),
+                    contents.get(&key(1_000_000))
+                );
             }
             // As kill -9 would leave it.
             let crashed = Engine::open(Arc::new(Disk::with(disk.state().bytes.clone()))).unwrap();

@@ -7,7 +7,8 @@ use std::{
 };
 
 use redb::{
-    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend, TableDefinition,
+    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
+    TableDefinition,
 };
 
 use super::{
@@ -18,7 +19,8 @@ use super::{
 use crate::backend::{Batch, RecordKey, Write};
 
 /// All records of all our tables; a key starts with its table's byte.
-pub(super) const RECORDS: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("records");
+pub(super) const RECORDS: TableDefinition<'static, &'static [u8], &'static [u8]> =
+    TableDefinition::new("records");
 
 /// A view of the records at one commit.
 pub(super) type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -100,7 +102,8 @@ impl Engine {
         let mut slots = [header.primary(), header.secondary()];
         slots.sort_by_key(|slot| std::cmp::Reverse(slot.transaction));
         let slot = slots.into_iter().find(|slot| slot.transaction <= self.last_published);
-        let slot = slot.ok_or_else(|| EngineError::Damaged("the last commit is gone from the file".into()))?;
+        let slot =
+            slot.ok_or_else(|| EngineError::Damaged("the last commit is gone from the file".into()))?;
         let engine = Self::open_slot(&self.file, slot)?;
         Ok(Self { last_published: self.last_published, ..engine })
     }
@@ -177,12 +180,13 @@ fn apply(
     }
     for (key, expect, _) in batch.entries() {
         let current = table.get(key.as_bytes()).map_err(redb)?;
-        let version = match current {
-            Some(value) => Some(codec::version(value.value()).ok_or_else(|| {
-                EngineError::Damaged(format!("the record with key {key} has no version"))
-            })?),
-            None => None,
-        };
+        let version =
+            match current {
+                Some(value) => Some(codec::version(value.value()).ok_or_else(|| {
+                    EngineError::Damaged(format!("the record with key {key} has no version"))
+                })?),
+                None => None,
+            };
         if !expect.holds(version) {
             return Ok(Verdict::Conflict(*key));
         }
@@ -265,4 +269,3 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Resul
         Err(EngineError::Damaged(format!("the database contradicts itself: {what}")))
     })
 }
-

@@ -106,7 +106,9 @@ impl NewFile {
         // A hard link is the rename that does not replace.
         match std::fs::hard_link(&self.temporary, &self.target) {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(OpenError::AlreadyExists),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(OpenError::AlreadyExists);
+            }
             // A file system without hard links: check, then rename. Of two that race, the later one wins.
             Err(_) if !exists(&self.target)? => std::fs::rename(&self.temporary, &self.target)?,
             Err(_) => return Err(OpenError::AlreadyExists),

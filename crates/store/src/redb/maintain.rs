@@ -81,7 +81,11 @@ pub(crate) fn backup(store: &Store, path: &Path, overwrite: bool) -> Result<Repo
     let (new, file) = NewFile::beside(path)?;
     let mut census = Census::new(Some(store.keys()));
     copy(&mut *snapshot, file, &mut census)?;
-    if overwrite { new.replace()? } else { new.place()? }
+    if overwrite {
+        new.replace()?
+    } else {
+        new.place()?
+    }
     Ok(census.report())
 }
 

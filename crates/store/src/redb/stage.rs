@@ -56,7 +56,8 @@ impl StagedFile {
     /// durable already) may fail without an error; they stay staged.
     pub(super) fn publish(&self) -> io::Result<()> {
         let mut log = self.0.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let (durable, rest) = log.split_at(log.iter().rposition(|o| matches!(o, Order::Sync)).map_or(0, |at| at + 1));
+        let (durable, rest) =
+            log.split_at(log.iter().rposition(|o| matches!(o, Order::Sync)).map_or(0, |at| at + 1));
         durable.iter().try_for_each(|order| self.play(order))?;
         if let Err(error) = rest.iter().try_for_each(|order| self.play(order)) {
             tracing::warn!(%error, "the store file could not be trimmed yet");
@@ -239,7 +240,8 @@ mod tests {
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            (0..20_000_u64, prop::collection::vec(any::<u8>(), 1..9000)).prop_map(|(at, data)| Step::Write(at, data)),
+            (0..20_000_u64, prop::collection::vec(any::<u8>(), 1..9000))
+                .prop_map(|(at, data)| Step::Write(at, data)),
             (0..30_000_u64).prop_map(Step::Resize),
         ]
     }

@@ -146,10 +146,13 @@ impl Writer {
                     }
                 }
                 for (request, verdict) in group.into_iter().zip(verdicts) {
-                    answer(request, match verdict {
-                        Verdict::Applied => Ok(()),
-                        Verdict::Conflict(key) => Err(CommitError::Conflict { key }),
-                    });
+                    answer(
+                        request,
+                        match verdict {
+                            Verdict::Applied => Ok(()),
+                            Verdict::Conflict(key) => Err(CommitError::Conflict { key }),
+                        },
+                    );
                 }
             }
             Err(error) => {

@@ -40,10 +40,7 @@ impl Record for Session {
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let (generation, expires_at) = bytes.split_first_chunk().ok_or("too short")?;
         let expires_at = expires_at.try_into().map_err(|_| "wrong length")?;
-        Ok(Self {
-            generation: u64::from_be_bytes(*generation),
-            expires_at: u64::from_be_bytes(expires_at),
-        })
+        Ok(Self { generation: u64::from_be_bytes(*generation), expires_at: u64::from_be_bytes(expires_at) })
     }
 
     fn expires_at(&self) -> Option<u64> {
