@@ -187,7 +187,8 @@ impl From<RegisterError> for Problem {
             RegisterError::Entropy(error) => error.into(),
             RegisterError::Store(error) => error.into(),
             RegisterError::Read(error) => error.into(),
-            RegisterError::Keys(_) => Self::caused_by(Code::Internal, error),
+            // Keys could not be made, for whatever reason.
+            _ => Self::caused_by(Code::Internal, error),
         }
     }
 }
@@ -203,7 +204,8 @@ impl From<RenewKeysError> for Problem {
             RenewKeysError::Busy => Self::new(Code::Busy),
             RenewKeysError::Store(error) => error.into(),
             RenewKeysError::Read(error) => error.into(),
-            RenewKeysError::Keys(_) | RenewKeysError::State(_) => Self::caused_by(Code::Internal, error),
+            // Keys could not be made, or the record is damaged.
+            _ => Self::caused_by(Code::Internal, error),
         }
     }
 }
