@@ -11,6 +11,7 @@ use aws_lc_rs::digest;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::audit::Actor;
 use crate::client::Client;
 use crate::env::{Env, NoEntropy};
 
@@ -60,7 +61,8 @@ impl BearerSecret {
     /// # Errors
     /// When there is no randomness.
     pub fn generate(kind: SecretKind, env: &Env) -> Result<Self, NoEntropy> {
-        let secret = Zeroizing::new(env.random::<SECRET_BYTES>()?);
+        let mut secret = Zeroizing::new([0_u8; SECRET_BYTES]);
+        env.fill(secret.as_mut_slice())?;
         let mut bytes = Zeroizing::new([0_u8; SECRET_BYTES + CHECKSUM_BYTES]);
         let checksum = checksum(kind, secret.as_slice());
         for (to, from) in bytes.iter_mut().zip(secret.iter().chain(&checksum)) {
@@ -190,11 +192,16 @@ impl AdminAccess {
 /// Proof that the caller may register a client: the admin, or anybody where registration is open. Only
 /// [`crate::Issuer::registration`] makes one.
 #[derive(Clone, Debug)]
-pub struct RegistrationAccess(());
+pub struct RegistrationAccess(Actor);
 
 impl RegistrationAccess {
-    pub(crate) const fn granted() -> Self {
-        Self(())
+    pub(crate) const fn granted(actor: Actor) -> Self {
+        Self(actor)
+    }
+
+    /// Who it is, for the audit trail.
+    pub(crate) const fn actor(&self) -> Actor {
+        self.0
     }
 }
 
@@ -216,10 +223,9 @@ impl ClientAccess {
         &self.client
     }
 
-    /// Whether the admin token opened it, for the audit trail.
-    #[must_use]
-    pub const fn by_admin(&self) -> bool {
-        self.admin
+    /// Who it is, for the audit trail.
+    pub(crate) const fn actor(&self) -> Actor {
+        if self.admin { Actor::Admin } else { Actor::Client }
     }
 }
 

@@ -6,6 +6,30 @@
 use crate::client::ClientId;
 use crate::session::SessionId;
 
+/// Who did it.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Actor {
+    /// Whoever holds the admin token.
+    Admin,
+    /// Whoever holds the client's token.
+    Client,
+    /// Anybody: registration is open.
+    Anybody,
+    /// The operator, at the store itself.
+    Operator,
+}
+
+impl Actor {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Client => "client",
+            Self::Anybody => "anybody",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 /// What happened.
 pub(crate) enum Event<'a> {
     AdminTokenSet,
@@ -21,10 +45,10 @@ pub(crate) enum Event<'a> {
 
 impl Event<'_> {
     /// Writes the event to the log.
-    pub(crate) fn record(&self) {
+    pub(crate) fn record(&self, by: Actor) {
         macro_rules! audit {
             ($level:ident, $event:literal $(, $field:ident = $value:expr)*) => {
-                tracing::$level!(target: "jwtis::audit", event = $event $(, $field = %$value)*)
+                tracing::$level!(target: "jwtis::audit", event = $event, by = by.name() $(, $field = %$value)*)
             };
         }
         match self {

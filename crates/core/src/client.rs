@@ -139,6 +139,8 @@ pub struct Client {
     /// Sessions opened before this moment are revoked; compared with the time inside `sid`.
     pub(crate) not_before: Timestamp,
     pub(crate) keys: KeyRing,
+    /// Version of the record that it was loaded from.
+    pub(crate) version: jwtis_store::Version,
 }
 
 impl Client {
@@ -152,6 +154,11 @@ impl Client {
     #[must_use]
     pub const fn created_at(&self) -> Timestamp {
         self.created_at
+    }
+
+    /// Whether `other` is the same registration, perhaps at another time: a client that was deleted and registered again is another.
+    pub(crate) fn is_same_registration(&self, other: &Self) -> bool {
+        self.token_hash.as_bytes() == other.token_hash.as_bytes()
     }
 
     /// Its key sets.

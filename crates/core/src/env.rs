@@ -95,7 +95,15 @@ impl Env {
         self.clock.now()
     }
 
-    /// `N` fresh random bytes.
+    /// Fills a secret's own buffer with fresh random bytes.
+    ///
+    /// # Errors
+    /// As [`Entropy::fill`].
+    pub fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        self.entropy.fill(bytes)
+    }
+
+    /// `N` fresh random bytes for an id; a secret has [`Self::fill`].
     ///
     /// # Errors
     /// As [`Entropy::fill`].

@@ -111,14 +111,23 @@ impl Issuer {
         census: &mut Census,
         report: &mut HousekeepingReport,
     ) -> Result<Option<RecordKey>, HousekeepingError> {
-        let found = self.store().scan::<ClientRecord>(after.as_ref(), BATCH).await?;
+        let found = self.store().scan_each::<ClientRecord>(after.as_ref(), BATCH).await?;
         let last = (found.len() == BATCH).then(|| found.last().map(|(key, _)| *key)).flatten();
         for (_, stored) in found {
+            let stored = match stored {
+                Ok(stored) => stored,
+                Err(error) => {
+                    // One damaged client must not keep the others from being tidied.
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "a client is left out of housekeeping"
+                    );
+                    continue;
+                }
+            };
             let (mut record, version) = (stored.value, stored.version);
             census.count(&record, now);
-            let before = record.sets.len();
-            record.sets.retain(|set| set.header.state.at(now) != KeySetState::Retired);
-            let dropped = before.saturating_sub(record.sets.len());
+            let dropped = record.drop_retired(now);
             if dropped == 0 {
                 continue;
             }

@@ -3,9 +3,9 @@
 
 pub(crate) mod clients;
 mod keygen;
+mod session_clock;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,12 +17,13 @@ use crate::access::{
     AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, RegistrationAccess, SecretHash,
     SecretKind,
 };
-use crate::audit::Event;
+use crate::audit::{Actor, Event};
 use crate::client::{Client, ClientCache, ClientId, ClientRecord, client_name};
 use crate::env::{Env, Timestamp};
 use crate::key::plan::KeyDefaults;
 use crate::session::{decode_json, encode_json};
 use keygen::KeyGenerator;
+use session_clock::SessionClocks;
 
 /// What the operator decides about the issuer.
 #[derive(Clone, Debug)]
@@ -56,9 +57,7 @@ struct Inner {
     clients: Arc<ClientCache>,
     admin: RwLock<Option<SecretHash>>,
     keygen: KeyGenerator,
-    /// New sessions carry at least this time, in milliseconds: revoking all sessions before a moment sets it, so that a session opened
-    /// right after, within the same millisecond, lives.
-    session_floor: AtomicU64,
+    session_clocks: SessionClocks,
 }
 
 impl Issuer {
@@ -82,17 +81,18 @@ impl Issuer {
             clients,
             admin: RwLock::new(admin),
             keygen: KeyGenerator::default(),
-            session_floor: AtomicU64::new(0),
+            session_clocks: SessionClocks::default(),
         })))
     }
 
-    /// Sets or replaces the admin token; the one before it stops working.
+    /// Sets or replaces the admin token; the one before it stops working, here at once and in other processes at their next start.
     ///
     /// # Errors
-    /// When it could not be stored; then the one before stays.
-    ///
-    /// `secret` must be of [`SecretKind::Admin`]: a client token would never be asked for, so one is kept but opens nothing.
+    /// [`AdminTokenError::NotAnAdminToken`] for a client token; else when it could not be stored. Then the one before stays.
     pub async fn set_admin_token(&self, secret: &BearerSecret) -> Result<(), AdminTokenError> {
+        if secret.kind() != SecretKind::Admin {
+            return Err(AdminTokenError::NotAnAdminToken);
+        }
         let record = AdminRecord { hash: *secret.hash().as_bytes() };
         let previous = self.0.store.get::<AdminRecord>(admin_name()).await?;
         let tx = Transaction::new(&self.0.store);
@@ -102,7 +102,7 @@ impl Issuer {
         };
         self.0.store.commit(tx).await?;
         *self.0.admin.write().unwrap_or_else(PoisonError::into_inner) = Some(secret.hash());
-        Event::AdminTokenSet.record();
+        Event::AdminTokenSet.record(Actor::Operator);
         Ok(())
     }
 
@@ -126,10 +126,11 @@ impl Issuer {
     /// # Errors
     /// [`AccessError::Denied`] without the admin token, unless registration is open.
     pub fn registration(&self, credentials: Option<&Credentials>) -> Result<RegistrationAccess, AccessError> {
-        if !self.0.settings.open_registration {
-            self.admin(credentials)?;
+        match self.admin(credentials) {
+            Ok(_) => Ok(RegistrationAccess::granted(Actor::Admin)),
+            Err(_) if self.0.settings.open_registration => Ok(RegistrationAccess::granted(Actor::Anybody)),
+            Err(denied) => Err(denied),
         }
-        Ok(RegistrationAccess::granted())
     }
 
     /// Lets in who may act for the client `kid`: the client itself and the admin.
@@ -184,22 +185,25 @@ impl Issuer {
         let Some(stored) = self.0.store.get::<ClientRecord>(client_name(kid)).await? else {
             return Ok(None);
         };
-        let client = stored.value.load().map(Arc::new).map_err(|error| damaged(&key, &error))?;
+        let client =
+            stored.value.load(stored.version).map(Arc::new).map_err(|error| damaged(&key, &error))?;
         self.0.clients.keep(key, &client, epoch);
         Ok(Some(client))
     }
 
-    /// The time that a session of `client` opened now carries.
-    pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
-        let floor = Timestamp::from_millis(self.0.session_floor.load(Ordering::SeqCst));
-        self.env().now().max(floor).max(client.not_before)
+    /// The client of `known` as it is now; `None` where it has been deleted, even if its name has been registered again.
+    pub(crate) async fn reload(&self, known: &Client) -> Result<Option<Arc<Client>>, ReadError> {
+        Ok(self.load(&known.id).await?.filter(|client| client.is_same_registration(known)))
     }
 
-    /// A moment that all sessions opened so far lie before, and all opened from now on do not.
+    /// The time that a session of `client` opened now carries.
+    pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
+        self.0.session_clocks.of(&client.id).open(self.env().now().max(client.not_before))
+    }
+
+    /// A moment that all sessions of `client` opened by this process lie before, and all opened from now on do not.
     pub(crate) fn session_barrier(&self, client: &Client) -> Timestamp {
-        let next = self.session_time(client).millis().saturating_add(1);
-        let raised = self.0.session_floor.fetch_max(next, Ordering::SeqCst);
-        Timestamp::from_millis(raised.max(next))
+        self.0.session_clocks.of(&client.id).barrier(self.env().now())
     }
 
     fn is_admin(&self, secret: &BearerSecret) -> bool {
@@ -214,14 +218,19 @@ impl fmt::Debug for Issuer {
     }
 }
 
-/// A record that unsealed but cannot be what we wrote.
+/// A client record that unsealed but cannot be what we wrote. The reason goes to the log, as the store does it.
 pub(crate) fn damaged(key: &RecordKey, error: &DecodeError) -> ReadError {
-    ReadError::Damaged { record: format!("{key}: {error}") }
+    let record = format!("table {}, key {key}", ClientRecord::TABLE.name);
+    tracing::error!(record, error = error as &dyn std::error::Error, "a client record does not load");
+    ReadError::Damaged { record }
 }
 
 /// The admin token could not be set.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminTokenError {
+    /// A token of another kind.
+    #[error("an admin token starts with jat_")]
+    NotAnAdminToken,
     /// The present one could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),

@@ -131,11 +131,20 @@ impl Record for SubjectMark {
 }
 
 pub(crate) fn encode_json<T: Serialize>(value: &T) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(serde_json::to_vec(value).unwrap_or_default())
+    Zeroizing::new(to_json(value))
+}
+
+/// JSON of one of our own records.
+#[expect(
+    clippy::expect_used,
+    reason = "maps with text keys and no foreign Serialize: to_vec has nothing to fail at"
+)]
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("a record is plain JSON")
 }
 
 pub(crate) fn decode_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(bytes).map_err(|error| DecodeError::new(error.to_string()))
+    serde_json::from_slice(bytes).map_err(DecodeError::new)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ mod mint;
 mod open;
 pub mod renew;
 pub mod revoke;
+mod state;
 pub mod verify;
 
 pub use claims::ClaimsRefusal;

@@ -43,10 +43,15 @@ pub enum TtlError {
 }
 
 impl Ttl {
-    /// A duration of whole seconds, for constants. Zero becomes one second.
+    /// A duration of whole seconds, for constants; held between one second and 292 years.
     #[must_use]
     pub const fn from_seconds(seconds: u64) -> Self {
-        Self(Duration::from_secs(if seconds == 0 { 1 } else { seconds }))
+        let most = i64::MAX.unsigned_abs() / NANOS_PER_SECOND;
+        Self(Duration::from_secs(match seconds {
+            0 => 1,
+            _ if seconds > most => most,
+            _ => seconds,
+        }))
     }
 
     /// A duration of `hours`, for constants.

@@ -5,6 +5,8 @@
 //! members that occur twice, members of the wrong type, every `crit` (this crate implements no extension, so none can be
 //! understood) and `b64` (RFC 7797), which would change what the signature covers.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::json::{self, JsonError};
@@ -156,17 +158,16 @@ fn refuse_extensions(members: &Map<String, Value>) -> Result<(), HeaderError> {
         Some(Value::Array(names)) => names,
         Some(_) => return Err(HeaderError::WrongType { member: "crit", expected: "an array of strings" }),
     };
-    let mut seen = Vec::with_capacity(names.len());
+    let mut seen = HashSet::with_capacity(names.len());
     for name in names {
         let Value::String(name) = name else {
             return Err(HeaderError::WrongType { member: "crit", expected: "an array of strings" });
         };
-        if seen.contains(&name) {
+        if !seen.insert(name) {
             return Err(HeaderError::DuplicateCrit { name: shortened(name) });
         }
-        seen.push(name);
     }
-    match seen.first() {
+    match names.first().and_then(Value::as_str) {
         None => Err(HeaderError::EmptyCrit),
         Some(name) => Err(HeaderError::UnknownCrit { name: shortened(name) }),
     }

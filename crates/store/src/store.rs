@@ -173,8 +173,20 @@ impl Store {
         after: Option<&RecordKey>,
         limit: usize,
     ) -> Result<Vec<(RecordKey, Stored<T>)>, ReadError> {
+        self.scan_each(after, limit).await?.into_iter().map(|(key, record)| Ok((key, record?))).collect()
+    }
+
+    /// As [`Self::scan`], for those who go on past a damaged record: each record with what came of opening it.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] if the engine cannot read now.
+    pub async fn scan_each<T: Record>(
+        &self,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Result<Stored<T>, ReadError>)>, ReadError> {
         let records = self.0.backend.scan(T::TABLE.id, after, limit).await?;
-        records.into_iter().map(|(key, record)| Ok((key, self.open(&key, &record)?))).collect()
+        Ok(records.into_iter().map(|(key, record)| (key, self.open(&key, &record))).collect())
     }
 
     /// Applies the change, all or nothing. `Ok` means durable, and that every observer has been told.

@@ -8,18 +8,19 @@ use jwtis_store::{Change, RecordKey};
 
 use super::Client;
 
-/// Most clients kept loaded. A loaded client with elliptic curve keys takes about 4 KiB, with RSA keys about 12 KiB.
-const MAX_CLIENTS: usize = 20_000;
+/// Most key sets kept loaded, over all clients. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
+const MAX_KEY_SETS: usize = 20_000;
 
 /// Loaded clients by record key.
-#[derive(Default)]
 pub(crate) struct ClientCache {
+    most: usize,
     inner: RwLock<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
     clients: HashMap<RecordKey, Arc<Client>>,
+    key_sets: usize,
     /// Rises with every change to a client record; a client that was read before a rise is not kept.
     epoch: u64,
 }
@@ -28,7 +29,18 @@ struct Inner {
 #[derive(Copy, Clone)]
 pub(crate) struct Epoch(u64);
 
+impl Default for ClientCache {
+    fn default() -> Self {
+        Self::holding(MAX_KEY_SETS)
+    }
+}
+
 impl ClientCache {
+    /// A cache of at most this many key sets.
+    fn holding(most: usize) -> Self {
+        Self { most, inner: RwLock::default() }
+    }
+
     /// The client, or the epoch to hand to [`Self::keep`] after reading it from the store.
     pub(crate) fn find(&self, key: &RecordKey) -> Result<Arc<Client>, Epoch> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
@@ -37,17 +49,24 @@ impl ClientCache {
 
     /// Keeps a client that was read from the store at `epoch`, unless a client record has changed since.
     pub(crate) fn keep(&self, key: RecordKey, client: &Arc<Client>, epoch: Epoch) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        if inner.epoch != epoch.0 {
-            return;
-        }
-        if inner.clients.len() >= MAX_CLIENTS {
-            let crowd: Vec<RecordKey> = inner.clients.keys().take(MAX_CLIENTS / 8).cloned().collect();
-            for key in crowd {
-                inner.clients.remove(&key);
+        let mut dropped = Vec::new();
+        {
+            let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+            if inner.epoch != epoch.0 {
+                return;
             }
+            dropped.extend(inner.remove(&key));
+            // Which ones go is the order of the hash table: as good as chance, and nothing to keep up.
+            let sets = client.keys().entries().len();
+            while inner.key_sets.saturating_add(sets) > self.most {
+                let Some(other) = inner.clients.keys().next().copied() else { break };
+                dropped.extend(inner.remove(&other));
+            }
+            inner.key_sets = inner.key_sets.saturating_add(sets);
+            inner.clients.insert(key, Arc::clone(client));
         }
-        inner.clients.insert(key, Arc::clone(client));
+        // Wiping keys takes its time: not under the lock.
+        drop(dropped);
     }
 
     /// Follows the change feed: forgets what changed.
@@ -57,8 +76,69 @@ impl ClientCache {
         }
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         inner.epoch = inner.epoch.wrapping_add(1);
-        for change in changes {
-            inner.clients.remove(&change.key);
+        let dropped: Vec<_> = changes.iter().filter_map(|change| inner.remove(&change.key)).collect();
+        drop(inner);
+        drop(dropped);
+    }
+}
+
+impl Inner {
+    fn remove(&mut self, key: &RecordKey) -> Option<Arc<Client>> {
+        let client = self.clients.remove(key)?;
+        self.key_sets = self.key_sets.saturating_sub(client.keys().entries().len());
+        Some(client)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jwtis_store::Version;
+
+    use super::*;
+    use crate::access::SecretHash;
+    use crate::client::ClientRecord;
+    use crate::env::Env;
+    use crate::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
+
+    fn client(kid: &str) -> Arc<Client> {
+        let id: crate::ClientId = kid.parse().unwrap();
+        let plan = KeyPlan::for_registration(&id, &KeyOptions::default(), &KeyDefaults::default()).unwrap();
+        let keys = plan.generate(&Env::system()).unwrap();
+        let record = ClientRecord::new(id, SecretHash::from_bytes([0; 32]), &keys).unwrap();
+        Arc::new(record.load(Version(1)).unwrap())
+    }
+
+    fn key(number: u8) -> RecordKey {
+        format!("01{}", format!("{number:02x}").repeat(16)).parse().unwrap()
+    }
+
+    #[test]
+    fn a_full_cache_makes_room_and_keeps_the_newest() {
+        let cache = ClientCache::holding(3);
+        let client = client("shop");
+        for number in 0..10 {
+            let Err(epoch) = cache.find(&key(number)) else { panic!("not kept yet") };
+            cache.keep(key(number), &client, epoch);
+            assert!(cache.find(&key(number)).is_ok());
         }
+        assert_eq!((0..10).filter(|&number| cache.find(&key(number)).is_ok()).count(), 3);
+    }
+
+    #[test]
+    fn a_client_read_before_a_change_is_not_kept() {
+        let cache = ClientCache::default();
+        let Err(epoch) = cache.find(&key(1)) else { panic!("empty") };
+        cache.forget(&[Change { key: key(1), version: None }], |_| true);
+        cache.keep(key(1), &client("shop"), epoch);
+        assert!(cache.find(&key(1)).is_err());
+    }
+
+    #[test]
+    fn changes_of_other_tables_empty_nothing() {
+        let cache = ClientCache::default();
+        let Err(epoch) = cache.find(&key(1)) else { panic!("empty") };
+        cache.forget(&[Change { key: key(2), version: None }], |_| false);
+        cache.keep(key(1), &client("shop"), epoch);
+        assert!(cache.find(&key(1)).is_ok());
     }
 }

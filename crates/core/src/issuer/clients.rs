@@ -4,18 +4,19 @@ use std::sync::Arc;
 
 use jwtis_jose::KeyError;
 use jwtis_store::{CommitError, ReadError, RecordKey, Transaction};
+use tokio::task::JoinError;
 
 use super::keygen::GenerateError;
 use super::{Issuer, damaged};
 use crate::access::{AdminAccess, BearerSecret, ClientAccess, RegistrationAccess, SecretKind};
-use crate::audit::Event;
+use crate::audit::{Actor, Event};
 use crate::client::{Client, ClientId, ClientRecord, StoredKeySet, client_name};
 use crate::env::{NoEntropy, Timestamp};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
 
 /// Most clients on one page of a list.
-pub const MAX_PAGE: usize = 500;
+pub const MAX_PAGE: usize = 100;
 
 /// A client that has just registered.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Issuer {
     /// [`RegisterError::Taken`] and [`RegisterError::Options`] are the caller's to mend, [`RegisterError::Busy`] is worth a retry.
     pub async fn register(
         &self,
-        _access: &RegistrationAccess,
+        access: &RegistrationAccess,
         kid: ClientId,
         options: KeyOptions,
     ) -> Result<Registered, RegisterError> {
@@ -50,17 +51,16 @@ impl Issuer {
         if self.load(&kid).await?.is_some() {
             return Err(RegisterError::Taken);
         }
-        let now = self.env().now();
-        let keys = self.0.keygen.generate(plan, now).await?;
+        let keys = self.0.keygen.generate(plan, self.env().clone()).await?;
         let client_token = BearerSecret::generate(SecretKind::Client, self.env())?;
-        let record = ClientRecord::new(kid.clone(), client_token.hash(), &keys, now)?;
+        let record = ClientRecord::new(kid.clone(), client_token.hash(), &keys)?;
         let tx = Transaction::new(self.store()).create(client_name(&kid), &record);
         match self.store().commit(tx).await {
             Ok(()) => {}
             Err(CommitError::Conflict { .. }) => return Err(RegisterError::Taken),
             Err(error) => return Err(error.into()),
         }
-        Event::ClientRegistered(&kid).record();
+        Event::ClientRegistered(&kid).record(access.actor());
         // Deleted again within this instant: then the name is free, as after any deletion.
         let client = self.load(&kid).await?.ok_or(RegisterError::Deleted)?;
         Ok(Registered { client, client_token })
@@ -78,8 +78,7 @@ impl Issuer {
     ) -> Result<Arc<Client>, RenewKeysError> {
         let client = access.client();
         let plan = KeyPlan::for_renewal(client.keys().active(), &options, &self.settings().defaults)?;
-        let now = self.env().now();
-        let keys = self.0.keygen.generate(plan, now).await?;
+        let keys = self.0.keygen.generate(plan, self.env().clone()).await?;
 
         let name = client_name(client.id());
         for _ in 0..MAX_TRIES {
@@ -88,14 +87,15 @@ impl Issuer {
             if record.token_hash.as_bytes() != client.token_hash.as_bytes() {
                 return Err(RenewKeysError::Gone);
             }
-            if !record.has_active(client.keys().active())? {
+            if !record.has_active(client.keys().active()) {
                 return Err(RenewKeysError::Conflict);
             }
-            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, now)?;
+            // The old set has been making tokens until this moment.
+            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, self.env().now())?;
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
             match self.store().commit(tx).await {
                 Ok(()) => {
-                    Event::KeysRenewed(client.id(), keys.signing.kid()).record();
+                    Event::KeysRenewed(client.id(), keys.signing.kid()).record(access.actor());
                     return self.load(client.id()).await?.ok_or(RenewKeysError::Gone);
                 }
                 // A revocation, or another rotation: the next look tells.
@@ -132,7 +132,7 @@ impl Issuer {
         let mut clients = Vec::with_capacity(limit.min(found.len()));
         let mut next = None;
         for (key, stored) in found.into_iter().take(limit) {
-            let client = stored.value.load().map_err(|error| damaged(&key, &error))?;
+            let client = stored.value.load(stored.version).map_err(|error| damaged(&key, &error))?;
             clients.push(Arc::new(client));
             next = more.then(|| key.to_string());
         }
@@ -153,7 +153,7 @@ impl Issuer {
                 .await
             {
                 Ok(()) => {
-                    Event::ClientDeleted(kid).record();
+                    Event::ClientDeleted(kid).record(Actor::Admin);
                     return Ok(());
                 }
                 Err(CommitError::Conflict { .. }) => {}
@@ -169,8 +169,8 @@ pub(crate) const MAX_TRIES: usize = 16;
 
 /// New set in front and active, the active one retiring, retired ones gone.
 fn rotate(record: &mut ClientRecord, mut new: StoredKeySet, now: Timestamp) -> Result<(), RenewKeysError> {
-    record.sets.retain(|set| set.header.state.at(now).verifies());
-    if record.sets.len() >= MAX_LIVE_SETS {
+    record.drop_retired(now);
+    if record.sets.iter().filter(|set| set.header.state.at(now).verifies()).count() >= MAX_LIVE_SETS {
         return Err(RenewKeysError::TooManyKeySets);
     }
     for set in record.sets.iter_mut().filter(|set| set.header.state == KeySetState::Active) {
@@ -201,6 +201,9 @@ pub enum RegisterError {
     /// Keys could not be made.
     #[error("the keys could not be generated")]
     Keys(#[from] KeyError),
+    /// The thread that makes keys failed.
+    #[error("the thread that makes keys failed")]
+    Generator(#[from] JoinError),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -235,6 +238,9 @@ pub enum RenewKeysError {
     /// Keys could not be made.
     #[error("the keys could not be generated")]
     Keys(#[from] KeyError),
+    /// The thread that makes keys failed.
+    #[error("the thread that makes keys failed")]
+    Generator(#[from] JoinError),
     /// The stored states do not allow a rotation.
     #[error("the stored key states are damaged")]
     State(#[from] crate::key::rotation::ImpossibleStep),
@@ -279,6 +285,7 @@ impl From<GenerateError> for RegisterError {
         match error {
             GenerateError::Busy => Self::Busy,
             GenerateError::Keys(error) => Self::Keys(error),
+            GenerateError::Failed(error) => Self::Generator(error),
         }
     }
 }
@@ -288,6 +295,7 @@ impl From<GenerateError> for RenewKeysError {
         match error {
             GenerateError::Busy => Self::Busy,
             GenerateError::Keys(error) => Self::Keys(error),
+            GenerateError::Failed(error) => Self::Generator(error),
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jwtis_jose::KeyError;
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
-use crate::env::Timestamp;
+use crate::env::Env;
 use crate::key::KeySet;
 use crate::key::plan::KeyPlan;
 
@@ -29,6 +30,8 @@ pub(super) enum GenerateError {
     Busy,
     #[error(transparent)]
     Keys(#[from] KeyError),
+    #[error("the thread that makes keys failed")]
+    Failed(#[from] JoinError),
 }
 
 impl Default for KeyGenerator {
@@ -38,18 +41,18 @@ impl Default for KeyGenerator {
 }
 
 impl KeyGenerator {
-    pub(super) async fn generate(&self, plan: KeyPlan, now: Timestamp) -> Result<KeySet, GenerateError> {
+    pub(super) async fn generate(&self, plan: KeyPlan, env: Env) -> Result<KeySet, GenerateError> {
         if !plan.is_slow() {
-            return Ok(plan.generate(now)?);
+            return Ok(plan.generate(&env)?);
         }
         let place = Place::take(&self.waiting).ok_or(GenerateError::Busy)?;
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| GenerateError::Busy)?;
         let made = tokio::task::spawn_blocking(move || {
             // Both are held until the work is done, also when the caller has gone away.
             let _held = (place, slot);
-            plan.generate(now)
+            plan.generate(&env)
         });
-        Ok(made.await.map_err(|_| GenerateError::Busy)??)
+        Ok(made.await??)
     }
 }
 

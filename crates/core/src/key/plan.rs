@@ -8,7 +8,7 @@ use jwtis_jose::{
 
 use super::KeySet;
 use crate::client::{ClientId, RefreshStrategy, TokenPolicy};
-use crate::env::Timestamp;
+use crate::env::Env;
 use crate::ttl::Ttl;
 
 /// Longest `iss` or `aud` value that a client can register, in bytes.
@@ -189,10 +189,14 @@ impl KeyPlan {
     ///
     /// # Errors
     /// When the cryptographic library fails.
-    pub fn generate(self, now: Timestamp) -> Result<KeySet, KeyError> {
+    pub fn generate(self, env: &Env) -> Result<KeySet, KeyError> {
+        let signing = SigningKey::generate(self.sig_alg, self.sig_bits)?;
+        let encryption = DecryptionKey::generate(self.enc_alg, self.enc_bits)?;
+        // The set's life begins when it is there.
+        let now = env.now();
         Ok(KeySet {
-            signing: SigningKey::generate(self.sig_alg, self.sig_bits)?,
-            encryption: DecryptionKey::generate(self.enc_alg, self.enc_bits)?,
+            signing,
+            encryption,
             content: self.cont_enc,
             policy: self.policy,
             created_at: now,
@@ -348,7 +352,7 @@ mod tests {
             refresh_strategy: Some(RefreshStrategy::RefreshBoth),
             ..KeyOptions::default()
         };
-        let set = plan(&options).unwrap().generate(Timestamp::from_seconds(100)).unwrap();
+        let set = plan(&options).unwrap().generate(&Env::system()).unwrap();
         let renewal = KeyPlan::for_renewal(&set, &KeyOptions::default(), &KeyDefaults::default()).unwrap();
         assert_eq!((renewal.sig_alg, renewal.sig_bits), (SignatureAlgorithm::Es384, 384));
         assert_eq!((renewal.enc_alg, renewal.enc_bits), (KeyManagementAlgorithm::EcdhEs, 384));

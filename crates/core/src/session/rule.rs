@@ -92,6 +92,15 @@ pub fn renew(
     Step::Keep
 }
 
+/// Whether a renewal of `presented` would be granted: it is neither revoked nor spent nor unknown.
+#[must_use]
+pub fn is_renewable(state: &SessionState, presented: Presented, now: Timestamp, grace: Duration) -> bool {
+    match renew(state, presented, RefreshStrategy::NoRefresh, now, grace) {
+        Step::Keep | Step::KeepAndConfirm(_) | Step::Rotate(_) | Step::Repeat(_) => true,
+        Step::Reuse(_) | Step::Revoked | Step::Unknown => false,
+    }
+}
+
 /// Whether a renewal makes a new refresh token.
 #[must_use]
 pub fn is_due(strategy: RefreshStrategy, presented: Presented, now: Timestamp) -> bool {

@@ -8,8 +8,8 @@ use crate::client::TokenPolicy;
 use crate::env::Timestamp;
 use crate::ttl::Ttl;
 
-/// Remembers, in a refresh token, lifetimes that the issue call shortened, so that renewals do not lengthen them again. An object with
-/// `access` and `refresh` in seconds, each only where it was shortened.
+/// Remembers, in a refresh token, the lifetimes that the issue call asked for, so that renewals do not lengthen them again, whatever the
+/// client's policy becomes. An object with `access` and `refresh` in seconds, each only where it was asked for.
 pub(crate) const LIFETIMES: &str = "jwtis_ttl";
 
 /// Claims that the server sets; a client that sends one is refused rather than overruled.
@@ -22,11 +22,11 @@ pub(crate) struct CustomClaims {
     pub(crate) json: Vec<u8>,
 }
 
-/// Lifetimes of one session's tokens, in seconds.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+/// Lifetimes that were asked for one session's tokens, in seconds. The policy of the keys that make a token cuts them.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Lifetimes {
-    pub(crate) access: u64,
-    pub(crate) refresh: u64,
+    access: Option<u64>,
+    refresh: Option<u64>,
 }
 
 /// Why claims were refused.
@@ -81,7 +81,7 @@ pub(crate) fn accept(
     claims.subject().map_err(ClaimsRefusal::Invalid)?;
     claims.audience().map_err(ClaimsRefusal::Invalid)?;
 
-    let mut lifetimes = Lifetimes::of(policy).shortened(asked.0.map(Ttl::seconds), asked.1.map(Ttl::seconds));
+    let mut lifetimes = Lifetimes { access: asked.0.map(Ttl::seconds), refresh: asked.1.map(Ttl::seconds) };
     if let Some(expiry) = claims.expiration_time().map_err(ClaimsRefusal::Invalid)? {
         claims.remove("exp");
         let limit = expiry_after(now, policy.auth_ttl.seconds(), keys_expire_at);
@@ -91,16 +91,18 @@ pub(crate) fn accept(
         if expiry > limit {
             return Err(ClaimsRefusal::ExpiryBeyondLimit { limit });
         }
-        lifetimes = lifetimes.shortened(Some(expiry.saturating_sub(now.seconds())), None);
-    }
-    if !policy.audience.is_empty() && !claims.contains("aud") {
-        claims.insert("aud", default_audience(&policy.audience));
+        let until_expiry = expiry.saturating_sub(now.seconds());
+        lifetimes.access = Some(lifetimes.access.map_or(until_expiry, |asked| asked.min(until_expiry)));
     }
     let json = claims.to_json();
     if json.len() > MAX_CLAIMS_BYTES {
         return Err(ClaimsRefusal::TooLarge { size: json.len() });
     }
-    Ok((CustomClaims { json }, lifetimes))
+    if policy.audience.is_empty() || claims.contains("aud") {
+        return Ok((CustomClaims { json }, lifetimes));
+    }
+    claims.insert("aud", default_audience(&policy.audience));
+    Ok((CustomClaims { json: claims.to_json() }, lifetimes))
 }
 
 /// One audience is a string, several are an array (RFC 7519 §4.1.3).
@@ -112,36 +114,33 @@ fn default_audience(audience: &[String]) -> Value {
 }
 
 impl Lifetimes {
-    /// The longest that the policy allows.
-    pub(crate) const fn of(policy: &TokenPolicy) -> Self {
-        Self { access: policy.auth_ttl.seconds(), refresh: policy.refresh_ttl.seconds() }
+    /// Life of an access token under `policy`, in seconds.
+    pub(crate) fn access(self, policy: &TokenPolicy) -> u64 {
+        let most = policy.auth_ttl.seconds();
+        self.access.map_or(most, |asked| asked.min(most))
     }
 
-    /// These, cut to what is asked; never longer.
-    pub(crate) fn shortened(self, access: Option<u64>, refresh: Option<u64>) -> Self {
-        Self {
-            access: access.map_or(self.access, |asked| asked.min(self.access)),
-            refresh: refresh.map_or(self.refresh, |asked| asked.min(self.refresh)),
-        }
+    /// Life of a refresh token under `policy`, in seconds.
+    pub(crate) fn refresh(self, policy: &TokenPolicy) -> u64 {
+        let most = policy.refresh_ttl.seconds();
+        self.refresh.map_or(most, |asked| asked.min(most))
     }
 
-    /// The `jwtis_ttl` claim: what differs from the policy; `None` where nothing does.
-    pub(crate) fn to_claim(self, policy: &TokenPolicy) -> Option<Value> {
-        let full = Self::of(policy);
+    /// The `jwtis_ttl` claim; `None` where nothing was asked for.
+    pub(crate) fn to_claim(self) -> Option<Value> {
         let mut object = serde_json::Map::new();
-        if self.access != full.access {
-            object.insert("access".to_owned(), self.access.into());
-        }
-        if self.refresh != full.refresh {
-            object.insert("refresh".to_owned(), self.refresh.into());
+        for (name, asked) in [("access", self.access), ("refresh", self.refresh)] {
+            if let Some(seconds) = asked {
+                object.insert(name.to_owned(), seconds.into());
+            }
         }
         (!object.is_empty()).then_some(Value::Object(object))
     }
 
-    /// What the claim of a verified refresh token says, within the policy of today.
-    pub(crate) fn from_claim(policy: &TokenPolicy, claim: Option<&Value>) -> Self {
+    /// What the claim of a verified refresh token says.
+    pub(crate) fn from_claim(claim: Option<&Value>) -> Self {
         let seconds = |name: &str| claim.and_then(|claim| claim.get(name)).and_then(Value::as_u64);
-        Self::of(policy).shortened(seconds("access"), seconds("refresh"))
+        Self { access: seconds("access"), refresh: seconds("refresh") }
     }
 }
 
@@ -213,6 +212,15 @@ mod tests {
     }
 
     #[test]
+    fn the_client_s_own_audience_does_not_count_as_claims() {
+        let policy = TokenPolicy { audience: vec!["x".repeat(512); 16], ..policy() };
+        let claims =
+            ClaimsSet::parse(format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_CLAIMS_BYTES - 100)).as_bytes())
+                .unwrap();
+        assert!(accept(claims, &policy, (None, None), FAR, NOW).is_ok());
+    }
+
+    #[test]
     fn the_client_s_audience_fills_a_missing_one() {
         let with = |audience: &[&str], claims: &str| {
             let policy =
@@ -238,9 +246,8 @@ mod tests {
             ("exp_shortens", lifetimes(None, None, r#"{"exp":1000100}"#), 100, 5000),
             ("the_shorter_of_exp_and_valid_time", lifetimes(Some(50), None, r#"{"exp":1000100}"#), 50, 5000),
         ] {
-            assert_eq!(found, Lifetimes { access, refresh }, "{name}");
-            let claim = found.to_claim(&policy());
-            assert_eq!(Lifetimes::from_claim(&policy(), claim.as_ref()), found, "{name}");
+            assert_eq!((found.access(&policy()), found.refresh(&policy())), (access, refresh), "{name}");
+            assert_eq!(Lifetimes::from_claim(found.to_claim().as_ref()), found, "{name}");
         }
     }
 

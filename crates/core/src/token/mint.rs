@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use jwtis_jose::jwe::EncryptError;
 use jwtis_jose::jws::SignError;
 use jwtis_jose::{ProtectedHeader, jwt};
 use serde_json::Value;
@@ -39,9 +38,6 @@ pub enum MintError {
     /// Signing or encrypting the refresh token failed.
     #[error("the refresh token could not be made")]
     Nest(#[from] jwt::NestError),
-    /// The encryption failed.
-    #[error("the token could not be encrypted")]
-    Encrypt(#[from] EncryptError),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
@@ -54,14 +50,16 @@ impl Mint<'_> {
     }
 
     pub(super) fn access_token(&self) -> Result<Minted, MintError> {
-        let expires_at = expiry_after(self.now, self.lifetimes.access, self.keys.expires_at);
+        let expires_at =
+            expiry_after(self.now, self.lifetimes.access(&self.keys.policy), self.keys.expires_at);
         let payload = self.payload(expires_at, None)?;
         let header = ProtectedHeader { typ: Some(ACCESS_TYPE), cty: None };
         Ok(Minted { token: self.keys.signing.sign(&header, &payload)?, expires_at })
     }
 
     pub(super) fn refresh_token(&self, generation: u64) -> Result<Minted, MintError> {
-        let expires_at = expiry_after(self.now, self.lifetimes.refresh, self.keys.expires_at);
+        let expires_at =
+            expiry_after(self.now, self.lifetimes.refresh(&self.keys.policy), self.keys.expires_at);
         let payload = self.payload(expires_at, Some(generation))?;
         let inner = ProtectedHeader { typ: Some(REFRESH_TYPE), cty: None };
         let keys = self.keys;
@@ -83,7 +81,7 @@ impl Mint<'_> {
         );
         if let Some(generation) = generation {
             let _ = write!(json, r#","gen":{generation}"#);
-            if let Some(lifetimes) = self.lifetimes.to_claim(&self.keys.policy) {
+            if let Some(lifetimes) = self.lifetimes.to_claim() {
                 let _ = write!(json, r#","{LIFETIMES}":{lifetimes}"#);
             }
         }

@@ -3,6 +3,8 @@
 //! The kid in a header only selects among the client's own usable keys; the key decides the algorithm. A refresh token's two layers
 //! must belong to one key set.
 
+use std::time::Duration;
+
 use jwtis_jose::header::is_type;
 use jwtis_jose::{ClaimsSet, jwe, jws};
 
@@ -13,8 +15,8 @@ use crate::key::KeySet;
 use crate::session::SessionId;
 use crate::session::rule::Presented;
 
-/// `nbf` and `iat` may lie this far ahead, in seconds: clocks of several servers differ (RFC 7519 §4.1.5).
-const CLOCK_SKEW: u64 = 60;
+/// `nbf`, `iat` and the time of a session may lie this far ahead: clocks of several servers differ (RFC 7519 §4.1.5).
+pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// A token whose signature and type have been verified. Its times have not: see [`check_times`].
 pub(super) struct Opened {
@@ -95,11 +97,10 @@ fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: &str) -> Result<
 
 /// Whether the token is valid at `now`: before its `exp` and not before its `nbf`.
 pub(super) fn check_times(token: &Opened, now: Timestamp) -> Result<(), NotNow> {
-    let now = now.seconds();
-    if token.presented.expires_at <= now {
+    if token.presented.expires_at <= now.seconds() {
         return Err(NotNow::Expired);
     }
-    let latest = now.saturating_add(CLOCK_SKEW);
+    let latest = now.plus(CLOCK_SKEW).seconds();
     if token.not_before > latest || token.presented.issued_at > latest {
         return Err(NotNow::NotYet);
     }

@@ -1,19 +1,19 @@
 //! Renewing: a refresh token for a new access token and, where the strategy says so, a new refresh token.
 
-use jwtis_store::{CommitError, ReadError, Transaction};
+use jwtis_store::{CommitError, ReadError};
 
 use super::TokenSet;
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, OWNED_CLAIMS};
 use super::mint::{Mint, MintError, Minted};
 use super::open::{self, NotNow, NotOpened, Opened};
+use super::state::settled;
 use crate::access::ClientAccess;
 use crate::audit::Event;
 use crate::client::{Client, RefreshStrategy};
 use crate::env::Timestamp;
 use crate::issuer::Issuer;
 use crate::issuer::clients::MAX_TRIES;
-use crate::session::rule::{self, SessionState, Step};
-use crate::session::{SessionRecord, at, session_name};
+use crate::session::rule::{self, Step};
 
 /// What to renew.
 #[derive(Copy, Clone)]
@@ -85,7 +85,7 @@ impl Issuer {
             return Err(RenewError::KeysExpired);
         }
         let strategy = rule::effective(client.keys().active().policy.refresh_strategy, command.strategy);
-        match self.step(client, &token, strategy, now).await? {
+        match self.step(access, &token, strategy, now).await? {
             Granted::Access => self.grant(client, token, now, Refresh::Keep(command.refresh_token)),
             Granted::Pair(generation) => self.grant(client, token, now, Refresh::New(generation)),
         }
@@ -94,24 +94,23 @@ impl Issuer {
     /// Applies the rule to the session as stored and makes its outcome durable.
     async fn step(
         &self,
-        client: &Client,
+        access: &ClientAccess,
         token: &Opened,
         strategy: RefreshStrategy,
         now: Timestamp,
     ) -> Result<Granted, RenewError> {
         for _ in 0..MAX_TRIES {
-            let session = self.session(client, token).await?;
-            let (state, granted) = match rule::renew(
-                &session.state,
-                token.presented,
-                strategy,
-                now,
-                self.settings().renew_grace,
-            ) {
+            let client = self.reload(access.client()).await?.ok_or(RenewError::InvalidToken)?;
+            let session = self.session(&client, token).await?;
+            let grace = self.settings().renew_grace;
+            let (state, granted) = match rule::renew(&session.state, token.presented, strategy, now, grace) {
                 Step::Keep => return Ok(Granted::Access),
-                Step::Repeat(generation) => return Ok(Granted::Pair(generation)),
                 Step::Revoked => return Err(RenewError::Revoked),
                 Step::Unknown => return Err(RenewError::SessionUnknown),
+                Step::Repeat(generation) if session.outlives(&client, now, grace) => {
+                    return Ok(Granted::Pair(generation));
+                }
+                Step::Repeat(generation) => (session.state.clone(), Ok(Granted::Pair(generation))),
                 Step::KeepAndConfirm(state) => (state, Ok(Granted::Access)),
                 Step::Rotate(state) => {
                     let generation = state.generation;
@@ -119,15 +118,12 @@ impl Issuer {
                 }
                 Step::Reuse(state) => (state, Err(RenewError::Reused)),
             };
-            match self.store_session(client, token.session, session.version, state, now).await {
-                Ok(()) => {
-                    if granted.is_err() {
-                        Event::ReuseDetected(client.id(), token.session, token.presented.generation).record();
-                    }
-                    return granted;
+            if settled(self.store_session(&client, token.session, &session, state).await)? {
+                if granted.is_err() {
+                    let generation = token.presented.generation;
+                    Event::ReuseDetected(client.id(), token.session, generation).record(access.actor());
                 }
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+                return granted;
             }
         }
         Err(RenewError::Conflict)
@@ -141,7 +137,7 @@ impl Issuer {
         refresh: Refresh<'_>,
     ) -> Result<TokenSet, RenewError> {
         let keys = client.keys().active();
-        let lifetimes = Lifetimes::from_claim(&keys.policy, token.claims.get(LIFETIMES));
+        let lifetimes = Lifetimes::from_claim(token.claims.get(LIFETIMES));
         let (session, old_expiry) = (token.session, token.presented.expires_at);
         let claims = custom_claims(token);
         let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
@@ -159,38 +155,6 @@ impl Issuer {
             expires_in: access.expires_at.saturating_sub(now.seconds()),
         })
     }
-
-    /// State of the token's session as stored, marks of its subject and client included.
-    pub(super) async fn session(&self, client: &Client, token: &Opened) -> Result<StoredSession, ReadError> {
-        let name = session_name(client.id(), token.session);
-        let stored = self.store().get::<SessionRecord>(at(&name)).await?;
-        let version = stored.as_ref().map(|stored| stored.version);
-        let mut state = stored.map(|stored| stored.value.state).unwrap_or_default();
-        if !state.revoked {
-            state.revoked = self.is_marked(client, token).await?;
-        }
-        Ok(StoredSession { state, version })
-    }
-
-    /// Writes the session's state, provided that it has not changed since it was read.
-    pub(super) async fn store_session(
-        &self,
-        client: &Client,
-        session: crate::session::SessionId,
-        previous: Option<jwtis_store::Version>,
-        state: SessionState,
-        now: Timestamp,
-    ) -> Result<(), CommitError> {
-        let record =
-            SessionRecord { state, expires_at: last_expiry(client, now, self.settings().renew_grace) };
-        let name = session_name(client.id(), session);
-        let tx = Transaction::new(self.store());
-        let tx = match previous {
-            None => tx.create(at(&name), &record),
-            Some(version) => tx.replace(at(&name), version, &record),
-        };
-        self.store().commit(tx).await
-    }
 }
 
 /// What the rule granted, durable.
@@ -202,25 +166,6 @@ enum Granted {
 enum Refresh<'a> {
     Keep(&'a str),
     New(u64),
-}
-
-/// A session as stored.
-pub(super) struct StoredSession {
-    pub(super) state: SessionState,
-    /// `None` where there is no record yet.
-    pub(super) version: Option<jwtis_store::Version>,
-}
-
-/// When the last of the tokens that the client can hold or get for a session now will have expired, in seconds since the epoch. Tokens
-/// of the present generation may be made until the grace is over.
-pub(super) fn last_expiry(client: &Client, now: Timestamp, grace: std::time::Duration) -> u64 {
-    let longest = client
-        .keys()
-        .usable(now)
-        .map(|keys| keys.policy.auth_ttl.max(keys.policy.refresh_ttl).as_duration())
-        .max()
-        .unwrap_or_default();
-    now.plus(longest).plus(grace).plus(crate::key::rotation::RETIRING_SLACK).seconds()
 }
 
 /// The client's own claims out of a refresh token.

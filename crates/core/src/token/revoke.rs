@@ -3,19 +3,17 @@
 //! A token stands for its session: revoking either of its tokens ends both and all renewals (RFC 7009 §2.1). A token that is unknown,
 //! expired or another client's is no error and changes nothing (RFC 7009 §2.2).
 
-use jwtis_store::{CommitError, ReadError, Transaction, Version};
+use jwtis_store::{CommitError, Name, ReadError, Transaction};
 
-use super::open::{self, Opened};
-use super::renew::last_expiry;
+use super::open::{self, CLOCK_SKEW};
+use super::state::settled;
 use crate::access::ClientAccess;
 use crate::audit::Event;
-use crate::client::{Client, ClientRecord, client_name};
+use crate::client::{ClientRecord, client_name};
 use crate::issuer::Issuer;
 use crate::issuer::clients::MAX_TRIES;
 use crate::session::rule::SessionState;
-use crate::session::{
-    InvalidSessionId, SessionId, SessionRecord, SubjectMark, at, session_name, subject_name,
-};
+use crate::session::{InvalidSessionId, SessionId, SubjectMark, subject_name};
 
 /// What to revoke.
 #[derive(Copy, Clone)]
@@ -53,103 +51,88 @@ impl Issuer {
     /// Revokes. Success means that it is durable, and that [`Issuer::verify`] and [`Issuer::renew`] refuse from now on.
     ///
     /// # Errors
-    /// Whatever error, nothing was revoked; all but [`RevokeError::InvalidSession`] are worth a retry.
+    /// After [`RevokeError::InvalidSession`] and [`RevokeError::Conflict`] nothing was revoked; after the others it may have been, and
+    /// trying again is safe.
     pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
-        let client = access.client();
-        let now = self.env().now();
+        let (client, now) = (access.client(), self.env().now());
         match target {
-            RevokeTarget::Session(id) => self.revoke_session(client, SessionId::parse(id)?).await,
+            RevokeTarget::Session(id) => self.revoke_session(access, SessionId::parse(id)?).await,
             RevokeTarget::RefreshToken(token) => match open::refresh_token(client, token, now) {
-                Ok(token) => self.revoke_session(client, token.session).await,
+                Ok(token) => self.revoke_session(access, token.session).await,
                 Err(_) => Ok(()),
             },
             RevokeTarget::AccessToken(token) => match open::access_token(client, token, now) {
-                Ok(token) => self.revoke_session(client, token.session).await,
+                Ok(token) => self.revoke_session(access, token.session).await,
                 Err(_) => Ok(()),
             },
-            RevokeTarget::Subject(subject) => self.revoke_subject(client, subject).await,
-            RevokeTarget::All => self.revoke_all(client).await,
+            RevokeTarget::Subject(subject) => self.revoke_subject(access, subject).await,
+            RevokeTarget::All => self.revoke_all(access).await,
         }
     }
 
-    async fn revoke_session(&self, client: &Client, session: SessionId) -> Result<(), RevokeError> {
-        let name = session_name(client.id(), session);
+    async fn revoke_session(&self, access: &ClientAccess, id: SessionId) -> Result<(), RevokeError> {
         for _ in 0..MAX_TRIES {
-            let stored = self.store().get::<SessionRecord>(at(&name)).await?;
-            let (version, state) = stored
-                .map_or((None, SessionState::default()), |stored| (Some(stored.version), stored.value.state));
-            if state.revoked {
+            // Deleted meanwhile, and its tokens with it: nothing is left to revoke, here and below.
+            let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
+            if id.opened_at() > self.session_time(&client).plus(CLOCK_SKEW) {
+                // No server has opened it yet.
                 return Ok(());
             }
-            let state = SessionState { revoked: true, ..state };
-            if settled(self.store_session(client, session, version, state, self.env().now()).await)? {
-                Event::SessionRevoked(client.id(), session).record();
+            let session = self.session_record(&client, id).await?;
+            if session.state.revoked {
+                return Ok(());
+            }
+            let state = SessionState { revoked: true, ..session.state.clone() };
+            if settled(self.store_session(&client, id, &session, state).await)? {
+                Event::SessionRevoked(client.id(), id).record(access.actor());
                 return Ok(());
             }
         }
         Err(RevokeError::Conflict)
     }
 
-    async fn revoke_subject(&self, client: &Client, subject: &str) -> Result<(), RevokeError> {
-        let name = subject_name(client.id(), subject);
-        let name = jwtis_store::Name::plain(&name);
-        let barrier = self.session_barrier(client).millis();
+    async fn revoke_subject(&self, access: &ClientAccess, subject: &str) -> Result<(), RevokeError> {
+        let name = subject_name(access.client().id(), subject);
+        let name = Name::plain(&name);
         for _ in 0..MAX_TRIES {
+            let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
             let stored = self.store().get::<SubjectMark>(name).await?;
-            let before = stored.as_ref().map_or(0, |stored| stored.value.not_before_ms);
-            let expires_at = last_expiry(client, self.env().now(), self.settings().renew_grace);
-            let mark = SubjectMark { not_before_ms: barrier.max(before), expires_at };
-            let tx = Transaction::new(self.store());
-            let tx = match stored.map(|stored| stored.version) {
+            let mut mark = SubjectMark {
+                not_before_ms: self.session_barrier(&client).millis(),
+                expires_at: self.last_expiry(&client),
+            };
+            let tx = Transaction::new(self.store())
+                .require::<ClientRecord>(client_name(client.id()), client.version);
+            let tx = match stored {
                 None => tx.create(name, &mark),
-                Some(version) => tx.replace(name, version, &mark),
+                Some(stored) => {
+                    mark.not_before_ms = mark.not_before_ms.max(stored.value.not_before_ms);
+                    mark.expires_at = mark.expires_at.max(stored.value.expires_at);
+                    tx.replace(name, stored.version, &mark)
+                }
             };
             if settled(self.store().commit(tx).await)? {
-                Event::SubjectRevoked(client.id()).record();
+                Event::SubjectRevoked(client.id()).record(access.actor());
                 return Ok(());
             }
         }
         Err(RevokeError::Conflict)
     }
 
-    async fn revoke_all(&self, client: &Client) -> Result<(), RevokeError> {
-        let name = client_name(client.id());
-        let barrier = self.session_barrier(client);
+    async fn revoke_all(&self, access: &ClientAccess) -> Result<(), RevokeError> {
+        let name = client_name(access.client().id());
         for _ in 0..MAX_TRIES {
-            let Some(stored) = self.store().get::<ClientRecord>(name).await? else {
-                // Deleted meanwhile, and its tokens with it.
-                return Ok(());
-            };
-            let (mut record, version): (ClientRecord, Version) = (stored.value, stored.version);
-            record.not_before = record.not_before.max(barrier);
-            if settled(
-                self.store().commit(Transaction::new(self.store()).replace(name, version, &record)).await,
-            )? {
-                Event::ClientRevoked(client.id()).record();
+            let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
+            let stored = self.store().get::<ClientRecord>(name).await?;
+            let Some(stored) = stored.filter(|stored| stored.version == client.version) else { continue };
+            let mut record = stored.value;
+            record.not_before = record.not_before.max(self.session_barrier(&client));
+            let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
+            if settled(self.store().commit(tx).await)? {
+                Event::ClientRevoked(client.id()).record(access.actor());
                 return Ok(());
             }
         }
         Err(RevokeError::Conflict)
-    }
-
-    /// Whether the token's session was opened before a mark of its client or its subject.
-    pub(super) async fn is_marked(&self, client: &Client, token: &Opened) -> Result<bool, ReadError> {
-        let opened_at = token.session.opened_at();
-        if opened_at < client.not_before {
-            return Ok(true);
-        }
-        let Some(subject) = &token.subject else { return Ok(false) };
-        let name = subject_name(client.id(), subject);
-        let mark = self.store().get::<SubjectMark>(jwtis_store::Name::plain(&name)).await?;
-        Ok(mark.is_some_and(|mark| opened_at.millis() < mark.value.not_before_ms))
-    }
-}
-
-/// Whether the commit took place; `false` asks for another try.
-fn settled(outcome: Result<(), CommitError>) -> Result<bool, CommitError> {
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(CommitError::Conflict { .. }) => Ok(false),
-        Err(error) => Err(error),
     }
 }

@@ -3,11 +3,10 @@
 use jwtis_jose::ClaimsSet;
 use jwtis_store::ReadError;
 
-use super::open::{self, NotNow, NotOpened, Opened};
+use super::open::{self, NotNow, NotOpened};
 use crate::access::ClientAccess;
-use crate::client::Client;
-use crate::env::Timestamp;
 use crate::issuer::Issuer;
+use crate::session::rule;
 
 /// What a look at a token gave.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub enum Verification {
     Active {
         /// All claims of the access token.
         claims: ClaimsSet,
-        /// Whether the refresh token beside it is valid too and of the same session; `None` where none was given.
+        /// Whether the refresh token beside it is of the same session and could be renewed now; `None` where none was given.
         matches: Option<bool>,
     },
     /// The token is not valid now.
@@ -102,18 +101,19 @@ impl Issuer {
         if let Err(reason) = open::check_times(&token, now) {
             return Ok(Verification::Inactive(reason.into()));
         }
-        if self.session(client, &token).await?.state.revoked {
+        let session = self.session(client, &token).await?;
+        if session.state.revoked {
             return Ok(Verification::Inactive(Inactive::Revoked));
         }
-        let matches = refresh_token.map(|refresh| belongs(client, &token, refresh, now));
+        let matches = refresh_token.map(|refresh| {
+            open::refresh_token(client, refresh, now).is_ok_and(|refresh| {
+                refresh.session == token.session
+                    && open::check_times(&refresh, now).is_ok()
+                    && rule::is_renewable(&session.state, refresh.presented, now, self.settings().renew_grace)
+            })
+        });
         Ok(Verification::Active { claims: token.claims, matches })
     }
-}
-
-/// Whether `refresh` is a valid refresh token of the session of `token`, which is known not to be revoked.
-fn belongs(client: &Client, token: &Opened, refresh: &str, now: Timestamp) -> bool {
-    open::refresh_token(client, refresh, now)
-        .is_ok_and(|refresh| refresh.session == token.session && open::check_times(&refresh, now).is_ok())
 }
 
 impl From<NotOpened> for Inactive {

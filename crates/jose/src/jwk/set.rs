@@ -13,12 +13,13 @@ pub struct JwkSet {
 }
 
 impl JwkSet {
-    /// Reads a set. Keys of a type, curve or algorithm that this crate does not have are skipped, as RFC 7517 §5 asks:
-    /// an issuer may publish keys for others.
+    /// Reads a set. Keys that this crate cannot use are skipped, as RFC 7517 §5 asks: of an unknown type, curve or
+    /// algorithm, without a required member, or with a value out of range, such as RSA of 1024 bits. An issuer may
+    /// publish keys for others, and one bad key must not take away the good ones.
     ///
     /// # Errors
-    /// [`KeyError`] for everything else that is wrong with the set or with one of its keys, two equal `kid` and private
-    /// members included.
+    /// [`KeyError`] when the text is no set, when two usable keys have one `kid`, and when a key shows private members:
+    /// then its owner must know at once.
     pub fn parse(json: &[u8]) -> Result<Self, KeyError> {
         let members = object(json)?;
         let Some(Value::Array(items)) = members.get("keys") else {
@@ -32,12 +33,8 @@ impl JwkSet {
             };
             match Jwk::from_members(members) {
                 Ok(jwk) => set.add(jwk)?,
-                Err(
-                    KeyError::UnknownKeyType { .. }
-                    | KeyError::UnknownCurve { .. }
-                    | KeyError::UnknownAlgorithm(_),
-                ) => {}
-                Err(error) => return Err(error),
+                Err(error @ KeyError::PrivateMember { .. }) => return Err(error),
+                Err(_) => {}
             }
         }
         Ok(set)
