@@ -117,3 +117,11 @@ async fn clients_are_listed_page_by_page_each_once() {
     assert_eq!(seen, (0..7).map(|number| format!("client-{number}")).collect::<Vec<_>>());
     assert!(world.issuer.clients(&admin, Some("garbage"), 3).await.is_err());
 }
+
+#[tokio::test]
+async fn a_client_token_does_not_become_the_admin_token() {
+    let world = World::new().await;
+    let client = BearerSecret::generate(SecretKind::Client, world.issuer.env()).unwrap();
+    assert!(world.issuer.set_admin_token(&client).await.is_err());
+    assert!(world.issuer.admin(Some(&world.admin)).is_ok(), "the one before stays");
+}

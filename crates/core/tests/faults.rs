@@ -94,8 +94,16 @@ async fn theft_that_could_not_be_stored_is_no_theft_yet_and_gives_no_token() {
 
 #[tokio::test]
 async fn a_revocation_that_could_not_be_stored_is_not_acknowledged() {
-    for target in [RevokeTarget::Subject("u1"), RevokeTarget::All] {
+    for target in ["id", "refresh_token", "auth_token", "sub", "all"] {
         let (world, backend, access, tokens) = world().await;
+        let id = tokens.session.uuid().to_string();
+        let target = match target {
+            "id" => RevokeTarget::Session(&id),
+            "refresh_token" => RevokeTarget::RefreshToken(&tokens.refresh_token),
+            "auth_token" => RevokeTarget::AccessToken(&tokens.access_token),
+            "sub" => RevokeTarget::Subject("u1"),
+            _ => RevokeTarget::All,
+        };
         backend.fail_commit(1, Fault::Unavailable);
         assert!(world.issuer.revoke(&access, target).await.is_err());
         let access = world.access("shop").await;
@@ -138,4 +146,55 @@ async fn a_hanging_commit_holds_up_nobody_else() {
     world.issue(&access, "{}");
     backend.release();
     assert_eq!(hanging.await.unwrap(), "renewed");
+}
+
+#[tokio::test]
+async fn keys_that_could_not_be_stored_are_not_in_use() {
+    for fault in FAULTS {
+        let (world, backend, access, first) = world().await;
+        backend.fail_commit(1, fault);
+        assert!(world.issuer.renew_keys(&access, KeyOptions::default()).await.is_err());
+        let access = world.access("shop").await;
+        assert_eq!(access.client().keys().entries().len(), 1, "{fault:?}");
+        assert_eq!(world.status(&access, &first.access_token).await, "active");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_could_not_be_stored_leaves_the_client() {
+    let (world, backend, _, first) = world().await;
+    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    backend.fail_commit(1, Fault::Unavailable);
+    assert!(world.issuer.delete_client(&admin, &id("shop")).await.is_err());
+    assert_eq!(world.status(&world.access("shop").await, &first.access_token).await, "active");
+}
+
+#[tokio::test]
+async fn an_admin_token_that_could_not_be_stored_does_not_open() {
+    use jwtis_core::{BearerSecret, Credentials, SecretKind};
+    let (world, backend, _, _) = world().await;
+    let next = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
+    backend.fail_commit(1, Fault::Full);
+    assert!(world.issuer.set_admin_token(&next).await.is_err());
+    assert!(world.issuer.admin(Some(&Credentials { secret: next, user: None })).is_err());
+    assert!(world.issuer.admin(Some(&world.admin)).is_ok());
+}
+
+#[tokio::test]
+async fn housekeeping_that_fails_can_begin_again() {
+    let (world, backend, _, _) = world().await;
+    for n in 1..=3 {
+        backend.fail_read(n, Fault::Unavailable);
+        let mut cursor = jwtis_core::housekeeping::HousekeepingCursor::default();
+        let failed = loop {
+            match world.issuer.housekeeping_step(cursor).await {
+                Ok((_, report)) if report.pass_complete.is_some() => break false,
+                Ok((next, _)) => cursor = next,
+                Err(_) => break true,
+            }
+        };
+        assert!(failed, "step {n}");
+    }
+    let (_, report) = world.issuer.housekeeping_step(Default::default()).await.unwrap();
+    assert!(report.pass_complete.is_none());
 }

@@ -27,6 +27,7 @@ enum Act {
     RevokeAll,
     Verify,
     RenewKeys,
+    Issue,
 }
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ enum Outcome {
     Revoked,
     Status(&'static str),
     Rotated(bool),
+    Issued(Box<TokenSet>),
 }
 
 /// Each actor comes with a request of its own: credentials first, as over HTTP.
@@ -60,6 +62,7 @@ async fn act(world: &World, first: &TokenSet, act: Act) -> Outcome {
         Act::RevokeSubject => revoke(RevokeTarget::Subject("u1")).await,
         Act::RevokeAll => revoke(RevokeTarget::All).await,
         Act::Verify => Outcome::Status(world.status(&access, &first.access_token).await),
+        Act::Issue => Outcome::Issued(Box::new(world.issue(&access, r#"{"sub":"u1"}"#))),
         Act::RenewKeys => match world.issuer.renew_keys(&access, KeyOptions::default()).await {
             Ok(_) => Outcome::Rotated(true),
             Err(RenewKeysError::Conflict) => Outcome::Rotated(false),
@@ -89,9 +92,10 @@ fn check(acts: &[Act], choices: &[usize]) {
                 assert_eq!(*reason, "revoked", "nobody is refused but by a revocation");
                 assert!(revoked_at.is_some());
             }
-            Outcome::Revoked | Outcome::Rotated(_) => {}
+            Outcome::Revoked | Outcome::Rotated(_) | Outcome::Issued(_) => {}
         }
     }
+    check_issued(&world, acts, &ran);
     let rotations: Vec<bool> = ran
         .iter()
         .filter_map(|ran| if let Outcome::Rotated(won) = ran.outcome { Some(won) } else { None })
@@ -105,6 +109,26 @@ fn check(acts: &[Act], choices: &[usize]) {
         }),
     );
     one_family_at_most(&world, &held, revoked_at.is_some());
+}
+
+/// A session that was opened after a mark was acknowledged lives; one opened before the mark was asked for does not.
+fn check_issued(world: &World, acts: &[Act], ran: &[Ran<Outcome>]) {
+    let access = run(world.access("shop"));
+    for issued in ran {
+        let Outcome::Issued(tokens) = &issued.outcome else { continue };
+        let marks: Vec<&Ran<Outcome>> = acts
+            .iter()
+            .zip(ran)
+            .filter(|(act, _)| matches!(act, Act::RevokeSubject | Act::RevokeAll))
+            .map(|(_, ran)| ran)
+            .collect();
+        let status = run(world.status(&access, &tokens.access_token));
+        if marks.iter().any(|mark| mark.began > issued.ended) {
+            assert_eq!(status, "revoked");
+        } else if marks.iter().all(|mark| mark.ended < issued.began) {
+            assert_eq!(status, "active");
+        }
+    }
 }
 
 /// Of all tokens that were handed out, those of one generation lead on and no two of different ones do.
@@ -158,6 +182,9 @@ fn point_08_both_orders_renew_and_renew_keys() {
     both_orders(Act::Renew { keep: false }, Act::RenewKeys);
     both_orders(Act::RenewKeys, Act::RenewKeys);
     both_orders(Act::RenewKeys, Act::RevokeAll);
+    both_orders(Act::RenewKeys, Act::RevokeSession);
+    both_orders(Act::Issue, Act::RevokeAll);
+    both_orders(Act::Issue, Act::RevokeSubject);
 }
 
 /// Two registrations of one name, in a chosen order: exactly one wins, and its token is the one that opens.
@@ -200,6 +227,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         1 => Just(Act::RevokeAll),
         2 => Just(Act::Verify),
         2 => Just(Act::RenewKeys),
+        2 => Just(Act::Issue),
     ];
     proptest::collection::vec(act, 2..6)
 }

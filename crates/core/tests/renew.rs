@@ -176,3 +176,57 @@ async fn no_token_outlives_its_key_set_and_none_is_made_after_it() {
     assert!(matches!(refused, Err(jwtis_core::IssueError::KeysExpired)));
     assert_eq!(world.status(&access, &tokens.access_token).await, "expired");
 }
+
+#[tokio::test]
+async fn asked_lifetimes_outlast_every_change_of_the_policy() {
+    let world = World::new().await;
+    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+    let asked = |seconds| IssueToken {
+        claims: ClaimsSet::new(),
+        access_valid_time: Some(Ttl::from_seconds(seconds)),
+        refresh_valid_time: None,
+    };
+    let mut shorter = world.issuer.issue(&access, asked(600)).unwrap();
+    let mut equal = world.issuer.issue(&access, asked(HOUR)).unwrap();
+    for (auth_ttl, lives) in [(300, (300, 300)), (9 * HOUR, (600, HOUR))] {
+        let options = KeyOptions { auth_ttl: Some(Ttl::from_seconds(auth_ttl)), ..KeyOptions::default() };
+        world.issuer.renew_keys(&world.access("shop").await, options).await.unwrap();
+        let access = world.access("shop").await;
+        shorter = world.renew(&access, &shorter.refresh_token).await.unwrap();
+        equal = world.renew(&access, &equal.refresh_token).await.unwrap();
+        assert_eq!((shorter.expires_in, equal.expires_in), lives);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_renewed_with_an_expired_active_set() {
+    let world = World::new().await;
+    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+    let tokens = world.issue(&access, "{}");
+    let options = KeyOptions { expiry: Some(Ttl::from_seconds(60)), ..KeyOptions::default() };
+    world.issuer.renew_keys(&access, options).await.unwrap();
+    world.seconds_pass(60);
+    let access = world.access("shop").await;
+    assert_eq!(kind(&world.renew(&access, &tokens.refresh_token).await), "keys_expired");
+}
+
+#[tokio::test]
+async fn a_refresh_token_matches_while_it_could_be_renewed_beside_its_own_access_token() {
+    let world = World::new().await;
+    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+    let first = world.issue(&access, "{}");
+    let second = world.renew(&access, &first.refresh_token).await.unwrap();
+    let other = world.issue(&access, "{}");
+    let matches =
+        async |refresh: &str| match world.issuer.verify(&access, &second.access_token, Some(refresh)).await {
+            Ok(jwtis_core::Verification::Active { matches, .. }) => matches,
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(matches(&second.refresh_token).await, Some(true));
+    assert_eq!(matches(&first.refresh_token).await, Some(true), "within the grace");
+    assert_eq!(matches(&other.refresh_token).await, Some(false), "of another session");
+    assert_eq!(matches("garbage").await, Some(false));
+    world.seconds_pass(31);
+    assert_eq!(matches(&first.refresh_token).await, Some(false), "spent");
+    assert_eq!(matches(&second.refresh_token).await, Some(true));
+}

@@ -17,10 +17,28 @@ pub const MAX_INTEGER: u64 = 1 << 53;
 /// # Errors
 /// [`JsonError`] says which rule is broken and, for a syntax error, where.
 pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
+    parse_with(bytes, Limits { max_depth, max_safe_numbers: true })
+}
+
+/// What [`parse_with`] lets through.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Deepest nesting; an object or array at the top has depth 1.
+    pub max_depth: usize,
+    /// Whether numbers end at 2^53, as [`parse`] has it. Without it integers pass as far as 64 bits hold them exactly:
+    /// for texts that only this program reads, such as durations in nanoseconds. What would be rounded is refused still.
+    pub max_safe_numbers: bool,
+}
+
+/// As [`parse`], with a choice about numbers. Claims inside such a value want [`check`].
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
     let broken = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
 
-    match (Strict { depth_left: max_depth, limit: max_depth, broken: &broken }).deserialize(&mut reader) {
+    match Strict::new(limits, &broken).deserialize(&mut reader) {
         Ok(value) if reader.end().is_ok() => Ok(value),
         Ok(_) => Err(JsonError::TrailingData),
         Err(error) => Err(broken.take().unwrap_or_else(|| JsonError::from_serde(&error))),
@@ -41,7 +59,7 @@ pub(crate) fn deserialize_strict<'de, D: Deserializer<'de>>(
     max_depth: usize,
 ) -> Result<Value, D::Error> {
     let broken = RefCell::new(None);
-    Strict { depth_left: max_depth, limit: max_depth, broken: &broken }.deserialize(deserializer)
+    Strict::new(Limits { max_depth, max_safe_numbers: true }, &broken).deserialize(deserializer)
 }
 
 /// Why a text is not JSON that means one thing.
@@ -105,11 +123,15 @@ impl JsonError {
 #[derive(Copy, Clone)]
 struct Strict<'a> {
     depth_left: usize,
-    limit: usize,
+    limits: Limits,
     broken: &'a RefCell<Option<JsonError>>,
 }
 
-impl Strict<'_> {
+impl<'a> Strict<'a> {
+    const fn new(limits: Limits, broken: &'a RefCell<Option<JsonError>>) -> Self {
+        Self { depth_left: limits.max_depth, limits, broken }
+    }
+
     fn refuse<E: de::Error>(&self, error: JsonError) -> E {
         let text = error.to_string();
         self.broken.replace(Some(error));
@@ -119,12 +141,15 @@ impl Strict<'_> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
             Some(depth_left) => Ok(Self { depth_left, ..self }),
-            None => Err(self.refuse(JsonError::TooDeep { limit: self.limit })),
+            None => Err(self.refuse(JsonError::TooDeep { limit: self.limits.max_depth })),
         }
     }
 
     fn number<E: de::Error>(self, number: Number) -> Result<Value, E> {
-        check_number(&number).map_err(|error| self.refuse(error))?;
+        let exact_integer = number.is_u64() || number.is_i64();
+        if self.limits.max_safe_numbers || !exact_integer {
+            check_number(&number).map_err(|error| self.refuse(error))?;
+        }
         Ok(Value::Number(number))
     }
 }
@@ -265,6 +290,19 @@ mod tests {
             ["9007199254740992", "-9007199254740992", "0.1", "1e15", "1e-400", "-0", "1.7976931348623157"]
         {
             assert!(parse(text.as_bytes(), 16).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn wider_numbers_pass_only_where_they_are_exact() {
+        let wide = Limits { max_depth: 1, max_safe_numbers: false };
+        for text in ["9007199254740993", "-9007199254740993", "18446744073709551615", "-9223372036854775808"]
+        {
+            assert_eq!(parse_with(text.as_bytes(), wide).unwrap().to_string(), text);
+        }
+        for text in ["18446744073709551616", "-9223372036854775809", "9007199254740993.0", "1e16", "1e400"] {
+            let refusal = parse_with(text.as_bytes(), wide).unwrap_err();
+            assert!(matches!(refusal, JsonError::NumberOutOfRange { .. }), "{text}: {refusal:?}");
         }
     }
 

@@ -104,6 +104,10 @@ impl Listeners {
         let metrics = Arc::new(Metrics::new());
         let limits = Limits::default();
         info!(issuer = self.issuer_url(), utility = self.utility_url(), "serving");
+        if let Some(issuer) = &issuer {
+            let metrics = Arc::clone(&metrics);
+            issuer.store().time_commits(Box::new(move |took| metrics.observe_commit(took)));
+        }
         let (stopping, stopped) = watch::channel(false);
         tokio::spawn(async move {
             stop.await;

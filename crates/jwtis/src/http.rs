@@ -115,7 +115,10 @@ pub async fn serve(
 }
 
 /// The next connection, once there is room for one.
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     loop {
         let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
             // The semaphore is never closed.
@@ -145,7 +148,12 @@ struct Server {
 }
 
 impl Server {
-    async fn connection(&self, stream: TcpStream, peer: SocketAddr, watcher: hyper_util::server::graceful::Watcher) {
+    async fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        watcher: hyper_util::server::graceful::Watcher,
+    ) {
         // Answers are written whole: waiting for more to send (RFC 896) would only delay them.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {

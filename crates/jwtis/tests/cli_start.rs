@@ -204,6 +204,8 @@ fn metrics_and_health_are_served_beside_and_housekeeping_counts_key_sets() {
     let (place, _, admin) = with_store();
     let server = place.serve(&[]);
     assert_eq!(post(&format!("{}/register/shop", server.url), &admin, &json!({})).unwrap().0, 201);
+    let (_, page) = get(&format!("{}/metrics", server.utility_url()));
+    assert!(page.contains("jwtis_store_commit_duration_seconds_count 1\n"), "{page}");
     server.stop();
 
     let server = place.serve(&[]);

@@ -82,6 +82,6 @@ pub use crate::{
     },
     memory::MemoryBackend,
     open::{OpenError, create_redb, open_memory, open_redb},
-    store::{DecodeError, Name, Record, Store, Stored, Swept, Table},
+    store::{CommitTimer, DecodeError, Name, Record, Store, Stored, Swept, Table},
     transaction::Transaction,
 };

@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeSet,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
@@ -122,12 +123,17 @@ struct Inner {
     keys: Keys,
     /// Tables that the directory of the store is known to list.
     listed: Mutex<BTreeSet<u8>>,
+    /// Who is told how long commits take.
+    timer: OnceLock<CommitTimer>,
 }
+
+/// Told how long each commit took; see [`Store::time_commits`].
+pub type CommitTimer = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Store {
     /// The records of `backend`, under the subkeys of its data key.
     pub(crate) fn over(backend: Arc<dyn Backend>, keys: Keys) -> Self {
-        Self(Arc::new(Inner { backend, keys, listed: Mutex::default() }))
+        Self(Arc::new(Inner { backend, keys, listed: Mutex::default(), timer: OnceLock::new() }))
     }
 
     /// A change of nothing, to be filled.
@@ -208,7 +214,7 @@ impl Store {
             }
         }
         if unlisted.is_empty() {
-            return self.0.backend.commit(batch).await;
+            return self.timed_commit(batch).await;
         }
         self.commit_listing(batch, unlisted).await
     }
@@ -225,6 +231,12 @@ impl Store {
                 observer(&changes);
             }
         }));
+    }
+
+    /// Calls `timer` after every commit, sweeps included and whatever came of it, with the time that it took. The first timer stays.
+    pub fn time_commits(&self, timer: CommitTimer) {
+        // An error is a second timer.
+        drop(self.0.timer.set(timer));
     }
 
     /// Deletes the records of `table` that expired before `now` (Unix seconds), looking at `limit` records at most
@@ -259,7 +271,7 @@ impl Store {
             for (key, version) in &expired {
                 batch.write(*key, Expect::Version(*version), Write::Delete);
             }
-            match self.0.backend.commit(batch).await {
+            match self.timed_commit(batch).await {
                 Ok(()) => break,
                 Err(CommitError::Conflict { key }) => expired.retain(|(other, _)| *other != key),
                 Err(error) => return Err(error),
@@ -286,6 +298,15 @@ impl Store {
         Ok(Stored { value, version: record.version })
     }
 
+    async fn timed_commit(&self, batch: Batch) -> Result<(), CommitError> {
+        let begin = tokio::time::Instant::now();
+        let outcome = self.0.backend.commit(batch).await;
+        if let Some(timer) = self.0.timer.get() {
+            timer(begin.elapsed());
+        }
+        outcome
+    }
+
     /// Commits `batch` together with an entry in the store's directory for each of `unlisted`, so that
     /// maintenance knows the name of every table there is.
     async fn commit_listing(&self, batch: Batch, mut unlisted: Vec<Table>) -> Result<(), CommitError> {
@@ -294,7 +315,7 @@ impl Store {
             for table in &unlisted {
                 listing.write(directory_key(table.id), Expect::Absent, Write::Put(directory_entry(table)));
             }
-            let outcome = self.0.backend.commit(listing).await;
+            let outcome = self.timed_commit(listing).await;
             match outcome {
                 Err(CommitError::Conflict { key })
                     if unlisted.iter().any(|table| directory_key(table.id) == key) =>

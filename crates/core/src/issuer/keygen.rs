@@ -73,3 +73,17 @@ impl Drop for Place {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_queue_has_an_end_and_places_come_back() {
+        let waiting = Arc::default();
+        let mut places: Vec<_> = (0..AT_ONCE + WAITING).map(|_| Place::take(&waiting).unwrap()).collect();
+        assert!(Place::take(&waiting).is_none());
+        places.pop();
+        assert!(Place::take(&waiting).is_some());
+    }
+}

@@ -106,3 +106,152 @@ pub(super) fn check_times(token: &Opened, now: Timestamp) -> Result<(), NotNow> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use jwtis_jose::{ContentEncryption, ProtectedHeader};
+    use jwtis_store::Version;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::access::SecretHash;
+    use crate::client::ClientRecord;
+    use crate::env::Env;
+    use crate::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn client() -> Client {
+        let id: crate::ClientId = "shop".parse().unwrap();
+        let plan = KeyPlan::for_registration(&id, &KeyOptions::default(), &KeyDefaults::default()).unwrap();
+        let keys = plan.generate(&Env::system()).unwrap();
+        ClientRecord::new(id, SecretHash::from_bytes([0; 32]), &keys).unwrap().load(Version(1)).unwrap()
+    }
+
+    fn claims() -> Value {
+        let now = NOW.seconds();
+        let sid = SessionId::new(NOW, &[7; 10]).uuid().to_string();
+        json!({"iss": "shop", "exp": now + 100, "nbf": now, "iat": now, "jti": "x", "sid": sid, "gen": 0})
+    }
+
+    /// A refresh token made with the client's own keys, which differs from a right one in what the arguments say.
+    fn refresh(
+        client: &Client,
+        claims: &Value,
+        typ: &str,
+        outer: &ProtectedHeader<'_>,
+        enc: ContentEncryption,
+    ) -> String {
+        let keys = client.keys.active();
+        let inner = ProtectedHeader { typ: Some(typ), cty: None };
+        let inner = keys.signing.sign(&inner, claims.to_string().as_bytes()).unwrap();
+        keys.encryption.encryption_key().encrypt(enc, outer, inner.as_bytes()).unwrap()
+    }
+
+    fn open_with(change: impl FnOnce(&mut Value)) -> Result<Opened, NotOpened> {
+        let (client, mut claims) = (client(), claims());
+        change(&mut claims);
+        let token =
+            refresh(&client, &claims, REFRESH_TYPE, &ProtectedHeader::NESTED_JWT, ContentEncryption::A256Gcm);
+        refresh_token(&client, &token, NOW)
+    }
+
+    #[test]
+    fn a_right_refresh_token_opens() {
+        let opened = open_with(|_| ()).unwrap();
+        assert_eq!(check_times(&opened, NOW), Ok(()));
+    }
+
+    #[test]
+    fn refuses_a_refresh_token_by_what_is_wrong_with_it() {
+        let client = client();
+        let nested = ProtectedHeader::NESTED_JWT;
+        let no_cty = ProtectedHeader { typ: Some("JWT"), cty: None };
+        for (name, typ, outer, enc, reason) in [
+            (
+                "inner_type_of_an_access_token",
+                ACCESS_TYPE,
+                nested,
+                ContentEncryption::A256Gcm,
+                NotOpened::WrongType,
+            ),
+            (
+                "inner_type_in_other_letters",
+                "REFRESH+JWT",
+                nested,
+                ContentEncryption::A256Gcm,
+                NotOpened::WrongType,
+            ),
+            (
+                "outer_header_without_cty",
+                REFRESH_TYPE,
+                no_cty,
+                ContentEncryption::A256Gcm,
+                NotOpened::WrongType,
+            ),
+            (
+                "content_encryption_not_pinned_to_the_key",
+                REFRESH_TYPE,
+                nested,
+                ContentEncryption::A128Gcm,
+                NotOpened::BadSignature,
+            ),
+        ] {
+            let token = refresh(&client, &claims(), typ, &outer, enc);
+            assert_eq!(refresh_token(&client, &token, NOW).err(), Some(reason), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_claims_that_we_never_make() {
+        for (name, change, reason) in [
+            ("another_issuer", json!({"iss": "bank"}), NotOpened::WrongIssuer),
+            ("issuer_as_number", json!({"iss": 7}), NotOpened::InvalidClaims),
+            ("no_exp", json!({"exp": null}), NotOpened::InvalidClaims),
+            ("exp_as_text", json!({"exp": "1800000100"}), NotOpened::InvalidClaims),
+            ("no_nbf", json!({"nbf": null}), NotOpened::InvalidClaims),
+            ("no_iat", json!({"iat": null}), NotOpened::InvalidClaims),
+            ("no_sid", json!({"sid": null}), NotOpened::InvalidClaims),
+            (
+                "sid_of_another_kind",
+                json!({"sid": "9e107d9d-372b-4b6c-8f3e-5a1d2c3b4a59"}),
+                NotOpened::InvalidClaims,
+            ),
+            ("no_gen", json!({"gen": null}), NotOpened::InvalidClaims),
+            ("gen_as_text", json!({"gen": "0"}), NotOpened::InvalidClaims),
+            ("negative_gen", json!({"gen": -1}), NotOpened::InvalidClaims),
+            ("sub_as_number", json!({"sub": 7}), NotOpened::InvalidClaims),
+        ] {
+            let opened = open_with(|claims| {
+                for (member, value) in change.as_object().unwrap() {
+                    claims[member] = value.clone();
+                }
+            });
+            assert_eq!(opened.err(), Some(reason), "{name}");
+        }
+    }
+
+    #[test]
+    fn times_are_checked_with_a_minute_of_skew_for_the_future_only() {
+        let at = |seconds: u64| Timestamp::from_seconds(NOW.seconds() - 1000 + seconds);
+        let outcome = |nbf: u64, iat: u64, now: Timestamp| {
+            let base = NOW.seconds() - 1000;
+            let opened = open_with(|claims| {
+                claims["nbf"] = json!(base + nbf);
+                claims["iat"] = json!(base + iat);
+                claims["exp"] = json!(base + 2000);
+            });
+            check_times(&opened.unwrap(), now)
+        };
+        for (name, nbf, iat, now, wanted) in [
+            ("now", 100, 100, 100, Ok(())),
+            ("nbf_a_minute_ahead", 160, 100, 100, Ok(())),
+            ("nbf_more_than_a_minute_ahead", 161, 100, 100, Err(NotNow::NotYet)),
+            ("iat_more_than_a_minute_ahead", 100, 161, 100, Err(NotNow::NotYet)),
+            ("the_last_second", 100, 100, 1999, Ok(())),
+            ("at_exp", 100, 100, 2000, Err(NotNow::Expired)),
+        ] {
+            assert_eq!(outcome(nbf, iat, at(now)), wanted, "{name}");
+        }
+    }
+}

@@ -1,6 +1,10 @@
 //! Listeners over real sockets: limits, slow and rude peers, graceful stop, TLS. Loopback and port 0 only.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, also in its helpers")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 mod limits;
 mod stop;

@@ -40,7 +40,8 @@ impl FromRequest<Arc<Api>> for Members {
         if bytes.is_empty() {
             return Err(Problem::new(Code::EmptyBody));
         }
-        match json::parse(&bytes, MAX_BODY_DEPTH)? {
+        let limits = json::Limits { max_depth: MAX_BODY_DEPTH, max_safe_numbers: false };
+        match json::parse_with(&bytes, limits)? {
             Value::Object(members) => Ok(Self(members)),
             _ => Err(Problem::with_detail(Code::MalformedBody, "the body is JSON, but not an object")),
         }
