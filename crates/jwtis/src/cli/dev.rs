@@ -113,9 +113,7 @@ impl Demo {
         let (admin, client) = (self.admin_token.reveal(), self.client_token.reveal());
         let TokenSet { access_token, refresh_token, .. } = &self.tokens;
         let post = |path: &str, body: String| {
-            format!(
-                "curl -sS {url}{path} -H 'Authorization: Bearer {client}' -H 'Content-Type: application/json' -d '{body}'"
-            )
+            format!("curl -sS {url}{path} -H 'Authorization: Bearer {client}' -d '{body}'")
         };
         let issue = post(
             "/issue_token",

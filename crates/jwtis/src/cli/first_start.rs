@@ -160,11 +160,11 @@ fn next_steps(url: &str) -> String {
         r#"What to do next, in another shell: paste the exports above, then
 
   # register a client; its client_token is shown only in this answer
-  curl -sS {url}/register/shop -H "Authorization: Bearer $JWTIS_ADMIN_TOKEN" -H 'Content-Type: application/json' -d '{{}}'
+  curl -sS {url}/register/shop -H "Authorization: Bearer $JWTIS_ADMIN_TOKEN" -d '{{}}'
 
   # issue its first tokens
   export JWTIS_CLIENT_TOKEN='the client_token of that answer'
-  curl -sS {url}/issue_token -H "Authorization: Bearer $JWTIS_CLIENT_TOKEN" -H 'Content-Type: application/json' -d '{{"kid":"shop","claims":{{"sub":"alice"}}}}'
+  curl -sS {url}/issue_token -H "Authorization: Bearer $JWTIS_CLIENT_TOKEN" -d '{{"kid":"shop","claims":{{"sub":"alice"}}}}'
 "#
     )
 }

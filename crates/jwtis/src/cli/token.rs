@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use jwtis_core::ClientId;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
@@ -32,6 +32,8 @@ pub(crate) enum TokenCommand {
         #[arg(long, value_name = "DURATION")]
         refresh_valid_time: Option<String>,
         #[command(flatten)]
+        only: OnlyOne,
+        #[command(flatten)]
         connection: Connection,
     },
     /// Exchange a refresh token for new tokens.
@@ -43,6 +45,8 @@ pub(crate) enum TokenCommand {
         /// A stricter strategy than the client's, for this call.
         #[arg(long, value_name = "NAME")]
         refresh_strategy: Option<String>,
+        #[command(flatten)]
+        only: OnlyOne,
         #[command(flatten)]
         connection: Connection,
     },
@@ -69,6 +73,22 @@ pub(crate) enum TokenCommand {
     },
     /// Say what a token is, without a server: its kind, its claims, when it ends, and given keys whether it verifies.
     Inspect(Inspect),
+}
+
+/// One of two tokens, for scripts.
+#[derive(Debug, Args)]
+pub(crate) struct OnlyOne {
+    /// Print this token alone.
+    #[arg(long, value_name = "TOKEN", conflicts_with = "json")]
+    only: Option<Which>,
+}
+
+#[derive(Copy, Clone, Debug, ValueEnum)]
+enum Which {
+    /// The access token.
+    Access,
+    /// The refresh token.
+    Refresh,
 }
 
 /// The claims of new tokens.
@@ -109,7 +129,7 @@ pub(crate) struct Target {
 impl TokenCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
-            Self::Issue { kid, claims, auth_valid_time, refresh_valid_time, connection } => {
+            Self::Issue { kid, claims, auth_valid_time, refresh_valid_time, only, connection } => {
                 let mut body = Map::new();
                 body.insert("kid".to_owned(), json!(kid.as_str()));
                 body.insert("claims".to_owned(), claims.object()?);
@@ -117,11 +137,12 @@ impl TokenCommand {
                 insert(&mut body, "refresh_token_valid_time", refresh_valid_time.as_deref());
                 tokens(
                     &connection.open(As::Client)?.post("/issue_token", &Value::Object(body))?,
+                    only,
                     connection,
                     out,
                 )
             }
-            Self::Renew { kid, refresh_token, refresh_strategy, connection } => {
+            Self::Renew { kid, refresh_token, refresh_strategy, only, connection } => {
                 let token = argument_or_input(refresh_token)?;
                 let mut body = Map::new();
                 body.insert("kid".to_owned(), json!(kid.as_str()));
@@ -129,6 +150,7 @@ impl TokenCommand {
                 insert(&mut body, "refresh_strategy", refresh_strategy.as_deref());
                 tokens(
                     &connection.open(As::Client)?.post("/renew_token", &Value::Object(body))?,
+                    only,
                     connection,
                     out,
                 )
@@ -229,7 +251,15 @@ fn insert(object: &mut Map<String, Value>, name: &str, value: Option<&str>) {
     }
 }
 
-fn tokens(answer: &Value, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+fn tokens(answer: &Value, only: &OnlyOne, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+    let member = match only.only {
+        None => None,
+        Some(Which::Access) => Some("access_token"),
+        Some(Which::Refresh) => Some("refresh_token"),
+    };
+    if let Some(member) = member {
+        return out.line(text(answer, member));
+    }
     if connection.json {
         return out.json(answer);
     }

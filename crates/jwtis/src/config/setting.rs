@@ -309,7 +309,7 @@ pub static RENEW_GRACE: Setting = Setting::new(
     "issuer.renew_grace",
     Value("DURATION"),
     "30s",
-    "How long the previous refresh token is accepted once more while its successor is unused, so that a lost answer costs nothing.",
+    "How long the previous refresh token is still accepted while its successor is unused, so that a lost answer, or several browser tabs at once, cost nothing.",
 )
 .flag("renewGrace")
 .alias("renew-grace")

@@ -106,7 +106,7 @@ codes! {
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
         "At most 64 KiB.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON",
-        "Send `Content-Type: application/json`, or none.";
+        "Send `Content-Type: application/json`, or none; what `curl -d` sends by itself is taken too.";
     ClaimsTooDeep = "claims_too_deep", UNPROCESSABLE_ENTITY, "The claims are nested too deep",
         "At most 16 levels.";
     ClaimsNumberOutOfRange = "claims_number_out_of_range", UNPROCESSABLE_ENTITY, "A number in the claims is beyond 2^53",
