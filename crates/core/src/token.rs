@@ -24,7 +24,9 @@ pub use mint::MintError;
 
 use std::fmt;
 
+use crate::env::Timestamp;
 use crate::session::SessionId;
+use mint::Minted;
 
 /// Largest claims of a client, in bytes of compact JSON.
 pub const MAX_CLAIMS_BYTES: usize = 16 * 1024;
@@ -48,6 +50,19 @@ pub struct TokenSet {
     pub refresh_expires_at: u64,
     /// Seconds from now to `expires_at`.
     pub expires_in: u64,
+}
+
+impl TokenSet {
+    fn of(session: SessionId, access: Minted, refresh: Minted, now: Timestamp) -> Self {
+        Self {
+            session,
+            access_token: access.token,
+            refresh_token: refresh.token,
+            expires_at: access.expires_at,
+            refresh_expires_at: refresh.expires_at,
+            expires_in: access.expires_at.saturating_sub(now.seconds()),
+        }
+    }
 }
 
 impl fmt::Debug for TokenSet {

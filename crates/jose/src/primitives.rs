@@ -2,7 +2,7 @@
 //! no token can have. Hidden from the documentation and outside of every promise of stability.
 
 use crate::{
-    ContentEncryption, VerifyError, VerifyingKey,
+    ContentEncryption, HmacKey, VerifyError, VerifyingKey,
     jwa::KeyWrap,
     jwe::{content, key_management},
 };
@@ -13,6 +13,14 @@ use crate::{
 /// [`VerifyError::SignatureLength`] or [`VerifyError::Signature`].
 pub fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<(), VerifyError> {
     key.check_signature(message, signature)
+}
+
+/// What [`HmacKey::verify`] does after it has looked at `alg`.
+///
+/// # Errors
+/// [`VerifyError::SignatureLength`] or [`VerifyError::Signature`].
+pub fn verify_tag(key: &HmacKey, message: &[u8], tag: &[u8]) -> Result<(), VerifyError> {
+    key.check_tag(message, tag)
 }
 
 /// AES key wrap by the wrapping key's size.

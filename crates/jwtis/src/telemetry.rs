@@ -9,7 +9,7 @@ use tracing_subscriber::filter::ParseError;
 /// How much is logged, and how it looks.
 #[derive(Clone, Default, Debug)]
 pub struct LogSettings {
-    /// Level info instead of warn.
+    /// Level info instead of warn and the audit trail.
     pub verbose: bool,
     /// How it looks.
     pub format: LogFormat,
@@ -69,7 +69,8 @@ impl FromStr for LogFilter {
 
 /// Starts logging for this process. Only the first call has an effect, so that tests may start several servers.
 pub fn start(settings: &LogSettings) {
-    let level = if settings.verbose { "info" } else { "warn" };
+    // Who changed what is always told: an audit trail that has to be switched on is missing when it is needed.
+    let level = if settings.verbose { "info" } else { "warn,jwtis::audit=info" };
     let filter = settings.filter.as_ref().map_or(level, |filter| filter.0.as_str());
     let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
     let terminal = io::stderr().is_terminal();

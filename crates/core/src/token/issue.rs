@@ -60,13 +60,6 @@ impl Issuer {
 
         let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
         let (access, refresh) = (mint.access_token()?, mint.refresh_token(0)?);
-        Ok(TokenSet {
-            session,
-            access_token: access.token,
-            refresh_token: refresh.token,
-            expires_at: access.expires_at,
-            refresh_expires_at: refresh.expires_at,
-            expires_in: access.expires_at.saturating_sub(now.seconds()),
-        })
+        Ok(TokenSet::of(session, access, refresh, now))
     }
 }

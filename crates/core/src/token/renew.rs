@@ -146,14 +146,7 @@ impl Issuer {
             Refresh::Keep(presented) => Minted { token: presented.to_owned(), expires_at: old_expiry },
             Refresh::New(generation) => mint.refresh_token(generation)?,
         };
-        Ok(TokenSet {
-            session,
-            access_token: access.token,
-            refresh_token: refresh.token,
-            expires_at: access.expires_at,
-            refresh_expires_at: refresh.expires_at,
-            expires_in: access.expires_at.saturating_sub(now.seconds()),
-        })
+        Ok(TokenSet::of(session, access, refresh, now))
     }
 }
 

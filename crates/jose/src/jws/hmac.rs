@@ -53,10 +53,13 @@ impl HmacKey {
     /// [`VerifyError`].
     pub fn verify(&self, token: &Unverified<'_>) -> Result<Verified, VerifyError> {
         check_algorithm(token, ALG)?;
-        check_length(token.signature(), SIGNATURE_BYTES)?;
-        hmac::verify(&self.key, token.signing_input(), token.signature())
-            .map_err(|_| VerifyError::Signature)?;
+        self.check_tag(token.signing_input(), token.signature())?;
         Ok(token.to_verified())
+    }
+
+    pub(crate) fn check_tag(&self, message: &[u8], tag: &[u8]) -> Result<(), VerifyError> {
+        check_length(tag, SIGNATURE_BYTES)?;
+        hmac::verify(&self.key, message, tag).map_err(|_| VerifyError::Signature)
     }
 }
 

