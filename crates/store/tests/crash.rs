@@ -70,7 +70,7 @@ fn child() {
 }
 
 #[tokio::test]
-async fn a_killed_process_loses_nothing_that_it_acknowledged() {
+async fn point_09_a_killed_process_loses_nothing_that_it_acknowledged() {
     let (_folder, path) = place();
     drop(created(&path));
     // What each client must be: there, gone, or either.

@@ -67,7 +67,7 @@ async fn images(count: usize) -> [(Vec<u8>, Vec<String>); 2] {
 }
 
 #[tokio::test]
-async fn a_flipped_byte_never_yields_another_value() {
+async fn point_09_a_flipped_byte_never_yields_another_value() {
     quiet();
     let (_folder, path) = place();
     for (image, records) in images(3).await {

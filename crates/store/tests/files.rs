@@ -141,7 +141,7 @@ async fn a_changed_password_opens_and_the_old_one_does_not() {
 }
 
 #[tokio::test]
-async fn the_raw_file_holds_no_name_and_no_value_in_clear() {
+async fn point_09_the_raw_file_holds_no_name_and_no_value_in_clear() {
     const NAME: &str = "kid-Zx81-marker";
     const VALUE: &str = "private-key-Qq77-marker";
     let (folder, path) = place();
