@@ -14,9 +14,11 @@ pub use file::ConfigFile;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
 
-use jwtis_core::IssuerSettings;
 use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
+use jwtis_core::{IssuerSettings, Ttl, TtlError};
 use tracing::warn;
 use zeroize::Zeroizing;
 
@@ -200,7 +202,7 @@ fn apply_profile(values: &mut Values, faults: &mut Vec<Fault>) {
 fn issuer(values: &Values, faults: &mut Vec<Fault>) -> Option<IssuerConfig> {
     let before = faults.len();
     let defaults = key_defaults(values, faults);
-    let renew_grace = values.parse::<jwtis_core::ttl::Ttl>(&setting::RENEW_GRACE, faults);
+    let renew_grace = values.parse::<Grace>(&setting::RENEW_GRACE, faults);
     let open_registration = values.switch(&setting::OPEN_REGISTRATION, faults);
     let listen = values.parse::<ListenAddress>(&setting::LISTEN, faults);
     let tls = tls_files(values, faults);
@@ -218,7 +220,7 @@ fn issuer(values: &Values, faults: &mut Vec<Fault>) -> Option<IssuerConfig> {
     (faults.len() == before).then_some(IssuerConfig {
         listen,
         tls,
-        settings: IssuerSettings { defaults, renew_grace: renew_grace.as_duration(), open_registration },
+        settings: IssuerSettings { defaults, renew_grace: renew_grace.0, open_registration },
         admin_token: secret(values, &setting::ADMIN_TOKEN, &setting::ADMIN_TOKEN_FILE),
     })
 }
@@ -347,6 +349,21 @@ fn long_lived_tokens(issuer: &IssuerConfig, values: &Values) -> Option<Fault> {
         )
         .hint("use --authTTL 15m or --profile strict")
     })
+}
+
+/// A duration that may be zero: no grace at all.
+struct Grace(Duration);
+
+impl FromStr for Grace {
+    type Err = TtlError;
+
+    fn from_str(text: &str) -> Result<Self, TtlError> {
+        match text.parse::<Ttl>() {
+            Ok(grace) => Ok(Self(grace.as_duration())),
+            Err(TtlError::Zero) => Ok(Self(Duration::ZERO)),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub fn renew(
     if presented.generation < state.generation {
         let previous = presented.generation.checked_add(1) == Some(state.generation);
         let elapsed = now.since(Timestamp::from_millis(state.rotated_at_ms));
-        if previous && !state.confirmed && elapsed <= grace {
+        if previous && !state.confirmed && !grace.is_zero() && elapsed <= grace {
             return Step::Repeat(state.generation);
         }
         return Step::Reuse(SessionState { revoked: true, ..state.clone() });
@@ -249,6 +249,13 @@ mod tests {
             let now = Timestamp::from_seconds(T0 + at);
             assert_eq!(renew(&before, presented(generation), strategy, now, GRACE), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn without_a_grace_every_old_generation_is_theft() {
+        let now = Timestamp::from_seconds(T0);
+        let step = renew(&state(1, false), presented(0), RefreshStrategy::RefreshBoth, now, Duration::ZERO);
+        assert_eq!(step, theft(state(1, false)));
     }
 
     #[test]

@@ -309,7 +309,7 @@ pub static RENEW_GRACE: Setting = Setting::new(
     "issuer.renew_grace",
     Value("DURATION"),
     "30s",
-    "How long the previous refresh token is still accepted while its successor is unused, so that a lost answer, or several browser tabs at once, cost nothing.",
+    "How long the previous refresh token is still accepted while its successor is unused, so that a lost answer, or several browser tabs at once, cost nothing. 0 switches it off.",
 )
 .flag("renewGrace")
 .alias("renew-grace")

@@ -35,6 +35,15 @@ fn without_anything_the_go_program_s_defaults_hold() {
 }
 
 #[test]
+fn the_grace_of_renewals_may_be_nothing() {
+    for (text, seconds) in [("0", 0), ("0s", 0), ("1m", 60)] {
+        let config = load(&[(&setting::RENEW_GRACE, text)], &[]).unwrap();
+        assert_eq!(config.issuer.unwrap().settings.renew_grace.as_secs(), seconds, "{text}");
+    }
+    assert!(load(&[(&setting::RENEW_GRACE, "30")], &[]).is_err(), "nobody means nanoseconds");
+}
+
+#[test]
 fn all_faults_together_each_with_what_to_do() {
     let (_folder, path) = file("issuer:\n  sigalg: ES256\n  refresh_strategy: always\nlog:\n  format: xml\n");
     let faults = load(
