@@ -4,6 +4,8 @@
 //! that occurs twice in an object, at any depth; numbers beyond 2^53, which some readers round; nesting over a limit;
 //! anything after the value.
 
+mod precision;
+
 use std::{cell::RefCell, fmt};
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -39,7 +41,7 @@ pub fn parse_with(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
 
     match Strict::new(limits, &broken).deserialize(&mut reader) {
-        Ok(value) if reader.end().is_ok() => Ok(value),
+        Ok(value) if reader.end().is_ok() => precision::check(bytes).map(|()| value),
         Ok(_) => Err(JsonError::TrailingData),
         Err(error) => Err(broken.take().unwrap_or_else(|| JsonError::from_serde(&error))),
     }
@@ -92,6 +94,12 @@ pub enum JsonError {
     #[error("the number {text} is beyond 2^53, where readers begin to round: send it as a string")]
     NumberOutOfRange {
         /// The number, rounded when it has no exact reading.
+        text: String,
+    },
+    /// RFC 7493 §2.2: a double keeps about 17 digits.
+    #[error("the number {text} has more digits than readers keep: send it as a string")]
+    NumberTooPrecise {
+        /// The number, cut to 100 characters.
         text: String,
     },
     /// A second value, or anything but white space.
@@ -286,10 +294,15 @@ mod tests {
                 refusal(text)
             );
         }
-        for text in
-            ["9007199254740992", "-9007199254740992", "0.1", "1e15", "1e-400", "-0", "1.7976931348623157"]
-        {
+        for text in ["9007199254740992", "-9007199254740992", "0.1", "1e15", "-0", "1.7976931348623157"] {
             assert!(parse(text.as_bytes(), 16).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_fractions_that_readers_round() {
+        for text in ["1e-400", "0.30000000000000000001", r#"{"a":[123456789.123456789]}"#] {
+            assert!(matches!(refusal(text), JsonError::NumberTooPrecise { .. }), "{text}");
         }
     }
 

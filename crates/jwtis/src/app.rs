@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use jwtis_core::Issuer;
 use jwtis_core::housekeeping::HousekeepingCursor;
+use jwtis_core::{Env, Issuer};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
@@ -172,8 +172,8 @@ fn url(scheme: &str, mut address: SocketAddr) -> String {
 
 fn utility_router(metrics: &Arc<Metrics>, issuer: Option<&Issuer>) -> Router {
     match issuer {
-        Some(issuer) => utility::router(Arc::clone(metrics), issuer.clone()),
-        None => utility::router(Arc::clone(metrics), ()),
+        Some(issuer) => utility::router(Arc::clone(metrics), issuer.env().clone(), issuer.clone()),
+        None => utility::router(Arc::clone(metrics), Env::system(), ()),
     }
 }
 
@@ -218,7 +218,8 @@ async fn keep_house(issuer: &Issuer, metrics: &Metrics) {
     }
 }
 
-/// Ready when the process is told to stop: SIGTERM or SIGINT.
+/// Ready when the process is told to stop: SIGTERM or SIGINT. SIGHUP, which comes with `systemctl reload` and with a terminal that
+/// closes, stops nothing: what it could reload are the signer's users, keys and policies, and there are none yet.
 ///
 /// # Errors
 /// When the operating system takes no handler.
@@ -226,10 +227,14 @@ pub fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => info!(signal = "SIGTERM", "told to stop"),
-            _ = interrupt.recv() => info!(signal = "SIGINT", "told to stop"),
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return info!(signal = "SIGTERM", "told to stop"),
+                _ = interrupt.recv() => return info!(signal = "SIGINT", "told to stop"),
+                _ = hangup.recv() => warn!(signal = "SIGHUP", "nothing is reloaded: settings take effect at the next start"),
+            }
         }
     })
 }

@@ -42,6 +42,18 @@ fn point_09_kill_9_keeps_keys_revocations_and_generations() {
     }
 }
 
+#[test]
+fn sighup_stops_nothing() {
+    let place = Place::new();
+    let server = place.serve(&[]);
+    server.send("HUP");
+    // The signal's handler runs before a later stop is heard.
+    assert_eq!(get(&format!("{}/ping", server.url)).0, 200);
+    let run = server.stop();
+    assert_eq!(run.code, Some(0));
+    assert!(run.stderr.contains("nothing is reloaded"), "{}", run.stderr);
+}
+
 fn work_until_killed(server: Server, admin: &str, round: usize, kill_after: usize) -> Vec<Told> {
     let (sender, receiver) = mpsc::channel();
     let workers: Vec<_> = (0..4)

@@ -76,7 +76,7 @@ pub fn router_with_backups_in(
 }
 
 /// Around routes: panics become problems, problems get their bodies, and every request is known.
-fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {
+pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {
     routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(problem::render))
@@ -91,11 +91,11 @@ async fn ping() -> impl IntoResponse {
     Json(json!({ "status": "ok" }))
 }
 
-async fn unknown_route() -> Problem {
+pub(super) async fn unknown_route() -> Problem {
     Problem::new(Code::UnknownRoute)
 }
 
-async fn method_not_allowed() -> Problem {
+pub(super) async fn method_not_allowed() -> Problem {
     Problem::new(Code::MethodNotAllowed)
 }
 

@@ -11,9 +11,11 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use jwtis_core::Issuer;
+use jwtis_core::{Env, Issuer};
 use tracing::warn;
 
+use super::issuer;
+use super::observe::Observer;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
 /// Why a check failed.
@@ -44,11 +46,15 @@ impl Health for Issuer {
     }
 }
 
-/// The routes of the utility listener.
-pub fn router(metrics: Arc<Metrics>, health: impl Health) -> Router {
-    Router::new()
+/// The routes of the utility listener. Request ids come out of `env`.
+pub fn router(metrics: Arc<Metrics>, env: Env, health: impl Health) -> Router {
+    let observer = Observer { env, metrics: Arc::clone(&metrics) };
+    let routes = Router::new()
         .route("/metrics", get(page).with_state(metrics))
         .route("/healthz", get(healthz).with_state(Arc::new(health) as Arc<dyn Health>))
+        .fallback(issuer::unknown_route)
+        .method_not_allowed_fallback(issuer::method_not_allowed);
+    issuer::observed(routes, observer)
 }
 
 async fn page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {

@@ -144,9 +144,14 @@ impl Server {
         self.signal("TERM")
     }
 
-    pub fn signal(mut self, name: &str) -> Run {
+    /// A signal that does not end it.
+    pub fn send(&self, name: &str) {
         let line = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    }
+
+    pub fn signal(mut self, name: &str) -> Run {
+        self.send(name);
         let mut stdout = std::mem::take(&mut self.stdout);
         self.reader.read_to_string(&mut stdout).unwrap();
         let code = self.child.wait().unwrap().code();

@@ -118,6 +118,16 @@ async fn the_content_type_is_json_or_not_given() {
 }
 
 #[tokio::test]
+async fn an_encoded_body_is_refused() {
+    let world = World::new().await;
+    for (coding, status) in [("identity", 404), ("gzip", 415), ("br, gzip", 415)] {
+        let call = world.call(Method::POST, "/issue_token").body(r#"{"kid":"shop"}"#).bearer(&world.admin);
+        let answer = call.header(header::CONTENT_ENCODING, coding).send().await;
+        assert_eq!(answer.status.as_u16(), status, "{coding}");
+    }
+}
+
+#[tokio::test]
 async fn other_methods_are_refused_with_the_ones_there_are() {
     let world = World::new().await;
     for (method, path, allowed) in [

@@ -180,7 +180,7 @@ async fn metrics_count_by_route_and_status() {
     world.get("/made/up/path").send().await;
     world.call("BREW".parse().unwrap(), "/ping").send().await;
 
-    let utility = utility::router(world.metrics.clone(), world.issuer.clone());
+    let utility = utility::router(world.metrics.clone(), world.issuer.env().clone(), world.issuer.clone());
     let answer = call(&utility, "/metrics").send().await;
     assert_eq!(answer.status, 200);
     assert!(
@@ -206,13 +206,14 @@ async fn metrics_count_by_route_and_status() {
 #[tokio::test]
 async fn healthz_follows_the_store() {
     let world = World::new().await;
-    let utility = utility::router(world.metrics.clone(), world.issuer.clone());
+    let utility = utility::router(world.metrics.clone(), world.issuer.env().clone(), world.issuer.clone());
     let good = call(&utility, "/healthz").send().await;
     assert_eq!((good.status.as_u16(), good.json()), (200, json!({"status": "ok"})));
     world.backend.fail_read(1, Fault::Unavailable);
     let bad = call(&utility, "/healthz").send().await;
     assert_eq!((bad.status.as_u16(), bad.json()), (503, json!({"status": "unavailable"})));
-    let without_store = utility::router(world.metrics.clone(), ());
+    call(&utility, "/issue_token").send().await.problem(404, "unknown_route");
+    let without_store = utility::router(world.metrics.clone(), world.issuer.env().clone(), ());
     assert_eq!(call(&without_store, "/healthz").send().await.status, 200);
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Writer {
     inbox: Receiver<Message>,
     /// The engine's last transaction failed, and it could not be opened again yet.
     broken: bool,
+    /// The last commit failed: said once, not for every commit of a full disk.
+    failing: bool,
     /// Size of the group before.
     previous: usize,
 }
@@ -76,7 +78,7 @@ impl Writer {
         inbox: Receiver<Message>,
     ) -> Result<Self, EngineError> {
         shared.show(Some(engine.records()?));
-        Ok(Self { engine, shared, inbox, broken: false, previous: 0 })
+        Ok(Self { engine, shared, inbox, broken: false, failing: false, previous: 0 })
     }
 
     /// Works until nobody can send any more; then leaves the file as after a clean shutdown.
@@ -140,6 +142,9 @@ impl Writer {
         self.shared.in_flight.fetch_sub(group.len(), Ordering::Relaxed);
         match outcome {
             Ok(verdicts) => {
+                if mem::take(&mut self.failing) {
+                    tracing::warn!("the store can be written again");
+                }
                 for (request, verdict) in group.iter().zip(&verdicts) {
                     if *verdict == Verdict::Applied {
                         self.shared.observers.tell(&request.batch.changes());
@@ -156,7 +161,9 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "the store cannot be written");
+                if !mem::replace(&mut self.failing, true) {
+                    tracing::error!(%error, "the store cannot be written");
+                }
                 let error = Arc::new(error);
                 for request in group {
                     answer(request, Err(commit_error(&error)));

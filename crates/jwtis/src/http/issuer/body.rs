@@ -50,6 +50,16 @@ impl FromRequest<Arc<Api>> for Members {
 /// every name, and its users' scripts send that one. A form in truth is no JSON and falls later. A web page elsewhere gains nothing by
 /// it, since browsers add no credentials of ours.
 fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    // RFC 9110 §8.4: nothing is unpacked here.
+    let coding = headers
+        .get(header::CONTENT_ENCODING)
+        .map_or("identity", |coding| coding.to_str().unwrap_or_default());
+    if !coding.eq_ignore_ascii_case("identity") {
+        return Err(Problem::with_detail(
+            Code::UnsupportedMediaType,
+            "send the body without a Content-Encoding",
+        ));
+    }
     let Some(value) = headers.get(header::CONTENT_TYPE) else {
         return Ok(());
     };

@@ -299,7 +299,7 @@ impl From<JsonError> for Problem {
         let code = match &error {
             JsonError::DuplicateName { .. } => Code::DuplicateMember,
             JsonError::TooDeep { .. } => Code::BodyTooDeep,
-            JsonError::NumberOutOfRange { .. } => Code::NumberOutOfRange,
+            JsonError::NumberOutOfRange { .. } | JsonError::NumberTooPrecise { .. } => Code::NumberOutOfRange,
             _ => Code::MalformedBody,
         };
         Self::explained(code, &error)
@@ -310,9 +310,9 @@ impl From<ClaimsError> for Problem {
     fn from(error: ClaimsError) -> Self {
         let (code, detail) = match error {
             ClaimsError::Json(error @ JsonError::TooDeep { .. }) => (Code::ClaimsTooDeep, error.to_string()),
-            ClaimsError::Json(error @ JsonError::NumberOutOfRange { .. }) => {
-                (Code::ClaimsNumberOutOfRange, error.to_string())
-            }
+            ClaimsError::Json(
+                error @ (JsonError::NumberOutOfRange { .. } | JsonError::NumberTooPrecise { .. }),
+            ) => (Code::ClaimsNumberOutOfRange, error.to_string()),
             ClaimsError::Json(error) => (Code::InvalidMember, error.to_string()),
             ClaimsError::Type { .. } => (Code::InvalidClaim, error.to_string()),
             _ => (Code::InvalidMember, error.to_string()),
