@@ -1,0 +1,1 @@
+//! Tezos for a remote signer.
