@@ -9,6 +9,11 @@
 //! | [`hash`] | BLAKE2b digests and the named 32-byte hashes | §6.1, §6.3 |
 //! | [`key`] | [`Curve`], [`PublicKey`], [`PublicKeyHash`] | §6.1, §6.3 |
 //! | [`signature`] | [`Signature`] | §6.3 |
+//! | [`request`] | [`SignRequest`]: bytes to what they ask for | §1.9, §4.1, §6.7, §6.8 |
+//! | [`operation`] | [`Operation`]: contents of generic requests, Rio to Ushuaia | §4.4, §6.4–6.6 |
+//! | [`codec`] | the cursor, its limits, [`DecodeError`] | §1.4, §6.4 |
+//! | [`policy`] | [`Policy`]: what a key may sign, and its limits | §3.2, §4.2, §4.5 |
+//! | [`watermark`] | the rule against double signing, and Signatory's files | §5 |
 //! | [`secret_key`] | [`SecretKey`], encrypted keys, `secret_keys` files | §6.2, §7 |
 //!
 //! ```
@@ -24,16 +29,26 @@
 
 pub mod base58check;
 mod bls;
+pub mod codec;
 pub mod hash;
 pub mod key;
+mod micheline;
+pub mod operation;
+pub mod policy;
+pub mod request;
 pub mod secret_key;
 pub mod signature;
 mod text;
 mod version;
+pub mod watermark;
 
 pub use base58check::{Base58Error, Prefix};
+pub use codec::DecodeError;
 pub use hash::{BlockHash, ChainId, OperationHash, PayloadHash, ProtocolHash};
 pub use key::{Curve, KeyError, PublicKey, PublicKeyHash};
+pub use operation::{Address, Operation, OperationKind, Protocol};
+pub use policy::{Caller, Circumstances, Denial, Policy, Verdict};
+pub use request::{RequestKind, SignRequest};
 pub use secret_key::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
 pub use signature::{SignError, Signature, SignatureError, VerifyError};
 pub use version::SigningVersion;
