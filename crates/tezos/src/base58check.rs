@@ -30,13 +30,13 @@ pub enum Base58Error {
         /// Bytes that there were.
         actual: usize,
     },
-    /// More characters than the longest kind has. Ours: Signatory tries to decode any length.
-    #[error(
-        "gotez: base58Check decoding error: data is too long: {actual} characters, at most {MAX_TEXT_CHARS}"
-    )]
+    /// More characters than any text has that would do. Ours: Signatory tries to decode any length.
+    #[error("gotez: base58Check decoding error: data is too long: {actual} characters, at most {limit}")]
     TooLong {
         /// Characters that there were.
         actual: usize,
+        /// Characters that the longest acceptable text has.
+        limit: usize,
     },
     /// A typing error, most likely.
     #[error("gotez: base58Check decoding error: invalid checksum")]
@@ -82,12 +82,21 @@ pub(crate) fn encode_secret(prefix: Prefix, payload: &[u8]) -> Zeroizing<String>
 /// # Errors
 /// [`Base58Error`].
 pub fn decode(text: &str) -> Result<(Prefix, Zeroizing<Vec<u8>>), Base58Error> {
+    decode_within(MAX_TEXT_CHARS, text)
+}
+
+/// Reads a text of a kind that signs here, which costs microseconds however long the text is.
+pub(crate) fn decode_short(text: &str) -> Result<(Prefix, Zeroizing<Vec<u8>>), Base58Error> {
+    decode_within(Prefix::Blsig.text_len(), text)
+}
+
+fn decode_within(limit: usize, text: &str) -> Result<(Prefix, Zeroizing<Vec<u8>>), Base58Error> {
     let foreign = |byte: &u8| !ALPHABET.contains(byte);
     if let Some((position, &byte)) = text.as_bytes().iter().enumerate().find(|(_, byte)| foreign(byte)) {
         return Err(Base58Error::Character { position, character: char::from(byte) });
     }
-    if text.len() > MAX_TEXT_CHARS {
-        return Err(Base58Error::TooLong { actual: text.len() });
+    if text.len() > limit {
+        return Err(Base58Error::TooLong { actual: text.len(), limit });
     }
     // Nothing else can fail: every character is in the alphabet.
     let bytes = Zeroizing::new(bs58::decode(text).into_vec().map_err(|_| Base58Error::Checksum)?);

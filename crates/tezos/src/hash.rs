@@ -68,7 +68,7 @@ macro_rules! hashes {
             type Err = HashError;
 
             fn from_str(text: &str) -> Result<Self, HashError> {
-                let (found, payload) = base58check::decode(text)?;
+                let (found, payload) = base58check::decode_short(text)?;
                 let bytes = payload.as_slice().try_into().ok().filter(|_| found == Prefix::$prefix);
                 bytes.map(Self).ok_or(HashError::Kind { expected: Prefix::$prefix, found })
             }

@@ -6,7 +6,10 @@ mod hash;
 
 use std::str::FromStr;
 
-use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
+use aws_lc_rs::{
+    digest::{Digest, SHA256},
+    signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey},
+};
 use blst::min_pk as bls12381;
 
 pub use self::{curve::Curve, hash::PublicKeyHash};
@@ -55,7 +58,7 @@ pub struct PublicKey {
 enum Point {
     Ed25519([u8; 32], ParsedPublicKey),
     Secp256k1([u8; 33], k256::ecdsa::VerifyingKey),
-    P256([u8; 33], p256::ecdsa::VerifyingKey),
+    P256([u8; 33], ParsedPublicKey),
     Bls12381([u8; 48], Box<bls12381::PublicKey>),
 }
 
@@ -129,9 +132,9 @@ impl PublicKey {
                 signature.and_then(|signature| key.verify_prehash(&blake2b_256(message), &signature)).is_ok()
             }
             Point::P256(_, key) => {
-                use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-                let signature = p256::ecdsa::Signature::from_slice(bytes);
-                signature.and_then(|signature| key.verify_prehash(&blake2b_256(message), &signature)).is_ok()
+                // A digest of as many bytes as SHA-256 has, which is all that ECDSA looks at.
+                let digest = Digest::import_less_safe(&blake2b_256(message), &SHA256);
+                digest.and_then(|digest| key.verify_digest_sig(&digest, bytes)).is_ok()
             }
             Point::Bls12381(own, key) => {
                 let scheme = bls::Scheme::of(version).ok_or(VerifyError::Version0)?;
@@ -173,7 +176,9 @@ impl Point {
             }
             Curve::P256 => {
                 let own = compressed(bytes)?;
-                Some(Self::P256(own, p256::ecdsa::VerifyingKey::from_sec1_bytes(&own).ok()?))
+                // AWS-LC verifies, so that the library that signs is checked by another.
+                let point = p256::ecdsa::VerifyingKey::from_sec1_bytes(&own).ok()?.to_sec1_point(false);
+                Some(Self::P256(own, ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.as_bytes()).ok()?))
             }
             Curve::Bls12381 => {
                 let own = bytes.try_into().ok()?;
@@ -206,7 +211,7 @@ impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let (prefix, payload) = base58check::decode(text)?;
+        let (prefix, payload) = base58check::decode_short(text)?;
         let curve = Curve::ALL.into_iter().find(|curve| curve.prefixes().public == prefix);
         Self::from_bytes(curve.ok_or(KeyError::UnknownPrefix)?, &payload)
     }

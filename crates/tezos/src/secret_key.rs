@@ -192,3 +192,28 @@ impl fmt::Debug for SecretKey {
 fn fill_random(bytes: &mut [u8]) -> Result<(), SecretKeyError> {
     aws_lc_rs::rand::fill(bytes).map_err(|_| SecretKeyError::Library)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a flipped bit in memory would leave it: the secret of one key beside the public half of another.
+    fn faulty(curve: Curve) -> SecretKey {
+        let (key, other) = (SecretKey::generate(curve).unwrap(), SecretKey::generate(curve).unwrap());
+        SecretKey { pair: key.pair, public: other.public }
+    }
+
+    #[test]
+    fn a_signature_that_does_not_verify_is_withheld() {
+        for curve in Curve::ALL {
+            let refused = faulty(curve).sign(b"\x11", SigningVersion::LATEST);
+            assert_eq!(refused, Err(SignError::Faulty), "{curve:?}");
+        }
+        assert_eq!(faulty(Curve::Bls12381).sign(b"\x11", SigningVersion::V1), Err(SignError::Faulty));
+    }
+
+    #[test]
+    fn a_proof_that_does_not_verify_is_withheld() {
+        assert_eq!(faulty(Curve::Bls12381).prove_possession(), Err(SignError::Faulty));
+    }
+}

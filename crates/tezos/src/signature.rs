@@ -162,7 +162,7 @@ impl FromStr for Signature {
     type Err = SignatureError;
 
     fn from_str(text: &str) -> Result<Self, SignatureError> {
-        let (prefix, payload) = base58check::decode(text)?;
+        let (prefix, payload) = base58check::decode_short(text)?;
         let curve = Curve::ALL.into_iter().find(|curve| curve.prefixes().signature == prefix);
         let signature = match curve {
             Some(curve) => Self::from_bytes(curve, &payload),

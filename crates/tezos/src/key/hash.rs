@@ -61,7 +61,7 @@ impl FromStr for PublicKeyHash {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let (prefix, payload) = base58check::decode(text)?;
+        let (prefix, payload) = base58check::decode_short(text)?;
         let curve = Curve::ALL.into_iter().find(|curve| curve.prefixes().hash == prefix);
         let hash = payload.as_slice().try_into().ok();
         curve.zip(hash).map(|(curve, hash)| Self { curve, hash }).ok_or(KeyError::UnknownPrefix)

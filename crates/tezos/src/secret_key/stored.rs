@@ -45,7 +45,7 @@ impl FromStr for StoredSecretKey {
     type Err = SecretKeyError;
 
     fn from_str(text: &str) -> Result<Self, SecretKeyError> {
-        let (prefix, payload) = base58check::decode(text)?;
+        let (prefix, payload) = base58check::decode_short(text)?;
         if prefix == Prefix::EdskFull {
             // The public half behind the seed is not looked at, as in Signatory; ours is made from the seed.
             let seed = payload.get(..32).unwrap_or_default();
