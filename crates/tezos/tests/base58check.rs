@@ -1,5 +1,7 @@
 //! base58check (§6.1): every prefix, every refusal with its text (§1.4 step 1), texts made by Taquito, hostile input.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use jwtis_tezos::{
     Base58Error, BlockHash, ChainId, KeyError, OperationHash, PayloadHash, Prefix, ProtocolHash, PublicKey,
     PublicKeyHash, Signature,

@@ -1,5 +1,7 @@
 //! Arbitrary input to every parser of keys and signatures: an answer or an error, never a panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use jwtis_tezos::{
     Curve, PublicKey, PublicKeyHash, SecretKey, Signature, SigningVersion, StoredSecretKey,
     base58check::{Prefix, encode},

@@ -1,6 +1,8 @@
 //! What is no key and no signature: points off their curve, at infinity, of small order, outside the subgroup, encoded a
 //! second way; numbers out of range; high S; signatures of other keys, curves and messages.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use jwtis_tezos::{
     Curve, KeyError, PublicKey, SecretKey, SecretKeyError, Signature, SigningVersion, VerifyError,
     base58check::{Prefix, encode},

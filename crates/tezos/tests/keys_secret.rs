@@ -1,5 +1,7 @@
 //! Secret keys at rest: texts, passwords (§6.2), octez-client's `secret_keys` (§7), and that none of it is ever shown.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
 use std::error::Error;
 
 use jwtis_tezos::{
