@@ -126,8 +126,45 @@ impl std::fmt::Display for Number {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.to_i128() {
             Some(value) => write!(formatter, "{value}"),
-            None => write!(formatter, "zarith:{}", hex(&self.groups)),
+            None => formatter.write_str(&self.large_decimal()),
         }
+    }
+}
+
+impl Number {
+    /// Decimal digits of a number of any size, by limbs of nine digits.
+    fn large_decimal(&self) -> String {
+        const LIMB: u64 = 1_000_000_000;
+        let mut limbs: Vec<u64> = Vec::new();
+        let mut push = |factor: u64, digit: u8| {
+            let mut carry = u64::from(digit);
+            for limb in &mut limbs {
+                // Below 128 · 10⁹ + 128: this does not overflow.
+                let next = limb.wrapping_mul(factor).wrapping_add(carry);
+                *limb = next % LIMB;
+                carry = next / LIMB;
+            }
+            if carry > 0 {
+                limbs.push(carry);
+            }
+        };
+        let Some((&first, others)) = self.groups.split_first() else { return String::new() };
+        for group in others.iter().rev() {
+            push(128, group & 0x7f);
+        }
+        let negative = self.signed && first & 0x40 != 0;
+        if self.signed {
+            push(64, first & 0x3f)
+        } else {
+            push(128, first & 0x7f)
+        }
+
+        let mut text = String::from(if negative { "-" } else { "" });
+        for (place, limb) in limbs.iter().rev().enumerate() {
+            let digits = if place == 0 { limb.to_string() } else { format!("{limb:09}") };
+            text.push_str(&digits);
+        }
+        text
     }
 }
 
@@ -150,6 +187,20 @@ mod tests {
         ] {
             assert_eq!(number.to_i128(), wanted, "{name}");
         }
+    }
+
+    #[test]
+    fn large_numbers_are_shown_in_full() {
+        for (name, number) in [
+            ("one_million", Number::natural(&[0xc0, 0x84, 0x3d])),
+            ("minus_sixty_four", Number::integer(&[0xc0, 0x01])),
+            ("126_bits", Number::natural(&[[0xff].repeat(17), vec![0x7f]].concat())),
+            ("a_limb_of_zeros", Number::natural(&[0x80, 0xa8, 0xd6, 0xb9, 0x07])),
+        ] {
+            assert_eq!(number.large_decimal(), number.to_i128().unwrap().to_string(), "{name}");
+        }
+        let two_to_the_133 = Number::natural(&[[0x80].repeat(19), vec![0x01]].concat());
+        assert_eq!(two_to_the_133.to_string(), "10889035741470030830827987437816582766592");
     }
 
     #[test]
