@@ -23,7 +23,7 @@ fn everything() -> Policy {
 
 /// Trap 2, the other half.
 #[test]
-fn jwt_users_empty_denies_all_and_absent_allows_all() {
+fn trap_2_jwt_users_empty_denies_all_and_absent_allows_all() {
     let user = Caller::User(User::named("alice"));
     let policy = |users: Option<&[&str]>| Policy { jwt_users: users.map(names), ..everything() };
     let denied = format!("user `alice' is not authorized to access {}", key(0xaa));
@@ -74,7 +74,7 @@ fn keys_of_a_token_narrow() {
         Caller::User(User { keys, ..User::named("alice") })
     };
     let us = key(0xaa).to_string();
-    assert_eq!(ask_as(&everything(), &user(&[us.clone()]), &block(1, 0, 0)), Ok(()));
+    assert_eq!(ask_as(&everything(), &user(std::slice::from_ref(&us)), &block(1, 0, 0)), Ok(()));
     let denied = format!("the token of user `alice' is not for {us}");
     assert_eq!(ask_as(&everything(), &user(&[key(1).to_string()]), &block(1, 0, 0)), Err(denied.clone()));
     assert_eq!(ask_as(&everything(), &user(&[]), &block(1, 0, 0)), Err(denied));

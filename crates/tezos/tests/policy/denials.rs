@@ -96,7 +96,7 @@ fn ballots_by_vote() {
 
 /// Trap 12, the other half: neither permission covers the other.
 #[test]
-fn staking_calls_and_transactions_are_allowed_apart() {
+fn trap_12_staking_calls_and_transactions_are_allowed_apart() {
     let (plain, stake) = (transaction(1, 2, None).generic(), transaction(1, 0xaa, Some(&[6])).generic());
     assert!(ask(&generic(&["transaction"]), &plain).is_ok());
     assert!(ask(&generic(&["stake"]), &stake).is_ok());

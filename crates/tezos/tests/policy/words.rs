@@ -40,7 +40,7 @@ fn resolved(words: &AllowWords) -> Policy {
 
 /// Traps 1 and 2, and every other row of the table.
 #[test]
-fn null_policy_vs_empty_policy_and_the_rest_of_the_table() {
+fn trap_1_null_policy_vs_empty_policy_and_the_rest_of_the_table() {
     let absent = AllowWords::default();
     for (name, policy, wanted) in [
         ("null: the default policy", Policy::baker(), vec!["attestation", "block", "preattestation"]),
@@ -78,7 +78,7 @@ fn null_policy_vs_empty_policy_and_the_rest_of_the_table() {
 
 /// Trap 2.
 #[test]
-fn allow_generic_empty_allows_the_kind_but_no_operation() {
+fn trap_2_allow_generic_empty_allows_the_kind_but_no_operation() {
     let message = transaction(1, 2, None).generic();
     for policy in [allowing(&[("generic", None)]), allowing(&[("generic", Some(&[]))])] {
         assert_eq!(ask(&policy, &message).unwrap_err(), "operation `transaction' is not allowed");
@@ -136,14 +136,14 @@ fn old_names_are_translated_with_a_warning() {
 
 #[test]
 fn unknown_names_are_errors_all_at_once() {
-    let mut words = AllowWords::default();
-    words.allow = Some(BTreeMap::from([
+    let allow = Some(BTreeMap::from([
         ("blok".to_owned(), None),
         (
             "generic".to_owned(),
             Some(["transfer", "reveal", "attestation", "ballot:maybe"].map(str::to_owned).to_vec()),
         ),
     ]));
+    let words = AllowWords { allow, ..AllowWords::default() };
     let errors: Vec<String> = words.resolve().unwrap_err().iter().map(ToString::to_string).collect();
     assert_eq!(
         errors,

@@ -81,7 +81,7 @@ fn appendix_c_failing_noop() {
 
 /// Trap 7.
 #[test]
-fn watermark_round_of_a_block_is_the_last_fitness_element() {
+fn trap_7_watermark_round_of_a_block_is_the_last_fitness_element() {
     let request = decode(&block(120, 3, 1)).unwrap();
     let asked = request.watermark().unwrap();
     assert_eq!((asked.mark.level(), asked.mark.round()), (120, 3));
@@ -92,7 +92,7 @@ fn watermark_round_of_a_block_is_the_last_fitness_element() {
 
 /// Trap 10.
 #[test]
-fn tz4_layouts_have_level_and_round_at_other_offsets() {
+fn trap_10_tz4_layouts_have_level_and_round_at_other_offsets() {
     for (magic, plain, bls) in [(0x12, 20, 40), (0x13, 21, 41)] {
         let (plain, bls) = (consensus(magic, plain, 1_000, 2), consensus(magic, bls, 1_000, 2));
         assert_eq!((plain.len(), bls.len()), (80, 78));

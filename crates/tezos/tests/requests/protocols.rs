@@ -182,7 +182,7 @@ fn a_newer_primitive_needs_a_newer_protocol() {
 
 /// Trap 13. Signatory tolerates the absent byte at the end only; here the old layout is tried on the whole message.
 #[test]
-fn proof_option_absent_at_the_end_is_tolerated_and_inside_a_batch_is_not_misread() {
+fn trap_13_proof_option_absent_at_the_end_is_tolerated_and_inside_a_batch_is_not_misread() {
     for old in [reveal(), update_consensus_key()] {
         let kind = if old.0[0] == 107 { "reveal" } else { "update_consensus_key" };
         let alone = latest(&old).unwrap();

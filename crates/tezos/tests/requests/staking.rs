@@ -9,7 +9,7 @@ fn kind(message: &[u8]) -> &'static str {
 }
 
 #[test]
-fn pseudo_operations_depend_on_the_entrypoint_tag_and_on_destination_equal_to_source() {
+fn trap_12_pseudo_operations_depend_on_the_entrypoint_tag_and_on_destination_equal_to_source() {
     // The forger's source is the tz1 of AA.
     let named = |name: &str| [&[255, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
     for (name, message, wanted) in [

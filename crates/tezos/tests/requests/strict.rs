@@ -3,7 +3,7 @@
 use jwtis_tezos::codec::{Fault, MAX_MESSAGE_BYTES, MAX_OPERATIONS};
 use jwtis_tezos::{SignRequest, SigningVersion};
 
-use crate::forge::{self, block, consensus, fitness, header, tag};
+use crate::forge::{self, Forge, block, consensus, fitness, header, tag};
 use crate::vectors;
 
 fn refused(message: &[u8]) -> Fault {
@@ -23,6 +23,46 @@ fn trailing_bytes_are_refused() {
     ] {
         message.push(0);
         assert_eq!(refused(&message), Fault::Trailing { left: 1 });
+    }
+}
+
+/// Bytes behind the value that a frame is for, with the length of the frame grown to match.
+#[test]
+fn frames_are_used_up() {
+    let longer = [&forge::UNIT[..], &[0]].concat();
+    let header = header(1, 0, &fitness(1, None, 0, 0), false).fill(9, 64).0;
+    let member = Forge::default().u16(1).u8(0);
+    for (name, forge) in [
+        ("parameters", tag(108).manager().nat(1).u8(0).account(0, 1).u8(0xff).u8(0).framed(&longer)),
+        ("code", tag(109).manager().nat(1).u8(0).framed(&longer).framed(&forge::UNIT)),
+        ("storage", tag(109).manager().nat(1).u8(0).framed(&forge::UNIT).framed(&longer)),
+        ("constant", tag(111).manager().framed(&longer)),
+        (
+            "ticket",
+            tag(158)
+                .manager()
+                .framed(&longer)
+                .framed(&forge::UNIT)
+                .contract(1)
+                .nat(1)
+                .contract(1)
+                .framed(b"a"),
+        ),
+        ("rollup type", tag(200).manager().u8(0).framed(&[]).framed(&longer).u8(0)),
+        ("whitelist", tag(200).manager().u8(0).framed(&[]).framed(&forge::UNIT).u8(0xff).framed(&[0; 22])),
+        ("messages", tag(201).manager().framed(&Forge::default().framed(b"a").u8(0).0)),
+        ("proposals", tag(5).account(0, 1).i32(1).framed(&[0; 33])),
+        ("committee", tag(30).i32(1).i32(1).fill(0, 32).framed(&[0; 3])),
+        ("attestations", tag(31).i32(1).i32(1).fill(0, 32).framed(&member.u16(0).0)),
+        ("proof of possession", tag(107).manager().u8(3).fill(1, 48).u8(0xff).framed(&[1; 97])),
+        ("proof of another kind", tag(107).manager().u8(3).fill(1, 48).u8(0xff).framed(&[1; 64])),
+        ("signature of a header", tag(3).framed(&header).framed(&[&header[..], &[0]].concat())),
+    ] {
+        let error = SignRequest::decode(&forge.generic(), SigningVersion::LATEST).unwrap_err();
+        assert!(
+            matches!(error.fault(), Fault::Trailing { .. } | Fault::TooShort { .. } | Fault::Length { .. }),
+            "{name}: {error}"
+        );
     }
 }
 

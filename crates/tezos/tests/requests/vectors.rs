@@ -63,6 +63,6 @@ fn kind(content: &Value) -> String {
 pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> =
         text.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
-    assert!(digits.len() % 2 == 0, "{text}");
+    assert!(digits.len().is_multiple_of(2), "{text}");
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }

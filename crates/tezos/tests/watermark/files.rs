@@ -38,7 +38,7 @@ fn the_example_of_the_specification_is_read() {
 
 /// Trap 9, on disk: one mark, both names.
 #[test]
-fn both_names_of_the_attestation_are_written_with_four_spaces_and_no_newline() {
+fn trap_9_both_names_of_the_attestation_are_written_with_four_spaces_and_no_newline() {
     let mut marks = ChainMarks::parse_v2(&example()).unwrap();
     marks.entry(key()).block = Some(mark(121, 3, 0));
     let hash = HASH;

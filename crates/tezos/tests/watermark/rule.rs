@@ -102,7 +102,7 @@ pub(crate) fn sign(messages: &[Vec<u8>]) -> Vec<bool> {
 
 /// Trap 8.
 #[test]
-fn same_bytes_as_the_last_message_are_signed_again_and_older_ones_are_not() {
+fn trap_8_same_bytes_as_the_last_message_are_signed_again_and_older_ones_are_not() {
     let (old, new) = (consensus(0x13, 21, 100, 0), consensus(0x13, 21, 101, 0));
     let messages = [old.clone(), old.clone(), new.clone(), new.clone(), old, new];
     assert_eq!(sign(&messages), [true, true, true, true, false, true]);
@@ -110,7 +110,7 @@ fn same_bytes_as_the_last_message_are_signed_again_and_older_ones_are_not() {
 
 /// Trap 9.
 #[test]
-fn attestation_and_attestation_with_dal_share_one_mark() {
+fn trap_9_attestation_and_attestation_with_dal_share_one_mark() {
     let plain = |level, round| consensus(0x13, 21, level, round);
     let dal = |level, round| consensus(0x13, 23, level, round);
     let bls = |level, round| consensus(0x13, 41, level, round);
@@ -158,7 +158,7 @@ fn requests_without_a_level_have_no_mark() {
 
 /// Trap 7, the other half.
 #[test]
-fn a_payload_proposed_again_in_a_later_round_is_signed() {
+fn trap_7_a_payload_proposed_again_in_a_later_round_is_signed() {
     assert_eq!(sign(&[block(5, 0, 0), block(5, 1, 0), block(5, 1, 1)]), [true, true, false]);
 }
 

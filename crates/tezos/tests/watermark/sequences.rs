@@ -28,6 +28,9 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// Level, round, message.
+type Signed = (i32, i32, Vec<u8>);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -38,7 +41,7 @@ proptest! {
     ) {
         let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
         let mut files: HashMap<ChainId, ChainMarks> = HashMap::new();
-        let mut signed: HashMap<(ChainId, WatermarkKind), Vec<(i32, i32, Vec<u8>)>> = HashMap::new();
+        let mut signed: HashMap<(ChainId, WatermarkKind), Vec<Signed>> = HashMap::new();
         for (message, restart) in messages.into_iter().zip(restarts) {
             let request = SignRequest::decode(&message, SigningVersion::LATEST).unwrap();
             let asked = request.watermark().unwrap();
