@@ -6,8 +6,10 @@
 mod allow;
 mod caller;
 mod denial;
+mod explain;
 mod limits;
 mod mutez;
+mod possession;
 mod usage;
 
 use std::collections::BTreeSet;
@@ -21,6 +23,7 @@ pub use self::caller::{Caller, Permissions, User};
 pub use self::denial::Denial;
 pub use self::limits::{LimitDenial, Limits, Listed, Rate};
 pub use self::mutez::{Mutez, MutezError};
+pub use self::possession::PossessionDenial;
 pub use self::usage::Usage;
 
 /// The policy of one key. The default allows nothing.
@@ -37,6 +40,8 @@ pub struct Policy {
     pub jwt_users: Option<BTreeSet<String>>,
     /// Roles of which a user must have one. Nobody has, when it is empty.
     pub jwt_roles: Option<BTreeSet<String>>,
+    /// Whether a tz4 key gives proofs of possession.
+    pub allow_proof_of_possession: bool,
     /// What may be spent.
     pub limits: Limits,
 }

@@ -8,6 +8,23 @@
 //! one message differ, it is refused. Only when none of them can read it are the older ones tried, on the whole message:
 //! that is how an old client's `reveal` without the flag of its proof is still understood, alone and inside a batch
 //! (6.6, last note). The policy sees the reading; a chain that reads otherwise cannot read the message at all.
+//!
+//! ```
+//! use jwtis_tezos::{Caller, Circumstances, Policy, RequestKind, SignRequest, SigningVersion, Verdict, policy::Usage};
+//!
+//! let mut message = vec![0x13, 0xb3, 0xd7, 0x9f, 0x99];      // attestation, chain id
+//! message.extend([0; 32]);                                   // branch
+//! message.extend([21, 0, 7, 0, 0, 0, 120, 0, 0, 0, 0]);      // tag, slot, level, round
+//! message.extend([0x11; 32]);                                // payload hash
+//! let request = SignRequest::decode(&message, SigningVersion::LATEST)?;
+//! assert_eq!(request.kind(), RequestKind::Attestation);
+//! assert_eq!(request.level_and_round(), Some((120, 0)));
+//!
+//! let key = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q".parse()?;
+//! let at = Circumstances { key: &key, caller: &Caller::Anonymous, usage: &Usage::default(), now_ms: 0 };
+//! assert_eq!(Policy::baker().evaluate(&request, &at), Verdict::Allow(None));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub(crate) mod block;
 mod consensus;

@@ -10,6 +10,8 @@ mod callers;
 mod denials;
 #[path = "policy/limits.rs"]
 mod limits;
+#[path = "policy/possession.rs"]
+mod possession;
 #[path = "policy/words.rs"]
 mod words;
 

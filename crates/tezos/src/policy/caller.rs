@@ -56,15 +56,29 @@ impl User {
             None => Ok(()),
         }
     }
+
+    /// Whether the token is for proofs of possession.
+    pub(crate) fn may_prove(&self) -> Result<(), Denial> {
+        match &self.permissions {
+            Some(permissions) if !permissions.proof_of_possession => {
+                Err(Denial::TokenPermission { name: PROOF.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
-/// The `permissions` claim: `block`, `attestation`, `generic:transaction`, `generic:ballot:yay`, …
+/// The permission for a request that has no message, and so no kind.
+const PROOF: &str = "proof_of_possession";
+
+/// The `permissions` claim: `block`, `attestation`, `generic:transaction`, `generic:ballot:yay`, `proof_of_possession`, …
 ///
 /// `generic` alone stands for every operation that the file allows. A name that is none of these grants nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Permissions {
     requests: BTreeSet<RequestKind>,
     operations: BTreeSet<OperationPermission>,
+    proof_of_possession: bool,
     unknown: BTreeSet<String>,
 }
 
@@ -79,6 +93,8 @@ impl Permissions {
                 permissions.requests.insert(kind);
             } else if let Some(operation) = operation {
                 permissions.operations.insert(operation);
+            } else if name == PROOF {
+                permissions.proof_of_possession = true;
             } else {
                 permissions.unknown.insert(name.to_owned());
             }
