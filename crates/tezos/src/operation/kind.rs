@@ -132,8 +132,9 @@ impl Vote {
 
 /// What a transaction calls (specification 6.4).
 ///
-/// The tag is kept beside the name: only a *tag* makes a staking call of a transaction (4.4), a name that happens to read
-/// `stake` does not.
+/// The tag is kept beside the name: only a *tag* makes a staking call of a transaction (4.4). A name that reads `stake` leaves it
+/// a `transaction`, as in Signatory, although the chain knows entrypoints by their name and does the same for both; `entrypoints`
+/// in the limits of a key looks at the name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entrypoint {
     tag: u8,

@@ -7,8 +7,8 @@ use crate::operation::{OperationKind, OperationKind as Kind};
 
 use Shape::{
     Account, BlsSignature, Bool, Bytes, Contract, Counter, Dyn, DynBytes, EntrypointText, Hash, I32, I64,
-    Inlined, Integer, List, Micheline, Mutez, Natural, Opt, Originated, PublicKey, Record, ScalarsThen,
-    ShortBytes, Signature, SignedHeader, Tagged, U8, U16, Unit,
+    Inlined, Integer, List, Micheline, Mutez, Natural, Opt, Originated, PublicKey, Record, ShortBytes,
+    Signature, SignedHeader, Tagged, U8, U16, Unit,
 };
 
 /// One content of an operation.
@@ -254,9 +254,9 @@ static ROWS: &[Row] = &[
         Kind::ZkRollupUpdate,
         &[
             ("zk_rollup", Bytes(20)),
-            ("pending_pis", Dyn(&List(&Record(&[("id", DynBytes), ("inputs", Dyn(&PENDING))])))),
-            ("private_pis", Dyn(&List(&Record(&[("id", DynBytes), ("inputs", Dyn(&PRIVATE))])))),
-            ("fee_pi", DynBytes),
+            ("pending_pis", Dyn(&List(&Record(&[("id", DynBytes), ("inputs", PENDING)])))),
+            ("private_pis", Dyn(&List(&Record(&[("id", DynBytes), ("inputs", PRIVATE)])))),
+            ("fee_pi", NEW_STATE),
             ("proof", DynBytes),
         ],
     ),
@@ -335,8 +335,11 @@ const ZK_ELEMENT: Shape = Record(&[
     ),
 ]);
 
-const PENDING: Shape = ScalarsThen(33, &[("fee", Bytes(32)), ("exit_validity", Bool)]);
-const PRIVATE: Shape = ScalarsThen(32, &[("fee", Bytes(32))]);
+/// The scalars of a state, with their length in front: Octez' own description of its encodings has the length on these alone, and
+/// not on the inputs as a whole.
+const NEW_STATE: Shape = Dyn(&List(&SCALAR));
+const PENDING: Shape = Record(&[("new_state", NEW_STATE), ("fee", SCALAR), ("exit_validity", Bool)]);
+const PRIVATE: Shape = Record(&[("new_state", NEW_STATE), ("fee", SCALAR)]);
 
 #[cfg(test)]
 mod tests {

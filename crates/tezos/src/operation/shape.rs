@@ -66,8 +66,6 @@ pub(crate) enum Shape {
     Dyn(&'static Shape),
     /// Values to the end of the frame.
     List(&'static Shape),
-    /// 32-byte scalars as long as more than so many bytes are left, then the fields that take those.
-    ScalarsThen(usize, &'static [Field]),
     Record(&'static [Field]),
     /// One byte that says which.
     Tagged(&'static [(u8, &'static str, Shape)]),
@@ -146,13 +144,7 @@ impl Shape {
                 frame.finish()?;
                 value
             }
-            Self::List(shape) => list(cursor, protocol, *shape, 0)?,
-            Self::ScalarsThen(behind, fields) => {
-                let scalars = list(cursor, protocol, Self::Bytes(32), behind)?;
-                let mut values = vec![("scalars", scalars)];
-                values.extend(record(cursor, protocol, fields)?);
-                Value::Record(values)
-            }
+            Self::List(shape) => list(cursor, protocol, *shape)?,
             Self::Record(fields) => Value::Record(record(cursor, protocol, fields)?),
             Self::Tagged(variants) => {
                 let tag = cursor.u8()?;
@@ -165,10 +157,10 @@ impl Shape {
     }
 }
 
-/// Members until at most `behind` bytes are left. Each takes at least one byte, so this ends.
-fn list(cursor: &mut Cursor<'_>, protocol: Protocol, of: Shape, behind: usize) -> Result<Value, DecodeError> {
+/// Members to the end of the frame. Each takes at least one byte, so this ends.
+fn list(cursor: &mut Cursor<'_>, protocol: Protocol, of: Shape) -> Result<Value, DecodeError> {
     let mut values = Vec::new();
-    while cursor.remaining() > behind {
+    while !cursor.is_empty() {
         if values.len() >= MAX_LIST_ITEMS {
             return Err(cursor.fault(Fault::TooMany { most: MAX_LIST_ITEMS }));
         }

@@ -145,8 +145,17 @@ fn every_content_of_the_table_by_tag() {
             tag(252)
                 .manager()
                 .fill(1, 20)
-                .framed(&Forge::default().framed(b"x").framed(&[[1; 96].as_slice(), &[0xff]].concat()).0)
-                .framed(&Forge::default().framed(b"y").framed(&[1; 64]).framed(b"z").framed(&[1; 32]).0)
+                .framed(&Forge::default().framed(b"x").framed(&[1; 64]).fill(2, 32).u8(0xff).0)
+                .framed(
+                    &Forge::default()
+                        .framed(b"y")
+                        .framed(&[1; 32])
+                        .fill(2, 32)
+                        .framed(b"z")
+                        .framed(&[])
+                        .fill(3, 32)
+                        .0,
+                )
                 .framed(&[3; 32])
                 .framed(&[4; 50]),
             "zk_rollup_update",
