@@ -1,0 +1,299 @@
+//! A cursor over the bytes of a sign request, and the one error that decoding them has (specification 1.4 step 10, 6.4).
+//!
+//! Every read is bounded by the frame that the cursor stands in, every number has one spelling, every boolean is `00` or
+//! `ff`, and a frame must be used up. What Signatory's clients see byte for byte (`gotez: …`) is the error's `Display`;
+//! where in the message and in which field it happened is for logs and for `policy explain`: [`DecodeError::detail`].
+
+mod error;
+
+pub use self::error::{DecodeError, Fault};
+
+/// The longest message that is looked at, in bytes. A Tezos operation has at most 32 KiB; packed data may have more.
+pub const MAX_MESSAGE_BYTES: usize = 512 * 1024;
+/// The longest number in its wire form, in bytes of seven bits each. Micheline integers are not converted and not bound by it.
+pub const MAX_NUMBER_BYTES: usize = 1024;
+/// The most members of one list.
+pub const MAX_LIST_ITEMS: usize = 32 * 1024;
+/// The most operations of one batch.
+pub const MAX_OPERATIONS: usize = 4096;
+/// The deepest Micheline expression (specification 6.9).
+pub const MAX_DEPTH: usize = 10_000;
+
+/// Reads forward through a message, never past the end of its frame.
+#[derive(Clone, Debug)]
+pub struct Cursor<'a> {
+    message: &'a [u8],
+    position: usize,
+    end: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// At the first byte of `message`.
+    #[must_use]
+    pub const fn new(message: &'a [u8]) -> Self {
+        Self { message, position: 0, end: message.len() }
+    }
+
+    /// Bytes before the next one, counted from the start of the message and not of the frame.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Bytes left in this frame.
+    #[must_use]
+    pub const fn remaining(&self) -> usize {
+        self.end.saturating_sub(self.position)
+    }
+
+    /// Whether this frame is used up.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.remaining() == 0
+    }
+
+    /// An error at the next byte.
+    #[must_use]
+    pub fn fault(&self, fault: Fault) -> DecodeError {
+        DecodeError::new(fault, self.position)
+    }
+
+    /// The next `count` bytes.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`] when the frame has fewer.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+        let had = self.remaining();
+        let too_short = DecodeError::new(Fault::TooShort { expected: count, had }, self.position);
+        if count > had {
+            return Err(too_short);
+        }
+        let Some(until) = self.position.checked_add(count) else { return Err(too_short) };
+        let Some(bytes) = self.message.get(self.position..until) else { return Err(too_short) };
+        self.position = until;
+        Ok(bytes)
+    }
+
+    /// The next `N` bytes.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`].
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let at = self.position;
+        let had = self.remaining();
+        let bytes = self.take(N)?;
+        bytes.try_into().map_err(|_| DecodeError::new(Fault::TooShort { expected: N, had }, at))
+    }
+
+    /// One byte.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`].
+    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.array().map(u8::from_be_bytes)
+    }
+
+    /// Two bytes, big-endian.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`].
+    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// Four bytes, big-endian, signed.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`].
+    pub fn i32(&mut self) -> Result<i32, DecodeError> {
+        self.array().map(i32::from_be_bytes)
+    }
+
+    /// Eight bytes, big-endian, signed.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`].
+    pub fn i64(&mut self) -> Result<i64, DecodeError> {
+        self.array().map(i64::from_be_bytes)
+    }
+
+    /// A level or round: 32 bits, never negative (specification 5.1).
+    ///
+    /// # Errors
+    /// [`Fault::Negative`], [`Fault::TooShort`].
+    pub fn counter(&mut self) -> Result<i32, DecodeError> {
+        let at = self.position;
+        let value = self.i32()?;
+        if value < 0 {
+            return Err(DecodeError::new(Fault::Negative { value: i64::from(value) }, at));
+        }
+        Ok(value)
+    }
+
+    /// A boolean: `00` or `ff`, and nothing else.
+    ///
+    /// # Errors
+    /// [`Fault::NotABoolean`], [`Fault::TooShort`].
+    pub fn boolean(&mut self) -> Result<bool, DecodeError> {
+        let at = self.position;
+        match self.u8()? {
+            0x00 => Ok(false),
+            0xff => Ok(true),
+            byte => Err(DecodeError::new(Fault::NotABoolean { byte }, at)),
+        }
+    }
+
+    /// The wire form of a natural number (`N` of 6.4), as it stands there.
+    ///
+    /// # Errors
+    /// [`Fault::NotCanonical`] for a needless last group, [`Fault::TooShort`].
+    pub fn natural(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.groups(MAX_NUMBER_BYTES)
+    }
+
+    /// The wire form of a signed number (`Z` of 6.4), as it stands there.
+    ///
+    /// # Errors
+    /// [`Fault::NotCanonical`] for a needless last group and for a negative zero, [`Fault::TooShort`].
+    pub fn integer(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.signed(MAX_NUMBER_BYTES)
+    }
+
+    /// As [`Self::integer`], as long as the frame allows: for numbers that nobody converts.
+    ///
+    /// # Errors
+    /// As [`Self::integer`].
+    pub fn micheline_integer(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.signed(MAX_MESSAGE_BYTES)
+    }
+
+    fn signed(&mut self, most: usize) -> Result<&'a [u8], DecodeError> {
+        let at = self.position;
+        let groups = self.groups(most)?;
+        if groups == [0x40] {
+            return Err(DecodeError::new(Fault::NotCanonical, at));
+        }
+        Ok(groups)
+    }
+
+    /// Bytes up to the first whose top bit is clear. The last of several must not be zero: that is a second spelling.
+    fn groups(&mut self, most: usize) -> Result<&'a [u8], DecodeError> {
+        let at = self.position;
+        let frame = self.message.get(self.position..self.end).unwrap_or_default();
+        let Some(last) = frame.iter().position(|byte| byte & 0x80 == 0) else {
+            let had = frame.len();
+            return Err(DecodeError::new(Fault::TooShort { expected: had.saturating_add(1), had }, at));
+        };
+        if last >= most {
+            return Err(DecodeError::new(Fault::NumberTooLarge, at));
+        }
+        let groups = self.take(last.saturating_add(1))?;
+        if last > 0 && groups.last() == Some(&0) {
+            return Err(DecodeError::new(Fault::NotCanonical, at));
+        }
+        Ok(groups)
+    }
+
+    /// A frame with its length in front, as four bytes (`dyn` of 6.4): a cursor of its own, and this one behind it.
+    ///
+    /// # Errors
+    /// [`Fault::TooShort`] when the frame is longer than what is left.
+    pub fn frame(&mut self) -> Result<Self, DecodeError> {
+        let length = u32::from_be_bytes(self.array()?);
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        let position = self.position;
+        self.take(length)?;
+        Ok(Self { message: self.message, position, end: self.position })
+    }
+
+    /// What is left of this frame.
+    ///
+    /// # Errors
+    /// None in practice: what remains is there.
+    pub fn rest(&mut self) -> Result<&'a [u8], DecodeError> {
+        self.take(self.remaining())
+    }
+
+    /// The bytes from `position` up to here.
+    #[must_use]
+    pub fn since(&self, position: usize) -> &'a [u8] {
+        self.message.get(position..self.position).unwrap_or_default()
+    }
+
+    /// Ends this frame.
+    ///
+    /// # Errors
+    /// [`Fault::Trailing`] when bytes are left: a signature would cover what nobody looked at.
+    pub fn finish(self) -> Result<(), DecodeError> {
+        match self.remaining() {
+            0 => Ok(()),
+            left => Err(self.fault(Fault::Trailing { left })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::Protocol;
+
+    #[test]
+    fn wire_texts_are_those_of_signatory() {
+        assert_eq!(
+            Cursor::new(&[]).u8().unwrap_err().to_string(),
+            "gotez: buffer is too short, at least 1 byte(s) were expected, had 0"
+        );
+        assert_eq!(DecodeError::new(Fault::UnknownTag { tag: 23 }, 0).to_string(), "gotez: unknown tag 23");
+    }
+
+    #[test]
+    fn detail_names_offset_field_operation_and_protocols() {
+        let error = DecodeError::new(Fault::UnknownTag { tag: 99 }, 33)
+            .within("operation")
+            .of_operation(0)
+            .known_to(Protocol::LATEST);
+        assert_eq!(
+            error.detail(),
+            "gotez: unknown tag 99 (at byte 33, operation 1, in operation); the protocols known here are \
+             Seoul (023) and Tallinn (024), Ushuaia (025)"
+        );
+    }
+
+    #[test]
+    fn numbers_by_name() {
+        for (name, bytes, signed, wanted) in [
+            ("zero", &[0x00][..], false, Ok(1)),
+            ("one_group", &[0x7f], false, Ok(1)),
+            ("two_groups", &[0x80, 0x01], false, Ok(2)),
+            ("a_needless_group", &[0x80, 0x00], false, Err(Fault::NotCanonical)),
+            ("cut_off", &[0x80], false, Err(Fault::TooShort { expected: 2, had: 1 })),
+            ("empty", &[], false, Err(Fault::TooShort { expected: 1, had: 0 })),
+            ("minus_one", &[0x41], true, Ok(1)),
+            ("minus_zero", &[0x40], true, Err(Fault::NotCanonical)),
+            ("minus_sixty_four", &[0xc0, 0x01], true, Ok(2)),
+        ] {
+            let mut cursor = Cursor::new(bytes);
+            let read = if signed { cursor.integer() } else { cursor.natural() };
+            assert_eq!(read.map(<[u8]>::len).map_err(|error| error.fault().clone()), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_frame_ends_inside_its_message() {
+        let mut cursor = Cursor::new(&[0, 0, 0, 2, 7, 8, 9]);
+        let mut frame = cursor.frame().unwrap();
+        assert_eq!((frame.position(), frame.remaining(), cursor.remaining()), (4, 2, 1));
+        assert_eq!(frame.take(3).unwrap_err().fault(), &Fault::TooShort { expected: 3, had: 2 });
+        assert_eq!(frame.finish().unwrap_err().fault(), &Fault::Trailing { left: 2 });
+        assert!(Cursor::new(&[0xff, 0xff, 0xff, 0xff]).frame().is_err());
+    }
+
+    #[test]
+    fn booleans_are_strict() {
+        assert_eq!(Cursor::new(&[0x00]).boolean(), Ok(false));
+        assert_eq!(Cursor::new(&[0xff]).boolean(), Ok(true));
+        for byte in 1..=0xfe {
+            assert_eq!(Cursor::new(&[byte]).boolean().unwrap_err().fault(), &Fault::NotABoolean { byte });
+        }
+    }
+}

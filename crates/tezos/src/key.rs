@@ -1,0 +1,220 @@
+//! Public keys and their hashes (§6.1, §6.3).
+
+mod curve;
+mod edwards;
+mod hash;
+
+use std::str::FromStr;
+
+use aws_lc_rs::{
+    digest::{Digest, SHA256},
+    signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey},
+};
+use blst::min_pk as bls12381;
+
+pub use self::{curve::Curve, hash::PublicKeyHash};
+use crate::{
+    base58check::{self, Base58Error},
+    bls,
+    hash::{blake2b_160, blake2b_256},
+    signature::{Signature, VerifyError},
+    text::base58_text,
+    version::SigningVersion,
+};
+
+/// Why a text or bytes are not a public key or the hash of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not base58check of Tezos.
+    #[error(transparent)]
+    Base58(#[from] Base58Error),
+    /// base58check of another kind. The message is that of gotez (§1.4).
+    #[error("gotez: unknown public key prefix")]
+    UnknownPrefix,
+    /// Bytes of another length than the curve's.
+    #[error("a public key of {} has {} bytes, got {actual}", curve.name(), curve.public_key_len())]
+    Length {
+        /// The curve.
+        curve: Curve,
+        /// Bytes that there were.
+        actual: usize,
+    },
+    /// Bytes that are no key: off the curve, of small order or outside the subgroup, at infinity, or a second encoding.
+    #[error("not a public key of {}: not a valid point in its one encoding", curve.name())]
+    Point {
+        /// The curve.
+        curve: Curve,
+    },
+}
+
+/// A public key: a valid point of its curve, ready to verify.
+#[derive(Clone)]
+pub struct PublicKey {
+    point: Point,
+    hash: PublicKeyHash,
+}
+
+#[derive(Clone)]
+enum Point {
+    Ed25519([u8; 32], ParsedPublicKey),
+    Secp256k1([u8; 33], k256::ecdsa::VerifyingKey),
+    P256([u8; 33], ParsedPublicKey),
+    Bls12381([u8; 48], Box<bls12381::PublicKey>),
+}
+
+impl PublicKey {
+    /// Reads the bytes of a key without its tag.
+    ///
+    /// # Errors
+    /// [`KeyError::Length`] or [`KeyError::Point`].
+    pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, KeyError> {
+        if bytes.len() != curve.public_key_len() {
+            return Err(KeyError::Length { curve, actual: bytes.len() });
+        }
+        let point = Point::parse(curve, bytes).ok_or(KeyError::Point { curve })?;
+        Ok(Self { hash: PublicKeyHash::new(curve, blake2b_160(bytes)), point })
+    }
+
+    /// The bytes without the tag: of points, the compressed form.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8] {
+        match &self.point {
+            Point::Ed25519(bytes, _) => bytes,
+            Point::Secp256k1(bytes, _) | Point::P256(bytes, _) => bytes,
+            Point::Bls12381(bytes, _) => bytes,
+        }
+    }
+
+    /// The curve.
+    #[must_use]
+    pub const fn curve(&self) -> Curve {
+        self.hash.curve()
+    }
+
+    /// The name of this key.
+    #[must_use]
+    pub const fn hash(&self) -> PublicKeyHash {
+        self.hash
+    }
+
+    /// Checks a signature over `message` (§6.3): over its BLAKE2b-256 digest, or for tz4 over the message itself in the
+    /// scheme that `version` asks for. A generic `sig…` is taken for a signature of this key's curve.
+    ///
+    /// For tz2 both halves of S pass, as in Signatory. Octez takes the low one only: see [`PublicKey::verify_strictly`].
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub fn verify(
+        &self,
+        message: &[u8],
+        signature: &Signature,
+        version: SigningVersion,
+    ) -> Result<(), VerifyError> {
+        self.verify_strictly(message, &signature.with_low_s_for(self.curve()), version)
+    }
+
+    /// As [`PublicKey::verify`], but what Tezos would refuse does not pass: a high S of secp256k1.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub fn verify_strictly(
+        &self,
+        message: &[u8],
+        signature: &Signature,
+        version: SigningVersion,
+    ) -> Result<(), VerifyError> {
+        let bytes = signature.bytes_for(self.curve())?;
+        let valid = match &self.point {
+            Point::Ed25519(_, key) => key.verify_sig(&blake2b_256(message), bytes).is_ok(),
+            Point::Secp256k1(_, key) => {
+                use k256::ecdsa::signature::hazmat::PrehashVerifier as _;
+                let signature = k256::ecdsa::Signature::from_slice(bytes);
+                signature.and_then(|signature| key.verify_prehash(&blake2b_256(message), &signature)).is_ok()
+            }
+            Point::P256(_, key) => {
+                // A digest of as many bytes as SHA-256 has, which is all that ECDSA looks at.
+                let digest = Digest::import_less_safe(&blake2b_256(message), &SHA256);
+                digest.and_then(|digest| key.verify_digest_sig(&digest, bytes)).is_ok()
+            }
+            Point::Bls12381(own, key) => {
+                let scheme = bls::Scheme::of(version).ok_or(VerifyError::Version0)?;
+                bls::verify(scheme, own, key, message, bytes)
+            }
+        };
+        if valid { Ok(()) } else { Err(VerifyError::Invalid) }
+    }
+
+    /// Checks a proof that somebody holds the secret half of this key (§1.7). Only tz4 keys have one.
+    ///
+    /// # Errors
+    /// [`VerifyError`]; [`VerifyError::NotBls`] for the other curves.
+    pub fn verify_possession(&self, proof: &Signature) -> Result<(), VerifyError> {
+        let Point::Bls12381(own, key) = &self.point else { return Err(VerifyError::NotBls) };
+        let proof = proof.bytes_for(self.curve())?;
+        if bls::verify(bls::Scheme::Possession, own, key, own, proof) {
+            Ok(())
+        } else {
+            Err(VerifyError::Invalid)
+        }
+    }
+
+    fn to_base58(&self) -> String {
+        base58check::encode(self.curve().prefixes().public, self.as_bytes())
+    }
+}
+
+impl Point {
+    fn parse(curve: Curve, bytes: &[u8]) -> Option<Self> {
+        match curve {
+            Curve::Ed25519 => {
+                let own = bytes.try_into().ok().filter(edwards::is_public_key)?;
+                Some(Self::Ed25519(own, ParsedPublicKey::new(&ED25519, bytes).ok()?))
+            }
+            Curve::Secp256k1 => {
+                let own = compressed(bytes)?;
+                Some(Self::Secp256k1(own, k256::ecdsa::VerifyingKey::from_sec1_bytes(&own).ok()?))
+            }
+            Curve::P256 => {
+                let own = compressed(bytes)?;
+                // AWS-LC verifies, so that the library that signs is checked by another.
+                let point = p256::ecdsa::VerifyingKey::from_sec1_bytes(&own).ok()?.to_sec1_point(false);
+                Some(Self::P256(own, ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point.as_bytes()).ok()?))
+            }
+            Curve::Bls12381 => {
+                let own = bytes.try_into().ok()?;
+                Some(Self::Bls12381(own, Box::new(bls::public_key(&own)?)))
+            }
+        }
+    }
+}
+
+/// SEC 1 §2.3.3, compressed. The libraries also know other forms, one of them with as many bytes.
+fn compressed(bytes: &[u8]) -> Option<[u8; 33]> {
+    bytes.try_into().ok().filter(|bytes: &[u8; 33]| matches!(bytes[0], 2 | 3))
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.curve() == other.curve() && self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl std::hash::Hash for PublicKey {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let (prefix, payload) = base58check::decode_short(text)?;
+        let curve = Curve::ALL.into_iter().find(|curve| curve.prefixes().public == prefix);
+        Self::from_bytes(curve.ok_or(KeyError::UnknownPrefix)?, &payload)
+    }
+}
+
+base58_text!(PublicKey);

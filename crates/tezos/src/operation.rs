@@ -1,0 +1,273 @@
+//! One operation of a generic request: what it is, what it costs, whom it pays (specification 4.4, 6.5, 6.6).
+
+mod address;
+mod kind;
+mod layout;
+mod protocol;
+mod shape;
+mod value;
+
+use std::ops::Range;
+
+use serde_json::{Map, Value as Json};
+
+use crate::codec::{Cursor, DecodeError, Fault, MAX_OPERATIONS};
+
+pub use self::address::{Address, AddressError};
+pub use self::kind::{Entrypoint, OperationKind, Vote};
+pub use self::protocol::Protocol;
+pub(crate) use self::value::hex;
+pub use self::value::{Number, Value};
+
+/// An operation as the protocol that read it has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Operation {
+    tag: u8,
+    kind: OperationKind,
+    span: Range<usize>,
+    effect: Effect,
+    header: Vec<(&'static str, Value)>,
+    fields: Vec<(&'static str, Value)>,
+}
+
+/// What the policy asks of an operation. Made once while decoding, so that a field that is not where it should be is an
+/// error there and not an allowance later.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Effect {
+    source: Option<Address>,
+    fee: u64,
+    spends: Spending,
+    pays: Option<Address>,
+    calls: Option<String>,
+    vote: Option<Vote>,
+}
+
+/// How much tez leaves the source, apart from fees and burns.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum Spending {
+    /// None.
+    #[default]
+    Nothing,
+    /// So many mutez.
+    Mutez(u64),
+    /// All there is, or as much as the message does not say.
+    Unbounded,
+}
+
+impl Operation {
+    /// Reads operations to the end of the message, by the layouts of `protocol` (specification 6.5).
+    pub(crate) fn decode_batch(
+        cursor: &mut Cursor<'_>,
+        protocol: Protocol,
+    ) -> Result<Vec<Self>, DecodeError> {
+        let mut operations = Vec::new();
+        while !cursor.is_empty() {
+            let index = operations.len();
+            if index >= MAX_OPERATIONS {
+                return Err(cursor.fault(Fault::TooMany { most: MAX_OPERATIONS }).within("operations"));
+            }
+            let operation = Self::decode(cursor, protocol).map_err(|error| error.of_operation(index))?;
+            operations.push(operation);
+        }
+        if operations.is_empty() {
+            return Err(cursor.fault(Fault::EmptyBatch));
+        }
+        Ok(operations)
+    }
+
+    fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
+        let start = cursor.position();
+        let tag = cursor.u8()?;
+        let unknown = DecodeError::new(Fault::UnknownTag { tag }, start).within("operation");
+        let row = layout::row(tag, protocol).ok_or(unknown)?;
+        let within = |error: DecodeError| error.within(row.kind.name());
+        let header = if row.manager { layout::MANAGER } else { &[] };
+        let header = shape::record(cursor, protocol, header).map_err(within)?;
+        let fields = shape::record(cursor, protocol, row.fields).map_err(within)?;
+
+        let (kind, effect) = Effect::of(row.kind, row.manager, &header, &fields)
+            .ok_or_else(|| DecodeError::new(Fault::Length { had: 0 }, start).within(row.kind.name()))?;
+        Ok(Self { tag, kind, span: start..cursor.position(), effect, header, fields })
+    }
+
+    /// The byte in front.
+    #[must_use]
+    pub const fn tag(&self) -> u8 {
+        self.tag
+    }
+
+    /// Its kind: a staking call's is that, and not `transaction`.
+    #[must_use]
+    pub const fn kind(&self) -> OperationKind {
+        self.kind
+    }
+
+    /// The name in refusals: `ballot:yay` for a ballot, the kind's name for all others (specification 4.5).
+    #[must_use]
+    pub fn permission(&self) -> String {
+        match self.effect.vote {
+            Some(vote) => format!("{}:{}", self.kind, vote.name()),
+            None => self.kind.name().to_owned(),
+        }
+    }
+
+    /// The vote of a ballot.
+    #[must_use]
+    pub const fn vote(&self) -> Option<Vote> {
+        self.effect.vote
+    }
+
+    /// Where it stands in the message, with its tag.
+    #[must_use]
+    pub const fn span(&self) -> &Range<usize> {
+        &self.span
+    }
+
+    /// Who pays, or votes.
+    #[must_use]
+    pub const fn source(&self) -> Option<&Address> {
+        self.effect.source.as_ref()
+    }
+
+    /// The fee in mutez; none but manager operations have one.
+    #[must_use]
+    pub const fn fee(&self) -> u64 {
+        self.effect.fee
+    }
+
+    /// What it spends.
+    #[must_use]
+    pub const fn spends(&self) -> Spending {
+        self.effect.spends
+    }
+
+    /// Whom it pays or calls. A staking call pays its own source, and nobody else.
+    #[must_use]
+    pub const fn destination(&self) -> Option<&Address> {
+        self.effect.pays.as_ref()
+    }
+
+    /// The entrypoint that it calls; `default` for a transfer without parameters.
+    #[must_use]
+    pub fn entrypoint(&self) -> Option<&str> {
+        self.effect.calls.as_deref()
+    }
+
+    /// Its fields behind the manager's.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        field(&self.fields, name)
+    }
+
+    /// For `policy explain`: `kind`, the manager's fields, then its own.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let mut object = Map::new();
+        object.insert("kind".to_owned(), Json::from(self.kind.name()));
+        object.insert("tag".to_owned(), Json::from(self.tag));
+        for (name, value) in self.header.iter().chain(&self.fields) {
+            object.insert((*name).to_owned(), value.to_json());
+        }
+        Json::Object(object)
+    }
+
+    /// One line for people.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut text = self.permission();
+        match self.effect.spends {
+            Spending::Nothing => {}
+            Spending::Mutez(amount) => text.push_str(&format!(" of {}", crate::policy::Mutez::new(amount))),
+            Spending::Unbounded => text.push_str(" of everything there is"),
+        }
+        if let Some(source) = &self.effect.source {
+            text.push_str(&format!(" from {source}"));
+        }
+        if let Some(destination) = &self.effect.pays {
+            text.push_str(&format!(" to {destination}"));
+        }
+        if let Some(entrypoint) = self.effect.calls.as_deref().filter(|name| *name != "default") {
+            text.push_str(&format!(", calling {entrypoint}"));
+        }
+        if self.effect.fee > 0 {
+            text.push_str(&format!(", fee {}", crate::policy::Mutez::new(self.effect.fee)));
+        }
+        text
+    }
+}
+
+impl Effect {
+    /// `None` when a field is missing that the layout of the kind has: a fault of ours, and a refusal.
+    fn of(
+        kind: OperationKind,
+        manager: bool,
+        header: &[(&'static str, Value)],
+        fields: &[(&'static str, Value)],
+    ) -> Option<(OperationKind, Self)> {
+        let mut effect = Self::default();
+        if manager {
+            effect.source = Some(address(header, "source")?);
+            effect.fee = mutez(header, "fee")?;
+        }
+        let mut kind = kind;
+        match kind {
+            OperationKind::Transaction => {
+                let destination = address(fields, "destination")?;
+                let entrypoint = match field(fields, "parameters")? {
+                    Value::Absent => None,
+                    Value::Record(parameters) => match field(parameters, "entrypoint")? {
+                        Value::Entrypoint(entrypoint) => Some(entrypoint),
+                        _ => return None,
+                    },
+                    _ => return None,
+                };
+                let to_itself = destination.is_implicit() && effect.source == Some(destination);
+                kind = entrypoint.filter(|_| to_itself).and_then(Entrypoint::staking).unwrap_or(kind);
+                effect.spends = Spending::Mutez(mutez(fields, "amount")?);
+                effect.pays = Some(destination);
+                effect.calls = Some(entrypoint.map_or("default", Entrypoint::name).to_owned());
+            }
+            OperationKind::Origination => effect.spends = Spending::Mutez(mutez(fields, "balance")?),
+            OperationKind::TransferTicket => {
+                effect.pays = Some(address(fields, "destination")?);
+                match field(fields, "entrypoint")? {
+                    Value::Entrypoint(entrypoint) => effect.calls = Some(entrypoint.name().to_owned()),
+                    _ => return None,
+                }
+            }
+            OperationKind::DrainDelegate => {
+                effect.source = Some(address(fields, "delegate")?);
+                effect.pays = Some(address(fields, "destination")?);
+                effect.spends = Spending::Unbounded;
+            }
+            OperationKind::Ballot => {
+                effect.source = Some(address(fields, "source")?);
+                match field(fields, "ballot")? {
+                    Value::Vote(vote) => effect.vote = Some(*vote),
+                    _ => return None,
+                }
+            }
+            OperationKind::Proposals => effect.source = Some(address(fields, "source")?),
+            _ => {}
+        }
+        Some((kind, effect))
+    }
+}
+
+fn field<'v>(fields: &'v [(&'static str, Value)], name: &str) -> Option<&'v Value> {
+    fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+fn address(fields: &[(&'static str, Value)], name: &str) -> Option<Address> {
+    match field(fields, name)? {
+        Value::Address(address) => Some(*address),
+        _ => None,
+    }
+}
+
+fn mutez(fields: &[(&'static str, Value)], name: &str) -> Option<u64> {
+    match field(fields, name)? {
+        Value::Mutez(amount) => Some(*amount),
+        _ => None,
+    }
+}

@@ -1,0 +1,112 @@
+//! What a key has spent lately, as a record that a store keeps between requests. Times come in as arguments.
+//!
+//! The window slides. Requests that follow each other closely share an entry, so that a record stays short; an entry counts
+//! in full until its newest request is older than the window. That errs on the side of refusing, by at most one slice.
+//! A clock that steps back forgets nothing.
+
+use serde::{Deserialize, Serialize};
+
+/// Entries that a window is cut into.
+const SLICES: u64 = 64;
+
+/// Amounts and numbers of operations, by time. The default is a key that has spent nothing.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Usage {
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Entry {
+    /// The oldest request of the entry, in milliseconds since the epoch.
+    from_ms: u64,
+    /// The newest.
+    until_ms: u64,
+    /// Mutez.
+    amount: u64,
+    /// Operations.
+    count: u64,
+}
+
+impl Entry {
+    /// Whether something of it may be younger than the window.
+    const fn counts(&self, window_ms: u64, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.until_ms) < window_ms
+    }
+}
+
+impl Usage {
+    /// Mutez spent and operations signed within the window before `now_ms`.
+    #[must_use]
+    pub fn within(&self, window_ms: u64, now_ms: u64) -> (u64, u64) {
+        let counted = self.entries.iter().filter(|entry| entry.counts(window_ms, now_ms));
+        counted.fold((0, 0), |(amount, count), entry| {
+            (amount.saturating_add(entry.amount), count.saturating_add(entry.count))
+        })
+    }
+
+    /// The record with one request more, and without what no longer counts.
+    pub(crate) fn and(&self, amount: u64, count: u64, window_ms: u64, now_ms: u64) -> Self {
+        let mut entries = self.entries.clone();
+        entries.retain(|entry| entry.counts(window_ms, now_ms));
+        match entries.last_mut() {
+            Some(last) if now_ms.saturating_sub(last.from_ms) < window_ms / SLICES => {
+                last.until_ms = last.until_ms.max(now_ms);
+                last.amount = last.amount.saturating_add(amount);
+                last.count = last.count.saturating_add(count);
+            }
+            _ => entries.push(Entry { from_ms: now_ms, until_ms: now_ms, amount, count }),
+        }
+        Self { entries }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: u64 = 64_000;
+
+    #[test]
+    fn a_window_slides() {
+        let used = Usage::default().and(10, 1, WINDOW, 1_000).and(5, 2, WINDOW, 33_000);
+        for (name, now, wanted) in [
+            ("at_once", 33_000, (15, 3)),
+            ("just_before_the_first_falls_out", 64_999, (15, 3)),
+            ("when_the_first_falls_out", 65_000, (5, 2)),
+            ("when_all_has_fallen_out", 97_000, (0, 0)),
+            ("after_a_step_back_of_the_clock", 0, (15, 3)),
+        ] {
+            assert_eq!(used.within(WINDOW, now), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_record_stays_short_and_never_counts_less_than_the_truth() {
+        let mut used = Usage::default();
+        for now in (0..10 * WINDOW).step_by(100) {
+            used = used.and(1, 1, WINDOW, now);
+            let truth = (now / 100 + 1).min(WINDOW / 100);
+            let (amount, count) = used.within(WINDOW, now);
+            assert!(count >= truth && count <= truth + WINDOW / SLICES / 100, "{count} of {truth} at {now}");
+            assert_eq!(amount, count);
+        }
+        assert!(used.entries.len() <= usize::try_from(SLICES).unwrap() + 2, "{}", used.entries.len());
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_neither_forgets_nor_grows() {
+        let mut used = Usage::default().and(1, 1, WINDOW, 1_000_000);
+        for now in (0..1_000_000).rev().step_by(1000) {
+            used = used.and(1, 1, WINDOW, now);
+        }
+        assert_eq!(used.within(WINDOW, 0), (1001, 1001));
+        assert_eq!(used.entries.len(), 1);
+    }
+
+    #[test]
+    fn sums_do_not_overflow() {
+        let used =
+            Usage::default().and(u64::MAX, u64::MAX, WINDOW, 0).and(u64::MAX, u64::MAX, WINDOW, 60_000);
+        assert_eq!(used.within(WINDOW, 60_000), (u64::MAX, u64::MAX));
+    }
+}

@@ -1,0 +1,125 @@
+//! Secret keys as files and configurations hold them (§7): octez-client's `secret_keys`, and lists of texts.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+use super::{EncryptedSecretKey, SecretKey, SecretKeyError};
+use crate::{
+    base58check::{self, Prefix},
+    key::Curve,
+};
+
+/// A secret key that may need a password.
+#[derive(Debug)]
+pub enum StoredSecretKey {
+    /// Ready to sign.
+    Plain(Box<SecretKey>),
+    /// To be opened.
+    Encrypted(EncryptedSecretKey),
+}
+
+impl StoredSecretKey {
+    /// Reads `<scheme>:<key>`; everything up to the first colon is dropped, so `unencrypted:`, `encrypted:` and no scheme
+    /// at all are the same.
+    ///
+    /// # Errors
+    /// [`SecretKeyError`]; entries of other schemes (`ledger:`, `http:`) are no keys and fail here.
+    pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
+        text.split_once(':').map_or(text, |(_, key)| key).parse()
+    }
+
+    /// The curve.
+    #[must_use]
+    pub const fn curve(&self) -> Curve {
+        match self {
+            Self::Plain(key) => key.curve(),
+            Self::Encrypted(key) => key.curve(),
+        }
+    }
+}
+
+/// Reads a key without scheme.
+impl FromStr for StoredSecretKey {
+    type Err = SecretKeyError;
+
+    fn from_str(text: &str) -> Result<Self, SecretKeyError> {
+        let (prefix, payload) = base58check::decode_short(text)?;
+        if prefix == Prefix::EdskFull {
+            // The public half behind the seed is not looked at, as in Signatory; ours is made from the seed.
+            let seed = payload.get(..32).unwrap_or_default();
+            return plain(Curve::Ed25519, seed);
+        }
+        for curve in Curve::ALL {
+            if prefix == curve.prefixes().secret {
+                return plain(curve, &payload);
+            }
+            if prefix == curve.prefixes().encrypted {
+                let key = EncryptedSecretKey::from_payload(curve, &payload);
+                return key.map(Self::Encrypted).ok_or(SecretKeyError::NotASecretKey { found: prefix });
+            }
+        }
+        Err(SecretKeyError::NotASecretKey { found: prefix })
+    }
+}
+
+fn plain(curve: Curve, secret: &[u8]) -> Result<StoredSecretKey, SecretKeyError> {
+    SecretKey::from_bytes(curve, secret).map(Box::new).map(StoredSecretKey::Plain)
+}
+
+/// An entry of octez-client's `secret_keys`.
+#[derive(Debug)]
+pub struct NamedSecretKey {
+    /// The alias.
+    pub name: String,
+    /// The key.
+    pub key: StoredSecretKey,
+}
+
+/// Why a `secret_keys` file cannot be used. No message repeats a value.
+#[derive(Debug, thiserror::Error)]
+pub enum StoredSecretKeyError {
+    /// Not JSON, or not an array of `{"name": …, "value": …}`.
+    #[error("not a list of secret keys, each with a name and a value: line {line}, column {column}")]
+    Json {
+        /// Counted from one.
+        line: usize,
+        /// Counted from one.
+        column: usize,
+    },
+    /// An entry that is no key.
+    #[error("secret key {name:?}")]
+    Entry {
+        /// The alias.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: SecretKeyError,
+    },
+}
+
+/// Reads octez-client's `secret_keys`: a JSON array of `{"name": "…", "value": "<scheme>:<key>"}`.
+///
+/// # Errors
+/// [`StoredSecretKeyError`]; one bad entry is an error of the file (§7: fatal).
+pub fn parse_secret_keys(json: &[u8]) -> Result<Vec<NamedSecretKey>, StoredSecretKeyError> {
+    let entries: Vec<Entry> = serde_json::from_slice(json)
+        .map_err(|error| StoredSecretKeyError::Json { line: error.line(), column: error.column() })?;
+    let keys = entries.into_iter().map(|Entry { name, value }| match StoredSecretKey::parse(&value) {
+        Ok(key) => Ok(NamedSecretKey { name, key }),
+        Err(source) => Err(StoredSecretKeyError::Entry { name, source }),
+    });
+    keys.collect()
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    #[serde(deserialize_with = "wiped")]
+    value: Zeroizing<String>,
+}
+
+fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(deserializer).map(Zeroizing::new)
+}

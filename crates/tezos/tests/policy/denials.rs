@@ -1,0 +1,157 @@
+//! The texts of refusals, byte for byte, and their order: specification 4.5.
+
+use std::collections::BTreeSet;
+
+use jwtis_tezos::{Caller, Policy};
+
+use crate::forge::{UNIT, block, consensus, tag, transaction};
+use crate::{allowing, ask, ask_as, generic, key};
+
+fn ballot(vote: u8) -> Vec<u8> {
+    tag(6).account(0, 1).i32(7).fill(3, 32).u8(vote).generic()
+}
+
+#[test]
+fn every_example_of_the_table() {
+    let nothing = Policy::default();
+    let reveal = tag(107).manager().u8(0).fill(0x50, 32).u8(0);
+    let batch = reveal.raw(&transaction(1, 2, None).0).generic();
+    for (name, policy, message, wanted) in [
+        ("block", &nothing, block(1, 0, 0), "request kind `block' is not allowed"),
+        (
+            "preattestation",
+            &nothing,
+            consensus(0x12, 20, 1, 0),
+            "request kind `preattestation' is not allowed",
+        ),
+        (
+            "preattestation of tz4",
+            &nothing,
+            consensus(0x12, 40, 1, 0),
+            "request kind `preattestation' is not allowed",
+        ),
+        ("attestation", &nothing, consensus(0x13, 21, 1, 0), "request kind `attestation' is not allowed"),
+        (
+            "attestation of tz4",
+            &nothing,
+            consensus(0x13, 41, 1, 0),
+            "request kind `attestation' is not allowed",
+        ),
+        (
+            "attestation with DAL",
+            &Policy::baker(),
+            consensus(0x13, 23, 1, 0),
+            "request kind `attestation_with_dal' is not allowed",
+        ),
+        (
+            "generic when it is missing",
+            &Policy::baker(),
+            batch.clone(),
+            "request kind `generic' is not allowed",
+        ),
+        ("packed data", &nothing, tag(0x05).raw(&UNIT).0, "request kind `pack' is not allowed"),
+        (
+            "failing_noop",
+            &generic(&["transaction"]),
+            tag(17).framed(b"abc").generic(),
+            "operation `failing_noop' is not allowed",
+        ),
+        (
+            "delegation",
+            &generic(&["reveal"]),
+            tag(110).manager().u8(0).generic(),
+            "operation `delegation' is not allowed",
+        ),
+        (
+            "staking call",
+            &generic(&["transaction"]),
+            transaction(1, 0xaa, Some(&[6])).generic(),
+            "operation `stake' is not allowed",
+        ),
+        ("ballot nay", &generic(&["ballot:yay"]), ballot(1), "operation `ballot:nay' is not allowed"),
+        (
+            "ballot when none is listed",
+            &generic(&["reveal"]),
+            ballot(2),
+            "operation `ballot:pass' is not allowed",
+        ),
+        ("first offender of a batch", &generic(&["reveal"]), batch, "operation `transaction' is not allowed"),
+    ] {
+        assert_eq!(ask(policy, &message), Err(wanted.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn ballots_by_vote() {
+    for (listed, allowed) in [
+        (&["ballot"][..], [true, true, true]),
+        (&["ballot:yay"], [true, false, false]),
+        (&["ballot:nay", "ballot:pass"], [false, true, true]),
+    ] {
+        for (vote, allowed) in (0..).zip(allowed) {
+            assert_eq!(ask(&generic(listed), &ballot(vote)).is_ok(), allowed, "{listed:?} {vote}");
+        }
+    }
+}
+
+/// Trap 12, the other half: neither permission covers the other.
+#[test]
+fn trap_12_staking_calls_and_transactions_are_allowed_apart() {
+    let (plain, stake) = (transaction(1, 2, None).generic(), transaction(1, 0xaa, Some(&[6])).generic());
+    assert!(ask(&generic(&["transaction"]), &plain).is_ok());
+    assert!(ask(&generic(&["stake"]), &stake).is_ok());
+    assert_eq!(ask(&generic(&["stake"]), &plain).unwrap_err(), "operation `transaction' is not allowed");
+    assert_eq!(ask(&generic(&["transaction"]), &stake).unwrap_err(), "operation `stake' is not allowed");
+    assert!(ask(&generic(&["unstake"]), &stake).is_err());
+}
+
+#[test]
+fn chains_are_checked_of_consensus_requests_only() {
+    let chains = |list: &[&str]| {
+        let allowed_chains = Some(list.iter().map(|chain| (*chain).to_owned()).collect::<BTreeSet<_>>());
+        let allow = allowing(&[("block", None), ("pack", None), ("generic", Some(&["transaction"]))]).allow;
+        Policy { allow, allowed_chains, ..Policy::default() }
+    };
+    let denied = Err("chain `NetXo5iVw1vBoxM' is not allowed".to_owned());
+    assert_eq!(ask(&chains(&["NetXo5iVw1vBoxM"]), &block(1, 0, 0)), Ok(()));
+    assert_eq!(ask(&chains(&["NetXdQprcVkpaWU"]), &block(1, 0, 0)), denied);
+    assert_eq!(ask(&chains(&[]), &block(1, 0, 0)), denied);
+    assert_eq!(ask(&chains(&["NetXdQprcVkpaWU"]), &transaction(1, 2, None).generic()), Ok(()));
+    assert_eq!(ask(&chains(&["NetXdQprcVkpaWU"]), &tag(0x05).raw(&UNIT).0), Ok(()));
+    // The chain comes before the kind.
+    let policy = Policy { allowed_chains: Some(BTreeSet::new()), ..Policy::default() };
+    assert_eq!(ask(&policy, &consensus(0x13, 21, 1, 0)), denied);
+}
+
+#[test]
+fn checks_come_in_the_order_of_the_table() {
+    let everything = |allowed: &[&str], clients: &[u8]| Policy {
+        allow: allowing(&[]).allow,
+        allowed_chains: Some(allowed.iter().map(|chain| (*chain).to_owned()).collect()),
+        authorized_keys: Some(clients.iter().map(|byte| key(*byte)).collect()),
+        ..Policy::default()
+    };
+    let (us, other) = (Caller::Client(key(1)), Caller::Client(key(2)));
+    let message = block(1, 0, 0);
+    let here = ["NetXo5iVw1vBoxM"];
+    assert_eq!(
+        ask_as(&everything(&[], &[1]), &Caller::Anonymous, &message).unwrap_err(),
+        "chain `NetXo5iVw1vBoxM' is not allowed"
+    );
+    assert_eq!(
+        ask_as(&everything(&here, &[1]), &Caller::Anonymous, &message).unwrap_err(),
+        "authentication required"
+    );
+    assert_eq!(
+        ask_as(&everything(&here, &[1]), &other, &message).unwrap_err(),
+        format!("client `{}' is not allowed", key(2))
+    );
+    assert_eq!(
+        ask_as(&everything(&here, &[1]), &us, &message).unwrap_err(),
+        "request kind `block' is not allowed"
+    );
+    assert_eq!(
+        ask_as(&everything(&here, &[]), &us, &message).unwrap_err(),
+        format!("client `{}' is not allowed", key(1))
+    );
+}

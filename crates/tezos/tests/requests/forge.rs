@@ -1,0 +1,121 @@
+//! A small forger of our own for what the others cannot make. It shares nothing with the decoder.
+#![allow(dead_code, reason = "each test crate uses its own part")]
+
+/// Bytes one behind the other.
+#[derive(Clone, Default)]
+pub(crate) struct Forge(pub(crate) Vec<u8>);
+
+/// Starts with a tag or magic byte.
+pub(crate) fn tag(tag: u8) -> Forge {
+    Forge(vec![tag])
+}
+
+impl Forge {
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend(bytes);
+        self
+    }
+
+    pub(crate) fn u8(self, value: u8) -> Self {
+        self.raw(&[value])
+    }
+
+    pub(crate) fn u16(self, value: u16) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    pub(crate) fn i32(self, value: i32) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    pub(crate) fn i64(self, value: i64) -> Self {
+        self.raw(&value.to_be_bytes())
+    }
+
+    pub(crate) fn fill(self, byte: u8, count: usize) -> Self {
+        self.raw(&vec![byte; count])
+    }
+
+    /// Four bytes of length in front.
+    pub(crate) fn framed(self, inner: &[u8]) -> Self {
+        let length = u32::try_from(inner.len()).unwrap();
+        self.raw(&length.to_be_bytes()).raw(inner)
+    }
+
+    /// A natural number.
+    pub(crate) fn nat(mut self, mut value: u64) -> Self {
+        while value >= 0x80 {
+            self.0.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
+            value >>= 7;
+        }
+        self.u8(u8::try_from(value).unwrap())
+    }
+
+    /// A tagged key hash.
+    pub(crate) fn account(self, curve: u8, byte: u8) -> Self {
+        self.u8(curve).fill(byte, 20)
+    }
+
+    /// `KT1…`
+    pub(crate) fn contract(self, byte: u8) -> Self {
+        self.u8(1).fill(byte, 20).u8(0)
+    }
+
+    /// Source (a tz1 of `AA`), fee 1000, counter 7, gas limit 300, storage limit 0.
+    pub(crate) fn manager(self) -> Self {
+        self.account(0, 0xaa).nat(1000).nat(7).nat(300).nat(0)
+    }
+
+    /// Operations behind magic byte and branch.
+    pub(crate) fn generic(self) -> Vec<u8> {
+        tag(0x03).fill(0, 32).raw(&self.0).0
+    }
+}
+
+/// A transaction of `amount` to a tz1 of `to`, with parameters or without.
+pub(crate) fn transaction(amount: u64, to: u8, entrypoint: Option<&[u8]>) -> Forge {
+    let forge = tag(108).manager().nat(amount).u8(0).account(0, to);
+    match entrypoint {
+        None => forge.u8(0),
+        Some(entrypoint) => forge.u8(0xff).raw(entrypoint).framed(&UNIT),
+    }
+}
+
+/// Micheline `Unit`.
+pub(crate) const UNIT: [u8; 2] = [0x03, 0x0b];
+
+/// The fitness of a block of `level` and `round`.
+pub(crate) fn fitness(level: i32, locked: Option<i32>, predecessor: i32, round: i32) -> Forge {
+    let locked = locked.map(|round| round.to_be_bytes().to_vec()).unwrap_or_default();
+    Forge::default()
+        .framed(&[2])
+        .framed(&level.to_be_bytes())
+        .framed(&locked)
+        .framed(&(-1 - predecessor).to_be_bytes())
+        .framed(&round.to_be_bytes())
+}
+
+/// An unsigned block header without magic byte and chain id.
+pub(crate) fn header(level: i32, payload_round: i32, fitness: &Forge, nonce: bool) -> Forge {
+    let header = Forge::default().i32(level).u8(24).fill(0x20, 32).i64(1_700_000_000).u8(4).fill(0x21, 32);
+    let header = header.framed(&fitness.0).fill(0x22, 32).fill(0x23, 32).i32(payload_round).fill(0x24, 8);
+    let header = if nonce { header.u8(0xff).fill(0x25, 32) } else { header.u8(0) };
+    header.u8(0x0a)
+}
+
+/// The chain id of `NetXo5iVw1vBoxM`.
+pub(crate) const CHAIN: [u8; 4] = [0xb3, 0xd7, 0x9f, 0x99];
+
+/// A block message.
+pub(crate) fn block(level: i32, round: i32, payload_round: i32) -> Vec<u8> {
+    let header = header(level, payload_round, &fitness(level, None, 0, round), false);
+    tag(0x11).raw(&CHAIN).raw(&header.0).0
+}
+
+/// A consensus message: magic byte, tag, level, round; tags 40 and 41 have no slot, tag 23 a DAL part.
+pub(crate) fn consensus(magic: u8, op: u8, level: i32, round: i32) -> Vec<u8> {
+    let forge = tag(magic).raw(&CHAIN).fill(0, 32).u8(op);
+    let forge = if op < 40 { forge.u16(7) } else { forge };
+    let forge = forge.i32(level).i32(round).fill(0x11, 32);
+    if op == 23 { forge.u8(5).0 } else { forge.0 }
+}

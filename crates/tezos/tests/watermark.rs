@@ -1,0 +1,12 @@
+//! The watermark rule (specification 5.1) and Signatory's files (5.2, 5.3).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "requests/forge.rs"]
+mod forge;
+
+#[path = "watermark/files.rs"]
+mod files;
+#[path = "watermark/rule.rs"]
+mod rule;
+#[path = "watermark/sequences.rs"]
+mod sequences;

@@ -1,0 +1,80 @@
+//! No sequence of requests obtains two messages of one place, nor one below what was signed.
+
+use std::collections::HashMap;
+
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{KeyMarks, Mark, Step, WatermarkKind, judge};
+use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
+use proptest::prelude::*;
+
+use crate::forge::{block, consensus};
+
+/// A message of few levels, rounds and contents, so that they meet.
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    (0_u8..7, 0..4, 0..3, 0_u8..3, 0_u8..2).prop_map(|(kind, level, round, payload, chain)| {
+        let mut message = match kind {
+            0 => block(level, round, i32::from(payload)),
+            1 => consensus(0x12, 20, level, round),
+            2 => consensus(0x12, 40, level, round),
+            3 => consensus(0x13, 21, level, round),
+            4 => consensus(0x13, 23, level, round),
+            5 => consensus(0x13, 41, level, round),
+            _ => block(level, round, 0),
+        };
+        // The predecessor of a block, the branch of the others.
+        message[15] = payload;
+        message[4] = chain;
+        message
+    })
+}
+
+/// Level, round, message.
+type Signed = (i32, i32, Vec<u8>);
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_sequence_is_signed_twice_at_one_place(
+        messages in proptest::collection::vec(message(), 1..60),
+        restarts in proptest::collection::vec(any::<bool>(), 60),
+    ) {
+        let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
+        let mut files: HashMap<ChainId, ChainMarks> = HashMap::new();
+        let mut signed: HashMap<(ChainId, WatermarkKind), Vec<Signed>> = HashMap::new();
+        for (message, restart) in messages.into_iter().zip(restarts) {
+            let request = SignRequest::decode(&message, SigningVersion::LATEST).unwrap();
+            let asked = request.watermark().unwrap();
+            let marks = files.entry(asked.chain).or_default();
+            let entry: &mut KeyMarks = marks.entry(key);
+            match judge(entry.get(asked.kind), &asked.mark) {
+                Step::Advance(next) | Step::Repeat(next) => {
+                    entry.set(asked.kind, next);
+                    let place = (asked.mark.level(), asked.mark.round());
+                    let before = signed.entry((asked.chain, asked.kind)).or_default();
+                    for (level, round, other) in before.iter() {
+                        prop_assert!((*level, *round) <= place, "signed below a mark");
+                        prop_assert!((*level, *round) < place || *other == message, "two messages of one place");
+                    }
+                    before.push((place.0, place.1, message));
+                }
+                Step::Refuse(_) => {}
+            }
+            if restart {
+                *marks = ChainMarks::parse_v2(&marks.print_v2().unwrap()).unwrap();
+            }
+        }
+    }
+
+    /// A joined mark lets nothing pass that one of its parts refuses, but a message that one of them has signed.
+    #[test]
+    fn joining_never_widens(places in proptest::array::uniform3((0..4, 0..4, 0_u8..4))) {
+        let mark = |(level, round, digest): (i32, i32, u8)| Mark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap();
+        let [one, two, asked] = places.map(mark);
+        let refused = |stored: &Mark| matches!(judge(Some(stored), &asked), Step::Refuse(_));
+        let repeated = |stored: &Mark| matches!(judge(Some(stored), &asked), Step::Repeat(_));
+        if !refused(&one.join(two)) {
+            prop_assert!((!refused(&one) && !refused(&two)) || repeated(&one) || repeated(&two));
+        }
+    }
+}
