@@ -3,6 +3,8 @@
 //! Pure: no I/O, no clock, no network. What is random (new keys, the salt of an encrypted key) comes from AWS-LC in one
 //! place, [`SecretKey::generate`] and [`SecretKey::encrypt`]; all else gives the same answer for the same bytes.
 //!
+//! Sections (§) are those of the signer's behaviour specification, which follows Signatory and Octez byte for byte.
+//!
 //! | Module | What | Specification |
 //! |---|---|---|
 //! | [`base58check`] | every text prefix | signer §6.1 |
