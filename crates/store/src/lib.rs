@@ -78,7 +78,8 @@ pub use crate::{
     },
     keyslot::{FORMAT, KdfParams, Password},
     maintenance::{
-        Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, restore,
+        Info, Report, Restored, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info,
+        restore,
     },
     memory::MemoryBackend,
     open::{OpenError, create_redb, open_memory, open_redb},

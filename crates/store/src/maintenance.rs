@@ -2,7 +2,10 @@
 //!
 //! Each function says what it demands. None changes a file before it has proved that it may.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     backend::{RecordKey, SealedRecord},
@@ -59,6 +62,15 @@ pub struct Report {
     pub damaged: Vec<String>,
 }
 
+/// What a restore did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Restored {
+    /// What is in the backup, and now in the store.
+    pub report: Report,
+    /// Where the store is kept that was there before, if there was one.
+    pub kept_aside: Option<PathBuf>,
+}
+
 impl Report {
     /// Records in all tables.
     pub fn records(&self) -> u64 {
@@ -113,7 +125,7 @@ pub fn change_password_and_cost(
 /// # Errors
 /// See [`OpenError`]: [`OpenError::NotFound`] and [`OpenError::Damaged`] are about the backup, [`OpenError::InUse`]
 /// about either. The target is as it was in each.
-pub fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Report, OpenError> {
+pub fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Restored, OpenError> {
     maintain::restore(backup, target, password)
 }
 

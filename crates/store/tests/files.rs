@@ -266,21 +266,21 @@ async fn restore_verifies_before_it_replaces_and_keeps_the_old_store() {
     assert_eq!(names(folder.path()), ["backup.db", "store.db"]);
 
     for n in 1..3 {
-        let report = restore(&backup, &path, &password()).unwrap();
-        assert_eq!(report.records(), 20);
+        let restored = restore(&backup, &path, &password()).unwrap();
+        assert_eq!(restored.report.records(), 20);
         assert_eq!(mode(&path), 0o600);
         let store = opened(&path);
         assert_eq!(clients(&store).await.unwrap().len(), 20);
         let aside = folder.path().join(format!("store.db.before-restore-{n}"));
         drop(store);
-        assert!(aside.exists());
+        assert_eq!(restored.kept_aside.unwrap().canonicalize().unwrap(), aside.canonicalize().unwrap());
     }
     let kept = folder.path().join("store.db.before-restore-1");
     assert!(fs::read(&kept).unwrap() == target);
     assert_eq!(clients(&opened(&kept)).await.unwrap().len(), 21);
 
     let elsewhere = folder.path().join("new/place.db");
-    restore(&backup, &elsewhere, &password()).unwrap();
+    assert_eq!(restore(&backup, &elsewhere, &password()).unwrap().kept_aside, None);
     assert_eq!(clients(&opened(&elsewhere)).await.unwrap().len(), 20);
 }
 

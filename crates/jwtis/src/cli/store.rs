@@ -1,18 +1,22 @@
 //! `jwtis store`: look after a store file. All but a hot backup need a store that no server has open.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jwtis_core::IssuerSettings;
-use jwtis_store::{OpenError, Password, Report, TableInfo, change_password, check, info, restore};
+use jwtis_store::{OpenError, Password, Report, Restored, TableInfo, change_password, check, info, restore};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::api::{As, Connection};
-use super::output::TextTable;
-use super::{Failure, Outcome, Output, first_start, password, serve};
+use super::failure::disk_hint;
+use super::output::{TextTable, printable};
+use super::{Failure, Outcome, Output, config as configuration, first_start, password, serve};
+use crate::config::setting::{self, Setting};
 use crate::config::value::{Raw, Source};
-use crate::config::{SecretSource, read_secret_file, setting};
+use crate::config::{ConfigFile, SecretSource, read_secret_file};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -79,7 +83,7 @@ pub(crate) enum StoreCommand {
 /// Which store.
 #[derive(Debug, Args)]
 pub(crate) struct StoreFile {
-    /// The store file.
+    /// The store file. Without it the configuration file's `store.path`, else ./data/keys.db.
     #[arg(
         short = 'd',
         long = "dbPath",
@@ -87,8 +91,32 @@ pub(crate) struct StoreFile {
         env = "JWTIS_DB_PATH",
         value_name = "FILE"
     )]
-    #[arg(default_value = setting::DB_PATH.default)]
-    path: PathBuf,
+    path: Option<PathBuf>,
+    /// The server's configuration file: its `store.path` and `store.password_file` hold where nothing else is given.
+    #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl StoreFile {
+    /// The store, as the server would find it.
+    fn path(&self) -> Result<PathBuf, Failure> {
+        match &self.path {
+            Some(path) => Ok(path.clone()),
+            None => {
+                Ok(self.configured(&setting::DB_PATH)?.unwrap_or_else(|| setting::DB_PATH.default.into()))
+            }
+        }
+    }
+
+    /// A path that the configuration file gives.
+    fn configured(&self, wanted: &Setting) -> Result<Option<PathBuf>, Failure> {
+        let Some(file) = self.config.as_deref().map(ConfigFile::read) else { return Ok(None) };
+        if !file.faults.is_empty() {
+            return Err(configuration::failure(&file.faults));
+        }
+        let value = file.values.iter().find(|(setting, _)| setting.name == wanted.name);
+        Ok(value.map(|(_, raw)| PathBuf::from(raw.text.as_str())))
+    }
 }
 
 /// Its password: given here, in JWTIS_PSWD, as systemd's credential jwtis-password, or asked for.
@@ -103,55 +131,66 @@ pub(crate) struct PasswordArgs {
 }
 
 impl PasswordArgs {
-    fn source(&self) -> Option<SecretSource> {
-        let variable = || super::environment("JWTIS_PSWD").and_then(|value| value.into_string().ok());
-        let given =
-            |text: String, from: &str| SecretSource::Given(Raw::new(text, Source::Flag(from.to_owned())));
-        match (&self.pswd, variable().filter(|text| !text.is_empty()), &self.pswd_file) {
-            (Some(text), _, _) => Some(given(text.clone(), "--pswd")),
-            (None, Some(text), _) => Some(given(text, "JWTIS_PSWD")),
-            (None, None, Some(path)) => Some(SecretSource::File(path.clone())),
-            (None, None, None) => None,
+    fn source(&self, store: &StoreFile) -> Result<Option<SecretSource>, Failure> {
+        if let Some(text) = &self.pswd {
+            let text = Raw::new(text.clone(), Source::Flag("--pswd".to_owned()));
+            return Ok(Some(SecretSource::Given(text)));
         }
+        if let Some(text) = super::secret_variable("JWTIS_PSWD")? {
+            return Ok(Some(SecretSource::Given(Raw { text, source: Source::Environment("JWTIS_PSWD") })));
+        }
+        let file = match &self.pswd_file {
+            Some(file) => Some(file.clone()),
+            None => store.configured(&setting::PSWD_FILE)?,
+        };
+        Ok(file.map(SecretSource::File))
     }
 
-    fn require(&self, path: &Path) -> Result<Zeroizing<String>, Failure> {
-        password::for_existing(self.source().as_ref(), path)
+    /// The password of the file at `path`, which is `store` or a copy of it.
+    fn require(&self, store: &StoreFile, path: &Path) -> Result<Zeroizing<String>, Failure> {
+        password::for_existing(self.source(store)?.as_ref(), path)
     }
 }
 
 impl StoreCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
-            Self::Info { store, json } => show_info(&store.path, *json, out),
+            Self::Info { store, json } => show_info(&exists(store)?, *json, out),
             Self::Check { store, password, json } => {
-                let path = exists(&store.path)?;
-                let password = Password::new(password.require(path)?.as_str());
-                let report = check(path, &password).map_err(|error| Failure::from_store(path, &error))?;
-                checked(path, &report, *json, out)
+                let path = exists(store)?;
+                let password = Password::new(password.require(store, &path)?.as_str());
+                let report = check(&path, &password).map_err(|error| Failure::from_store(&path, &error))?;
+                checked(&path, &report, *json, out)
             }
             Self::Passwd { store, password, new_pswd_file } => {
-                let path = exists(&store.path)?;
-                let old = Password::new(password.require(path)?.as_str());
-                let new = Password::new(new_password(new_pswd_file.as_deref())?.as_str());
-                change_password(path, &old, &new).map_err(|error| Failure::from_store(path, &error))?;
+                let path = exists(store)?;
+                let old = Password::new(password.require(store, &path)?.as_str());
+                let new = new_password(new_pswd_file.as_deref())?;
+                if let Some(weakness) = password::weakness(&new) {
+                    super::failure::warn(weakness);
+                }
+                change_password(&path, &old, &Password::new(new.as_str()))
+                    .map_err(|error| Failure::from_store(&path, &error))?;
                 out.line(format_args!(
                     "the password of {} is changed; backups made before keep the old one",
-                    path.display()
+                    shown(&path)
                 ))
             }
             Self::Backup { target, store, password, connection } => {
-                backup(target, &store.path, password, connection, out)
+                backup(target, store, password, connection, out)
             }
             Self::Restore { backup, store, password, json } => {
-                let password = Password::new(password.require(backup)?.as_str());
-                let report = restore(backup, &store.path, &password)
-                    .map_err(|error| restore_failure(backup, &store.path, &error))?;
-                restored(backup, &store.path, &report, *json, out)
+                let path = store.path()?;
+                restorable(backup, &path)?;
+                let password = Password::new(password.require(store, backup)?.as_str());
+                let restored = restore(backup, &path, &password)
+                    .map_err(|error| restore_failure(backup, &path, &error))?;
+                show_restored(backup, &path, &restored, *json, out)
             }
             Self::ResetAdminToken { store, password } => {
-                let path = exists(&store.path)?;
-                let opened = serve::open_store(path, &password.require(path)?)?;
+                first_start::can_show_admin_token(out)?;
+                let path = exists(store)?;
+                let opened = serve::open_store(&path, &password.require(store, &path)?)?;
                 serve::runtime()?.block_on(async {
                     let issuer = serve::open_issuer(opened, &IssuerSettings::default()).await?;
                     first_start::replace_admin_token(&issuer, out).await
@@ -161,11 +200,33 @@ impl StoreCommand {
     }
 }
 
-fn exists(path: &Path) -> Result<&Path, Failure> {
-    match path.try_exists() {
-        Ok(false) => Err(Failure::from_store(path, &OpenError::NotFound)),
-        _ => Ok(path),
+/// The store, which must be there.
+fn exists(store: &StoreFile) -> Result<PathBuf, Failure> {
+    let path = store.path()?;
+    if serve::store_exists(&path)? { Ok(path) } else { Err(Failure::from_store(&path, &OpenError::NotFound)) }
+}
+
+/// That the one can take the place of the other.
+fn restorable(backup: &Path, store: &Path) -> Outcome {
+    if !serve::store_exists(backup)? {
+        return Err(Failure::refused(format!("there is no backup at {}", backup.display()))
+            .hint("check the path; `jwtis store backup FILE` makes one"));
     }
+    if serve::store_exists(store)? {
+        let place = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
+        if place(backup) == place(store) {
+            return Err(Failure::usage(format!(
+                "{} is the store itself, not a backup of it",
+                backup.display()
+            ))
+            .hint("name the backup, and the store by --dbPath"));
+        }
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
@@ -205,7 +266,7 @@ fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) ->
         out.line(tables_text(&report.tables))?;
     }
     if report.damaged.is_empty() {
-        return if as_json { Ok(()) } else { out.line(format_args!("\n{} is whole", path.display())) };
+        return if as_json { Ok(()) } else { out.line(format_args!("\n{} is whole", shown(path))) };
     }
     Err(Failure::damaged(format!("{} has {} damaged records", path.display(), report.damaged.len()))
         .details(report.damaged.iter().cloned())
@@ -216,23 +277,24 @@ fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) ->
 /// there to do so.
 fn backup(
     target: &Path,
-    store: &Path,
+    store: &StoreFile,
     password: &PasswordArgs,
     connection: &Connection,
     out: &mut Output<'_>,
 ) -> Outcome {
-    if target.try_exists().unwrap_or(true) {
+    if fs::symlink_metadata(target).is_ok() {
         return Err(Failure::usage(format!("{} exists", target.display())).hint("choose a name that is free"));
     }
-    let path = exists(store)?;
+    let path = &exists(store)?;
     let in_use = matches!(info(path), Err(OpenError::InUse));
-    let given = password::given(password.source().as_ref())?;
-    let password = if in_use { given } else { Some(given.map_or_else(|| password.require(path), Ok)?) };
+    let given = password::given(password.source(store)?.as_ref())?;
+    let password =
+        if in_use { given } else { Some(given.map_or_else(|| password.require(store, path), Ok)?) };
     if in_use {
         connection.open(As::Admin)?.download("/store/backup", target).map(drop)?;
     } else if let Some(password) = &password {
         let opened = serve::open_store(path, password)?;
-        opened.backup_to(target).map_err(|error| Failure::from_store(target, &error))?;
+        opened.backup_to(target).map_err(|error| backup_failure(target, &error))?;
     }
     let report = match &password {
         Some(password) => Some(verified_copy(target, password)?),
@@ -250,12 +312,38 @@ fn backup(
     } else {
         "NOT verified: give the password to check it"
     };
-    out.line(format_args!("{} is {how}, {checked}; it opens with the store's password", target.display()))
+    out.line(format_args!("{} is {how}, {checked}; it opens with the store's password", shown(target)))
+}
+
+fn backup_failure(target: &Path, error: &OpenError) -> Failure {
+    match error {
+        OpenError::Io(error) => {
+            Failure::refused(format!("the backup {} cannot be written", target.display()))
+                .because(error)
+                .hint(disk_hint(error))
+        }
+        _ => Failure::from_store(target, error),
+    }
 }
 
 fn verified_copy(target: &Path, password: &str) -> Result<Report, Failure> {
-    let report =
-        check(target, &Password::new(password)).map_err(|error| Failure::from_store(target, &error))?;
+    let report = check(target, &Password::new(password)).map_err(|error| match error {
+        // Of a store at rest the password has proved right already, so this copy was fetched.
+        OpenError::WrongPassword { .. } => match fs::remove_file(target) {
+            Ok(()) => Failure::usage(format!(
+                "wrong password: the backup {} was fetched, cannot be verified and is removed",
+                target.display()
+            ))
+            .hint("give the store's password, or none to leave the copy unverified"),
+            Err(error) => Failure::usage(format!(
+                "wrong password: the backup {} was fetched and is not verified",
+                target.display()
+            ))
+            .because(&error)
+            .hint("remove it, and give the store's password"),
+        },
+        error => Failure::from_store(target, &error),
+    })?;
     if report.damaged.is_empty() {
         return Ok(report);
     }
@@ -267,15 +355,24 @@ fn verified_copy(target: &Path, password: &str) -> Result<Report, Failure> {
     .hint("keep the backup before this one"))
 }
 
-fn restored(backup: &Path, store: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) -> Outcome {
+fn show_restored(
+    backup: &Path,
+    store: &Path,
+    restored: &Restored,
+    as_json: bool,
+    out: &mut Output<'_>,
+) -> Outcome {
+    let aside = restored.kept_aside.as_deref();
     if as_json {
-        return out.json(&report_json(store, report));
+        let mut report = report_json(store, &restored.report);
+        if let Some(members) = report.as_object_mut() {
+            members.insert("kept_aside".to_owned(), json!(aside));
+        }
+        return out.json(&report);
     }
-    out.line(format_args!(
-        "{} is verified and now the store {}; a store that was there before is kept beside it",
-        backup.display(),
-        store.display()
-    ))
+    let kept = aside
+        .map_or_else(String::new, |aside| format!("; the store that was there is kept as {}", shown(aside)));
+    out.line(format_args!("{} is verified and now the store {}{kept}", shown(backup), shown(store)))
 }
 
 fn restore_failure(backup: &Path, store: &Path, error: &OpenError) -> Failure {
@@ -285,6 +382,11 @@ fn restore_failure(backup: &Path, store: &Path, error: &OpenError) -> Failure {
             Failure::damaged(format!("the backup {} is damaged: {what}", backup.display()))
                 .hint("the store was not touched; take an older backup")
         }
+        OpenError::Io(error) => {
+            Failure::refused(format!("the store {} cannot be put in place", store.display()))
+                .because(error)
+                .hint(disk_hint(error))
+        }
         _ => Failure::from_store(backup, error),
     }
 }
@@ -292,11 +394,14 @@ fn restore_failure(backup: &Path, store: &Path, error: &OpenError) -> Failure {
 /// The new password: from a file, from `JWTIS_NEW_PSWD`, or typed twice. Never an argument.
 fn new_password(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
     if let Some(file) = file {
-        return read_secret_file(file).map_err(Failure::usage);
+        return read_secret_file(file).map_err(|message| {
+            Failure::usage(format!("no new password: {message}"))
+                .hint("the file's first line is the new password, as UTF-8 text that this user can read")
+        });
     }
-    match super::environment("JWTIS_NEW_PSWD").and_then(|value| value.into_string().ok()) {
-        Some(text) if !text.is_empty() => Ok(Zeroizing::new(text)),
-        _ => password::prompt_new()?.ok_or_else(|| {
+    match super::secret_variable("JWTIS_NEW_PSWD")? {
+        Some(text) => Ok(text),
+        None => password::prompt_new()?.ok_or_else(|| {
             Failure::usage("no new password")
                 .hint("give it by --new-pswd-file FILE or JWTIS_NEW_PSWD, or run this on a terminal")
         }),

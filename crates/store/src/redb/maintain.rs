@@ -13,7 +13,7 @@ use super::{
 use crate::{
     backend::{Batch, Expect, RecordKey, SealedRecord, Snapshot, Write},
     keyslot::{KdfParams, Meta, Password},
-    maintenance::{Census, Info, Report, SlotInfo},
+    maintenance::{Census, Info, Report, Restored, SlotInfo},
     open::OpenError,
     store::Store,
 };
@@ -89,7 +89,7 @@ pub(crate) fn backup(store: &Store, path: &Path, overwrite: bool) -> Result<Repo
     Ok(census.report())
 }
 
-pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Report, OpenError> {
+pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Restored, OpenError> {
     let engine = Engine::open(Arc::new(LockedFile::open(backup, Access::Read)?))?;
     let keys = unlock(&read_meta(&engine)?.1, password, backup)?;
     let mut census = Census::new(Some(&keys));
@@ -106,15 +106,19 @@ pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Resu
         return Err(OpenError::Damaged { what });
     }
 
-    match LockedFile::open(&target, Access::Read) {
+    let kept_aside = match LockedFile::open(&target, Access::Read) {
         Ok(_lock) => {
-            file::keep_aside(&target)?;
+            let aside = file::keep_aside(&target)?;
             new.replace()?;
+            Some(aside)
         }
-        Err(OpenError::NotFound) => new.place()?,
+        Err(OpenError::NotFound) => {
+            new.place()?;
+            None
+        }
         Err(error) => return Err(error),
-    }
-    Ok(report)
+    };
+    Ok(Restored { report, kept_aside })
 }
 
 /// Writes all of `snapshot` to the empty `file`, and closes it durably.
