@@ -5,6 +5,7 @@
 
 mod address;
 mod file;
+pub(crate) mod limited;
 pub mod setting;
 pub mod value;
 
@@ -131,9 +132,7 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
     if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0) {
         warn!(path = %path.display(), "everybody on this machine can read this secret; chmod it to 600");
     }
-    let text = fs::read_to_string(path)
-        .map(Zeroizing::new)
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let text = limited::text_file(path, limited::MAX_SECRET_BYTES)?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
         _ => Err(format!("the first line of {} is empty", path.display())),
@@ -160,6 +159,10 @@ impl Config {
         let strict = values.switch(&setting::STRICT_CONFIG, &mut faults);
         if strict {
             faults.append(&mut warnings);
+        }
+        if values.find(&setting::NAME).is_some_and(|raw| raw.text.chars().any(char::is_control)) {
+            let at = origin(&setting::NAME, &values.source(&setting::NAME));
+            faults.push(Fault::new(at, "the name has control characters").hint("write it with visible ones"));
         }
         let enabled = values.switch(&setting::ENABLED, &mut faults);
         let issuer = issuer(&values, &mut faults);

@@ -13,7 +13,9 @@ use ureq::{Agent, Body, http::Response};
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::failure::disk_hint;
 use super::output::printable;
+use crate::config::limited::{self, MAX_CERTIFICATES_BYTES};
 use crate::config::read_secret_file;
 use crate::http::issuer::problem::Code;
 
@@ -93,17 +95,24 @@ impl Connection {
 /// A token from a file or a variable. It is checked for typing mistakes here, since the server would only say no.
 fn token(file: Option<&Path>, variable: &str, kind: SecretKind) -> Result<Option<BearerSecret>, Failure> {
     let (origin, text) = match file {
-        Some(file) => (file.display().to_string(), read_secret_file(file).map_err(Failure::usage)?),
-        None => match super::environment(variable).and_then(|value| value.into_string().ok()) {
-            Some(text) if !text.is_empty() => (variable.to_owned(), Zeroizing::new(text)),
-            _ => return Ok(None),
+        Some(file) => {
+            let text = read_secret_file(file).map_err(|message| {
+                Failure::usage(message).hint("the file's first line is the token, readable for this user")
+            })?;
+            (file.display().to_string(), text)
+        }
+        None => match super::secret_variable(variable)? {
+            Some(text) => (variable.to_owned(), text),
+            None => return Ok(None),
         },
     };
     match BearerSecret::parse(text.trim()) {
         Ok(secret) if secret.kind() == kind => Ok(Some(secret)),
         Ok(_) => Err(Failure::usage(format!("{origin} holds a token of the other kind"))
             .hint("admin tokens start with jat_, client tokens with jct_")),
-        Err(error) => Err(Failure::usage(format!("{origin} holds no usable token")).because(&error)),
+        Err(error) => Err(Failure::usage(format!("{origin} holds no usable token"))
+            .because(&error)
+            .hint("copy it again as it was printed; admin tokens start with jat_, client tokens with jct_")),
     }
 }
 
@@ -186,7 +195,9 @@ impl Api {
             if error.kind() != io::ErrorKind::AlreadyExists {
                 drop(fs::remove_file(target));
             }
-            Failure::refused(format!("{} cannot be written", target.display())).because(&error)
+            Failure::refused(format!("{} cannot be written", target.display()))
+                .because(&error)
+                .hint(disk_hint(&error))
         })
     }
 
@@ -205,7 +216,7 @@ impl Api {
         let mut response = outcome.map_err(|error| {
             Failure::refused(format!("no answer from {}", self.base))
                 .because(&error)
-                .hint("is the server running? Name it by --url or JWTIS_URL; for a private CA give --ca-cert")
+                .hint(no_answer_hint(&error))
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -215,6 +226,13 @@ impl Api {
             response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().unwrap_or_default();
         Err(problem(status.as_u16(), &text, self.token.as_ref().map(BearerSecret::kind)))
     }
+}
+
+fn no_answer_hint(error: &ureq::Error) -> &'static str {
+    if format!("{error:?}").contains("CaUsedAsEndEntity") {
+        return "the server presents a CA's certificate as its own: give it one that a CA has signed and that CA by --ca-cert, or make the self-signed one with `openssl req -x509 … -addext basicConstraints=CA:FALSE`";
+    }
+    "is the server running? Name it by --url or JWTIS_URL; for a private CA give --ca-cert"
 }
 
 /// GET of JSON from a whole URL, without a token.
@@ -236,6 +254,9 @@ fn problem(status: u16, text: &str, presented: Option<SecretKind>) -> Failure {
     };
     let sentence = member("detail").or_else(|| member("title")).unwrap_or_default();
     let mut failure = Failure::refused(format!("{sentence} ({code})"));
+    if status >= 500 {
+        failure = failure.hint("the server's log says why, under the request id; try again");
+    }
     if let (500.., Some(id)) = (status, member("request_id")) {
         failure = failure.details([format!("request id: {id}")]);
     }
@@ -287,8 +308,9 @@ fn tls(ca_cert: Option<&Path>) -> Result<TlsConfig, Failure> {
 }
 
 fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Failure> {
-    let pem = fs::read(path)
-        .map_err(|error| Failure::usage(format!("{} cannot be read", path.display())).because(&error))?;
+    const HINT: &str = "--ca-cert takes a PEM file with the certificates to trust";
+    let pem =
+        limited::file(path, MAX_CERTIFICATES_BYTES).map_err(|message| Failure::usage(message).hint(HINT))?;
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(|item| match item {
             Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -296,7 +318,7 @@ fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Fai
         })
         .collect();
     if certificates.is_empty() {
-        return Err(Failure::usage(format!("{} holds no PEM certificate", path.display())));
+        return Err(Failure::usage(format!("{} holds no PEM certificate", path.display())).hint(HINT));
     }
     Ok(certificates)
 }

@@ -3,8 +3,7 @@
 //! Nothing in a token is to be believed before its signature is checked, and the output says so: without keys it says "not verified",
 //! with keys it says whether and why not.
 
-use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -20,6 +19,7 @@ use super::output::{TextTable, printable};
 use super::token::argument_or_input;
 use super::when::{from_now, utc};
 use super::{Failure, Outcome, Output};
+use crate::config::limited::{self, MAX_INPUT_BYTES};
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
@@ -51,7 +51,9 @@ impl Inspect {
             out.line(found.as_text(verdict.as_ref(), now))?;
         }
         match verdict {
-            Some(Err(reason)) => Err(Failure::refused(format!("the token is not valid: {reason}"))),
+            Some(Err(reason)) => Err(Failure::refused(format!("the token is not valid: {reason}")).hint(
+                "do not trust it; check that the keys are those of its issuer and that this clock is right",
+            )),
             _ => Ok(()),
         }
     }
@@ -60,11 +62,18 @@ impl Inspect {
         let bytes = if source.starts_with("http://") || source.starts_with("https://") {
             api::fetch(source, self.ca_cert.as_deref())?.to_string().into_bytes()
         } else {
-            fs::read(source)
-                .map_err(|error| Failure::usage(format!("{source} cannot be read")).because(&error))?
+            limited::file(Path::new(source), MAX_INPUT_BYTES)
+                .map_err(|message| {
+                    Failure::usage(message)
+                        .hint("--jwks takes a file or a URL like http://127.0.0.1:4343/keys/KID/jwks.json")
+                })?
+                .to_vec()
         };
-        JwkSet::parse(&bytes)
-            .map_err(|error| Failure::usage(format!("{source} is no JWK set")).because(&error))
+        JwkSet::parse(&bytes).map_err(|error| {
+            Failure::usage(format!("{source} is no JWK set"))
+                .because(&error)
+                .hint("a server's is at /keys/KID/jwks.json")
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! `jwtis token`: tokens of a running server, and a look into any token offline.
 
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
+use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jwtis_core::ClientId;
@@ -13,9 +13,7 @@ use super::client::{moment, text};
 use super::inspect::Inspect;
 use super::output::TextTable;
 use super::{Failure, Outcome, Output};
-
-/// Longest token or claims read from standard input.
-const MAX_INPUT_BYTES: u64 = 1024 * 1024;
+use crate::config::limited::{self, MAX_INPUT_BYTES};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
@@ -219,19 +217,22 @@ pub(crate) fn argument_or_input(argument: &str) -> Result<Zeroizing<String>, Fai
     if argument != "-" {
         return Ok(Zeroizing::new(argument.to_owned()));
     }
-    let mut text = Zeroizing::new(String::new());
-    io::stdin()
-        .take(MAX_INPUT_BYTES)
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::usage("standard input cannot be read").because(&error))?;
-    Ok(Zeroizing::new(text.trim().to_owned()))
+    const HINT: &str = "`-` reads standard input: send it there by a pipe or `<`";
+    let bytes = limited::whole(io::stdin(), MAX_INPUT_BYTES)
+        .map_err(|error| Failure::usage("standard input cannot be read").because(&error).hint(HINT))?;
+    let text =
+        limited::text(&bytes).ok_or_else(|| Failure::usage("standard input is not UTF-8").hint(HINT))?;
+    match text.trim() {
+        "" => Err(Failure::usage("standard input is empty").hint(HINT)),
+        text => Ok(Zeroizing::new(text.to_owned())),
+    }
 }
 
 fn claims_text(given: &str) -> Result<Zeroizing<String>, Failure> {
     match given.strip_prefix('@') {
-        Some(path) => fs::read_to_string(path)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::usage(format!("{path} cannot be read")).because(&error)),
+        Some(path) => limited::text_file(Path::new(path), MAX_INPUT_BYTES).map_err(|message| {
+            Failure::usage(message).hint("after `@` comes the path of a file with a JSON object")
+        }),
         None => argument_or_input(given),
     }
 }
@@ -243,6 +244,9 @@ fn parse_object(text: &str) -> Result<Map<String, Value>, Failure> {
         Ok(_) => Err(Failure::usage("the claims are not a JSON object")),
         Err(error) => Err(Failure::usage("the claims cannot be sent").because(&error)),
     }
+    .map_err(|failure| {
+        failure.hint(r#"write an object like '{"sub":"alice"}', `@FILE` to read it from a file, or `-` from standard input"#)
+    })
 }
 
 fn insert(object: &mut Map<String, Value>, name: &str, value: Option<&str>) {
@@ -292,6 +296,14 @@ fn verified(answer: &Value, connection: &Connection, out: &mut Output<'_>) -> Ou
     if active {
         Ok(())
     } else {
-        Err(Failure::refused(format!("the token is not active: {}", text(answer, "reason"))))
+        let reason = text(answer, "reason");
+        let hint = match reason.as_str() {
+            "expired" => "renew it with its refresh token, or issue another",
+            "revoked" => "its session has ended: issue another",
+            _ => {
+                "`jwtis token inspect TOKEN` shows what it says; see `verify_token` in docs/api.md for the reasons"
+            }
+        };
+        Err(Failure::refused(format!("the token is not active: {reason}")).hint(hint))
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
 
+use super::limited;
 use super::setting::{self, Setting};
 use super::value::{Fault, Position, Raw, Source};
 
@@ -16,8 +17,6 @@ const SIGNATORY_SECTIONS: [&str; 6] = ["server", "vaults", "watermark", "policy_
 const SIGNATORY_SERVER_KEYS: [&str; 3] = ["address", "authorized_keys", "jwt"];
 /// Our own sections.
 const OUR_SECTIONS: [&str; 3] = ["issuer", "store", "log"];
-/// Largest file, in bytes; far beyond any real one.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -34,14 +33,9 @@ impl ConfigFile {
     /// Reads and checks the file at `path`.
     #[must_use]
     pub fn read(path: &Path) -> Self {
-        let size = std::fs::metadata(path).map(|metadata| metadata.len());
-        let text = match size {
-            Ok(size) if size > MAX_FILE_BYTES => Err("the file is larger than 1 MiB".to_owned()),
-            _ => std::fs::read_to_string(path).map_err(|error| format!("the file cannot be read: {error}")),
-        };
-        match text {
+        match limited::text_file(path, limited::MAX_INPUT_BYTES) {
             Ok(text) => Self::parse(path, &text),
-            Err(message) => Self { faults: vec![Fault::new(path.display(), message)], ..Self::default() },
+            Err(message) => Self { faults: vec![Fault::new("", message)], ..Self::default() },
         }
     }
 

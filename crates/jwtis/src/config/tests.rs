@@ -145,7 +145,7 @@ fn strict_config_turns_warnings_about_the_file_into_faults() {
 #[test]
 fn a_missing_file_is_a_fault_that_names_it() {
     let faults = load(&[], &[("JWTIS_CONFIG", "/nonexistent/jwtis.yaml")]).unwrap_err();
-    assert!(faults[0].starts_with("/nonexistent/jwtis.yaml: the file cannot be read"), "{faults:?}");
+    assert!(faults[0].starts_with("/nonexistent/jwtis.yaml cannot be read: "), "{faults:?}");
 }
 
 #[test]

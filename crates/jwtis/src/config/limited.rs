@@ -1,0 +1,77 @@
+//! Files and streams that somebody names, read whole up to a limit, into memory that is wiped.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// Largest file with a password or a token, in bytes.
+pub(crate) const MAX_SECRET_BYTES: usize = 64 * 1024;
+/// Largest file or input with a token, claims or public keys, in bytes.
+pub(crate) const MAX_INPUT_BYTES: usize = 1024 * 1024;
+/// Largest file of certificates, in bytes. The lists of operating systems have a quarter of a million.
+pub(crate) const MAX_CERTIFICATES_BYTES: usize = 4 * 1024 * 1024;
+
+/// All of the file at `path`.
+///
+/// # Errors
+/// When it cannot be read or is longer than `limit`; the message names the file.
+pub(crate) fn file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    File::open(path)
+        .and_then(|file| whole(file, limit))
+        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
+
+/// All of the file at `path`, as text.
+///
+/// # Errors
+/// As [`file`], and when it is not UTF-8.
+pub(crate) fn text_file(path: &Path, limit: usize) -> Result<Zeroizing<String>, String> {
+    text(&file(path, limit)?).ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// The bytes as text. Nothing of them stays behind unwiped, text or not.
+pub(crate) fn text(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    std::str::from_utf8(bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
+}
+
+/// All that `reader` gives. The buffer never grows, since what a growing one leaves behind is not wiped.
+///
+/// # Errors
+/// When it cannot be read or gives more than `limit` bytes.
+pub(crate) fn whole(mut reader: impl Read, limit: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut buffer = Zeroizing::new(vec![0; limit.saturating_add(1)]);
+    let mut filled: usize = 0;
+    while let Some(free) = buffer.get_mut(filled..).filter(|free| !free.is_empty()) {
+        match reader.read(free) {
+            Ok(0) => {
+                buffer.truncate(filled);
+                return Ok(buffer);
+            }
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is longer than {} KiB", limit / 1024)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_the_limit_is_refused_and_an_endless_device_ends_at_once() {
+        assert_eq!(whole(&b"1234"[..], 4).unwrap().as_slice(), b"1234");
+        assert!(whole(&b"12345"[..], 4).is_err());
+        let message = text_file(Path::new("/dev/zero"), MAX_SECRET_BYTES).unwrap_err();
+        assert_eq!(message, "/dev/zero cannot be read: it is longer than 64 KiB");
+    }
+
+    #[test]
+    fn text_that_is_none_is_said() {
+        assert!(text(&[b'a', 0xff]).is_none());
+        assert_eq!(text("ü".as_bytes()).unwrap().as_str(), "ü");
+    }
+}
