@@ -1,6 +1,6 @@
 //! The command line: what can be typed, and which file does it.
 //!
-//! Standard output carries results only. A failure goes to standard error as `error:` and, where there is something to try, `hint:`;
+//! Standard output carries results only. A failure goes to standard error as `error:` and, on its last line, `hint:`;
 //! the exit codes are those of [`Exit`].
 
 mod api;
@@ -20,9 +20,11 @@ mod token;
 mod when;
 
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Command as Line, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use zeroize::Zeroizing;
 
 pub use failure::{Exit, Failure, Outcome};
 pub use flags::ServerFlags;
@@ -30,12 +32,19 @@ pub use output::Output;
 
 /// Runs the command in `arguments`, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let text = failure::usage_text(&error.render().to_string());
+            drop(io::stderr().write_all(text.as_bytes()));
+            return ExitCode::from(Exit::Usage as u8);
+        }
+        // Help and version are results.
         Err(error) => {
-            // Help and version are results and go to standard output with 0; everything else is a usage error with 2.
-            drop(error.print());
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+            return match error.print().and_then(|()| io::stdout().flush()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => Failure::from_output(&error).report(),
+            };
         }
     };
     match cli.run(&mut Output::stdout()) {
@@ -84,6 +93,12 @@ enum Command {
 }
 
 impl Cli {
+    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut line = without_empty_variables(Self::command());
+        let mut matches = line.try_get_matches_from_mut(arguments)?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut line))
+    }
+
     fn run(self, out: &mut Output<'_>) -> Outcome {
         let Self { flags, command } = self;
         match command {
@@ -110,6 +125,27 @@ impl Cli {
     }
 }
 
+/// A variable that is set and empty counts as not set; help names variables and not their values.
+fn without_empty_variables(line: Line) -> Line {
+    line.mut_args(|arg| {
+        let empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+        if empty { arg.env(None) } else { arg.hide_env_values(true) }
+    })
+    .mut_subcommands(without_empty_variables)
+}
+
+/// The secret in a variable; `None` where it is not set or empty.
+///
+/// # Errors
+/// With exit code 2 when it is not text.
+fn secret_variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    let Some(value) = environment(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    value.into_string().map(|text| Some(Zeroizing::new(text))).map_err(|_| {
+        Failure::usage(format!("the value of {name} is not UTF-8"))
+            .hint(format!("set {name} anew, as UTF-8 text"))
+    })
+}
+
 /// The environment of the process.
 fn environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
@@ -117,8 +153,6 @@ fn environment(name: &str) -> Option<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::api::{As, Connection};
 use super::output::TextTable;
 use super::when::{from_now, utc};
-use super::{Outcome, Output};
+use super::{Failure, Outcome, Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
@@ -122,11 +122,15 @@ impl ClientCommand {
                 if connection.json {
                     return out.json(&answer);
                 }
-                out.line(keys(&answer))?;
                 let token = answer.get("client_token").and_then(Value::as_str).unwrap_or_default();
                 out.line(format_args!(
-                    "\nToken of the client. It is shown only now; it issues, renews and revokes this client's tokens (`jwtis token`):\n\n  export JWTIS_CLIENT_TOKEN='{token}'"
+                    "{}\n\nToken of the client. It is shown only now; it issues, renews and revokes this client's tokens (`jwtis token`):\n\n  export JWTIS_CLIENT_TOKEN='{token}'",
+                    keys(&answer)
                 ))
+                .map_err(|_| {
+                    Failure::refused(format!("{kid} is registered, and its token could not be shown on standard output"))
+                        .hint(format!("`jwtis client delete {kid}`, and register it again with standard output on a terminal"))
+                })
             }
             Self::RenewKeys { kid, options, connection } => {
                 let mut body = options.members();

@@ -94,12 +94,13 @@ fn as_json(values: &Values) -> serde_json::Value {
     serde_json::Value::Object(setting::ALL.into_iter().map(entry).collect())
 }
 
-fn failure(faults: &[Fault]) -> Failure {
+/// All faults in one failure.
+pub(crate) fn failure(faults: &[Fault]) -> Failure {
     let what = match faults.len() {
         1 => "the configuration has a fault".to_owned(),
         count => format!("the configuration has {count} faults"),
     };
     Failure::usage(what).details(faults.iter().map(Fault::to_string)).hint(
-        "`jwtis config show` prints values and where they come from; docs/configuration.md explains each",
+        "`jwtis config check` says all that is wrong without starting anything; docs/configuration.md explains each setting",
     )
 }

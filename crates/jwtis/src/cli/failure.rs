@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use jwtis_store::OpenError;
 
+use super::output::printable;
+
 /// Exit codes, documented in `docs/operations.md`.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Exit {
@@ -20,7 +22,20 @@ pub enum Exit {
     ReaderGone = 0,
 }
 
-/// A command that failed.
+impl Exit {
+    /// What to try where nobody knew better.
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::Refused => "try again; if it stays, docs/operations.md says what to do when what is seen",
+            Self::Usage | Self::ReaderGone => {
+                "`jwtis --help` and `jwtis COMMAND --help` say what can be given"
+            }
+            Self::Damaged => "keep the file and restore a backup with `jwtis store restore BACKUP`",
+        }
+    }
+}
+
+/// A command that failed. Its report always ends with a hint: the one that fits, else that of its exit code.
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
@@ -93,7 +108,9 @@ impl Failure {
     pub fn from_output(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::new(Exit::ReaderGone, ""),
-            _ => Self::refused("standard output cannot be written").because(error),
+            _ => Self::refused("standard output cannot be written")
+                .because(error)
+                .hint("send it to a terminal, a pipe, or a file on a disk with room"),
         }
     }
 
@@ -110,12 +127,16 @@ impl Failure {
                 .hint("stop the other jwtis first, or give this one its own store by --dbPath"),
             OpenError::NotFound => Self::refused(format!("there is no store at {path}"))
                 .hint("check --dbPath; `jwtis serve` makes a store at its first start"),
-            OpenError::AlreadyExists => Self::refused(format!("there is a file at {path} already")),
+            OpenError::AlreadyExists => {
+                Self::refused(format!("there is a file at {path} already")).hint("choose a name that is free")
+            }
             OpenError::NewerFormat { found, known } => {
                 Self::refused(format!("the store {path} has format {found}, and this release knows up to {known}"))
                     .hint("it was written by a newer jwtis: use that release")
             }
-            OpenError::Io(error) => Self::refused(format!("the store {path} cannot be used")).because(error),
+            OpenError::Io(error) => Self::refused(format!("the store {path} cannot be used"))
+                .because(error)
+                .hint(disk_hint(error)),
         }
     }
 
@@ -132,17 +153,11 @@ impl Failure {
 
     fn write(&self, text: &mut Vec<u8>, colours: bool) {
         let (red, cyan, plain) = if colours { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
-        let mut lines = vec![format!("{red}error:{plain} {}", self.what)];
-        if !self.causes.is_empty() {
-            let mut line = lines.pop().unwrap_or_default();
-            for cause in &self.causes {
-                line.push_str(": ");
-                line.push_str(cause);
-            }
-            lines.push(line);
-        }
-        lines.extend(self.details.iter().map(|detail| format!("  {detail}")));
-        lines.extend(self.hint.iter().map(|hint| format!("{cyan}hint:{plain} {hint}")));
+        let what: Vec<&str> = std::iter::once(&self.what).chain(&self.causes).map(String::as_str).collect();
+        let hint = self.hint.as_deref().unwrap_or_else(|| self.exit.hint());
+        let mut lines = vec![format!("{red}error:{plain} {}", printable(&what.join(": ")))];
+        lines.extend(self.details.iter().map(|detail| format!("  {}", printable(detail))));
+        lines.push(format!("{cyan}hint:{plain} {}", printable(hint)));
         for line in lines {
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
@@ -150,10 +165,34 @@ impl Failure {
     }
 }
 
+/// What to try when a file or its disk refuses.
+pub(crate) fn disk_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "make the folder first, or check the path",
+        io::ErrorKind::PermissionDenied => {
+            "run this as the owner of the file and its folder, or change their modes"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk and try again",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a place on a disk that can be written",
+        io::ErrorKind::IsADirectory => "name a file, not a folder",
+        _ => "check the path, the permissions of its folder, and the disk",
+    }
+}
+
+/// What a misused command line is answered with: clap's words, and a hint instead of its last line.
+pub(crate) fn usage_text(said: &str) -> String {
+    let said = said.replace("For more information, try '--help'.", "");
+    let lines: Vec<String> = said.trim_end().lines().map(printable).collect();
+    format!("{}\nhint: {}\n", lines.join("\n"), Exit::Usage.hint())
+}
+
 /// A warning on standard error.
 pub(crate) fn warn(message: impl fmt::Display) {
     let (yellow, plain) = if colours() { ("\x1b[1;33m", "\x1b[0m") } else { ("", "") };
-    drop(io::stderr().write_all(format!("{yellow}warning:{plain} {message}\n").as_bytes()));
+    drop(
+        io::stderr()
+            .write_all(format!("{yellow}warning:{plain} {}\n", printable(&message.to_string())).as_bytes()),
+    );
 }
 
 /// Colours on a terminal, unless `NO_COLOR` is set (no-color.org).
@@ -178,6 +217,21 @@ mod tests {
             String::from_utf8(text).unwrap(),
             "error: the file cannot be read: disk on fire\n  one\n  two\nhint: buy a disk\n"
         );
+    }
+
+    #[test]
+    fn no_failure_is_without_a_hint_and_no_control_character_reaches_the_terminal() {
+        for failure in [Failure::refused("a\x1b[31m\nb"), Failure::usage("c"), Failure::damaged("d")] {
+            let failure = failure.because(&io::Error::other("\x07")).details(["e\u{9b}".to_owned()]);
+            let mut text = Vec::new();
+            failure.write(&mut text, false);
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.lines().last().unwrap().starts_with("hint: "), "{text}");
+            assert_eq!(text.lines().count(), 3, "{text}");
+            assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
+        }
+        let said = usage_text("error: invalid value '\x1b'\n\nFor more information, try '--help'.\n");
+        assert!(said.starts_with("error: invalid value '\\u{1b}'\nhint: "), "{said}");
     }
 
     #[test]

@@ -4,22 +4,24 @@
 //! a name beside its own, admin token included; then the secrets are printed and flushed; only then the store gets its name. A start
 //! that dies before the last step leaves no store, and the next one is a first start again. One that cannot print makes no store.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jwtis_core::{BearerSecret, Env, Issuer, NoEntropy, SecretKind};
-use jwtis_store::{KdfParams, OpenError, Password, create_redb};
+use jwtis_store::{KdfParams, Password, create_redb};
 use tracing::warn;
 use zeroize::Zeroizing;
 
-use super::output::Output;
+use super::failure::disk_hint;
+use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, password, serve};
 use crate::app::Listeners;
 use crate::config::{Config, IssuerConfig, SecretSource};
 
-/// A given password with fewer characters gets a warning.
-const SHORT_PASSWORD_CHARS: usize = 12;
+/// What the name of a store that is being made ends in, before the process and a random number.
+const STAGED: &str = ".first-start";
 
 /// An admin token that is to be set.
 pub(crate) struct AdminToken {
@@ -34,7 +36,11 @@ impl AdminToken {
     /// With exit code 2 when it cannot be read or is none.
     pub(crate) fn configured(source: Option<&SecretSource>) -> Result<Option<Self>, Failure> {
         let Some(source) = source else { return Ok(None) };
-        let text = source.read().map_err(|message| Failure::usage(format!("no admin token: {message}")))?;
+        let text = source.read().map_err(|message| {
+            Failure::usage(format!("no admin token: {message}")).hint(
+                "the file's first line is the token; leave it out at the first start to have one generated",
+            )
+        })?;
         match BearerSecret::parse(text.trim()) {
             Ok(secret) if secret.kind() == SecretKind::Admin => Ok(Some(Self { secret, generated: false })),
             Ok(_) => Err(Failure::usage("the admin token given is a client token")),
@@ -63,15 +69,18 @@ pub(crate) async fn run(
     let path = &config.store.path;
     let given = password::given(config.store.password.as_ref())?;
     let password_is_given = given.is_some();
-    if given.as_ref().is_some_and(|password| password.chars().count() < SHORT_PASSWORD_CHARS) {
-        warn!(
-            "the password is shorter than {SHORT_PASSWORD_CHARS} characters: whoever copies the store file can try them all"
-        );
+    if given.is_none() || admin_token.is_none() {
+        out.can_show("the secrets of a new store").map_err(|failure| {
+            failure.hint("give the password by JWTIS_PSWD or --pswd-file, and an admin token by JWTIS_ADMIN_TOKEN or --admin-token-file; or start once on a terminal")
+        })?;
+    }
+    if let Some(weakness) = given.as_ref().and_then(|password| password::weakness(password)) {
+        warn!("{weakness}");
     }
     let password = given.map_or_else(|| password::generate(&env), Ok).map_err(no_entropy)?;
     let admin_token = admin_token.map_or_else(|| AdminToken::generate(&env), Ok).map_err(no_entropy)?;
 
-    let staged = StagedStore::beside(path)?;
+    let staged = StagedStore::beside(path, &env)?;
     let store = create_redb(&staged.path, &Password::new(password.as_str()), KdfParams::default())
         .map_err(|error| Failure::from_store(path, &error))?;
     let issuer = serve::open_issuer(store, &settings.settings).await?;
@@ -80,9 +89,13 @@ pub(crate) async fn run(
         .await
         .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
 
+    if serve::store_exists(path)? {
+        return Err(made_meanwhile(path, "nothing was shown"));
+    }
     let shown_password = if password_is_given { None } else { Some(&password) };
     out.line(secrets(config, shown_password, &admin_token).as_str()).map_err(|_| {
         Failure::refused("the secrets of the new store cannot be shown on standard output, so none was made")
+            .hint("send standard output to a terminal, or give the password and an admin token")
     })?;
     staged.publish(path)?;
     out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)));
@@ -99,13 +112,32 @@ pub(crate) async fn set_admin_token(
     given: Option<AdminToken>,
     out: &mut Output<'_>,
 ) -> Outcome {
+    if given.is_none() {
+        can_show_admin_token(out)?;
+    }
     let token = given.map_or_else(|| AdminToken::generate(issuer.env()), Ok).map_err(no_entropy)?;
-    // Set before it is shown: if it cannot be shown, `jwtis store reset-admin-token` makes another.
+    // Set before it is shown: nobody is shown a token that opens nothing.
     issuer
         .set_admin_token(&token.secret)
         .await
         .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
-    if token.generated { out.line(admin_token_lines(&token).as_str()) } else { Ok(()) }
+    if !token.generated {
+        return Ok(());
+    }
+    out.line(admin_token_lines(&token).as_str()).map_err(|_| {
+        Failure::refused("the admin token was replaced and could not be shown on standard output")
+            .hint("run `jwtis store reset-admin-token` with standard output on a terminal: it makes another")
+    })
+}
+
+/// That a new admin token would be seen.
+///
+/// # Errors
+/// With exit code 2 when nobody sees standard output.
+pub(crate) fn can_show_admin_token(out: &Output<'_>) -> Outcome {
+    out.can_show("a new admin token").map_err(|failure| {
+        failure.hint("send standard output to a terminal; a server whose store has no admin token takes one by --admin-token-file")
+    })
 }
 
 /// Makes and shows a new admin token in place of the one before.
@@ -125,7 +157,7 @@ fn secrets(
         "Welcome to {} {}. A new store was made: {}\n\n",
         config.name,
         env!("CARGO_PKG_VERSION"),
-        config.store.path.display()
+        printable(&config.store.path.display().to_string())
     ));
     match password {
         Some(password) => {
@@ -176,22 +208,16 @@ struct StagedStore {
 }
 
 impl StagedStore {
-    fn beside(path: &Path) -> Result<Self, Failure> {
-        let mut name = path.file_name().map(std::ffi::OsStr::to_os_string).ok_or_else(|| {
+    fn beside(path: &Path, env: &Env) -> Result<Self, Failure> {
+        let mut name = path.file_name().map(OsStr::to_os_string).ok_or_else(|| {
             Failure::usage(format!("{} does not name a file", path.display()))
                 .hint("give --dbPath as FOLDER/FILE")
         })?;
-        name.push(".first-start");
-        let staged = path.with_file_name(name);
-        match jwtis_store::info(&staged) {
-            Err(OpenError::NotFound) => {}
-            Err(OpenError::InUse) => return Err(Failure::from_store(path, &OpenError::InUse)),
-            // Left behind by a first start that died before anybody could use its store.
-            _ => fs::remove_file(&staged).map_err(|error| {
-                Failure::refused(format!("{} is in the way", staged.display())).because(&error)
-            })?,
-        }
-        Ok(Self { path: staged, published: false })
+        name.push(STAGED);
+        remove_stale(&serve::store_folder(path), &name);
+        let random = u64::from_le_bytes(env.random().map_err(no_entropy)?);
+        name.push(format!("-{}-{random:016x}", std::process::id()));
+        Ok(Self { path: path.with_file_name(name), published: false })
     }
 
     /// Gives the store its name, durably, unless another process was faster. The open store stays open and locked.
@@ -201,14 +227,35 @@ impl StagedStore {
             fs::File::open(serve::store_folder(path))?.sync_all()
         });
         published.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Failure::refused(format!(
-                "another jwtis has made {} in the meantime; the secrets above are void",
-                path.display()
-            )),
+            io::ErrorKind::AlreadyExists => made_meanwhile(path, "the secrets above are void"),
             _ => Failure::refused(format!("{} cannot be made; the secrets above are void", path.display()))
-                .because(&error),
+                .because(&error)
+                .hint(disk_hint(&error)),
         })
     }
+}
+
+/// Removes what first starts left behind that died before anybody could use their store: of the files whose names begin with `prefix`,
+/// those that no process has locked. A store that is being made is locked from its first byte on.
+fn remove_stale(folder: &Path, prefix: &OsStr) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if !entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
+            || !entry.file_type().is_ok_and(|kind| kind.is_file())
+        {
+            continue;
+        }
+        if let Ok(file) = fs::File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            // What stays is no obstacle: the new store has a name of its own.
+            drop(fs::remove_file(entry.path()));
+        }
+    }
+}
+
+fn made_meanwhile(path: &Path, secrets: &str) -> Failure {
+    Failure::refused(format!("another jwtis has made {} in the meantime; {secrets}", path.display()))
+        .hint("the store opens with the secrets that the other one printed")
 }
 
 /// A hard link is the rename that does not replace.
@@ -225,12 +272,14 @@ fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
 impl Drop for StagedStore {
     fn drop(&mut self) {
         if !self.published {
-            // If this fails the next first start removes it.
+            // If this fails, the next first start removes it.
             drop(fs::remove_file(&self.path));
         }
     }
 }
 
 fn no_entropy(error: NoEntropy) -> Failure {
-    Failure::refused("no secret can be made").because(&error)
+    Failure::refused("no secret can be made")
+        .because(&error)
+        .hint("the system gives no randomness: see getrandom(2)")
 }

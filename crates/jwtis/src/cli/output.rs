@@ -1,25 +1,45 @@
 //! Standard output: results and nothing else, each line written whole and flushed.
 
 use std::fmt::{self, Write as _};
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::failure::{Failure, Outcome};
 
 /// Where results go.
-pub struct Output<'w>(Box<dyn Write + Send + 'w>);
+pub struct Output<'w> {
+    writer: Box<dyn Write + Send + 'w>,
+    discards: bool,
+}
 
 impl<'w> Output<'w> {
     /// Standard output.
     #[must_use]
     pub fn stdout() -> Self {
-        Self::new(io::stdout())
+        Self { discards: is_null_device(), ..Self::new(io::stdout()) }
     }
 
     /// Another place, for tests.
     pub fn new(writer: impl Write + Send + 'w) -> Self {
-        Self(Box::new(writer))
+        Self { writer: Box::new(writer), discards: false }
+    }
+
+    /// That something which is shown only once would be seen.
+    ///
+    /// # Errors
+    /// With exit code 2 when standard output is closed or `/dev/null`, which take everything and show nothing.
+    pub(crate) fn can_show(&self, what: &str) -> Outcome {
+        if !self.discards {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "{what} would be shown only once, and nobody sees standard output: it is closed or /dev/null"
+        )))
     }
 
     /// Writes a text of one or more lines, adds a line end and flushes: whoever reads along sees it now.
@@ -27,7 +47,9 @@ impl<'w> Output<'w> {
     /// # Errors
     /// When nobody takes it.
     pub fn line(&mut self, text: impl fmt::Display) -> Outcome {
-        writeln!(self.0, "{text}").and_then(|()| self.0.flush()).map_err(|error| Failure::from_output(&error))
+        // Some lines are secrets.
+        let text = Zeroizing::new(text.to_string());
+        self.write(&text, |c| c.escape_default().to_string())
     }
 
     /// A line that a server says in passing: it goes on serving when nobody reads.
@@ -41,14 +63,38 @@ impl<'w> Output<'w> {
     /// When nobody takes it.
     pub fn json(&mut self, value: &impl Serialize) -> Outcome {
         let text = serde_json::to_string_pretty(value)
+            .map(Zeroizing::new)
             .map_err(|error| Failure::refused("the result cannot be written as JSON").because(&error))?;
-        self.line(text)
+        self.write(&text, |c| format!("\\u{:04x}", u32::from(c)))
+    }
+
+    /// Control characters inside a line never reach a terminal.
+    fn write(&mut self, text: &str, escape: impl Fn(char) -> String) -> Outcome {
+        let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        let mut parts = text.split_inclusive(harmful);
+        let written = parts.try_for_each(|part| match part.chars().next_back().filter(|c| harmful(*c)) {
+            Some(last) => write!(self.writer, "{}{}", part.strip_suffix(last).unwrap_or(part), escape(last)),
+            None => self.writer.write_all(part.as_bytes()),
+        });
+        written
+            .and_then(|()| self.writer.write_all(b"\n"))
+            .and_then(|()| self.writer.flush())
+            .map_err(|error| Failure::from_output(&error))
     }
 }
 
 impl fmt::Debug for Output<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Output")
+    }
+}
+
+/// Whether standard output is `/dev/null`. Rust's runtime opens that in the place of one that is closed.
+fn is_null_device() -> bool {
+    let ours = || File::from(io::stdout().as_fd().try_clone_to_owned()?).metadata();
+    match (ours(), fs::metadata("/dev/null")) {
+        (Ok(ours), Ok(null)) => ours.file_type().is_char_device() && ours.rdev() == null.rdev(),
+        _ => false,
     }
 }
 
@@ -121,6 +167,19 @@ mod tests {
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\x1b[31mb\nü"), "a\\u{1b}[31mb\\nü");
+    }
+
+    #[test]
+    fn lines_and_json_are_written_without_control_characters() {
+        let mut written = Vec::new();
+        let mut out = Output::new(&mut written);
+        out.line("a\x1b[31m\tb\nc\u{9b}").unwrap();
+        out.json(&"d\u{9b}\x7f\x1b").unwrap();
+        drop(out);
+        assert_eq!(
+            String::from_utf8(written).unwrap(),
+            "a\\u{1b}[31m\tb\nc\\u{9b}\n\"d\\u009b\\u007f\\u001b\"\n"
+        );
     }
 
     #[test]

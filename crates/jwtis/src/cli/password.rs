@@ -8,10 +8,13 @@ use jwtis_core::{Env, NoEntropy};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
+use super::output::printable;
 use crate::config::SecretSource;
 
 /// Name of the systemd credential with the password.
 const CREDENTIAL: &str = "jwtis-password";
+/// A given password with fewer characters gets a warning.
+const SHORT_PASSWORD_CHARS: usize = 12;
 /// Characters of a generated password.
 const GENERATED_CHARS: usize = 32;
 /// What a generated password is made of: 75 characters that a shell takes literally inside single quotes and people can tell apart.
@@ -42,7 +45,8 @@ pub(crate) fn for_existing(
     if let Some(password) = given(configured)? {
         return Ok(password);
     }
-    prompt(&format!("Password for {}: ", path.display()))?.ok_or_else(|| missing(path))
+    prompt(&format!("Password for {}: ", printable(&path.display().to_string())))?
+        .ok_or_else(|| missing(path))
 }
 
 /// Asks on the terminal; `None` where there is none.
@@ -53,9 +57,11 @@ pub(crate) fn prompt(question: &str) -> Result<Option<Zeroizing<String>>, Failur
     if !io::stdin().is_terminal() {
         return Ok(None);
     }
-    rpassword::prompt_password(question)
-        .map(|text| Some(Zeroizing::new(text)))
-        .map_err(|error| Failure::usage("the password cannot be read from the terminal").because(&error))
+    rpassword::prompt_password(question).map(|text| Some(Zeroizing::new(text))).map_err(|error| {
+        Failure::usage("the password cannot be read from the terminal")
+            .because(&error)
+            .hint("give it by JWTIS_PSWD or --pswd-file FILE")
+    })
 }
 
 /// Asks twice for a new password; `None` without a terminal.
@@ -66,9 +72,21 @@ pub(crate) fn prompt_new() -> Result<Option<Zeroizing<String>>, Failure> {
     let Some(first) = prompt("New password: ")? else { return Ok(None) };
     match prompt("The same again: ")? {
         Some(second) if second == first && !first.is_empty() => Ok(Some(first)),
-        Some(_) if first.is_empty() => Err(Failure::usage("the new password is empty")),
-        _ => Err(Failure::usage("the two passwords differ; nothing was changed")),
+        Some(_) if first.is_empty() => {
+            Err(Failure::usage("the new password is empty").hint("type one of 12 characters or more"))
+        }
+        _ => Err(Failure::usage("the two passwords differ; nothing was changed")
+            .hint("run it again and type the same twice")),
     }
+}
+
+/// What to say of a password that can be guessed.
+pub(crate) fn weakness(password: &str) -> Option<String> {
+    (password.chars().count() < SHORT_PASSWORD_CHARS).then(|| {
+        format!(
+            "the password is shorter than {SHORT_PASSWORD_CHARS} characters: whoever copies the store file can try them all"
+        )
+    })
 }
 
 /// A new password: 32 characters, each drawn evenly from 75, which makes 199 bits.
@@ -97,8 +115,14 @@ fn character(byte: u8) -> Option<char> {
 }
 
 fn read(source: &SecretSource) -> Result<Zeroizing<String>, Failure> {
-    let password = source.read().map_err(|message| Failure::usage(format!("no password: {message}")))?;
-    if password.is_empty() { Err(Failure::usage("the password is empty")) } else { Ok(password) }
+    let password = source.read().map_err(|message| {
+        Failure::usage(format!("no password: {message}"))
+            .hint("the file's first line is the password, as UTF-8 text that this user can read")
+    })?;
+    if password.is_empty() {
+        return Err(Failure::usage("the password is empty").hint("give another, or none to be asked for it"));
+    }
+    Ok(password)
 }
 
 fn credential_file(folder: Option<OsString>) -> Option<PathBuf> {

@@ -1,5 +1,6 @@
 //! `jwtis serve`, and `jwtis` alone: start, serve, stop.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,9 @@ use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings};
 use jwtis_store::{Password, ReadError, Store, open_redb};
 use tracing::warn;
 
+use super::failure::disk_hint;
 use super::first_start::{self, AdminToken};
-use super::output::Output;
+use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, password};
 use crate::app::{self, BindError, Listeners};
 use crate::config::setting::Setting;
@@ -70,6 +72,29 @@ pub(crate) fn store_folder(path: &Path) -> PathBuf {
     }
 }
 
+/// Whether there is a store at `path`.
+///
+/// # Errors
+/// When there is something that can be no store: a folder, a device, a link to nothing.
+pub(crate) fn store_exists(path: &Path) -> Result<bool, Failure> {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(true),
+        Ok(found) if found.is_dir() => Err(Failure::refused(format!("{shown} is a folder, not a store"))
+            .hint(format!("name the file in it, like {}", path.join("keys.db").display()))),
+        Ok(_) => Err(Failure::refused(format!("{shown} is no file, so it is no store"))
+            .hint("give the path of a file by --dbPath")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::symlink_metadata(path) {
+            Ok(_) => Err(Failure::refused(format!("{shown} is a symbolic link to a file that is not there"))
+                .hint("bring the file back, or remove the link; nothing was made")),
+            Err(_) => Ok(false),
+        },
+        Err(error) => Err(Failure::refused(format!("{shown} cannot be looked at"))
+            .because(&error)
+            .hint(disk_hint(&error))),
+    }
+}
+
 /// Opens the store, or makes it at the first start, and the issuer over it.
 async fn open(
     config: &Config,
@@ -78,9 +103,7 @@ async fn open(
     out: &mut Output<'_>,
 ) -> Result<Issuer, Failure> {
     let path = &config.store.path;
-    let exists = path.try_exists().map_err(|error| {
-        Failure::refused(format!("{} cannot be looked at", path.display())).because(&error)
-    })?;
+    let exists = store_exists(path)?;
     let admin_token = AdminToken::configured(settings.admin_token.as_ref())?;
     if !exists {
         return first_start::run(config, settings, admin_token, listeners, out).await;
@@ -91,7 +114,7 @@ async fn open(
         "{} {} with the store {}",
         config.name,
         env!("CARGO_PKG_VERSION"),
-        path.display()
+        printable(&path.display().to_string())
     ));
     let issuer = open_issuer(store, &settings.settings).await?;
     if !issuer.has_admin_token() {
