@@ -254,9 +254,10 @@ fn problem(status: u16, text: &str, presented: Option<SecretKind>) -> Failure {
     };
     let sentence = member("detail").or_else(|| member("title")).unwrap_or_default();
     let mut failure = Failure::refused(format!("{sentence} ({code})"));
-    if status >= 500 {
-        failure = failure.hint("the server's log says why, under the request id; try again");
-    }
+    failure = failure.hint(match status {
+        500.. => "the server's log says why, under the request id; try again".to_owned(),
+        _ => format!("docs/api.md explains `{code}`"),
+    });
     if let (500.., Some(id)) = (status, member("request_id")) {
         failure = failure.details([format!("request id: {id}")]);
     }
@@ -344,6 +345,13 @@ mod tests {
         assert!(format!("{failure:?}").contains("/renew_keys"), "{failure:?}");
         let failure = problem(401, r#"{"title":"T","code":"unauthorized"}"#, None);
         assert!(format!("{failure:?}").contains("JWTIS_ADMIN_TOKEN"), "{failure:?}");
+        for (status, code, wanted) in [
+            (400, "invalid_request", "docs/api.md explains `invalid_request`"),
+            (500, "of_tomorrow", "the server's log says why"),
+        ] {
+            let failure = problem(status, &format!(r#"{{"title":"T","code":"{code}"}}"#), None);
+            assert!(format!("{failure:?}").contains(wanted), "{failure:?}");
+        }
         let failure = problem(502, "<html>\x1b[31m", None);
         assert!(format!("{failure:?}").contains("answered 502"), "{failure:?}");
         assert!(!format!("{failure:?}").contains('\x1b'), "{failure:?}");

@@ -26,7 +26,7 @@ impl Exit {
     /// What to try where nobody knew better.
     const fn hint(self) -> &'static str {
         match self {
-            Self::Refused => "try again; if it stays, docs/operations.md says what to do when what is seen",
+            Self::Refused => "see \"What to do when\" in docs/operations.md",
             Self::Usage | Self::ReaderGone => {
                 "`jwtis --help` and `jwtis COMMAND --help` say what can be given"
             }
@@ -232,6 +232,22 @@ mod tests {
         }
         let said = usage_text("error: invalid value '\x1b'\n\nFor more information, try '--help'.\n");
         assert!(said.starts_with("error: invalid value '\\u{1b}'\nhint: "), "{said}");
+    }
+
+    #[test]
+    fn what_the_disk_says_has_a_hint_that_fits() {
+        for (kind, wanted) in [
+            (io::ErrorKind::StorageFull, "hint: make room"),
+            (io::ErrorKind::PermissionDenied, "hint: run this as the owner"),
+            (io::ErrorKind::NotFound, "hint: make the folder"),
+            (io::ErrorKind::Other, "hint: check the path"),
+        ] {
+            let mut text = Vec::new();
+            let failure = Failure::from_store("keys.db".as_ref(), &OpenError::Io(kind.into()));
+            failure.write(&mut text, false);
+            let text = String::from_utf8(text).unwrap();
+            assert!(text.lines().last().unwrap().starts_with(wanted), "{text}");
+        }
     }
 
     #[test]

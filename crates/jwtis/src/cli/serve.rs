@@ -22,7 +22,7 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
     let config = configuration::load(flags)?;
     telemetry::start(&config.log);
     for warning in &config.warnings {
-        warn!("{warning}");
+        warn!("{}", printable(&warning.to_string()));
     }
     runtime()?.block_on(serve(&config, out))
 }
