@@ -149,6 +149,22 @@ async fn a_hanging_commit_holds_up_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_hanging_read_holds_up_nobody_who_needs_no_store() {
+    let (world, backend, access, first) = world().await;
+    backend.hang_reads();
+    let world = Arc::new(world);
+    let hanging = tokio::spawn({
+        let (world, access, token) = (world.clone(), access.clone(), first.access_token.clone());
+        async move { world.status(&access, &token).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!hanging.is_finished(), "a revocation may be in what cannot be read");
+    world.issue(&world.access("shop").await, "{}");
+    backend.release();
+    assert_eq!(hanging.await.unwrap(), "active");
+}
+
+#[tokio::test]
 async fn keys_that_could_not_be_stored_are_not_in_use() {
     for fault in FAULTS {
         let (world, backend, access, first) = world().await;

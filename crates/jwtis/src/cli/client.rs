@@ -159,14 +159,14 @@ impl ClientCommand {
 fn list(connection: &Connection, out: &mut Output<'_>) -> Outcome {
     let api = connection.open(As::Admin)?;
     let mut clients = Vec::new();
-    let mut path = "/clients?limit=500".to_owned();
+    let mut path = "/clients".to_owned();
     loop {
         let mut page = api.get(&path)?;
         if let Some(Value::Array(found)) = page.get_mut("clients").map(Value::take) {
             clients.extend(found);
         }
         match page.get("next").and_then(Value::as_str) {
-            Some(next) => path = format!("/clients?limit=500&after={}", query_value(next)),
+            Some(next) => path = format!("/clients?after={}", query_value(next)),
             None => break,
         }
     }

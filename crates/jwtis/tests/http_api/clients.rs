@@ -70,10 +70,23 @@ async fn list_is_paged_and_meets_every_client_once() {
 }
 
 #[tokio::test]
+async fn the_largest_page_is_as_large_as_promised_and_is_the_default() {
+    let world = World::new().await;
+    for number in 0..101 {
+        world.register(&format!("client-{number}"), json!({"sig_alg": "EdDSA"})).await;
+    }
+    for path in ["/clients", "/clients?limit=100"] {
+        let page = world.get(path).bearer(&world.admin).send().await.json();
+        assert_eq!(page["clients"].as_array().unwrap().len(), 100, "{path}");
+        assert!(page["next"].is_string(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn list_refuses_a_query_that_it_does_not_understand() {
     let world = World::new().await;
     for query in
-        ["limit=0", "limit=501", "limit=many", "limit=-1", "after=%00", "after=nonsense", "limit=1&limit=2"]
+        ["limit=0", "limit=101", "limit=many", "limit=-1", "after=%00", "after=nonsense", "limit=1&limit=2"]
     {
         let answer = world.get(&format!("/clients?{query}")).bearer(&world.admin).send().await;
         answer.problem(400, "invalid_query");

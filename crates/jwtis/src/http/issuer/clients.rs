@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jwtis_core::key::{KeySet, RingEntry, rotation::KeySetState};
-use jwtis_core::{Client, KeyOptions, Timestamp, Ttl};
+use jwtis_core::{Client, KeyOptions, MAX_PAGE, Timestamp, Ttl};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -15,11 +15,6 @@ use super::auth::{Admin, Caller, Kid, Registrar};
 use super::body::Members;
 use super::keys::ActiveKeys;
 use super::problem::{Code, Problem};
-
-/// Clients on a page of the list, unless the caller says how many.
-const DEFAULT_PAGE: usize = 100;
-/// Most clients on a page of the list.
-const MAX_PAGE: usize = 500;
 
 /// The options of `/register/{kid}` and `/renew_keys`.
 const OPTIONS: [&str; 11] = [
@@ -93,7 +88,7 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let not_understood = || Problem::with_detail(Code::InvalidQuery, format!("limit: 1 to {MAX_PAGE}"));
     let Query(Page { after, limit }) = page.map_err(|_| not_understood())?;
-    let limit = limit.unwrap_or(DEFAULT_PAGE);
+    let limit = limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(not_understood());
     }
