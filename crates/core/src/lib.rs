@@ -21,6 +21,7 @@ pub mod housekeeping;
 mod issuer;
 pub mod key;
 pub mod session;
+pub mod signer;
 pub mod token;
 pub mod ttl;
 
@@ -36,6 +37,7 @@ pub use issuer::{AdminTokenError, Issuer, IssuerSettings};
 pub use key::plan::{KeyDefaults, KeyOptions, OptionsError};
 pub use key::{KeyRing, KeySet};
 pub use session::SessionId;
+pub use signer::{Signer, SignerParts};
 pub use token::issue::{IssueError, IssueToken};
 pub use token::renew::{RenewError, RenewToken};
 pub use token::revoke::{RevokeError, RevokeTarget};

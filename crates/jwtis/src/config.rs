@@ -7,6 +7,7 @@ mod address;
 mod file;
 pub(crate) mod limited;
 pub mod setting;
+pub mod signer;
 pub mod value;
 
 pub use address::ListenAddress;
@@ -42,6 +43,8 @@ pub struct Config {
     pub name: String,
     /// The store.
     pub store: StoreConfig,
+    /// The signer, where the file asks for it.
+    pub signer: Option<signer::SignerConfig>,
     /// Where `/metrics` and `/healthz` are served.
     pub utility: Option<ListenAddress>,
     /// Logs.
@@ -175,6 +178,7 @@ impl Config {
                 issuer: enabled.then_some(issuer),
                 name: values.find(&setting::NAME).map(|raw| raw.text.to_string()).unwrap_or_default(),
                 store: StoreConfig { path, password: secret(&values, &setting::PSWD, &setting::PSWD_FILE) },
+                signer: None,
                 utility,
                 log,
                 warnings,

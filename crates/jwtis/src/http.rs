@@ -7,6 +7,7 @@
 mod connection;
 pub mod issuer;
 mod observe;
+pub mod signer;
 pub mod utility;
 
 use std::io;

@@ -11,6 +11,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod hook_client;
 pub mod http;
 pub mod metrics;
 pub mod telemetry;

@@ -1,0 +1,225 @@
+//! The signer: who asks, whether the policy allows it, whether the watermark clears it, and only then the key.
+//!
+//! [`Signer`] is the door; each method is one use case. What has been checked is shown by types: a [`Caller`] inside
+//! [`Authenticated`] was authenticated here, a [`Cleared`] request was allowed by the policy and its mark is durable, and a
+//! [`Signature`] that leaves has been verified ([`Verified`]). A vault signs only what is [`Cleared`], so that no key is used before
+//! policy and watermark have spoken is a matter of types.
+//!
+//! Sections (§) are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.
+
+pub mod guard;
+pub mod hook;
+pub mod lockout;
+pub mod login;
+mod pipeline;
+pub mod rules;
+pub mod usage;
+pub mod vault;
+pub mod watermark;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jwtis_store::Store;
+use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Signature, SigningVersion};
+
+use crate::env::Env;
+use crate::issuer::Issuer;
+
+pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal};
+pub use hook::{HookError, PolicyHook};
+pub use login::LoginError;
+pub use pipeline::Cleared;
+pub use rules::{KeyRules, Rules};
+pub use vault::{KeyBackend, Vault, VaultError, Verified};
+pub use watermark::{WatermarkError, Watermarks};
+
+use lockout::Lockout;
+use usage::UsageBook;
+use vault::KeyRing;
+
+/// What a signer is made of. All of it is injected.
+pub struct SignerParts {
+    /// Time and randomness.
+    pub env: Env,
+    /// Who, what, and by which keys. Replaced as a whole by [`Signer::apply`].
+    pub rules: Rules,
+    /// The holders of keys, in the order in which they are asked.
+    pub vaults: Vec<Vault>,
+    /// The marks.
+    pub watermarks: Arc<dyn Watermarks>,
+    /// Where limits over time are counted; without it a policy that has such a limit refuses everything generic.
+    pub store: Option<Store>,
+    /// Whose tokens open the signer too, where the rules name clients of ours.
+    pub issuer: Option<Issuer>,
+}
+
+/// The signer. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Signer(Arc<Inner>);
+
+struct Inner {
+    env: Env,
+    rules: RwLock<Arc<Rules>>,
+    keys: KeyRing,
+    watermarks: Arc<dyn Watermarks>,
+    usage: Option<UsageBook>,
+    issuer: Option<Issuer>,
+    lockout: Lockout,
+}
+
+impl Signer {
+    /// A signer of these parts.
+    #[must_use]
+    pub fn new(parts: SignerParts) -> Self {
+        let SignerParts { env, rules, vaults, watermarks, store, issuer } = parts;
+        Self(Arc::new(Inner {
+            env,
+            rules: RwLock::new(Arc::new(rules)),
+            keys: KeyRing::new(vaults),
+            watermarks,
+            usage: store.map(UsageBook::new),
+            issuer,
+            lockout: Lockout::default(),
+        }))
+    }
+
+    /// The rules in force. A request keeps the ones that it began with.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other rules, and other vaults where some are given, into force for all requests that come from now on. Failed logins and
+    /// what keys have spent are not forgotten.
+    pub fn apply(&self, rules: Rules, vaults: Option<Vec<Vault>>) {
+        if let Some(vaults) = vaults {
+            self.0.keys.replace(vaults);
+        }
+        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// The world it lives in.
+    #[must_use]
+    pub fn env(&self) -> &Env {
+        &self.0.env
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
+}
+
+/// A request for a signature: bytes are not decoded yet, since the order of checks is visible (§1.4).
+#[derive(Debug)]
+pub struct SignCommand<'a> {
+    /// Who asks.
+    pub caller: Authenticated,
+    /// With which key.
+    pub key: PublicKeyHash,
+    /// The message, magic byte included.
+    pub message: &'a [u8],
+    /// How it is to be read and, for tz4, signed.
+    pub version: SigningVersion,
+    /// Where the request came from, for the policy hook.
+    pub source: IpAddr,
+}
+
+/// A request for a proof of possession (§1.7).
+#[derive(Debug)]
+pub struct ProofCommand {
+    /// Who asks.
+    pub caller: Authenticated,
+    /// Of which key.
+    pub key: PublicKeyHash,
+    /// Where the request came from, for the policy hook.
+    pub source: IpAddr,
+}
+
+/// An answer, or a refusal, and what became known about the request on the way: for metrics and logs.
+#[derive(Debug)]
+pub struct Decided<T> {
+    /// The answer.
+    pub outcome: Result<T, SignError>,
+    /// What it was about.
+    pub about: About,
+}
+
+/// What is known of a request when it has been decided. Members stay empty where the decision fell before they were known.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct About {
+    /// The key, once it is known to be listed: so that a label of a metric never holds what a stranger sent.
+    pub listed_key: Option<PublicKeyHash>,
+    /// What kind of request it is.
+    pub kind: Option<RequestKind>,
+    /// Operations by kind; of requests that are not generic the kind itself, once.
+    pub operations: BTreeMap<String, u64>,
+    /// The network of consensus requests.
+    pub chain: Option<ChainId>,
+    /// Level and round of consensus requests.
+    pub level_and_round: Option<(i32, i32)>,
+    /// The vault that holds the key.
+    pub vault: Option<String>,
+}
+
+/// Why there is no signature. `Display` is the answer's text (§1.4).
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// 403: the key has no entry in the configuration.
+    #[error("{0} is not listed in config")]
+    NotListed(PublicKeyHash),
+    /// 403: the caller or the request is not allowed.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// 400: the message is not understood.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// 404: no vault holds the key.
+    #[error("this key not found in any vault")]
+    NotFound,
+    /// 400: only tz4 keys in vaults that can do it have proofs.
+    #[error("proof of possession is not supported")]
+    ProofNotSupported,
+    /// 400: the key's policy does not say `allow_proof_of_possession`.
+    #[error("proof of possession is not allowed")]
+    ProofNotAllowed,
+    /// 403, 401 or 500: the policy hook says no, or nothing that can be trusted.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// 409, or 500 where the marks cannot be read or written.
+    #[error(transparent)]
+    Watermark(#[from] WatermarkError),
+    /// 500: what the key has spent cannot be counted.
+    #[error(transparent)]
+    Usage(#[from] usage::UsageError),
+    /// 500: the vault failed, or what it gave is no signature of the message.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+impl SignError {
+    /// A stable name for logs and metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotListed(_) => "not_listed",
+            Self::Denied(denial) => denial.code(),
+            Self::Decode(_) => "not_understood",
+            Self::NotFound => "key_not_found",
+            Self::ProofNotSupported => "proof_not_supported",
+            Self::ProofNotAllowed => "proof_not_allowed",
+            Self::Hook(_) => "policy_hook",
+            Self::Watermark(WatermarkError::Refused(_)) => "watermark",
+            Self::Watermark(_) => "watermark_unavailable",
+            Self::Usage(_) => "usage_unavailable",
+            Self::Vault(_) => "vault",
+        }
+    }
+}
+
+/// A signature that has been verified and may leave.
+pub type Signed = Signature;
