@@ -14,6 +14,13 @@ impl Authenticated {
     pub const fn caller(&self) -> &Caller {
         &self.0
     }
+
+    /// Takes anybody for authenticated: for tests of what comes after.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn as_caller(caller: Caller) -> Self {
+        Self(caller)
+    }
 }
 
 /// What the headers of a request bring: claims, until they are checked.
