@@ -6,9 +6,11 @@
 mod address;
 mod file;
 pub(crate) mod limited;
+pub mod schema;
 pub mod setting;
 pub mod signer;
 pub mod value;
+mod yaml;
 
 pub use address::ListenAddress;
 pub use file::ConfigFile;
