@@ -12,10 +12,12 @@ mod failure;
 mod first_start;
 mod flags;
 mod inspect;
+mod key;
 mod output;
 mod password;
 mod serve;
 mod store;
+mod store_file;
 mod token;
 mod when;
 
@@ -82,6 +84,9 @@ enum Command {
     /// Issue, renew, verify and revoke tokens on a running server; inspect one offline.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Make, import, list and delete the signing keys of the store.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// Look after the store file: check, back up, restore, change the password.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -116,6 +121,7 @@ impl Cli {
                     Command::Dev(dev) => dev.run(out),
                     Command::Client(command) => command.run(out),
                     Command::Token(command) => command.run(out),
+                    Command::Key(command) => command.run(out),
                     Command::Store(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
                     Command::Serve { .. } | Command::Config(_) => Ok(()),
