@@ -15,10 +15,12 @@ mod inspect;
 mod key;
 mod output;
 mod password;
+mod policy;
 mod serve;
 mod store;
 mod store_file;
 mod token;
+mod watermark;
 mod when;
 
 use std::ffi::OsString;
@@ -87,6 +89,12 @@ enum Command {
     /// Make, import, list and delete the signing keys of the store.
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Show, raise, import and export the marks against double signing.
+    #[command(subcommand)]
+    Watermark(watermark::WatermarkCommand),
+    /// Say what a message asks for, and what the policy of a key says to it.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Look after the store file: check, back up, restore, change the password.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -122,6 +130,8 @@ impl Cli {
                     Command::Client(command) => command.run(out),
                     Command::Token(command) => command.run(out),
                     Command::Key(command) => command.run(out),
+                    Command::Watermark(command) => command.run(out),
+                    Command::Policy(command) => command.run(out),
                     Command::Store(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
                     Command::Serve { .. } | Command::Config(_) => Ok(()),

@@ -1,6 +1,6 @@
 //! `jwtis config`: what the server would run with, and what is wrong with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
@@ -9,6 +9,7 @@ use super::output::TextTable;
 use super::{Failure, Outcome, Output, ServerFlags};
 use crate::config::Config;
 use crate::config::setting::{self, Setting};
+use crate::config::signer::SignerConfig;
 use crate::config::value::{Fault, Raw, Source, Values, shown};
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +61,15 @@ impl ConfigCommand {
 /// With exit code 2 and all faults.
 pub(crate) fn load(flags: Vec<(&'static Setting, Raw)>) -> Result<Config, Failure> {
     Config::load(flags, &super::environment).map_err(|faults| failure(&faults))
+}
+
+/// The signer's part of the configuration file at `path`; `None` where it asks for no signer.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn signer(path: &Path) -> Result<Option<SignerConfig>, Failure> {
+    let file = Raw::new(path.to_string_lossy(), Source::Flag("--config".to_owned()));
+    Ok(load(vec![(&setting::CONFIG, file)])?.signer)
 }
 
 /// Says on standard error what is odd.
