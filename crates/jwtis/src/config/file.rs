@@ -194,7 +194,7 @@ pub(super) fn settings_of(section: &str) -> impl Iterator<Item = &'static Settin
 }
 
 /// The known name that is most like `name`, if any is like it.
-fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     /// Below this Jaro-Winkler likeness a suggestion would only confuse.
     const LIKE_ENOUGH: f64 = 0.7;
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");

@@ -41,7 +41,18 @@ pub enum Kind {
 
 impl Setting {
     const fn new(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Self {
-        Self { name, in_file: true, long: None, alias: None, short: None, env: None, kind, default, reloaded: false, help }
+        Self {
+            name,
+            in_file: true,
+            long: None,
+            alias: None,
+            short: None,
+            env: None,
+            kind,
+            default,
+            reloaded: false,
+            help,
+        }
     }
 
     const fn flag(mut self, long: &'static str) -> Self {

@@ -319,8 +319,14 @@ mod tests {
     #[test]
     fn values_are_what_was_written() {
         for (text, wanted) in [
-            ("a: 0600\nb: 1.50\nc: yes\nd: 2026-12-31 00:00:00\n", r#"{a: "0600", b: "1.50", c: "yes", d: "2026-12-31 00:00:00"}"#),
-            ("a:\nb: ~\nc: null\nd: ''\ne: 'null'\nf: !!str null\n", r#"{a: null, b: null, c: null, d: "", e: "null", f: "null"}"#),
+            (
+                "a: 0600\nb: 1.50\nc: yes\nd: 2026-12-31 00:00:00\n",
+                r#"{a: "0600", b: "1.50", c: "yes", d: "2026-12-31 00:00:00"}"#,
+            ),
+            (
+                "a:\nb: ~\nc: null\nd: ''\ne: 'null'\nf: !!str null\n",
+                r#"{a: null, b: null, c: null, d: "", e: "null", f: "null"}"#,
+            ),
             ("- x\n- [1, {2: }]\n", r#"["x", ["1", {2: null}]]"#),
             ("a: &x {b: 1}\nc: *x\n", r#"{a: {b: "1"}, c: {b: "1"}}"#),
             ("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}\n", r#"{a: {b: "1", c: "2"}, d: {c: "3", b: "1"}}"#),
@@ -350,7 +356,8 @@ mod tests {
             let list = vec![format!("*a{}", n - 1); 9].join(", ");
             format!("{text}a{n}: &a{n} [{list}]\n")
         });
-        let ladder = (1..40).fold("a0: &a0 x\n".to_owned(), |text, n| format!("{text}a{n}: &a{n} [*a{}]\n", n - 1));
+        let ladder =
+            (1..40).fold("a0: &a0 x\n".to_owned(), |text, n| format!("{text}a{n}: &a{n} [*a{}]\n", n - 1));
         for (text, wanted) in [
             ("[".repeat(100_000), "more than 32 deep"),
             ("{a: ".repeat(100_000), "more than 32 deep"),

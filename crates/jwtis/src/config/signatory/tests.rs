@@ -1,0 +1,1 @@
+//! Signatory's sections, from YAML text to what is configured.
