@@ -11,8 +11,10 @@ mod dev;
 mod failure;
 mod first_start;
 mod flags;
+mod hash_password;
 mod inspect;
 mod key;
+mod login;
 mod output;
 mod password;
 mod policy;
@@ -95,6 +97,10 @@ enum Command {
     /// Say what a message asks for, and what the policy of a key says to it.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Log in to a running signer as a user of its configuration, and print the token.
+    Login(login::Login),
+    /// Print the Argon2id hash of a password, for the configuration file. Asks for it, or reads it from standard input.
+    HashPassword(hash_password::HashPassword),
     /// Look after the store file: check, back up, restore, change the password.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -103,6 +109,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Print the version.
+    #[command(alias = "v")]
+    Version,
 }
 
 impl Cli {
@@ -132,8 +141,14 @@ impl Cli {
                     Command::Key(command) => command.run(out),
                     Command::Watermark(command) => command.run(out),
                     Command::Policy(command) => command.run(out),
+                    Command::Login(login) => login.run(out),
+                    Command::HashPassword(command) => command.run(out),
                     Command::Store(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
+                    // The words of Signatory's programs (§9 of the signer's behaviour specification).
+                    Command::Version => {
+                        out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION")))
+                    }
                     Command::Serve { .. } | Command::Config(_) => Ok(()),
                 }
             }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use jwtis_core::{BearerSecret, SecretKind};
 use serde_json::Value;
+use ureq::http::{HeaderValue, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, http::Response};
+use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
 use super::Failure;
@@ -241,6 +242,46 @@ fn no_answer_hint(error: &ureq::Error) -> &'static str {
 /// As [`Api::get`].
 pub(crate) fn fetch(url: &str, ca_cert: Option<&Path>) -> Result<Value, Failure> {
     Api::new(url, None, ca_cert)?.get("")
+}
+
+/// An answer, whatever its status.
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// `Retry-After`, as it came.
+    pub(crate) retry_after: Option<String>,
+    /// The body, or its start.
+    pub(crate) text: Zeroizing<String>,
+}
+
+/// POST to a whole URL, with these headers and no body.
+///
+/// # Errors
+/// When the server cannot be reached, or its answer is no text.
+pub(crate) fn post_headers(
+    url: &str,
+    ca_cert: Option<&Path>,
+    headers: [(&'static str, HeaderValue); 2],
+) -> Result<Answer, Failure> {
+    /// Longest answer that is read.
+    const MAX_BYTES: u64 = 64 * 1024;
+    let api = Api::new(url, None, ca_cert)?;
+    let mut request = api.agent.post(api.url(""));
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let no_answer = |error: ureq::Error| {
+        Failure::refused(format!("no answer from {}", api.base)).because(&error).hint(no_answer_hint(&error))
+    };
+    let mut response = request.send_empty().map_err(no_answer)?;
+    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.map(printable);
+    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_string();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        retry_after,
+        text: body.map(Zeroizing::new).map_err(no_answer)?,
+    })
 }
 
 /// An RFC 9457 problem as a failure; anything else with its status and its start.

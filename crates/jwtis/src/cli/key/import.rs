@@ -1,8 +1,5 @@
 //! `jwtis key import`: where a secret key comes from. Never from an argument: other users of a machine can read those.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _};
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -15,7 +12,7 @@ use super::{Alias, failure, show_new, with_vault};
 use crate::cli::output::printable;
 use crate::cli::store_file::StoreAtRest;
 use crate::cli::{Failure, Outcome, Output, password};
-use crate::config::limited::{self, MAX_INPUT_BYTES, MAX_SECRET_BYTES};
+use crate::config::limited::{self, MAX_INPUT_BYTES};
 use crate::config::read_secret_file;
 
 const HINT: &str =
@@ -188,15 +185,10 @@ fn one(text: &str, origin: &str) -> Result<NamedSecretKey, Failure> {
     }
 }
 
-/// A line typed without echo, or all of what is piped in. Read past the buffer of standard input, which is not wiped.
+/// A line typed without echo, or all of what is piped in.
 fn input() -> Result<Zeroizing<String>, Failure> {
-    if io::stdin().is_terminal()
-        && let Some(text) = password::prompt("Secret key: ")?
-    {
-        return Ok(text);
+    match password::prompt("Secret key: ")? {
+        Some(text) => Ok(text),
+        None => password::piped(),
     }
-    let read = || limited::whole(File::from(io::stdin().as_fd().try_clone_to_owned()?), MAX_SECRET_BYTES);
-    let bytes =
-        read().map_err(|error| Failure::usage("standard input cannot be read").because(&error).hint(HINT))?;
-    limited::text(&bytes).ok_or_else(|| Failure::usage("standard input is not UTF-8").hint(HINT))
 }
