@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jwtis_core::Env;
-use jwtis_core::signer::vault::store::{StoreVault, StoreVaultError, StoredKey};
+use jwtis_core::signer::vault::store::{MAX_ALIAS_CHARS, StoreVault, StoreVaultError, StoredKey};
 use jwtis_store::ReadError;
 use jwtis_tezos::{Curve, PublicKeyHash};
 use serde_json::{Value, json};
@@ -113,10 +113,8 @@ impl FromStr for Alias {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        /// Longest alias in bytes.
-        const MAX_BYTES: usize = 128;
-        if text.is_empty() || text.len() > MAX_BYTES {
-            return Err("an alias has 1 to 128 bytes");
+        if text.is_empty() || text.chars().count() > MAX_ALIAS_CHARS {
+            return Err("an alias has 1 to 64 characters");
         }
         if text.chars().any(char::is_control) || text.trim() != text {
             return Err("an alias has no control characters, and no spaces at its ends");
@@ -285,7 +283,7 @@ fn failure(error: &StoreVaultError) -> Failure {
             Failure::refused(error).hint("`jwtis key list` shows the keys; nothing was changed")
         }
         StoreVaultError::Unknown(_) => Failure::refused(error).hint("`jwtis key list` shows the keys"),
-        StoreVaultError::AliasTaken(_) => {
+        StoreVaultError::AliasTaken(_) | StoreVaultError::Alias => {
             Failure::refused(error).hint("choose another alias by --alias, or none")
         }
         StoreVaultError::Key(_) => Failure::refused(error)
