@@ -24,13 +24,6 @@ use crate::http::issuer::problem::Code;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is read into memory.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
-/// Where operating systems keep the certificates they trust.
-const SYSTEM_ROOTS: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Where the server is and who is asking.
 #[derive(Debug, clap::Args)]
@@ -335,11 +328,9 @@ fn tls(ca_cert: Option<&Path>) -> Result<TlsConfig, Failure> {
     let certificates = match ca_cert {
         Some(path) => certificates(path)?,
         None => {
-            let named = super::environment("SSL_CERT_FILE").map(PathBuf::from);
-            let bundle = named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find(|path| path.exists());
             let none =
                 || Failure::refused("this system has no list of trusted certificates").hint("give --ca-cert");
-            certificates(&bundle.ok_or_else(none)?)?
+            certificates(&crate::tls::system_bundle().ok_or_else(none)?)?
         }
     };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
