@@ -19,6 +19,7 @@ mod output;
 mod password;
 mod policy;
 mod serve;
+mod signer_start;
 mod store;
 mod store_file;
 mod token;

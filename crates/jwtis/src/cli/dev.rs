@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use clap::Args;
 use jwtis_core::{
@@ -13,8 +14,9 @@ use jwtis_store::open_memory;
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Output, serve};
-use crate::app::{self, Listeners};
+use crate::app::{Listeners, Served, Signals};
 use crate::config::{ListenAddress, setting};
+use crate::metrics::Metrics;
 use crate::telemetry::{self, LogSettings};
 
 /// The ready client.
@@ -40,14 +42,22 @@ impl Dev {
     }
 
     async fn serve(&self, out: &mut Output<'_>) -> Outcome {
-        let stop =
-            app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
-        let listeners = Listeners::issuer_only(self.bind().await?);
+        let signals =
+            Signals::take().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+        let (stop, hangups) = signals.split();
+        let listeners = Listeners::plain(self.bind().await?, None);
         let url = listeners.issuer_url().unwrap_or_default();
         let (issuer, demo) = Demo::prepare().await?;
         out.line(demo.lines(&url))?;
         out.line(format_args!("jwtis dev is listening on {url}"))?;
-        let outcome = listeners.serve(Some(issuer), std::env::temp_dir(), stop).await;
+        let served = Served {
+            metrics: Arc::new(Metrics::new()),
+            store: Some(issuer.store().clone()),
+            issuer: Some(issuer),
+            signer: None,
+            backup_folder: std::env::temp_dir(),
+        };
+        let outcome = listeners.serve(served, stop, hangups).await;
         outcome.map_err(|error| Failure::refused("the listener was lost").because(&error))
     }
 
