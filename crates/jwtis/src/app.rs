@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 
 pub use listeners::{BindError, Listeners, Which};
 pub use marks::MarksError;
-pub use reload::{Load, Reload, Started};
+pub use reload::{Reload, Started};
 pub use signals::{Hangups, Signals};
 pub use vaults::{Ask, VaultFault};
 

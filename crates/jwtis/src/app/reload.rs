@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use jwtis_core::Signer;
 use tracing::{error, info, warn};
@@ -14,17 +13,14 @@ use super::signals::Hangups;
 use super::signer::{Prepared, Running};
 use super::vaults::Opener;
 use super::watch::Watch;
-use crate::config::Config;
 use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::value::Fault;
-
-/// Reads the configuration as the start did: the same flags and environment, and the file as it is now.
-pub type Load = Arc<dyn Fn() -> Result<Config, Vec<Fault>> + Send + Sync>;
+use crate::config::{Config, Reloader};
 
 /// What applies a changed configuration to a running signer.
 pub struct Reload {
-    load: Load,
+    reloader: Reloader,
     started: Started,
     signer: Signer,
     opener: Opener,
@@ -51,7 +47,7 @@ impl Started {
         let signer = config.signer.as_ref()?;
         Some(Self {
             fixed: fixed(config, signer),
-            has_store: super::signer::needs_store(config),
+            has_store: config.needs_store(),
             files: files(config, signer),
             watch: signer.watch_config,
         })
@@ -60,10 +56,10 @@ impl Started {
 
 impl Reload {
     /// Reloads into `running`, which `started` describes.
-    pub async fn new(load: Load, started: Started, running: Running) -> Self {
+    pub async fn new(reloader: Reloader, started: Started, running: Running) -> Self {
         let Running { signer, opener, vaults } = running;
         let watch = if started.watch { Some(Watch::new(started.files.clone()).await) } else { None };
-        Self { load, started, signer, opener, vaults, watch }
+        Self { reloader, started, signer, opener, vaults, watch }
     }
 
     /// Reloads at each SIGHUP and, where that is wanted, whenever the files have changed. Never ends.
@@ -100,13 +96,17 @@ impl Reload {
 
     /// Applies the configuration as it is now, whole, and gives the files that it consists of; or says all that is wrong.
     async fn apply(&mut self) -> Result<Vec<PathBuf>, Vec<String>> {
-        let load = Arc::clone(&self.load);
-        let loaded = tokio::task::spawn_blocking(move || load()).await.map_err(|error| one(&error))?;
+        let reloader = self.reloader.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || reloader.load()).await.map_err(|error| one(&error))?;
         let mut config = loaded.map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
         for warning in &config.warnings {
             warn!("{warning}");
         }
-        if super::signer::needs_store(&config) && !self.started.has_store {
+        for notice in &config.notices {
+            info!("{notice}");
+        }
+        if config.needs_store() && !self.started.has_store {
             return Err(vec!["it needs the store, which this process has not opened: restart it".to_owned()]);
         }
         let Some(signer) = config.signer.take() else {
@@ -165,11 +165,11 @@ async fn changed(watch: Option<&Watch>) {
 fn fixed(config: &Config, signer: &SignerConfig) -> Fixed {
     let shown = |setting: &'static Setting| {
         // A password is used at the start and not kept to be compared.
-        let kept = !matches!(setting.kind, Kind::Secret(_));
+        let kept = !setting.reloaded && !matches!(setting.kind, Kind::Secret(_));
         Some((setting.name, config.values.find(setting).filter(|_| kept)?.text.to_string()))
     };
     let mut fixed: Fixed = setting::ALL.into_iter().filter_map(shown).collect();
-    fixed.push(("watermark.driver", format!("{:?}", signer.watermark)));
+    fixed.push(("watermark.driver", signer.watermark.name().to_owned()));
     fixed
 }
 

@@ -9,8 +9,7 @@ use jwtis_core::signer::hook::Hook;
 use jwtis_core::signer::login::TokenGuard;
 use jwtis_core::signer::rules::Guard;
 use jwtis_core::signer::vault::store::StoreVault;
-use jwtis_core::signer::watermark::WatermarkObserver;
-use jwtis_core::signer::{Rules, Vault, VaultError, Watermarks};
+use jwtis_core::signer::{Rules, Vault, VaultError};
 use jwtis_core::{Env, Issuer, Signer, SignerParts};
 use jwtis_store::{BoxError, Store};
 use jwtis_tezos::PublicKeyHash;
@@ -18,12 +17,9 @@ use tracing::{error, info, warn};
 
 use super::marks::{self, MarksError};
 use super::vaults::{self, Ask, Missing, Opened, Opener, ReadVault, VaultFault};
-use crate::config::Config;
-use crate::config::signer::{
-    GuardConfig, HookConfig, RulesConfig, SignerConfig, VaultDriver, WatermarkDriver,
-};
+use crate::config::signer::{GuardConfig, HookConfig, RulesConfig, SignerConfig, WatermarkDriver};
 use crate::hook_client::HttpHook;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, ObservedWatermarks};
 
 /// Why the signer cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -122,13 +118,20 @@ impl Prepared {
     pub async fn start(self, around: Surroundings, ask: Ask<'_>) -> Result<Running, StartError> {
         let Surroundings { env, store, issuer, metrics } = around;
         let (watermark, base_dir) = (self.watermark, self.base_dir.clone());
-        let watermarks = marks::open(watermark, &base_dir, store.as_ref(), &env, observer(&metrics)).await?;
+        let watermarks =
+            marks::open(watermark, &base_dir, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
         let mut opener = Opener::new(store.clone().map(|store| StoreVault::new(store, env.clone())));
         let (rules, opened) = self.open(&opener, ask).await?;
         let vaults = opener.keep(opened);
         let names = vaults.iter().map(|vault| vault.name.clone()).collect();
-        let parts =
-            SignerParts { env, rules, vaults, watermarks: observed(watermarks, &metrics), store, issuer };
+        let parts = SignerParts {
+            env,
+            rules,
+            vaults,
+            watermarks: Arc::new(ObservedWatermarks::new(watermarks, metrics)),
+            store,
+            issuer,
+        };
         Ok(Running { signer: Signer::new(parts), opener, vaults: names })
     }
 
@@ -138,18 +141,6 @@ impl Prepared {
         survey(&opened.vaults, &self.rules, self.strict).await?;
         Ok((self.rules, opened))
     }
-}
-
-/// Whether anything of the configuration is kept in the store: the issuer's clients, keys, marks, or what keys have spent.
-#[must_use]
-pub fn needs_store(config: &Config) -> bool {
-    let Some(signer) = &config.signer else { return config.issuer.is_some() };
-    let issuers = matches!(&signer.rules.guard, GuardConfig::Tokens { issuers, .. } if !issuers.is_empty());
-    config.issuer.is_some()
-        || issuers
-        || signer.watermark == WatermarkDriver::Store
-        || signer.vaults.iter().any(|vault| matches!(vault.driver, VaultDriver::Store))
-        || signer.rules.keys.values().any(|key| key.policy.limits.per.is_some())
 }
 
 /// Logs the keys of all vaults, and what the rules list in vain.
@@ -195,11 +186,9 @@ fn to_rules(config: RulesConfig, env: &Env) -> Result<Rules, RulesFault> {
         GuardConfig::Open => Guard::Open,
         GuardConfig::Keys(keys) => Guard::Keys(keys),
         GuardConfig::Tokens { users, issuers } => {
-            let (guard, notices) = TokenGuard::new(users, issuers, env)
+            // What it remarks is among the notices of the configuration.
+            let (guard, _) = TokenGuard::new(users, issuers, env)
                 .map_err(|faults| RulesFault::Users(faults.iter().map(ToString::to_string).collect()))?;
-            for notice in notices {
-                info!("{notice}");
-            }
             Guard::Tokens(guard)
         }
     };
@@ -210,14 +199,6 @@ fn to_rules(config: RulesConfig, env: &Env) -> Result<Rules, RulesFault> {
 fn to_hook(config: HookConfig) -> Result<Hook, BoxError> {
     let HookConfig { url, authorized_keys, timeout } = config;
     Ok(Hook { transport: Arc::new(HttpHook::new(&url, timeout)?), authorized_keys })
-}
-
-fn observer(_metrics: &Arc<Metrics>) -> Arc<dyn WatermarkObserver> {
-    Arc::new(())
-}
-
-fn observed(watermarks: Arc<dyn Watermarks>, _metrics: &Arc<Metrics>) -> Arc<dyn Watermarks> {
-    watermarks
 }
 
 fn list(keys: &[PublicKeyHash]) -> String {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings};
 use jwtis_store::{Password, ReadError, Store, open_redb};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::failure::disk_hint;
 use super::first_start::{self, AdminToken};
 use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, password, signer_start};
 use crate::app::signer::{Prepared, Surroundings};
-use crate::app::{self, BindError, Listeners, Load, Reload, Served, ServedSigner, Signals, Started, Which};
-use crate::config::Config;
+use crate::app::{BindError, Listeners, Reload, Served, ServedSigner, Signals, Started, Which};
 use crate::config::setting::Setting;
 use crate::config::value::Raw;
+use crate::config::{Config, Reloader};
 use crate::metrics::Metrics;
 use crate::telemetry;
 
@@ -27,8 +27,10 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
     for warning in &config.warnings {
         warn!("{}", printable(&warning.to_string()));
     }
-    let load: Load = Arc::new(move || Config::load(flags.clone(), &super::environment));
-    runtime()?.block_on(serve(config, load, out))
+    for notice in &config.notices {
+        info!("{}", printable(&notice.to_string()));
+    }
+    runtime()?.block_on(serve(config, Reloader::new(flags, super::environment), out))
 }
 
 /// The server's runtime.
@@ -45,7 +47,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// The order matters: ports first, since they fail without a trace; then what of the signer can be checked; then the store, whose first
 /// start prints secrets, and for whose password somebody may be asked, who can press Ctrl-C; then the vaults, for whose keys too; then
 /// the handlers of signals; then the line that says that clients may come.
-async fn serve(mut config: Config, load: Load, out: &mut Output<'_>) -> Outcome {
+async fn serve(mut config: Config, reloader: Reloader, out: &mut Output<'_>) -> Outcome {
     let env = Env::system();
     let listeners = Listeners::bind(&config).await.map_err(|error| bind_failure(&error))?;
     if config.issuer.is_none() && config.signer.is_none() && config.utility.is_none() {
@@ -54,7 +56,7 @@ async fn serve(mut config: Config, load: Load, out: &mut Output<'_>) -> Outcome 
         )
         .hint("remove `issuer: {enabled: false}`, or give the file a `tezos:` section for the signer"));
     }
-    let needs_store = app::signer::needs_store(&config);
+    let needs_store = config.needs_store();
     let started = Started::of(&config);
     let signer = match config.signer.take() {
         Some(signer) => {
@@ -80,7 +82,7 @@ async fn serve(mut config: Config, load: Load, out: &mut Output<'_>) -> Outcome 
             let running = running.map_err(|error| signer_start::failure(&error))?;
             let signer = running.signer.clone();
             let reload = match started {
-                Some(started) => Some(Reload::new(load, started, running).await),
+                Some(started) => Some(Reload::new(reloader, started, running).await),
                 None => None,
             };
             Some(ServedSigner { signer, max_body_bytes, reload })
