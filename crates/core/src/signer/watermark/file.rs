@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use jwtis_store::{BoxError, BoxFuture};
@@ -86,8 +86,7 @@ impl FileWatermarks {
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), FileError> {
         let Opened { folder, lock, marks, notices } = open::open(&disk, base_dir, &*observer)?;
-        let durable = Durable::default();
-        *durable.write().unwrap_or_else(PoisonError::into_inner) = marks;
+        let durable: Durable = Arc::new(RwLock::new(marks));
         let writer = Writer::new(disk, folder, lock, Arc::clone(&durable), observer);
         let (outbox, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new()
@@ -95,17 +94,6 @@ impl FileWatermarks {
             .spawn(move || writer.run(&inbox))
             .map_err(|source| FileError::io(base_dir, source))?;
         Ok((Self { durable, outbox: Some(outbox), thread: Some(thread) }, notices))
-    }
-
-    /// The answer where no mark has to move.
-    fn known(&self, key: &PublicKeyHash, asked: &Asked) -> Option<Result<Clearance, WatermarkError>> {
-        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-        let marks = durable.get(&asked.chain).and_then(|marks| marks.get(key));
-        match decide(marks.and_then(|marks| marks.get(asked.kind)), &asked.mark) {
-            Ok(Cleared { clearance, write: None }) => Some(Ok(clearance)),
-            Ok(Cleared { write: Some(_), .. }) => None,
-            Err(refusal) => Some(Err(WatermarkError::Refused(refusal))),
-        }
     }
 
     /// Sends a request to the thread and waits for its answer.
@@ -132,7 +120,7 @@ impl Watermarks for FileWatermarks {
         asked: &'a Asked,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
-            match self.known(key, asked) {
+            match known(&self.durable, key, asked) {
                 Some(answer) => answer,
                 None => self.request(|answer| Request::Clear { key: *key, asked: *asked, answer }).await,
             }
@@ -149,6 +137,17 @@ impl Watermarks for FileWatermarks {
         marks: &'a ChainMarks,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(self.request(move |answer| Request::Raise { chain, marks: marks.clone(), answer }))
+    }
+}
+
+/// The answer where no mark has to move.
+fn known(durable: &Durable, key: &PublicKeyHash, asked: &Asked) -> Option<Result<Clearance, WatermarkError>> {
+    let durable = durable.read().unwrap_or_else(PoisonError::into_inner);
+    let marks = durable.get(&asked.chain).and_then(|marks| marks.get(key));
+    match decide(marks.and_then(|marks| marks.get(asked.kind)), &asked.mark) {
+        Ok(Cleared { clearance, write: None }) => Some(Ok(clearance)),
+        Ok(Cleared { write: Some(_), .. }) => None,
+        Err(refusal) => Some(Err(WatermarkError::Refused(refusal))),
     }
 }
 
