@@ -134,25 +134,22 @@ impl From<SignError> for Refusal {
 
 impl From<ClientRefusal> for Refusal {
     fn from(error: ClientRefusal) -> Self {
-        let (status, code) = match &error {
-            ClientRefusal::Missing => (StatusCode::UNAUTHORIZED, "authentication_missing"),
-            ClientRefusal::Malformed(_) => (StatusCode::BAD_REQUEST, "authentication_malformed"),
-            ClientRefusal::Invalid => (StatusCode::FORBIDDEN, "authentication_invalid"),
+        let status = match &error {
+            ClientRefusal::Missing => StatusCode::UNAUTHORIZED,
+            ClientRefusal::Malformed(_) => StatusCode::BAD_REQUEST,
+            ClientRefusal::Invalid => StatusCode::FORBIDDEN,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(status, error.code(), error.to_string())
     }
 }
 
 impl From<TokenRefusal> for Refusal {
     fn from(error: TokenRefusal) -> Self {
-        let (status, code) = match &error {
-            TokenRefusal::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
-            TokenRefusal::UnknownUser => (StatusCode::UNAUTHORIZED, "token_user_unknown"),
-            TokenRefusal::Invalid | TokenRefusal::Library(_) => (StatusCode::UNAUTHORIZED, "token_invalid"),
-            TokenRefusal::Revoked => (StatusCode::UNAUTHORIZED, "token_revoked"),
-            TokenRefusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "token_unchecked"),
+        let status = match &error {
+            TokenRefusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNAUTHORIZED,
         };
-        with_source(&error, Self::plain(status, code, error.to_string(), None))
+        with_source(&error, Self::plain(status, error.code(), error.to_string(), None))
     }
 }
 
