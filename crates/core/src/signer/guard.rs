@@ -65,21 +65,6 @@ pub enum TokenRefusal {
     Unavailable,
 }
 
-impl TokenRefusal {
-    /// A stable name for logs and metrics.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Missing => "token_missing",
-            Self::UnknownUser => "user_unknown",
-            Self::Invalid => "token_invalid",
-            Self::Library(_) => "token_refused",
-            Self::Revoked => "token_revoked",
-            Self::Unavailable => "token_unchecked",
-        }
-    }
-}
-
 /// Why a signed request is refused (§1.8).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ClientRefusal {
@@ -92,18 +77,6 @@ pub enum ClientRefusal {
     /// 403: no key verifies it.
     #[error("invalid authentication signature")]
     Invalid,
-}
-
-impl ClientRefusal {
-    /// A stable name for logs and metrics.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Missing => "authentication_missing",
-            Self::Malformed(_) => "authentication_malformed",
-            Self::Invalid => "authentication_invalid",
-        }
-    }
 }
 
 impl Signer {

@@ -189,20 +189,6 @@ pub enum LoginError {
     Internal,
 }
 
-impl LoginError {
-    /// A stable name for logs and metrics.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoLogin => "no_login",
-            Self::Missing => "credentials_missing",
-            Self::Denied => "access_denied",
-            Self::Paused { .. } => "login_paused",
-            Self::Internal => "internal",
-        }
-    }
-}
-
 impl Signer {
     /// Checks a name and a password and gives a token (§2.1).
     ///

@@ -119,6 +119,8 @@ impl Hash {
     }
 
     fn matches(&self, password: &[u8]) -> Choice {
+        #[cfg(test)]
+        tests::WORK.set(tests::WORK.get().and(Work::of(&self.params)));
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
         let argon2 = Argon2::new(Algorithm::Argon2id, self.version, self.params.clone());
         match argon2.hash_password_into(password, &self.salt, &mut output) {
@@ -153,6 +155,8 @@ impl Work {
         if self.0 == 0 {
             return;
         }
+        #[cfg(test)]
+        tests::WORK.set(tests::WORK.get().and(Self::of(&params)));
         let mut output = Zeroizing::new([0; 32]);
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let _ = argon2.hash_password_into(password, b"nobody's salt", output.as_mut_slice());
@@ -253,6 +257,11 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 mod tests {
     use super::*;
 
+    thread_local! {
+        /// What Argon2 has done on this thread.
+        pub(super) static WORK: std::cell::Cell<Work> = const { std::cell::Cell::new(Work(0)) };
+    }
+
     const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
 
     fn cheap(password: &str, salt: &[u8]) -> String {
@@ -321,6 +330,33 @@ mod tests {
         ] {
             let (first, second) = (Password::parse(one).unwrap(), Password::parse(two).unwrap());
             assert_eq!(first.is_known_to_equal(one, &second, two), equal, "{one} {two}");
+        }
+    }
+
+    #[test]
+    fn a_look_does_the_same_work_for_every_user_and_for_none() {
+        let plain = || Password::parse("plain").ok();
+        let cheap = || Password::parse(&cheap("hashed", b"some-salt")).ok();
+        let dear = || {
+            let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+            Password::parse(&format!("$argon2id$v=19$m=64,t=3,p=2{tail}")).ok()
+        };
+        let most = dear().unwrap().work().and(dear().unwrap().work());
+        assert_eq!(most, Work(2 * 64 * 3));
+        for (name, known) in [
+            ("nobody", [None, None]),
+            ("plain", [plain(), None]),
+            ("plain_rotating", [plain(), plain()]),
+            ("cheap", [cheap(), None]),
+            ("cheap_and_plain", [cheap(), plain()]),
+            ("dear", [dear(), None]),
+            ("dearest", [dear(), dear()]),
+        ] {
+            for presented in ["plain", "hashed", "wrong"] {
+                WORK.set(Work(0));
+                look(presented.as_bytes(), &known, most);
+                assert_eq!(WORK.get(), most, "{name} {presented}");
+            }
         }
     }
 
