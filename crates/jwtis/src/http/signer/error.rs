@@ -134,22 +134,26 @@ impl From<SignError> for Refusal {
 
 impl From<ClientRefusal> for Refusal {
     fn from(error: ClientRefusal) -> Self {
-        let status = match &error {
-            ClientRefusal::Missing => StatusCode::UNAUTHORIZED,
-            ClientRefusal::Malformed(_) => StatusCode::BAD_REQUEST,
-            ClientRefusal::Invalid => StatusCode::FORBIDDEN,
+        let (status, code) = match &error {
+            ClientRefusal::Missing => (StatusCode::UNAUTHORIZED, "authentication_missing"),
+            ClientRefusal::Malformed(_) => (StatusCode::BAD_REQUEST, "authentication_malformed"),
+            ClientRefusal::Invalid => (StatusCode::FORBIDDEN, "authentication_invalid"),
         };
-        Self::new(status, error.code(), error.to_string())
+        Self::new(status, code, error.to_string())
     }
 }
 
 impl From<TokenRefusal> for Refusal {
     fn from(error: TokenRefusal) -> Self {
-        let status = match &error {
-            TokenRefusal::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::UNAUTHORIZED,
+        let (status, code) = match &error {
+            TokenRefusal::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
+            TokenRefusal::UnknownUser => (StatusCode::UNAUTHORIZED, "user_unknown"),
+            TokenRefusal::Invalid => (StatusCode::UNAUTHORIZED, "token_invalid"),
+            TokenRefusal::Library(_) => (StatusCode::UNAUTHORIZED, "token_refused"),
+            TokenRefusal::Revoked => (StatusCode::UNAUTHORIZED, "token_revoked"),
+            TokenRefusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "token_unchecked"),
         };
-        with_source(&error, Self::plain(status, error.code(), error.to_string(), None))
+        with_source(&error, Self::plain(status, code, error.to_string(), None))
     }
 }
 
