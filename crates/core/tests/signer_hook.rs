@@ -112,9 +112,15 @@ async fn the_hook_hears_who_asks_what_and_nothing_that_the_policy_refuses() {
         .build();
     let user = Caller::User(User::named("alice"));
     assert_eq!(code(&sign_as(&signer, user, pkh(&key), &attestation(7, 0)).await), "authentication_required");
-    assert_eq!(code(&sign_as(&signer, Caller::Client(client), pkh(&key), &transaction(1)).await), "request_kind");
+    assert_eq!(
+        code(&sign_as(&signer, Caller::Client(client), pkh(&key), &transaction(1)).await),
+        "request_kind"
+    );
     assert!(hook.questions.lock().unwrap().is_empty());
-    assert_eq!(code(&sign_as(&signer, Caller::Client(client), pkh(&key), &attestation(7, 0)).await), "signed");
+    assert_eq!(
+        code(&sign_as(&signer, Caller::Client(client), pkh(&key), &attestation(7, 0)).await),
+        "signed"
+    );
     let question = hook.questions.lock().unwrap()[0].clone();
     let names: Vec<&String> = question.as_object().unwrap().keys().collect();
     assert_eq!(names, ["request", "source", "client_key_hash", "public_key_hash", "nonce"]);

@@ -17,8 +17,8 @@ use jwtis_core::signer::SignError;
 use jwtis_tezos::policy::{Allow, User};
 use jwtis_tezos::{Caller, Curve, Policy, RequestKind};
 use signer_support::{
-    Act, Calls, NotedMarks, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, forge, new_key, pkh,
-    prove_as, sign, sign_as, text, transaction,
+    Act, Calls, NotedMarks, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, forge, new_key,
+    pkh, prove_as, sign, sign_as, text, transaction,
 };
 
 /// What can be wrong with a request, in the order in which it is noticed, and the code of the refusal.
@@ -50,7 +50,8 @@ async fn trap_4_check_order_of_every_combination_of_faults() {
         let caller = Caller::User(User::named(if wrong(1) { "mallory" } else { "alice" }));
 
         // The mark, from a signer that differs in nothing but that it lets this one pass.
-        let before = Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
+        let before =
+            Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
         if wrong(6) {
             assert_eq!(code(&sign(&before, &key, &attestation(9, 0)).await), "signed");
         }
@@ -70,7 +71,8 @@ async fn trap_4_check_order_of_every_combination_of_faults() {
         let decided = sign_as(&signer, caller, pkh(&key), &message).await;
 
         let first = (0..CHECKS.len()).find(|&check| wrong(check));
-        let names: Vec<&str> = (0..CHECKS.len()).filter(|&check| wrong(check)).map(|check| CHECKS[check].0).collect();
+        let names: Vec<&str> =
+            (0..CHECKS.len()).filter(|&check| wrong(check)).map(|check| CHECKS[check].0).collect();
         assert_eq!(code(&decided), first.map_or("signed", |check| CHECKS[check].1), "{names:?}");
         let reached = first.unwrap_or(CHECKS.len());
         let wanted: Vec<&str> = [(4, "list"), (5, "hook"), (6, "mark"), (7, "sign")]
@@ -140,13 +142,21 @@ async fn trap_1_and_2_null_empty_and_lists_of_permissions_at_the_signer() {
         ("allow_block_attests_nothing", only(&[Block]), Caller::Anonymous, &attest, "request_kind"),
         ("allow_generic_without_a_list_pays_nothing", only(&[Generic]), Caller::Anonymous, &pay, "operation"),
         ("allow_transactions_pays", allowing(&[Generic]), Caller::Anonymous, &pay, "signed"),
-        ("a_list_without_generic_pays_nothing", allowing(&[Attestation]), Caller::Anonymous, &pay, "request_kind"),
+        (
+            "a_list_without_generic_pays_nothing",
+            allowing(&[Attestation]),
+            Caller::Anonymous,
+            &pay,
+            "request_kind",
+        ),
         ("without_users_every_user_may", Policy::baker(), user(), &attest, "signed"),
         ("an_empty_list_of_users_is_nobody", nobody.clone(), user(), &attest, "user"),
         ("without_tokens_users_mean_nothing", nobody, Caller::Anonymous, &attest, "signed"),
     ] {
-        let signer =
-            Setup::new().list(&key, policy).vault("v", ScriptedVault::new(&Calls::default(), &[&key])).build();
+        let signer = Setup::new()
+            .list(&key, policy)
+            .vault("v", ScriptedVault::new(&Calls::default(), &[&key]))
+            .build();
         assert_eq!(code(&sign_as(&signer, caller, pkh(&key), message).await), wanted, "{name}");
     }
 }
@@ -167,7 +177,16 @@ async fn proofs_are_checked_in_order() {
         ("vaults_before_clients", &tz4, Some(&clients), client.clone(), false, true, 200, "key_not_found"),
         ("clients_of_the_key_are_enforced", &tz4, Some(&clients), client, true, true, 200, "client"),
         ("tz1_has_no_proofs", &tz1, Some(&may), Caller::Anonymous, true, true, 403, "proof_not_supported"),
-        ("nor_has_a_vault_without_them", &tz4, Some(&may), Caller::Anonymous, true, false, 403, "proof_not_supported"),
+        (
+            "nor_has_a_vault_without_them",
+            &tz4,
+            Some(&may),
+            Caller::Anonymous,
+            true,
+            false,
+            403,
+            "proof_not_supported",
+        ),
         (
             "what_cannot_be_before_what_may_not_be",
             &tz4,
@@ -178,7 +197,16 @@ async fn proofs_are_checked_in_order() {
             403,
             "proof_not_supported",
         ),
-        ("must_be_allowed", &tz4, Some(&Policy::baker()), Caller::Anonymous, true, true, 403, "proof_not_allowed"),
+        (
+            "must_be_allowed",
+            &tz4,
+            Some(&Policy::baker()),
+            Caller::Anonymous,
+            true,
+            true,
+            403,
+            "proof_not_allowed",
+        ),
         ("the_hook_is_last", &tz4, Some(&may), Caller::Anonymous, true, true, 403, "policy_hook"),
     ] {
         let calls = Calls::default();

@@ -17,8 +17,8 @@ use jwtis_core::signer::vault::software::SoftwareVault;
 use jwtis_core::signer::{Rules, SignError, Vault, Watermarks};
 use jwtis_tezos::{Curve, Policy, RequestKind, Signature, SigningVersion};
 use signer_support::{
-    Act, Calls, Gate, NotedMarks, ScriptedVault, Setup, allowing, attestation, code, forge, new_key, pkh, sign,
-    sign_in_version, text, transaction,
+    Act, Calls, Gate, NotedMarks, ScriptedVault, Setup, allowing, attestation, code, forge, new_key, pkh,
+    sign, sign_in_version, text, transaction,
 };
 
 #[tokio::test]
@@ -72,7 +72,8 @@ async fn trap_15_a_high_s_is_lowered_and_a_signature_names_its_curve_whatever_th
     ] {
         let key = new_key(curve);
         let vault = ScriptedVault::new(&Calls::default(), &[&key]);
-        let signer = Setup::new().list(&key, allowing(&[RequestKind::Generic])).vault("v", vault.clone()).build();
+        let signer =
+            Setup::new().list(&key, allowing(&[RequestKind::Generic])).vault("v", vault.clone()).build();
         let plain = sign(&signer, &key, &transaction(1)).await.outcome.unwrap();
         vault.will(act);
         assert_eq!(sign(&signer, &key, &transaction(1)).await.outcome.unwrap(), plain, "{curve:?}");
@@ -113,7 +114,8 @@ async fn trap_8_the_mark_moves_before_the_key_is_used_and_the_same_bytes_may_be_
     let calls = Calls::default();
     let vault = ScriptedVault::new(&calls, &[&key]);
     let marks = NotedMarks::new(&calls);
-    let signer = Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
+    let signer =
+        Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
     vault.will(Act::Fail);
     let failed = sign(&signer, &key, &attestation(7, 0)).await;
     assert_eq!(text(&failed), "(Scripted): on fire");
@@ -225,7 +227,8 @@ async fn one_listing_serves_all_who_wait_for_it() {
         let first = ask(pkh(&stranger));
         gate.arrival().await;
         // These come while the listing is under way, so a failure of it is not theirs yet: one of them asks again for all.
-        let waiting: Vec<_> = (0..20).map(|index| ask(pkh(if index % 2 == 0 { &key } else { &stranger }))).collect();
+        let waiting: Vec<_> =
+            (0..20).map(|index| ask(pkh(if index % 2 == 0 { &key } else { &stranger }))).collect();
         tokio::task::yield_now().await;
         gate.release();
         assert!(!first.await.unwrap());
@@ -265,10 +268,13 @@ async fn trap_14_public_keys_ignore_the_policy_unless_they_are_restricted() {
         let signer = setup.build();
         assert!(signer.public_key(&pkh(&listed)).await.is_ok());
         let answer = signer.public_key(&pkh(&unlisted)).await;
-        assert_eq!(answer.map(|key| key.hash()).map_err(|error| error.code()), match restricted {
-            false => Ok(pkh(&unlisted)),
-            true => Err("key_not_found"),
-        });
+        assert_eq!(
+            answer.map(|key| key.hash()).map_err(|error| error.code()),
+            match restricted {
+                false => Ok(pkh(&unlisted)),
+                true => Err("key_not_found"),
+            }
+        );
         assert_eq!(signer.known_keys().await, None, "behind a switch");
     }
 }
@@ -304,7 +310,8 @@ async fn a_caller_who_goes_away_leaves_the_mark_and_the_same_bytes_to_the_next()
     let vault = ScriptedVault::new(&calls, &[&key]);
     vault.will(Act::Wait(Arc::clone(&gate)));
     let marks = NotedMarks::new(&calls);
-    let signer = Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
+    let signer =
+        Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
     let gone = {
         let (signer, key) = (signer.clone(), Arc::clone(&key));
         tokio::spawn(async move { code(&sign(&signer, &key, &attestation(7, 0)).await) })

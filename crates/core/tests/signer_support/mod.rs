@@ -23,7 +23,8 @@ use jwtis_tezos::policy::{Allow, OperationPermission};
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::{
-    Caller, ChainId, Curve, Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey, Signature, SigningVersion,
+    Caller, ChainId, Curve, Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey, Signature,
+    SigningVersion,
 };
 use tokio::sync::Semaphore;
 
@@ -166,9 +167,12 @@ impl KeyBackend for ScriptedVault {
                 }
                 Act::MixUp => {
                     let fresh = Verified::sign("Scripted", key, request)?;
-                    return Ok(self.stash.lock().unwrap().replace(fresh).unwrap_or_else(|| {
-                        Verified::sign("Scripted", key, request).unwrap()
-                    }));
+                    return Ok(self
+                        .stash
+                        .lock()
+                        .unwrap()
+                        .replace(fresh)
+                        .unwrap_or_else(|| Verified::sign("Scripted", key, request).unwrap()));
                 }
                 Act::OtherBytes => sign(b"\x03other"),
                 Act::HighS => high_s(sign(request.request().message())),
