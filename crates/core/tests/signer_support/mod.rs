@@ -251,11 +251,13 @@ impl Watermarks for NotedMarks {
     }
 }
 
+type Answer = dyn Fn(&serde_json::Value) -> Result<HookReply, BoxError> + Send + Sync;
+
 /// A hook that does as it is told.
 pub struct ScriptedHook {
     pub calls: Calls,
     pub questions: Mutex<Vec<serde_json::Value>>,
-    answer: Box<dyn Fn(&serde_json::Value) -> Result<HookReply, BoxError> + Send + Sync>,
+    answer: Box<Answer>,
     /// Where questions about this key wait.
     pub gate: Mutex<Option<(String, Arc<Gate>)>>,
 }
