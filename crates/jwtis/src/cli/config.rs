@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::output::TextTable;
+use super::output::{TextTable, printable};
 use super::{Failure, Outcome, Output, ServerFlags};
 use crate::config::Config;
 use crate::config::setting::{self, Setting};
@@ -36,7 +36,7 @@ impl ConfigCommand {
         match self {
             Self::Show { flags, json } => {
                 let config = load(flags.after(before))?;
-                if json { out.json(&as_json(&config.values)) } else { out.line(as_table(&config.values)) }
+                if json { out.json(&as_json(&config)) } else { out.line(with_signer(&config)) }
             }
             Self::Check { file, flags } => {
                 let mut flags = flags.after(before);
@@ -49,6 +49,9 @@ impl ConfigCommand {
                     None => load(flags)?,
                 };
                 warn(&config);
+                for notice in &config.notices {
+                    out.notice(format_args!("note: {}", printable(&notice.to_string())));
+                }
                 out.line("the configuration is valid")
             }
         }
@@ -90,7 +93,18 @@ pub(crate) fn as_table(values: &Values) -> TextTable {
     table
 }
 
-fn as_json(values: &Values) -> serde_json::Value {
+/// The settings and, where there is one, the signer.
+fn with_signer(config: &Config) -> TextTable {
+    let mut table = as_table(&config.values);
+    let file = config.values.find(&setting::CONFIG).map(|raw| raw.text.to_string()).unwrap_or_default();
+    for (name, value) in config.signer.iter().flat_map(SignerConfig::rows) {
+        table.row([name, printable(&value), file.clone()]);
+    }
+    table
+}
+
+fn as_json(config: &Config) -> serde_json::Value {
+    let values = &config.values;
     let entry = |setting: &'static Setting| {
         let value = values.find(setting);
         let secret = matches!(setting.kind, setting::Kind::Secret(_));
@@ -101,7 +115,12 @@ fn as_json(values: &Values) -> serde_json::Value {
         }
         (setting.name.to_owned(), entry)
     };
-    serde_json::Value::Object(setting::ALL.into_iter().map(entry).collect())
+    let signer = config.signer.as_ref().map(|signer| {
+        let row = |(name, value)| (name, serde_json::Value::String(value));
+        serde_json::Value::Object(signer.rows().into_iter().map(row).collect())
+    });
+    let settings = setting::ALL.into_iter().map(entry);
+    serde_json::Value::Object(settings.chain([("signer".to_owned(), json!(signer))]).collect())
 }
 
 /// All faults in one failure.

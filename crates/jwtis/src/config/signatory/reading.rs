@@ -92,11 +92,15 @@ impl<'a> Reading<'a> {
 
     /// The entries of a mapping whose keys its user chose; null is an empty one.
     pub(super) fn named<'n>(&mut self, what: &str, node: &'n Node) -> &'n [Entry] {
+        self.entries(&format!("`{what}:`"), node)
+    }
+
+    fn entries<'n>(&mut self, what: &str, node: &'n Node) -> &'n [Entry] {
         match &node.value {
             Value::Null => &[],
             Value::Map(entries) => entries,
             _ => {
-                self.fault(node.mark, format!("`{what}:` must be a mapping of keys and values"));
+                self.fault(node.mark, format!("{what} must be a mapping of keys and values"));
                 &[]
             }
         }
@@ -104,8 +108,14 @@ impl<'a> Reading<'a> {
 
     /// The entries of the mapping that the table lists at `path`; null is an empty one. Strays are warnings: Signatory ignores them.
     pub(super) fn fields<'n>(&mut self, path: &str, node: &'n Node) -> Fields<'n> {
-        let name = path.rsplit('.').find(|part| part.chars().any(char::is_lowercase)).unwrap_or(path);
-        let entries = self.named(name, node);
+        let what = match path.rsplit_once('.') {
+            Some((above, "NAME" | "PKH" | "N")) => {
+                format!("an entry of `{}:`", above.rsplit('.').next().unwrap_or(above))
+            }
+            Some((_, name)) => format!("`{name}:`"),
+            None => format!("`{path}:`"),
+        };
+        let entries = self.entries(&what, node);
         for entry in entries {
             if schema::below(path).all(|key| key != entry.key) {
                 let known = schema::below(path).chain(settings_of(path).map(Setting::key));
