@@ -115,7 +115,7 @@ async fn requests_at_once_never_exceed_the_limit() {
             other => panic!("{other}"),
         }
     }
-    assert!(signed <= LIMIT && signed >= 8, "{signed}");
+    assert!((8..=LIMIT).contains(&signed), "{signed}");
     let mut more = 0;
     while code(&sign(&signers[0], &key, &transaction(1)).await) == "signed" {
         more += 1;
