@@ -39,13 +39,13 @@ for (const curve of KNOWN) {
     const signed = await remote.sign(bytes, GENERIC);
     same(signed, await signer.sign(bytes, GENERIC));
   });
-  await checks.that(`${curve}: a kind that the policy lacks is Taquito's OperationNotAuthorizedError`, async () => {
+  await checks.that(`${curve}: a kind that the policy lacks is Taquito's OperationNotAuthorized`, async () => {
     const bytes = await new LocalForger().forge({
       branch: b58Encode(new Uint8Array(32), PrefixV2.BlockHash),
       contents: [{ kind: 'delegation', source: pkh, fee: '374', counter: '8', gas_limit: '1420', storage_limit: '0', delegate: pkh }],
     });
     const text = "operation `delegation' is not allowed";
-    await refused(() => remote.sign(bytes, GENERIC), { name: 'OperationNotAuthorizedError', status: 403, text });
+    await refused(() => remote.sign(bytes, GENERIC), { name: 'OperationNotAuthorized', status: 403, text });
   });
 }
 
@@ -64,9 +64,9 @@ await checks.that('tz4: the proof of possession is the one that Taquito makes', 
 });
 
 const { signer: client, pkh } = await local('tz1');
-await checks.that('a message that is none is Taquito\'s BadSigningDataError', async () => {
+await checks.that('a message that is none is Taquito\'s BadSigningData', async () => {
   const remote = new RemoteSigner(pkh, open);
-  await refused(() => remote.sign('ffff', GENERIC), { name: 'BadSigningDataError', status: 400, text: 'gotez: ' });
+  await refused(() => remote.sign('ffff', GENERIC), { name: 'BadSigningData', status: 400, text: 'gotez: ' });
 });
 await checks.that('a key that is nowhere is Taquito\'s PublicKeyNotFoundError', async () => {
   const remote = new RemoteSigner('tz1burnburnburnburnburnburnburjAYjjX', open);
@@ -78,7 +78,7 @@ await checks.that('a key that is not listed can be read and signs nothing', asyn
   same(await remote.publicKey(), unlisted.pk);
   const bytes = await transaction(unlisted.pkh, '1');
   const text = `${unlisted.pkh} is not listed in config`;
-  await refused(() => remote.sign(bytes, GENERIC), { name: 'OperationNotAuthorizedError', status: 403, text });
+  await refused(() => remote.sign(bytes, GENERIC), { name: 'OperationNotAuthorized', status: 403, text });
 });
 await checks.that('the same attestation is signed again, another one of its level and round is not', async () => {
   const remote = new RemoteSigner(pkh, open);
@@ -120,7 +120,7 @@ await checks.that('authentication: without it, by a stranger, and for another me
   const ask = (backend) => new RemoteSigner(pkh, withKeys, {}, backend).sign(bytes, GENERIC);
   await refused(() => ask(undefined), { status: 401, text: 'missing authentication signature field' });
   const { signer: stranger } = await local('unlisted');
-  const invalid = { name: 'OperationNotAuthorizedError', status: 403, text: 'invalid authentication signature' };
+  const invalid = { name: 'OperationNotAuthorized', status: 403, text: 'invalid authentication signature' };
   await refused(() => ask(new Authenticated(stranger)), invalid);
   const other = { sign: () => client.sign(authenticationBytes(pkh, `03${bytes}00`)) };
   await refused(() => ask(new Authenticated(other)), invalid);
@@ -150,7 +150,7 @@ await checks.that('tokens: without one, with a wrong one, and of a user who may 
   await refused(() => ask(forged), { status: 401, text: 'signature is invalid' });
   const { pkh: others } = await local('tz2');
   const text = `user \`payouts' is not authorized to access ${others}`;
-  await refused(() => ask(guards['Authorization and username'], others), { name: 'OperationNotAuthorizedError', status: 403, text });
+  await refused(() => ask(guards['Authorization and username'], others), { name: 'OperationNotAuthorized', status: 403, text });
 });
 
 // For pytezos, which looks at them with other eyes: both versions of tz4.
