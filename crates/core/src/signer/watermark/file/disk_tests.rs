@@ -10,7 +10,7 @@ use jwtis_tezos::{ChainId, Curve, PublicKeyHash};
 use proptest::prelude::*;
 use tokio::sync::oneshot;
 
-use super::model::{Failure, ModelDisk, State};
+use super::model::{Failure, ModelDisk, State, Tree};
 use super::*;
 
 const BASE: &str = "/base";
@@ -117,7 +117,7 @@ const GROUPS: [&[Message]; 6] = [
 #[derive(Default)]
 struct Judge {
     /// What was looked at already.
-    seen: BTreeSet<(Vec<(PathBuf, Option<Vec<u8>>)>, Vec<Message>)>,
+    seen: BTreeSet<(Tree, Vec<Message>)>,
     restarts: usize,
 }
 
@@ -126,7 +126,7 @@ impl Judge {
         let signed: Vec<Message> =
             signed.iter().filter(|(after, _)| *after <= until).map(|(_, message)| *message).collect();
         for survivor in state.survivors(SURVIVORS) {
-            if !self.seen.insert((survivor.tree().into_iter().collect(), signed.clone())) {
+            if !self.seen.insert((survivor.tree(), signed.clone())) {
                 continue;
             }
             self.restarts += 1;

@@ -31,6 +31,9 @@ enum Node {
 
 type Names = BTreeMap<String, usize>;
 
+/// Contents of files, `None` of folders.
+pub(super) type Tree = BTreeMap<PathBuf, Option<Vec<u8>>>;
+
 /// Names that change together.
 type Change = Vec<(String, Option<usize>)>;
 
@@ -137,7 +140,7 @@ impl State {
     }
 
     /// All files and folders, for comparisons.
-    pub(super) fn tree(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    pub(super) fn tree(&self) -> Tree {
         let mut tree = BTreeMap::new();
         let mut todo = vec![(PathBuf::from("/"), 0)];
         while let Some((path, node)) = todo.pop() {
