@@ -1,4 +1,5 @@
 //! Pauses after wrong passwords, per user and per source: five tries are free, then each failure doubles the time until the next try.
+//! A source is the peer of the connection; who comes through one proxy shares one.
 //!
 //! A try is counted when it begins and given back when the password was right, so that many at once get no more tries than one after
 //! the other, and a try whose caller hangs up stays counted. A user's success forgets his failures. It does not forget those of his
@@ -49,6 +50,14 @@ pub(super) struct Attempt {
     name: NameHash,
     source: Source,
     from_source: Try,
+    pause: Duration,
+}
+
+impl Attempt {
+    /// How long the next try has to wait if this one fails.
+    pub(super) const fn pause(&self) -> Duration {
+        self.pause
+    }
 }
 
 impl Default for Lockout {
@@ -86,12 +95,13 @@ impl Lockout {
         }
         let _ = by_user.begin(now);
         let from_source = by_source.begin(now);
-        Ok(Attempt { name, source, from_source })
+        let pause = by_user.wait(now).max(by_source.wait(now));
+        Ok(Attempt { name, source, from_source, pause })
     }
 
     /// The password was right.
     pub(super) fn succeeded(&self, attempt: Attempt) {
-        let Attempt { name, source, from_source } = attempt;
+        let Attempt { name, source, from_source, .. } = attempt;
         let mut state = self.state();
         state.users.remove(&name);
         state.sources.entry(source).give_back(from_source);

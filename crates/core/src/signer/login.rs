@@ -219,7 +219,15 @@ impl Signer {
             LoginError::Paused { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) }
         })?;
         let Some((user, credentials)) = guard.look(name, password, now).await else {
-            tracing::info!(target: "jwtis::audit", event = "login_denied", user = shown(name), %source, "wrong name or password");
+            let pause_ms = u64::try_from(attempt.pause().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(
+                target: "jwtis::audit",
+                event = "login_denied",
+                user = shown(name),
+                %source,
+                pause_ms,
+                "wrong name or password"
+            );
             return Err(LoginError::Denied);
         };
         self.0.lockout.succeeded(attempt);

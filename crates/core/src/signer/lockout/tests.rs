@@ -52,6 +52,14 @@ fn a_source_is_a_64_bit_network_of_ipv6_and_one_address_of_ipv4_however_written(
 }
 
 #[test]
+fn a_try_knows_what_its_failure_costs() {
+    let lockout = Lockout::default();
+    let pauses: Vec<_> =
+        (0..5).map(|_| lockout.begin("alice", true, numbered(1), NOW).unwrap().pause().as_secs()).collect();
+    assert_eq!(pauses, [0, 0, 0, 0, 1]);
+}
+
+#[test]
 fn a_paused_try_is_not_counted() {
     let lockout = Lockout::default();
     assert_eq!(looked_at(&lockout, 100, "alice", true, numbered(1)), 5);

@@ -34,7 +34,7 @@ const PASSES: u32 = 2;
 #[derive(Clone)]
 pub(super) enum Password {
     /// SHA-256 of a plain one.
-    Plain([u8; 32]),
+    Plain(Zeroizing<[u8; 32]>),
     /// What an Argon2id PHC string says.
     Hashed(Arc<Hash>),
 }
@@ -78,7 +78,7 @@ impl Password {
     /// Whether both are known to be the same password. Two hashes with different salts cannot be told.
     pub(super) fn is_known_to_equal(&self, text: &str, other: &Self, other_text: &str) -> bool {
         match (self, other) {
-            (Self::Plain(one), Self::Plain(other)) => one.ct_eq(other).into(),
+            (Self::Plain(one), Self::Plain(other)) => one.as_slice().ct_eq(other.as_slice()).into(),
             (Self::Hashed(hash), Self::Plain(_)) => hash.matches(other_text.as_bytes()).into(),
             (Self::Plain(_), Self::Hashed(hash)) => hash.matches(text.as_bytes()).into(),
             (Self::Hashed(one), Self::Hashed(other)) => one == other,
@@ -184,9 +184,9 @@ pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], most
 }
 
 fn look(presented: &[u8], known: &[Option<Password>; 2], most: Work) -> [bool; 2] {
-    let digest = Zeroizing::new(sha256(presented));
+    let digest = sha256(presented);
     let found = known.each_ref().map(|password| match password {
-        Some(Password::Plain(known)) => digest.ct_eq(known),
+        Some(Password::Plain(known)) => digest.as_slice().ct_eq(known.as_slice()),
         Some(Password::Hashed(hash)) => hash.matches(presented),
         None => digest.ct_eq(&[0; 32]) & Choice::from(0),
     });
@@ -245,8 +245,8 @@ impl From<argon2::Error> for HashPasswordError {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut hash = [0; 32];
+fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut hash = Zeroizing::new([0; 32]);
     for (to, from) in hash.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
         *to = *from;
     }
