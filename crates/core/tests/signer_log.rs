@@ -12,6 +12,7 @@ mod signer_support;
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jwtis_core::Signer;
 use jwtis_core::signer::vault::software::SoftwareVault;
@@ -257,9 +258,11 @@ async fn operators_hear_once_of_empty_vaults_and_of_keys_in_two() {
         .vault("none", ScriptedVault::new(&calls, &[]))
         .vault("two", ScriptedVault::new(&calls, &[&key]))
         .vault("broken", broken);
+    let clock = setup.clock.clone();
     let signer = setup.build();
     for _ in 0..3 {
         assert!(signer.public_key(&pkh(&new_key(Curve::P256))).await.is_err());
+        clock.advance(Duration::from_secs(1));
     }
     let text = log.take();
     let count = |needle: &str| text.lines().filter(|line| line.contains(needle)).count();

@@ -211,6 +211,35 @@ async fn asking_for_unknown_keys_asks_the_vaults_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn asking_for_unknown_keys_asks_a_failing_vault_once_in_a_while() {
+    let key = new_key(Curve::Ed25519);
+    let calls = Calls::default();
+    let vault = ScriptedVault::new(&calls, &[&key]);
+    vault.listing_fails(true);
+    let setup = Setup::new().list(&key, allowing(&[RequestKind::Generic])).vault("v", vault.clone());
+    let clock = setup.clock.clone();
+    let signer = setup.build();
+    for _ in 0..100 {
+        let stranger = pkh(&new_key(Curve::Ed25519));
+        assert!(matches!(signer.public_key(&stranger).await, Err(SignError::Vault(_))));
+    }
+    assert_eq!(calls.take(), ["list"]);
+    vault.listing_fails(false);
+    clock.advance(Duration::from_secs(1));
+    assert!(signer.public_key(&pkh(&key)).await.is_ok());
+
+    // Who may sign does not wait for that.
+    vault.listing_fails(true);
+    signer.apply(
+        Rules { keys: signer.rules().keys.clone(), ..Rules::default() },
+        Some(vec![Vault { name: "v".to_owned(), backend: vault.clone() }]),
+    );
+    assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "vault");
+    vault.listing_fails(false);
+    assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "signed");
+}
+
+#[tokio::test]
 async fn one_listing_serves_all_who_wait_for_it() {
     let (key, stranger) = (new_key(Curve::Ed25519), new_key(Curve::Ed25519));
     for fails in [false, true] {

@@ -13,7 +13,7 @@ use super::decision::{Decision, log_payload};
 use super::hook::Question;
 use super::rules::{KeyRules, Rules};
 use super::usage::{UsageBook, UsageError};
-use super::vault::ring::{Held, NotHeld};
+use super::vault::ring::{Held, NotHeld, Why};
 use super::watermark::Clearance;
 use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
 
@@ -42,7 +42,7 @@ impl Signer {
 
         let request = SignRequest::decode_for(command.message, command.version, key.curve())?;
         decision.learn(&request);
-        let held = self.held(&key).await?;
+        let held = self.held(&key, Why::Use).await?;
         decision.found(&held.vault);
 
         let allowed = self.allow(&rules, rule, command, request).await?;
@@ -118,7 +118,7 @@ impl Signer {
         let rule = listed(&rules, key)?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
-        let held = self.held(&key).await?;
+        let held = self.held(&key, Why::Use).await?;
         decision.found(&held.vault);
 
         let backend = &held.vault.backend;
@@ -152,7 +152,7 @@ impl Signer {
         if rules.restrict_public_keys && !rules.keys.contains_key(key) {
             return Err(SignError::NotFound);
         }
-        Ok(self.held(key).await?.public_key)
+        Ok(self.held(key, Why::Look).await?.public_key.clone())
     }
 
     /// The listed keys that some vault holds; `None` where the rules do not tell.
@@ -169,8 +169,8 @@ impl Signer {
         self.0.keys.ready().await
     }
 
-    async fn held(&self, key: &PublicKeyHash) -> Result<Held, SignError> {
-        self.0.keys.find(key).await.map_err(|error| match error {
+    async fn held(&self, key: &PublicKeyHash, why: Why) -> Result<Arc<Held>, SignError> {
+        self.0.keys.find(key, why).await.map_err(|error| match error {
             NotHeld::Nowhere => SignError::NotFound,
             NotHeld::Unknown(failure) => SignError::Vault(failure),
         })

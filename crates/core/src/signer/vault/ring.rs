@@ -13,9 +13,12 @@ use tokio::sync::Mutex;
 
 use super::{Vault, VaultError};
 use crate::env::{Env, Timestamp};
+use crate::signer::decision::in_one_line;
 
 /// How long a key that was nowhere stays nowhere.
 const ABSENCE: Duration = Duration::from_secs(3);
+/// How long we tell those who only look for a key that a vault cannot be asked, before we ask it again.
+const FAILURE: Duration = Duration::from_secs(1);
 /// The longest that a vault may take to list its keys.
 const LISTING: Duration = Duration::from_secs(5);
 /// The longest that all vaults may take to say that they are ready (§1.10).
@@ -28,11 +31,19 @@ pub(in crate::signer) struct KeyRing {
 }
 
 /// A key and its holder.
-#[derive(Clone)]
 pub(in crate::signer) struct Held {
     pub(in crate::signer) public_key: PublicKey,
     pub(in crate::signer) vault: Vault,
     place: usize,
+}
+
+/// What a key is looked for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(in crate::signer) enum Why {
+    /// To sign: the key is listed, and whoever asks may use it.
+    Use,
+    /// To show it to anybody.
+    Look,
 }
 
 /// Why a key is not found.
@@ -55,8 +66,8 @@ impl KeyRing {
     }
 
     /// The holder of a key.
-    pub(in crate::signer) async fn find(&self, key: &PublicKeyHash) -> Result<Held, NotHeld> {
-        self.ring().find(key, &self.env).await
+    pub(in crate::signer) async fn find(&self, key: &PublicKeyHash, why: Why) -> Result<Arc<Held>, NotHeld> {
+        self.ring().find(key, why, &self.env).await
     }
 
     /// Which of these keys some vault holds. Those of vaults that cannot be asked are missing.
@@ -99,30 +110,37 @@ struct Ring {
 
 #[derive(Default)]
 struct Known {
-    keys: BTreeMap<PublicKeyHash, Held>,
+    keys: BTreeMap<PublicKeyHash, Arc<Held>>,
     /// When all vaults were last asked, and all answered.
     complete_at: Option<Timestamp>,
     /// Listings that have begun.
     begun: u64,
-    /// The last listing that went through all vaults: its number, and who could not be asked.
-    last: Option<(u64, Option<VaultError>)>,
+    /// The last listing that went through all vaults, if one of them could not be asked.
+    failed: Option<Failed>,
     /// What the operator has been told: vaults without keys, and keys in two vaults.
     told_empty: BTreeSet<usize>,
     told_twice: BTreeSet<PublicKeyHash>,
 }
 
+/// A listing that is not complete.
+struct Failed {
+    number: u64,
+    at: Timestamp,
+    why: VaultError,
+}
+
 impl Known {
     /// What needs no question: where the key is, or that it is nowhere.
-    fn answer(&self, key: &PublicKeyHash, now: Timestamp) -> Option<Result<Held, NotHeld>> {
+    fn answer(&self, key: &PublicKeyHash, now: Timestamp) -> Option<Result<Arc<Held>, NotHeld>> {
         match self.keys.get(key) {
-            Some(held) => Some(Ok(held.clone())),
+            Some(held) => Some(Ok(Arc::clone(held))),
             None => self.is_fresh(now).then_some(Err(NotHeld::Nowhere)),
         }
     }
 
-    /// Whether all vaults were asked a moment ago. A clock that was set back makes nothing fresh.
+    /// Whether all vaults were asked a moment ago.
     fn is_fresh(&self, now: Timestamp) -> bool {
-        self.complete_at.is_some_and(|at| at <= now && now.since(at) < ABSENCE)
+        self.complete_at.is_some_and(|at| is_within(ABSENCE, at, now))
     }
 
     /// Takes in what a vault lists. A key that is in two vaults is that of the first.
@@ -145,7 +163,7 @@ impl Known {
                     continue;
                 }
             }
-            self.keys.insert(hash, Held { public_key, vault: vault.clone(), place });
+            self.keys.insert(hash, Arc::new(Held { public_key, vault: vault.clone(), place }));
         }
     }
 }
@@ -155,7 +173,7 @@ impl Ring {
         Arc::new(Self { vaults, known: RwLock::default(), turn: Mutex::default() })
     }
 
-    async fn find(&self, key: &PublicKeyHash, env: &Env) -> Result<Held, NotHeld> {
+    async fn find(&self, key: &PublicKeyHash, why: Why, env: &Env) -> Result<Arc<Held>, NotHeld> {
         if let Some(answer) = self.known().answer(key, env.now()) {
             return answer;
         }
@@ -167,25 +185,27 @@ impl Ring {
             if let Some(answer) = known.answer(key, env.now()) {
                 return answer;
             }
-            if let Some((number, Some(failure))) = &known.last
-                && *number > begun_before
+            if let Some(failed) = &known.failed
+                && (failed.number > begun_before
+                    || why == Why::Look && is_within(FAILURE, failed.at, env.now()))
             {
-                return Err(NotHeld::Unknown(failure.clone()));
+                return Err(NotHeld::Unknown(failed.why.clone()));
             }
         }
-        self.list(Some(key), env.now()).await
+        self.list(Some(key), env).await
     }
 
     async fn refresh(&self, env: &Env) {
         let _turn = self.turn.lock().await;
         if !self.known().is_fresh(env.now()) {
             // What could not be asked is in the log.
-            drop(self.list(None, env.now()).await);
+            drop(self.list(None, env).await);
         }
     }
 
     /// Asks one vault after the other, until `wanted` is found. Needs the turn.
-    async fn list(&self, wanted: Option<&PublicKeyHash>, now: Timestamp) -> Result<Held, NotHeld> {
+    async fn list(&self, wanted: Option<&PublicKeyHash>, env: &Env) -> Result<Arc<Held>, NotHeld> {
+        let began = env.now();
         let number = self.known().begun.saturating_add(1);
         self.known_mut().begun = number;
         let mut failure = None;
@@ -193,7 +213,12 @@ impl Ring {
             match keys_of(vault).await {
                 Ok(keys) => self.known_mut().absorb(place, vault, keys),
                 Err(error) => {
-                    tracing::error!(vault = error.kind, vault_name = vault.name, %error, "a vault cannot list its keys and is passed over");
+                    tracing::error!(
+                        vault = error.kind,
+                        vault_name = vault.name,
+                        error = in_one_line(&error),
+                        "a vault cannot list its keys and is passed over"
+                    );
                     failure.get_or_insert(error);
                 }
             }
@@ -202,11 +227,16 @@ impl Ring {
             }
         }
         let mut known = self.known_mut();
-        if failure.is_none() {
-            known.complete_at = Some(now);
+        match failure {
+            Some(why) => {
+                known.failed = Some(Failed { number, at: env.now(), why: why.clone() });
+                Err(NotHeld::Unknown(why))
+            }
+            None => {
+                known.complete_at = Some(began);
+                Err(NotHeld::Nowhere)
+            }
         }
-        known.last = Some((number, failure.clone()));
-        Err(failure.map_or(NotHeld::Nowhere, NotHeld::Unknown))
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {
@@ -216,6 +246,11 @@ impl Ring {
     fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A clock that was set back makes nothing recent.
+fn is_within(period: Duration, at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now.since(at) < period
 }
 
 async fn keys_of(vault: &Vault) -> Result<Vec<PublicKey>, VaultError> {
