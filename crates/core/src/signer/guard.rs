@@ -1,7 +1,7 @@
 //! Who asks: tokens (§2.3) and requests signed with a client's own key (§1.8). [`Authenticated`] is the proof that somebody looked.
 //!
-//! Two kinds of tokens open the signer. Those of logins are HS256 under the secret of the user whom the request names: [`login_token`].
-//! Those of our own issuer have another algorithm, and are looked at where the rules trust clients of it: [`issuer_token`]. The
+//! Two kinds of tokens open the signer. Those of logins are HS256 under the secret of the user whom the request names: `guard/login_token`.
+//! Those of our own issuer have another algorithm, and are looked at where the rules trust clients of it: `guard/issuer_token`. The
 //! algorithm parts them before any key is chosen, and the key then decides what it verifies, so neither passes for the other.
 
 mod issuer_token;
