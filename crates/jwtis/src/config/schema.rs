@@ -88,28 +88,28 @@ pub static KEYS: [Key; 54] = [
     ),
     key("server.jwt.issuers.N.client", "client", "required", "The client's kid."),
     key("server.jwt.issuers.N.audience", "text", "any", "What `aud` of a token must contain."),
-    at_start("vaults", "mapping", "none", "Who holds the keys, by name, asked in this order."),
-    at_start("vaults.NAME", "mapping", "required", "A vault."),
-    at_start(
+    key(
+        "vaults",
+        "mapping",
+        "none",
+        "Who holds the keys, by name, asked in this order. A reload reads their files again.",
+    ),
+    key("vaults.NAME", "mapping", "required", "A vault."),
+    key(
         "vaults.NAME.driver",
         "`file`, `mem`, `store`",
         "required",
         "octez-client's `secret_keys`; keys in this file; keys sealed in our store. Signatory's other drivers are skipped with a warning, refused with `strict_vaults`.",
     ),
-    at_start(
+    key(
         "vaults.NAME.config",
         "of the driver",
         "",
         "`file`: a path, or a mapping; `mem`: a list of secret keys, or a mapping; `store`: nothing.",
     ),
-    at_start("vaults.NAME.config.file", "FILE", "required", "`file`: the path; `$VAR` is replaced."),
-    at_start(
-        "vaults.NAME.config.keys",
-        "list of secret keys",
-        "required",
-        "`mem`: the keys, plain or encrypted.",
-    ),
-    at_start(
+    key("vaults.NAME.config.file", "FILE", "required", "`file`: the path; `$VAR` is replaced."),
+    key("vaults.NAME.config.keys", "list of secret keys", "required", "`mem`: the keys, plain or encrypted."),
+    key(
         "vaults.NAME.config.password_file",
         "FILE",
         "asked for",

@@ -455,7 +455,8 @@ pub static STRICT_VAULTS: Setting = Setting::new(
     Switch,
     "false",
     "Refuse to start when a vault cannot be opened, or when no vault holds a key of `tezos:`.",
-);
+)
+.reloaded();
 
 /// `-v, --verbose`.
 pub static VERBOSE: Setting =

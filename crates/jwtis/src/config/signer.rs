@@ -96,7 +96,6 @@ pub struct HookConfig {
 }
 
 /// One of `vaults`.
-#[derive(PartialEq, Eq)]
 pub struct VaultConfig {
     /// Its name.
     pub name: String,
@@ -105,7 +104,6 @@ pub struct VaultConfig {
 }
 
 /// `vaults.N.driver` and `.config`.
-#[derive(PartialEq, Eq)]
 pub enum VaultDriver {
     /// octez-client's `secret_keys`.
     File {

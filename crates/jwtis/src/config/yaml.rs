@@ -1,8 +1,8 @@
 //! YAML 1.2 as a tree that remembers where everything stands, made from the parser's events.
 //!
 //! The tree is built here and not by a library so that all repeated keys are found and not only the first, nesting and aliases have
-//! limits, scalars keep the text as written (`0600` and `1.50` would not survive a detour through numbers), and nothing that may be a
-//! secret stays behind unwiped. Aliases and merge keys (`<<`) are resolved, since Signatory's parser does.
+//! limits, scalars keep the text as written (`0600` and `1.50` would not survive a detour through numbers), and texts, which may be
+//! secrets, are wiped. Aliases and merge keys (`<<`) are resolved, since Signatory's parser does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
