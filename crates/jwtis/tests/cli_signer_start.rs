@@ -3,10 +3,13 @@
 mod cli_support;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::mpsc;
 
 use cli_support::signer::{
     Client, KEY, NOOP, OTHER_SECRET, SECRET, attestation, config, encrypted, pkh, secret_keys, server,
+    wait_until,
 };
 use cli_support::{Place, post};
 use serde_json::json;
@@ -315,4 +318,42 @@ fn tokens_of_our_issuer_open_the_signer_also_while_the_issuer_is_not_served() {
     let revoke = json!({ "kid": "shop", "sub": "alice" });
     assert_eq!(post(&format!("{issuer}/revoke_token"), &client_token, &revoke).unwrap().0, 200);
     assert_eq!(client.sign(KEY, NOOP).0, 401, "a revoked token still signs");
+}
+
+#[test]
+fn a_request_that_runs_is_answered_while_the_server_stops_and_healthz_says_that_it_does() {
+    let place = Place::new();
+    let hook = TcpListener::bind("127.0.0.1:0").unwrap();
+    let sections = format!(
+        "{}watermark: {{driver: file}}\npolicy_hook: {{address: 'http://{}/', timeout: 30s}}\nvaults:\n  local: {{driver: mem, config: [{SECRET}]}}\ntezos:\n  {KEY}: {{allow: {{generic: [failing_noop]}}}}\n",
+        server(""),
+        hook.local_addr().unwrap()
+    );
+    let running = place.start(&["-c", &config(&place, &sections)]);
+    let (asked, was_asked) = mpsc::channel();
+    let (allow, allowed) = mpsc::channel::<()>();
+    let hook = std::thread::spawn(move || {
+        let (mut stream, _) = hook.accept().unwrap();
+        let mut head = [0; 4096];
+        assert!(stream.read(&mut head).unwrap() > 0);
+        asked.send(()).unwrap();
+        allowed.recv().unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+    });
+    let client = Client::new(&running.url);
+    let request = std::thread::spawn(move || client.sign(KEY, NOOP));
+    was_asked.recv().unwrap();
+
+    let health = format!("{}/healthz", running.utility_url());
+    assert_eq!(cli_support::get(&health).0, 200);
+    running.send("TERM");
+    wait_until("not ready", || cli_support::get(&health) == (503, "{\"ready\":false}\n".to_owned()));
+    assert!(
+        std::net::TcpStream::connect(running.url.strip_prefix("http://").unwrap()).is_err(),
+        "new requests are taken"
+    );
+    allow.send(()).unwrap();
+    assert_eq!(request.join().unwrap().0, 200);
+    hook.join().unwrap();
+    assert_eq!(running.signal("TERM").code, Some(0));
 }

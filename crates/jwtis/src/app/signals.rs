@@ -28,7 +28,6 @@ impl Signals {
 
     /// A future that is ready when the process is told to stop (SIGTERM or SIGINT), and the wishes to reload (SIGHUP, which comes
     /// with `systemctl reload` and with a terminal that closes).
-    #[must_use]
     pub fn split(self) -> (impl Future<Output = ()> + Send + 'static, Hangups) {
         let Self { mut terminate, mut interrupt, hangup } = self;
         let stop = async move {
