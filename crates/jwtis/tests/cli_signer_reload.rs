@@ -255,3 +255,29 @@ fn what_takes_a_restart_is_named_and_the_rest_is_applied() {
         log.lines().filter(|line| line.contains("takes effect at the next start")).collect();
     assert!(matches!(warnings[..], [warning] if warning.contains("server.address")), "{warnings:?}");
 }
+
+#[test]
+fn a_key_of_the_store_signs_and_stays_where_it_is_when_its_policy_changes() {
+    let mut place = Place::new();
+    let sections = |keys: &str| format!("{}vaults:\n  keys: {{driver: store}}\ntezos:\n{keys}", server(""));
+    let running = place.start(&["-c", &config(&place, &sections(""))]);
+    let password = running.export("JWTIS_PSWD");
+    assert!(running.stop().stderr.contains("No valid keys found in the vault keys"));
+    place.set("JWTIS_PSWD", &password);
+    let made = place.json(&["key", "generate", "-t", "tz2", "--json"]);
+    let key = made.to_string().split('"').find(|word| word.starts_with("tz2")).unwrap().to_owned();
+
+    let file = config(&place, &sections(&format!("  {key}: {{allow: {{generic: [failing_noop]}}}}\n")));
+    let running = place.start(&["-c", &file]);
+    let client = Client::new(&running.url);
+    let (status, body) = client.sign(&key, NOOP);
+    assert_eq!((status, body.contains("spsig1")), (200, true), "{body}");
+    config(&place, &sections(&format!("  {key}:\n")));
+    running.send("HUP");
+    wait_until("the reload", || applied(&running) == 1);
+    assert_eq!(client.sign(&key, NOOP).0, 403);
+    config(&place, &sections(&format!("  {key}: {{allow: {{generic: [failing_noop]}}}}\n")));
+    running.send("HUP");
+    wait_until("the reload", || applied(&running) == 2);
+    assert_eq!(client.sign(&key, NOOP).0, 200);
+}
