@@ -149,7 +149,10 @@ fn base_dir(
     faults: &mut Vec<Fault>,
 ) -> Option<std::path::PathBuf> {
     let raw = values.find(&setting::BASE_DIR)?;
-    let expanded = expand(&raw.text, environment);
+    let expanded = match expand(&raw.text, environment) {
+        Ok(path) if path.as_os_str().is_empty() => Err("name a folder".to_owned()),
+        expanded => expanded,
+    };
     expanded.map_err(|message| faults.push(Fault::new(origin(&setting::BASE_DIR, &raw.source), message))).ok()
 }
 

@@ -1,5 +1,6 @@
 //! What is refused, with its text and its line; and vaults and watermarks that are not here.
 
+use super::super::super::ConfigFile;
 use super::*;
 
 /// A file with one thing wrong, and what is said of it.
@@ -123,6 +124,7 @@ fn every_fault_has_its_text_and_its_line() {
         ),
         ("watermark: {driver: redis}\n".to_owned(), "1:21: unknown watermark backend: redis"),
         ("base_dir: $NOBODY/x\n".to_owned(), "1:11: base_dir: the environment has no text in `NOBODY`"),
+        ("base_dir: ''\n".to_owned(), "1:11: base_dir: name a folder"),
         ("strict_vaults: perhaps\n".to_owned(), "1:16: strict_vaults: write true or false"),
         ("tezzos: {}\n".to_owned(), "1:1: unknown section `tezzos`; did you mean `tezos`?"),
     ] {
@@ -206,4 +208,35 @@ fn strays_in_signatory_s_sections_are_warnings_and_faults_only_when_strict() {
     }
     place.strict = true;
     assert_eq!(place.load(text).unwrap_err().len(), warnings.len());
+}
+
+/// The sample cut off anywhere, and with one character of it exchanged: faults or a configuration, never a panic.
+#[test]
+fn broken_and_hostile_files_never_panic() {
+    let sample = sample();
+    let mut refused = 0_usize;
+    for (at, _) in sample.char_indices() {
+        refused += usize::from(faults_of(&sample[..at]) > 0);
+    }
+    for (number, (at, old)) in sample.char_indices().enumerate().filter(|(_, (_, old))| !old.is_whitespace())
+    {
+        let hostile = ['[', '{', '*', '&', ':', '\t', '!', '\'', '"', '-', '|', '\0'][number % 12];
+        let text = format!("{}{hostile}{}", &sample[..at], &sample[at + old.len_utf8()..]);
+        refused += usize::from(faults_of(&text) > 0);
+    }
+    assert!(refused > 500, "{refused}");
+    let many: String = (0..5_000).map(|number| format!("  tz{number}: {{}}\n")).collect();
+    assert_eq!(faults_of(&format!("tezos:\n{many}")), 5_000);
+    for text in ["a: &a [*a]", &"- ".repeat(100_000), &"tezos: {a: ".repeat(50_000)] {
+        assert_eq!(faults_of(text), 1);
+    }
+}
+
+/// How many faults a file with this text has; without the detour through a file, whose buffer is wiped each time.
+fn faults_of(text: &str) -> usize {
+    let path = Path::new("signatory.yaml");
+    let file = ConfigFile::parse(path, text);
+    let values = Values::resolve(Vec::new(), &|_| None, file.values, &mut Vec::new());
+    let (_, found) = read(path, &file.sections, &values, &|_| Some("/home/u".into()));
+    file.faults.len() + found.faults.len()
 }
