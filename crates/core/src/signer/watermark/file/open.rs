@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jwtis_tezos::ChainId;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::format::{ChainMarks, Printer};
 use tokio::time::Instant;
 
 use super::FileError;
@@ -131,7 +131,7 @@ fn fill<D: Disk>(disk: &D, folder: &Path, marks: Option<&BTreeMap<ChainId, Chain
     disk.sync(&lock)?;
     for (chain, marks) in marks.into_iter().flatten() {
         let mut file = disk.create(&folder.join(format!("{chain}.json")))?;
-        disk.write(&mut file, print(marks)?.as_bytes())?;
+        disk.write(&mut file, print(&mut Printer::default(), marks)?.as_bytes())?;
         disk.sync(&file)?;
     }
     disk.sync_folder(folder)

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::format::{ChainMarks, Printer};
 use jwtis_tezos::watermark::{Asked, Refusal};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::oneshot;
@@ -44,6 +44,8 @@ pub(super) struct Writer<D: Disk> {
     folder: PathBuf,
     durable: Durable,
     observer: Arc<dyn WatermarkObserver>,
+    /// Texts of the marks that do not move.
+    printers: BTreeMap<ChainId, Printer>,
     /// Number of the next temporary file.
     next: u64,
     /// The last write failed: said once, not for every write of a full disk.
@@ -60,7 +62,16 @@ impl<D: Disk> Writer<D> {
         durable: Durable,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Self {
-        Self { disk, folder, durable, observer, next: 0, failing: false, _lock: lock }
+        Self {
+            disk,
+            folder,
+            durable,
+            observer,
+            printers: BTreeMap::new(),
+            next: 0,
+            failing: false,
+            _lock: lock,
+        }
     }
 
     /// Works until nobody can send any more.
@@ -123,7 +134,7 @@ impl<D: Disk> Writer<D> {
         if draft.new && self.durable.read().unwrap_or_else(PoisonError::into_inner).len() >= MAX_NETWORKS {
             return Err(failed(io::Error::other(format!("there are marks of {MAX_NETWORKS} networks"))));
         }
-        let text = print(&draft.marks).map_err(failed)?;
+        let text = print(self.printers.entry(chain).or_default(), &draft.marks).map_err(failed)?;
         let (temporary, file) = self.create().map_err(failed)?;
         let replaced = self.fill(file, &text).and_then(|()| self.disk.rename(&temporary, &target));
         if replaced.is_err() {
@@ -193,12 +204,10 @@ impl Draft {
         let waiting = match request {
             Request::Clear { key, asked, answer } => Waiting::Clear(answer, self.clear(key, &asked)),
             Request::Raise { marks, answer, .. } => {
-                let mut joined = self.marks.clone();
-                joined.join(&marks);
-                if joined != self.marks {
-                    self.marks = joined;
-                    self.moved = true;
-                }
+                self.marks.join(&marks);
+                // Written even where no mark moves: Signatory may have left one under the one of its two names only, and would sign
+                // under the other.
+                self.moved |= self.marks.iter().next().is_some();
                 Waiting::Raise(answer)
             }
         };
@@ -237,8 +246,8 @@ impl Waiting {
 }
 
 /// The text of a file, no longer than what is read.
-pub(super) fn print(marks: &ChainMarks) -> io::Result<String> {
-    let text = marks.print_v2().map_err(io::Error::other)?;
+pub(super) fn print(printer: &mut Printer, marks: &ChainMarks) -> io::Result<String> {
+    let text = printer.print_v2(marks);
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
