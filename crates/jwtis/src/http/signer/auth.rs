@@ -42,7 +42,7 @@ impl FromRequestParts<Arc<Api>> for Known {
             }
             Err(refusal) => {
                 let refusal = Refusal::from(refusal);
-                api.metrics.signer().authentication_failed(refusal.status().as_u16(), "jwt", source);
+                refusal.count(api, "jwt", source);
                 Err(refusal)
             }
         }

@@ -4,6 +4,7 @@
 //! octez-client prints the `msg`. It never tells more than the core's `Display` does: what lies behind a failure of ours is for the log.
 
 use std::error::Error;
+use std::net::IpAddr;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,7 @@ use jwtis_core::signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError}
 use jwtis_tezos::KeyError;
 use serde::Serialize;
 
-use super::go;
+use super::{Api, go};
 use crate::http::issuer::problem::chain;
 use crate::http::observe::Failure;
 use crate::http::paths;
@@ -64,6 +65,13 @@ impl Refusal {
     /// The status of its answer.
     pub(super) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Counts a caller who is not who he must be; where there is no page, or we failed, he is not to blame.
+    pub(super) fn count(&self, api: &Api, method: &'static str, source: IpAddr) {
+        if self.status.is_client_error() && self.shape != Shape::NoPage {
+            api.metrics.signer().authentication_failed(self.status.as_u16(), method, source);
+        }
     }
 
     fn plain(status: StatusCode, code: &'static str, text: String, retry_after: Option<u64>) -> Self {

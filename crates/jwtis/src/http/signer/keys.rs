@@ -151,7 +151,7 @@ fn client(
         }
         Err(refusal) => {
             let refusal = Refusal::from(refusal);
-            api.metrics.signer().authentication_failed(refusal.status().as_u16(), "authentication", source);
+            refusal.count(api, "authentication", source);
             Err(refusal)
         }
     }

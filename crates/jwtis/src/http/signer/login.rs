@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use jwtis_core::signer::login::LoginError;
 use jwtis_core::signer::rules::Guard;
 
 use super::Api;
@@ -23,11 +22,8 @@ pub(super) async fn login(
     match api.signer.login(username, password, source).await {
         Ok(token) => Ok((StatusCode::CREATED, token)),
         Err(error) => {
-            let counts = !matches!(error, LoginError::NoLogin);
             let refusal = Refusal::from(error);
-            if counts {
-                api.metrics.signer().authentication_failed(refusal.status().as_u16(), "jwt", source);
-            }
+            refusal.count(&api, "jwt", source);
             Err(refusal)
         }
     }
