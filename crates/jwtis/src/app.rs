@@ -16,6 +16,7 @@ mod watch;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use jwtis_core::{Env, Issuer, Signer};
@@ -31,6 +32,9 @@ pub use marks::MarksError;
 pub use reload::{Reload, Started};
 pub use signals::{Hangups, Signals};
 pub use vaults::{Ask, VaultFault};
+
+/// How long answers of the utility listener may still take once all else is done.
+const OBSERVATION_GRACE: Duration = Duration::from_secs(1);
 
 /// What the listeners serve.
 #[derive(Debug)]
@@ -119,7 +123,9 @@ impl Listeners {
             let Some(listener) = self.utility else { return Ok(()) };
             info!("Utility HTTP server is listening for connections on {}", listener.local_addr()?);
             let router = utility_router(&metrics, issuer.as_ref(), signer.as_ref(), stopped.clone());
-            http::serve(listener, None, router, limits.clone(), told(all_drained)).await
+            // It watches the others finish, and has nothing to finish itself.
+            let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
+            http::serve(listener, None, router, limits, told(all_drained)).await
         };
         let background = async {
             let house = async {

@@ -60,10 +60,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The JWT issuer: it holds keys and never lets them out.
+/// The JWT issuer and Tezos signer: it holds keys and never lets them out.
 ///
 /// Without a command, `jwtis` does what `jwtis serve` does: it serves the issuer from a store in ./data, which it makes at the first
-/// start.
+/// start, and the signer where the configuration file has a `tezos:` section.
 #[derive(Debug, Parser)]
 #[command(name = "jwtis", version, subcommand_negates_reqs = true, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 refused, 2 misused or wrong password, 3 damaged store.")]
@@ -76,7 +76,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the issuer. The same as no command at all.
+    /// Serve the issuer and, where the configuration asks for it, the signer. The same as no command at all.
     Serve {
         #[command(flatten)]
         flags: ServerFlags,

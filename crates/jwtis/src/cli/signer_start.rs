@@ -39,7 +39,7 @@ pub(super) fn failure(error: &StartError) -> Failure {
             MarksError::Files { .. } => refused()
                 .hint("stop the other signer that uses the folder; a damaged file is to be mended, not removed: its marks protect the stake"),
             MarksError::Import(_) => refused()
-                .hint("mend the file, or move the folder away if its marks are not needed: `jwtis watermark import` takes one over by hand"),
+                .hint("mend the file, or let this user read it: a mark that is passed over would be forgotten. Another folder is looked at by --base-dir"),
             MarksError::Store(_) | MarksError::NoStore => {
                 refused().hint("`jwtis store check` says whether the store is well")
             }
