@@ -8,6 +8,9 @@ fn login(world: &World, user: &str, password: &str) -> Call {
     world.post("/login").header("username", user).header("password", password)
 }
 
+/// Names and values.
+type Headers = [(&'static str, &'static str)];
+
 #[track_caller]
 fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
@@ -37,7 +40,7 @@ async fn a_login_gives_the_bare_token() {
 async fn what_is_missing_or_wrong_is_said_in_plain_text() {
     let world = Setup::with_tokens().build();
     let required = "username and password required";
-    let rows: &[(&str, &[(&str, &str)], &str)] = &[
+    let rows: &[(&str, &Headers, &str)] = &[
         ("nothing", &[], required),
         ("no password", &[("username", "payouts")], required),
         ("no name", &[("password", PASSWORD)], required),
