@@ -226,7 +226,7 @@ fn no_answer_hint(error: &ureq::Error) -> &'static str {
     if format!("{error:?}").contains("CaUsedAsEndEntity") {
         return "the server presents a CA's certificate as its own: give it one that a CA has signed and that CA by --ca-cert, or make the self-signed one with `openssl req -x509 … -addext basicConstraints=CA:FALSE`";
     }
-    "is the server running? Name it by --url or JWTIS_URL; for a private CA give --ca-cert"
+    "is the server running? Name it by --url or its variable (see --help); for a private CA give --ca-cert"
 }
 
 /// GET of JSON from a whole URL, without a token.

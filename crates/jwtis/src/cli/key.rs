@@ -5,20 +5,23 @@
 
 mod import;
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, Write as _};
+use std::path::Path;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jwtis_core::Env;
+use jwtis_core::signer::KeyRules;
 use jwtis_core::signer::vault::store::{MAX_ALIAS_CHARS, StoreVault, StoreVaultError, StoredKey};
 use jwtis_store::ReadError;
-use jwtis_tezos::{Curve, PublicKeyHash};
+use jwtis_tezos::{Curve, Policy, PublicKeyHash, RequestKind};
 use serde_json::{Value, json};
 
 use super::output::printable;
 use super::store_file::StoreAtRest;
 use super::when::utc;
-use super::{Failure, Outcome, Output, serve};
+use super::{Failure, Outcome, Output, config as configuration, serve};
 
 /// Where the values of a block begin, counted from zero (§9).
 const VALUE_COLUMN: usize = 27;
@@ -122,10 +125,14 @@ impl FromStr for Alias {
         if text.parse::<PublicKeyHash>().is_ok() {
             return Err("an alias cannot be the hash of a key");
         }
-        if looks_secret(text) {
-            return Err("this looks like a secret key, and an alias is shown to everybody");
-        }
         Ok(Self(text.to_owned()))
+    }
+}
+
+impl Alias {
+    /// That it is no secret key in a wrong place. Asked here and not while it is read, since a text that cannot be read is shown.
+    fn harmless(&self) -> Outcome {
+        if looks_secret(&self.0) { Err(import::refused_argument()) } else { Ok(()) }
     }
 }
 
@@ -146,6 +153,7 @@ impl KeyCommand {
                     return Err(Failure::usage("an alias is the name of one key")
                         .hint("make the keys that get an alias one at a time"));
                 }
+                alias.as_ref().map_or(Ok(()), Alias::harmless)?;
                 let alias = alias.as_ref().map_or("", |alias| alias.0.as_str());
                 let made = with_vault(&show.store, async |vault| {
                     let mut made = Vec::new();
@@ -160,12 +168,21 @@ impl KeyCommand {
             }
             Self::Import(import) => import.run(out),
             Self::List { show } => {
+                let configured = Configured::read(show.store.file.config())?;
                 let keys = with_vault(&show.store, list)?;
-                if show.json { out.json(&keys_json(&keys)) } else { blocks(&keys, out) }
+                if show.json {
+                    out.json(&keys_json(&keys, &configured))
+                } else {
+                    blocks(&keys, &configured, out)
+                }
             }
             Self::ExportPublic { key, show } => {
                 let found = with_vault(&show.store, async |vault| find(vault, key).await)?;
-                if show.json { out.json(&key_json(&found)) } else { out.line(&found.public_key) }
+                if show.json {
+                    out.json(&key_json(&found, &Configured(None)))
+                } else {
+                    out.line(&found.public_key)
+                }
             }
             Self::Delete { key, yes, store } => {
                 let hash = with_vault(store, async |vault| {
@@ -231,9 +248,9 @@ fn confirm(key: &StoredKey) -> Outcome {
 /// New keys, and what to write so that they may sign.
 fn show_new(keys: &[StoredKey], as_json: bool, out: &mut Output<'_>) -> Outcome {
     if as_json {
-        return out.json(&keys_json(keys));
+        return out.json(&keys_json(keys, &Configured(None)));
     }
-    blocks(keys, out)?;
+    blocks(keys, &Configured(None), out)?;
     let mut snippet = String::from(
         "For the configuration file. A key with nothing behind it may sign blocks, preattestations and attestations;\n\
          `{allow: {generic: [reveal, transaction]}}` behind it allows transfers instead.\n\n\
@@ -245,36 +262,76 @@ fn show_new(keys: &[StoredKey], as_json: bool, out: &mut Output<'_>) -> Outcome 
     out.line(snippet)
 }
 
-fn blocks(keys: &[StoredKey], out: &mut Output<'_>) -> Outcome {
-    keys.iter().try_for_each(|key| out.line(block(key)))
+/// What the configuration lists, where one is named.
+struct Configured(Option<BTreeMap<PublicKeyHash, KeyRules>>);
+
+impl Configured {
+    fn read(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else { return Ok(Self(None)) };
+        let signer = configuration::signer(path)?;
+        Ok(Self(Some(signer.map(|signer| signer.rules.keys).unwrap_or_default())))
+    }
+
+    /// Whether the key is listed, and what it may sign; `None` where nobody can tell.
+    fn of(&self, key: &StoredKey) -> Option<Option<&Policy>> {
+        let Self(Some(keys)) = self else { return None };
+        Some(keys.get(&key.public_key.hash()).map(|rules| &rules.policy))
+    }
 }
 
-/// A block of §9, its empty line included.
-fn block(key: &StoredKey) -> String {
-    let rows = [
+fn blocks(keys: &[StoredKey], configured: &Configured, out: &mut Output<'_>) -> Outcome {
+    keys.iter().try_for_each(|key| out.line(block(key, configured)))
+}
+
+/// A block of §9, its empty line included. The lines from `Active:` on speak of the configuration.
+fn block(key: &StoredKey, configured: &Configured) -> String {
+    let mut rows = vec![
         ("Public Key Hash:", key.public_key.hash().to_string()),
         ("Public Key:", key.public_key.to_string()),
         ("Alias:", printable(&key.alias)),
         ("Vault:", "Store".to_owned()),
         ("Created:", utc(key.created_at_ms / 1000)),
     ];
+    if let Some(policy) = configured.of(key) {
+        rows.push(("Active:", policy.is_some().to_string()));
+        if let Some(policy) = policy {
+            let requests: Vec<&str> = policy.allow.requests().map(RequestKind::name).collect();
+            rows.push(("Allowed Requests:", format!("[{}]", requests.join(" "))));
+            rows.push(("Allowed Operations:", format!("[{}]", operations(policy).join(" "))));
+            rows.push(("Allow Proof of Possession:", policy.allow_proof_of_possession.to_string()));
+        }
+    }
     rows.iter()
         .map(|(name, value)| format!("{name:VALUE_COLUMN$}{value}").trim_end().to_owned() + "\n")
         .collect()
 }
 
-fn keys_json(keys: &[StoredKey]) -> Value {
-    keys.iter().map(key_json).collect()
+fn operations(policy: &Policy) -> Vec<String> {
+    policy.allow.operations().map(|operation| operation.name()).collect()
 }
 
-fn key_json(key: &StoredKey) -> Value {
-    json!({
+fn keys_json(keys: &[StoredKey], configured: &Configured) -> Value {
+    keys.iter().map(|key| key_json(key, configured)).collect()
+}
+
+fn key_json(key: &StoredKey, configured: &Configured) -> Value {
+    let mut object = json!({
         "public_key_hash": key.public_key.hash().to_string(),
         "public_key": key.public_key.to_string(),
         "alias": key.alias,
         "curve": key.public_key.curve().name(),
         "created_at": key.created_at_ms / 1000,
-    })
+    });
+    if let (Some(members), Some(policy)) = (object.as_object_mut(), configured.of(key)) {
+        members.insert("active".to_owned(), json!(policy.is_some()));
+        if let Some(policy) = policy {
+            let requests: Vec<&str> = policy.allow.requests().map(RequestKind::name).collect();
+            members.insert("allowed_requests".to_owned(), json!(requests));
+            members.insert("allowed_operations".to_owned(), json!(operations(policy)));
+            members.insert("allow_proof_of_possession".to_owned(), json!(policy.allow_proof_of_possession));
+        }
+    }
+    object
 }
 
 fn failure(error: &StoreVaultError) -> Failure {
@@ -316,7 +373,8 @@ mod tests {
             ("edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd", false),
             ("unencrypted:edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd", false),
         ] {
-            assert_eq!(text.parse::<Alias>().is_ok(), good, "{text}");
+            let read = text.parse::<Alias>();
+            assert_eq!(read.is_ok_and(|alias| alias.harmless().is_ok()), good, "{text}");
         }
     }
 }

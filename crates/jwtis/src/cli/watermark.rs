@@ -5,8 +5,6 @@ mod place;
 mod table;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -17,15 +15,13 @@ use jwtis_tezos::watermark::{Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::json;
 
-use super::failure::{disk_hint, warn};
+use super::failure::warn;
 use super::{Failure, Outcome, Output, serve};
 use place::Place;
 use table::{Change, Row, changes, rows};
 
 /// The folder below a base folder of Signatory in which its files are.
 const V2_FOLDER: &str = "watermark_v2";
-/// Mode of a base folder that `export` makes.
-const FOLDER_MODE: u32 = 0o750;
 
 /// Marks by network.
 type Marks = BTreeMap<ChainId, ChainMarks>;
@@ -139,7 +135,7 @@ impl WatermarkCommand {
             }
             Self::Export { folder, json, place } => {
                 let marks = place.read()?;
-                let base = base_folder(folder)?;
+                let base = base_folder(folder);
                 let files = place::open_files(&base)?;
                 let changes = serve::runtime()?.block_on(raise(&files, &marks))?;
                 show_changes(&changes, *json, out)?;
@@ -208,23 +204,15 @@ fn read_folder(folder: &Path) -> Result<Found, Failure> {
     Ok(found)
 }
 
-/// The base folder that `export` writes below; made where only its last part is missing.
-fn base_folder(folder: &Path) -> Result<PathBuf, Failure> {
-    let base = match folder.file_name() {
-        Some(name) if name == V2_FOLDER => match folder.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-            _ => PathBuf::from("."),
-        },
+/// The base folder that `export` writes below.
+fn base_folder(folder: &Path) -> PathBuf {
+    match (folder.file_name(), folder.parent()) {
+        (Some(name), Some(parent)) if name == V2_FOLDER && !parent.as_os_str().is_empty() => {
+            parent.to_path_buf()
+        }
+        (Some(name), _) if name == V2_FOLDER => PathBuf::from("."),
         _ => folder.to_path_buf(),
-    };
-    if !base.is_dir() {
-        fs::DirBuilder::new().mode(FOLDER_MODE).create(&base).map_err(|error| {
-            Failure::refused(format!("the folder {} cannot be made", base.display()))
-                .because(&error)
-                .hint(disk_hint(&error))
-        })?;
     }
-    Ok(base)
 }
 
 fn show_changes(changes: &[Change], as_json: bool, out: &mut Output<'_>) -> Outcome {

@@ -53,6 +53,7 @@ impl Import {
         if self.input.as_deref().is_some_and(|input| input != "-") {
             return Err(refused_argument());
         }
+        self.alias.as_ref().map_or(Ok(()), Alias::harmless)?;
         // All are read and opened before the first is stored.
         let incoming = self.read()?;
         let stored = with_vault(&self.store, async |vault| store_all(vault, &incoming).await)?;
@@ -118,10 +119,11 @@ impl Import {
             return Ok(Incoming { alias: alias.clone(), key });
         }
         if !named.name.is_empty() {
-            named.name.parse::<Alias>().map_err(|message| {
+            let kept = named.name.parse::<Alias>().map_err(|message| {
                 Failure::usage(format!("the name of {} cannot be kept: {message}", key.public_key().hash()))
                     .hint("import it alone by --name, with another --alias")
             })?;
+            kept.harmless()?;
         }
         Ok(Incoming { alias: named.name, key })
     }

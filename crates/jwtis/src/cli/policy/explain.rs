@@ -47,7 +47,7 @@ enum Against {
     /// Nothing: it is decoded alone, where a key is given as one for that key.
     Nothing(Option<PublicKeyHash>),
     /// The policy of a key; `None` where the configuration does not list it.
-    Policy(PublicKeyHash, Option<KeyRules>),
+    Policy(PublicKeyHash, Option<Box<KeyRules>>),
 }
 
 impl Against {
@@ -85,7 +85,7 @@ impl Explain {
         let request = request.map_err(|error| not_understood(&error))?;
         let judged = match &against {
             Against::Nothing(_) => None,
-            Against::Policy(key, rules) => Some(self.judge(*key, rules.as_ref(), &request)),
+            Against::Policy(key, rules) => Some(self.judge(*key, rules.as_deref(), &request)),
         };
         if self.json {
             out.json(&as_json(&request, judged.as_ref()))?;
@@ -107,11 +107,13 @@ impl Explain {
         let mut keys = signer.rules.keys;
         let count = keys.len();
         match (self.key, keys.pop_first()) {
-            (None, Some((key, rules))) if count == 1 => Ok(Against::Policy(key, Some(rules))),
+            (None, Some((key, rules))) if count == 1 => Ok(Against::Policy(key, Some(Box::new(rules)))),
             (None, _) => Err(Failure::usage(format!("{} has {count} keys below `tezos:`", path.display()))
                 .hint("say by --key PKH which of them would sign")),
-            (Some(key), Some((first, rules))) if first == key => Ok(Against::Policy(key, Some(rules))),
-            (Some(key), _) => Ok(Against::Policy(key, keys.remove(&key))),
+            (Some(key), Some((first, rules))) if first == key => {
+                Ok(Against::Policy(key, Some(Box::new(rules))))
+            }
+            (Some(key), _) => Ok(Against::Policy(key, keys.remove(&key).map(Box::new))),
         }
     }
 
