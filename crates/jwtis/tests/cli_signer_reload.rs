@@ -184,6 +184,13 @@ fn watch_config_applies_a_change_of_the_file_without_a_signal() {
     wait_until("the fault", || refused(&running) > 0);
     assert_eq!(client.sign(&other, NOOP).0, 200, "a broken file changes nothing");
 
+    let keys = place.file("secret_keys", "[]");
+    let vault = format!("  more: {{driver: file, config: {{file: {keys}}}}}\n");
+    Wanted { vaults: &vault, keys: &key, ..watching }.write(&place);
+    wait_until("another vault, which has no key", || client.sign(&other, NOOP).0 == 404);
+    place.file("secret_keys", &secret_keys(&[("other", OTHER_SECRET)]));
+    wait_until("the change of its file", || client.sign(&other, NOOP).0 == 200);
+
     watching.write(&place);
     wait_until("the change back", || client.sign(&other, NOOP).0 == 403);
     assert_eq!(refused(&running), 1, "one fault is said once");
