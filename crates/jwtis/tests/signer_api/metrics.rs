@@ -1,7 +1,9 @@
 //! Metrics under Signatory's names (§8.1), and that no caller can make label values.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use jwtis_core::signer::watermark::{MarkIo, WatermarkObserver as _};
 use jwtis_tezos::Policy;
 
 use crate::forge;
@@ -166,4 +168,32 @@ async fn the_page_is_one_page_with_names_that_dashboards_know() {
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), families.len(), "a family is there twice");
+}
+
+#[tokio::test]
+async fn the_storage_of_marks_is_counted_and_timed() {
+    let world = Setup::new().build();
+    for (operation, ok) in
+        [(MarkIo::Read, true), (MarkIo::Write, true), (MarkIo::Write, false), (MarkIo::Create, true)]
+    {
+        world.metrics.io("file", operation, ok, Duration::from_micros(300));
+    }
+    let line = |operation: &str, result: &str| {
+        format!(
+            r#"watermark_io_operations_total{{backend="file",operation="{operation}",table_name="",result="{result}"}} 1"#
+        )
+    };
+    assert_lines(
+        &world,
+        &[
+            line("read", "success"),
+            line("write", "success"),
+            line("write", "error"),
+            line("create", "success"),
+            r#"watermark_io_latency_seconds_count{backend="file",operation="write",table_name=""} 2"#.to_owned(),
+            r#"watermark_io_latency_seconds_bucket{le="0.0002",backend="file",operation="write",table_name=""} 0"#.to_owned(),
+            r#"watermark_io_latency_seconds_bucket{le="0.0004",backend="file",operation="write",table_name=""} 2"#.to_owned(),
+            r#"watermark_io_latency_seconds_bucket{le="0.8192",backend="file",operation="write",table_name=""} 2"#.to_owned(),
+        ],
+    );
 }

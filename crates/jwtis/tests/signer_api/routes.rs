@@ -1,5 +1,12 @@
 //! Which routes there are, and what else is answered (§1.1 to §1.3).
 
+use std::pin::Pin;
+use std::sync::Arc;
+
+use jwtis::http::utility::{self, Health, Unhealthy};
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
 use crate::support::{Answer, Jammed, Setup, TZ1, World, noop};
 
 /// Every route and the methods that it has.
@@ -142,4 +149,40 @@ async fn every_answer_has_a_request_id_and_is_not_sniffed() {
     }
     let taken = world.get("/nowhere").header("x-request-id", "trace-1.a_B").send().await;
     assert_eq!(taken.header("x-request-id"), Some("trace-1.a_B"));
+}
+
+/// What `/healthz` says of these parts.
+async fn health(world: &World, parts: Vec<Arc<dyn Health>>) -> (u16, String) {
+    let (_stop, stopping) = watch::channel(false);
+    let router = utility::router(world.metrics.clone(), world.signer.env().clone(), parts, stopping);
+    let request = axum::http::Request::get("/healthz").body(axum::body::Body::empty()).unwrap();
+    let answer = router.oneshot(request).await.unwrap();
+    let status = answer.status().as_u16();
+    let body = axum::body::to_bytes(answer.into_body(), 4096).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn healthz_follows_the_vaults() {
+    let ready = (200, "{\"ready\":true}\n".to_owned());
+    let not_ready = (503, "{\"ready\":false}\n".to_owned());
+    let world = Setup::new().build();
+    assert_eq!(health(&world, Vec::new()).await, ready);
+    assert_eq!(health(&world, vec![Arc::new(world.signer.clone())]).await, ready);
+    let jammed = Setup::new().vault(Jammed).build();
+    assert_eq!(health(&world, vec![Arc::new(jammed.signer.clone())]).await, not_ready);
+    let both: Vec<Arc<dyn Health>> = vec![Arc::new(world.signer.clone()), Arc::new(jammed.signer.clone())];
+    assert_eq!(health(&world, both).await, not_ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_hangs_is_not_ready() {
+    struct Hangs;
+    impl Health for Hangs {
+        fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let world = Setup::new().build();
+    assert_eq!(health(&world, vec![Arc::new(Hangs)]).await, (503, "{\"ready\":false}\n".to_owned()));
 }
