@@ -121,7 +121,7 @@ fn aliases_name_one_key_each() {
 #[test]
 fn a_store_that_a_server_has_open_is_left_alone() {
     let place = with_store();
-    let server = jwtis_store::open_redb(&place.store(), &jwtis_store::Password::new(PASSWORD)).unwrap();
+    let server = place.serve(&[]);
     let raise =
         ["watermark", "raise", "--key", TZ1, "--chain", "NetXdQprcVkpaWU", "--kind", "all", "--level", "1"];
     for command in [&["key", "list"][..], &["key", "generate"], &["watermark", "show"], &raise] {
@@ -130,7 +130,7 @@ fn a_store_that_a_server_has_open_is_left_alone() {
         assert!(run.stderr.contains("hint: stop the server"), "{}", run.stderr);
     }
     refused(&piped(&place, EDSK, &["key", "import"]), 1, "is locked");
-    drop(server);
+    assert_eq!(server.stop().code, Some(0));
     assert_eq!(listed(&place).len(), 0);
 }
 

@@ -14,6 +14,7 @@ mod watermarks_folders;
 use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use cli_support::{Place, Run};
 use jwtis_store::{KdfParams, Password, create_redb};
@@ -30,9 +31,17 @@ const PASSWORD: &str = "the store's password";
 
 /// A place with an empty store and its password, as a first start would leave it.
 fn with_store() -> Place {
+    // Copied from one that was made once: of a store that was open in this process, a child that another test starts just then may
+    // inherit the lock for a moment.
+    static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let place = Place::new();
+        let path = place.path().join("keys.db");
+        drop(create_redb(&path, &Password::new(PASSWORD), KdfParams::cheap_for_tests()).unwrap());
+        fs::read(path).unwrap()
+    });
     let mut place = Place::new();
     fs::create_dir(place.path().join("data")).unwrap();
-    drop(create_redb(&place.store(), &Password::new(PASSWORD), KdfParams::cheap_for_tests()).unwrap());
+    fs::write(place.store(), EMPTY.as_slice()).unwrap();
     place.set("JWTIS_PSWD", PASSWORD);
     place
 }
