@@ -24,9 +24,9 @@ use jwtis_core::Signer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
+use super::Limits;
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
-use super::Limits;
 use crate::metrics::Metrics;
 use error::Refusal;
 
@@ -49,7 +49,10 @@ pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_b
         .route("/keys/{pkh}", post(keys::sign).get(keys::show).head(method_not_allowed))
         .route("/bls_prove_possession/{pkh}", get(keys::prove).head(method_not_allowed))
         .route("/authorized_keys", get(keys::authorized).head(method_not_allowed))
-        .route("/known_keys", get(keys::known).head(keys::known_by_other_method).fallback(keys::known_by_other_method))
+        .route(
+            "/known_keys",
+            get(keys::known).head(keys::known_by_other_method).fallback(keys::known_by_other_method),
+        )
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
         .with_state(api);
@@ -115,6 +118,10 @@ mod tests {
         let routes = Router::new().route("/boom", get(std::future::pending::<()>));
         let (status, body) = call(routes, Duration::from_secs(9)).await;
         assert_eq!(status, 503);
-        assert!(body.starts_with("[{\"id\":\"failure\",\"kind\":\"temporary\",\"msg\":\"the request took too long"));
+        assert!(
+            body.starts_with(
+                "[{\"id\":\"failure\",\"kind\":\"temporary\",\"msg\":\"the request took too long"
+            )
+        );
     }
 }

@@ -8,6 +8,8 @@
 //! * Failures by token and at `/login` count as `auth_method="jwt"`; refusals by a limit as `violation_type="limit"`.
 //! * `watermark_*` have one `request_type` for both kinds of attestation, which share a mark.
 
+mod labels;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -15,7 +17,6 @@ use std::time::Duration;
 
 use jwtis_core::signer::{About, SignError, WatermarkError};
 use jwtis_tezos::{Denial, RequestKind};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -23,6 +24,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::process::ProcessCollector;
+use labels::{
+    AuthenticationFailure, Backend, Build, Decision, Handled, IoLatency, IoOperation, Rejection, Round,
+    SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
+};
 
 /// Upper ends of the buckets of requests and vaults, in milliseconds.
 const MILLISECONDS: [f64; 5] = [10.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
@@ -320,118 +325,6 @@ fn whole_milliseconds(took: Duration) -> f64 {
 /// `count` upper ends, each twice the one before.
 fn doubling(first: f64, count: usize) -> impl Iterator<Item = f64> {
     std::iter::successors(Some(first), |end| Some(end * 2.0)).take(count)
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Handled {
-    address: String,
-    status: u32,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct SigningOp {
-    address: String,
-    vault: String,
-    op: &'static str,
-    kind: String,
-    chain_id: String,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct VaultCall {
-    vault: String,
-    address: String,
-    op: &'static str,
-    chain_id: String,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct VaultFailure {
-    vault: String,
-    code: &'static str,
-    chain_id: String,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Round {
-    address: String,
-    operation_type: &'static str,
-    chain_id: String,
-    round: String,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Violation {
-    violation_type: String,
-    address: String,
-    operation_type: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Rejection {
-    address: String,
-    operation_type: &'static str,
-    chain_id: String,
-    reason: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct AuthenticationFailure {
-    status: u32,
-    auth_method: &'static str,
-    client_ip: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct WatermarkOperation {
-    result: &'static str,
-    backend: &'static str,
-    request_type: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Backend {
-    backend: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct IoOperation {
-    backend: &'static str,
-    operation: &'static str,
-    table_name: &'static str,
-    result: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct IoLatency {
-    backend: &'static str,
-    operation: &'static str,
-    table_name: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Decision {
-    verdict: &'static str,
-    reason: &'static str,
-}
-
-#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-struct Build {
-    path: &'static str,
-    version: &'static str,
-    checksum: &'static str,
-    revision: &'static str,
-    branch: &'static str,
-}
-
-impl Build {
-    const THIS: Self = Self {
-        path: env!("CARGO_PKG_REPOSITORY"),
-        version: env!("CARGO_PKG_VERSION"),
-        checksum: "(unknown)",
-        revision: "(unknown)",
-        branch: "(unknown)",
-    };
 }
 
 #[cfg(test)]
