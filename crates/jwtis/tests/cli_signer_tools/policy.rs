@@ -220,3 +220,27 @@ fn list_kinds_prints_signatorys_two_lists() {
     assert_eq!(shown["operations"], json!(names));
     assert_eq!(shown["requests"].as_array().unwrap().len(), 6);
 }
+
+#[test]
+fn limits_are_judged_and_what_was_spent_is_not_known() {
+    let place = Place::new();
+    // Two tez, fee 1000 mutez, to the source itself.
+    let account = "000b78887fdd0cd3bfbe75a717655728e0205bb958";
+    let message = format!("03{}6c{account}e80701e8070080897a00{account}00", "00".repeat(32));
+    for (limits, code, wanted) in [
+        ("{max_amount: 3tz}", 0, "`limits.max_amount` applies"),
+        ("{max_amount: 1999999}", 1, "verdict: refused: "),
+        ("{max_fee: 999}", 1, "`limits.max_fee` applies"),
+        ("{per: {window: 1h, amount: 3tz}}", 0, "as if the key had spent nothing yet"),
+        ("{per: {window: 1h, amount: 1tz}}", 1, "`limits.per` applies"),
+    ] {
+        place.file(
+            "signer.yaml",
+            &config(&format!("{{allow: {{generic: [transaction]}}, limits: {limits}}}")),
+        );
+        let run = place.run(&["policy", "explain", "-c", "signer.yaml", &message]);
+        assert_eq!(run.code, Some(code), "{limits}\n{}\n{}", run.stdout, run.stderr);
+        assert!(run.stdout.contains(wanted), "{limits}\n{}", run.stdout);
+        assert_eq!(code == 1, run.stderr.contains("limits` says how much"), "{}", run.stderr);
+    }
+}
