@@ -32,6 +32,7 @@ pub use marks::MarksError;
 pub use reload::{Reload, Started};
 pub use signals::{Hangups, Signals};
 pub use vaults::{Ask, VaultFault};
+pub use watch::Seen;
 
 /// How long answers of the utility listener may still take once all else is done.
 const OBSERVATION_GRACE: Duration = Duration::from_secs(1);

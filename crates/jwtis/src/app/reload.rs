@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::signals::Hangups;
 use super::signer::{Prepared, Running};
 use super::vaults::Opener;
-use super::watch::Watch;
+use super::watch::Seen;
 use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::value::Fault;
@@ -25,7 +25,7 @@ pub struct Reload {
     signer: Signer,
     opener: Opener,
     vaults: Vec<String>,
-    watch: Option<Watch>,
+    watch: Option<Seen>,
 }
 
 /// What the start settled, and only another start changes.
@@ -33,32 +33,31 @@ pub struct Reload {
 pub struct Started {
     fixed: Fixed,
     has_store: bool,
-    files: Vec<PathBuf>,
-    watch: bool,
+    watch: Option<Seen>,
 }
 
 /// Settings with their values, to be compared.
 type Fixed = Vec<(&'static str, String)>;
 
 impl Started {
-    /// What `config`, which is about to be used, settles; `None` without a signer.
+    /// What `config`, which is about to be used, settles; `None` without a signer. `seen` is a look at its file before it was read.
     #[must_use]
-    pub fn of(config: &Config) -> Option<Self> {
+    pub fn of(config: &Config, mut seen: Seen) -> Option<Self> {
         let signer = config.signer.as_ref()?;
-        Some(Self {
-            fixed: fixed(config, signer),
-            has_store: config.needs_store(),
-            files: files(config, signer),
-            watch: signer.watch_config,
-        })
+        let watch = signer.watch_config.then(|| {
+            seen.follow(files(config, signer));
+            seen
+        });
+        Some(Self { fixed: fixed(config, signer), has_store: config.needs_store(), watch })
     }
 }
 
 impl Reload {
     /// Reloads into `running`, which `started` describes.
-    pub async fn new(reloader: Reloader, started: Started, running: Running) -> Self {
+    #[must_use]
+    pub fn new(reloader: Reloader, mut started: Started, running: Running) -> Self {
         let Running { signer, opener, vaults } = running;
-        let watch = if started.watch { Some(Watch::new(started.files.clone()).await) } else { None };
+        let watch = started.watch.take();
         Self { reloader, started, signer, opener, vaults, watch }
     }
 
@@ -76,26 +75,20 @@ impl Reload {
 
     async fn once(&mut self) {
         // Looked at before it is read: what changes in between is another change.
-        let seen = match &self.watch {
-            Some(watch) => watch.look().await,
+        let mut seen = match &self.watch {
+            Some(watch) => Some(watch.again().await),
             None => None,
         };
-        let files = match self.apply().await {
-            Ok(files) => Some(files),
-            Err(faults) => {
-                for fault in faults {
-                    error!(fault, "the configuration was not applied");
-                }
-                None
+        if let Err(faults) = self.apply(&mut seen).await {
+            for fault in faults {
+                error!(fault, "the configuration was not applied");
             }
-        };
-        if let Some(watch) = &mut self.watch {
-            watch.settle(seen, files).await;
         }
+        self.watch = seen;
     }
 
-    /// Applies the configuration as it is now, whole, and gives the files that it consists of; or says all that is wrong.
-    async fn apply(&mut self) -> Result<Vec<PathBuf>, Vec<String>> {
+    /// Applies the configuration as it is now, whole, or says all that is wrong. `seen` turns to the files that it consists of.
+    async fn apply(&mut self, seen: &mut Option<Seen>) -> Result<(), Vec<String>> {
         let reloader = self.reloader.clone();
         let loaded =
             tokio::task::spawn_blocking(move || reloader.load()).await.map_err(|error| one(&error))?;
@@ -114,7 +107,10 @@ impl Reload {
                 "it has no `tezos:` section, and the signer is switched off by a restart only".to_owned(),
             ]);
         };
-        let (files, differ) = (files(&config, &signer), self.started.differences(&config, &signer));
+        let differ = self.started.differences(&config, &signer);
+        if let Some(seen) = seen {
+            seen.follow(files(&config, &signer));
+        }
         let (users, keys) = (users(&signer.rules.guard), signer.rules.keys.len());
 
         let (env, vaults) = (self.signer.env().clone(), self.vaults.clone());
@@ -138,7 +134,7 @@ impl Reload {
         for setting in differ {
             warn!(setting, "the setting has changed; it takes effect at the next start");
         }
-        Ok(files)
+        Ok(())
     }
 }
 
@@ -154,7 +150,7 @@ impl Started {
     }
 }
 
-async fn changed(watch: Option<&Watch>) {
+async fn changed(watch: Option<&Seen>) {
     match watch {
         Some(watch) => watch.changed().await,
         None => std::future::pending().await,

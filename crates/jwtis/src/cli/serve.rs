@@ -14,7 +14,7 @@ use super::first_start::{self, AdminToken};
 use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, password, signer_start};
 use crate::app::signer::{Prepared, Surroundings};
-use crate::app::{BindError, Listeners, Reload, Served, ServedSigner, Signals, Started, Which};
+use crate::app::{BindError, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which};
 use crate::config::setting::Setting;
 use crate::config::value::Raw;
 use crate::config::{Config, Reloader};
@@ -22,7 +22,9 @@ use crate::metrics::Metrics;
 use crate::telemetry;
 
 pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
-    let config = configuration::load(flags.clone())?;
+    let reloader = Reloader::new(flags.clone(), super::environment);
+    let seen = Seen::look(reloader.path());
+    let config = configuration::load(flags)?;
     telemetry::start(&config.log);
     for warning in &config.warnings {
         warn!("{}", printable(&warning.to_string()));
@@ -30,7 +32,7 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
     for notice in &config.notices {
         info!("{}", printable(&notice.to_string()));
     }
-    runtime()?.block_on(serve(config, Reloader::new(flags, super::environment), out))
+    runtime()?.block_on(serve(config, reloader, seen, out))
 }
 
 /// The server's runtime.
@@ -47,7 +49,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// The order matters: ports first, since they fail without a trace; then what of the signer can be checked; then the store, whose first
 /// start prints secrets, and for whose password somebody may be asked, who can press Ctrl-C; then the vaults, for whose keys too; then
 /// the handlers of signals; then the line that says that clients may come.
-async fn serve(mut config: Config, reloader: Reloader, out: &mut Output<'_>) -> Outcome {
+async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Output<'_>) -> Outcome {
     let env = Env::system();
     let listeners = Listeners::bind(&config).await.map_err(|error| bind_failure(&error))?;
     if config.issuer.is_none() && config.signer.is_none() && config.utility.is_none() {
@@ -57,7 +59,7 @@ async fn serve(mut config: Config, reloader: Reloader, out: &mut Output<'_>) -> 
         .hint("remove `issuer: {enabled: false}`, or give the file a `tezos:` section for the signer"));
     }
     let needs_store = config.needs_store();
-    let started = Started::of(&config);
+    let started = Started::of(&config, seen);
     let signer = match config.signer.take() {
         Some(signer) => {
             let max_body_bytes = signer.max_body_bytes;
@@ -81,10 +83,7 @@ async fn serve(mut config: Config, reloader: Reloader, out: &mut Output<'_>) -> 
             let running = prepared.start(around, &mut signer_start::ask).await;
             let running = running.map_err(|error| signer_start::failure(&error))?;
             let signer = running.signer.clone();
-            let reload = match started {
-                Some(started) => Some(Reload::new(reloader, started, running).await),
-                None => None,
-            };
+            let reload = started.map(|started| Reload::new(reloader, started, running));
             Some(ServedSigner { signer, max_body_bytes, reload })
         }
         None => None,
