@@ -147,9 +147,7 @@ impl Cli {
                     Command::Store(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
                     // The words of Signatory's programs (§9 of the signer's behaviour specification).
-                    Command::Version => {
-                        out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION")))
-                    }
+                    Command::Version => out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION"))),
                     Command::Serve { .. } | Command::Config(_) => Ok(()),
                 }
             }
