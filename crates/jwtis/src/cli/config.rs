@@ -24,7 +24,7 @@ pub(crate) enum ConfigCommand {
     },
     /// Check the configuration and list all faults, each with its place.
     Check {
-        /// Check this file alone, without flags and environment.
+        /// Check this file alone, without flags and `JWTIS_…` variables. Variables that it names itself are looked up.
         file: Option<PathBuf>,
         #[command(flatten)]
         flags: ServerFlags,
@@ -44,7 +44,10 @@ impl ConfigCommand {
                     Some(path) => {
                         let raw = Raw::new(path.to_string_lossy(), Source::Flag("FILE".to_owned()));
                         flags.insert(0, (&setting::CONFIG, raw));
-                        Config::load(flags, &|_| None).map_err(|faults| failure(&faults))?
+                        let named = |name: &str| {
+                            if name.starts_with("JWTIS_") { None } else { super::environment(name) }
+                        };
+                        Config::load(flags, &named).map_err(|faults| failure(&faults))?
                     }
                     None => load(flags)?,
                 };
