@@ -189,7 +189,8 @@ impl Config {
         let issuer = issuer(&values, &mut faults);
         let utility = utility(&values, &mut faults);
         let log = log(&values, &mut faults);
-        warnings.extend(issuer.as_ref().and_then(|issuer| long_lived_tokens(issuer, &values)));
+        let issues = issuer.as_ref().filter(|_| enabled);
+        warnings.extend(issues.and_then(|issuer| long_lived_tokens(issuer, &values)));
 
         match (issuer, values.path(&setting::DB_PATH)) {
             (Some(issuer), Some(path)) if faults.is_empty() => Ok(Self {
