@@ -1,0 +1,210 @@
+//! `crash`: random work, kill -9, restart, comparison.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::book::Book;
+use crate::client::Client;
+use crate::http::Connection;
+use crate::random::Random;
+use crate::server::{Server, World};
+use crate::{Fault, now, say, wait};
+
+/// Threads that use the issuer, and threads that use the signer.
+const ISSUER_CLIENTS: usize = 6;
+const SIGNER_CLIENTS: usize = 4;
+/// The longest life of a server in a round.
+const LONGEST_MS: u64 = 700;
+/// Registrations of a thread; the oldest is forgotten.
+const REGISTRATIONS: usize = 5;
+/// The store file is verified whole each so many rounds.
+const STORE_CHECKED_EVERY: u64 = 10;
+
+/// One thread's clients of the issuer, from round to round.
+#[derive(Debug)]
+struct Worker {
+    name: String,
+    clients: Vec<Client>,
+    registered: u64,
+}
+
+/// Counts over the whole run.
+#[derive(Debug, Default)]
+struct Counts {
+    issuer: AtomicU64,
+    signer: AtomicU64,
+    checks: AtomicU64,
+}
+
+/// Runs so many rounds.
+pub(crate) fn run(binary: Option<PathBuf>, rounds: u64, seed: u64) -> Result<(), Fault> {
+    say(&format!("crash: {rounds} rounds, seed {seed}"))?;
+    let began = now();
+    let world = World::new(binary, &[])?;
+    let outcome = all_rounds(&world, rounds, seed);
+    if let Err(fault) = outcome {
+        let log = world.log();
+        let folder = world.keep();
+        return Err(format!(
+            "{fault}\nagain: jwtis-endurance crash --rounds {rounds} --seed {seed}\nthe store is kept in {}\nthe server's log:\n{}",
+            folder.display(),
+            log.lines().rev().take(20).collect::<Vec<_>>().join("\n")
+        )
+        .into());
+    }
+    say(&format!("crash: all promises held, {} s", began.elapsed().as_secs()))
+}
+
+fn all_rounds(world: &World, rounds: u64, seed: u64) -> Result<(), Fault> {
+    let book = Book::new(&world.bakers, &world.payer);
+    let counts = Counts::default();
+    let mut workers = workers(world, seed)?;
+    for round in 0..rounds {
+        let mut random = Random::new(seed ^ (round << 32));
+        let server = world.start()?;
+        let life = Duration::from_millis(random.below(LONGEST_MS));
+        let context = |fault: Fault| -> Fault { format!("round {round}: {fault}").into() };
+        work_until_killed(world, server, life, &mut workers, &book, &counts, &mut random).map_err(context)?;
+        if round % STORE_CHECKED_EVERY == 0 {
+            world.check_store().map_err(context)?;
+        }
+        let server = world.start().map_err(context)?;
+        check(&server, &mut workers, &book, &counts, &mut random).map_err(context)?;
+        server.kill()?;
+        if (round + 1) % 25 == 0 || round + 1 == rounds {
+            report(round + 1, &counts, &book, world)?;
+        }
+    }
+    world.check_store()
+}
+
+fn report(rounds: u64, counts: &Counts, book: &Book, world: &World) -> Result<(), Fault> {
+    let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
+    let (signatures, refused, spent) = book.totals();
+    say(&format!(
+        "{rounds} rounds: {} answers of the issuer, {} of the signer ({signatures} places signed, {refused} refused by a mark, {spent} \
+         mutez spent), {} comparisons, store {} KiB",
+        count(&counts.issuer),
+        count(&counts.signer),
+        count(&counts.checks),
+        world.store_bytes()? / 1024
+    ))
+}
+
+fn workers(world: &World, seed: u64) -> Result<Vec<Worker>, Fault> {
+    let server = world.start()?;
+    let mut issuer = Connection::new(&server.issuer);
+    let shared = Client::register(&mut issuer, &world.admin, "shared".to_owned(), &mut Random::new(seed))?;
+    let shared = shared.ok_or("the server does not answer")?;
+    let worker = |number| Worker { name: format!("w{number}"), clients: vec![shared.share()], registered: 0 };
+    Ok((0..ISSUER_CLIENTS).map(worker).collect())
+}
+
+fn work_until_killed(
+    world: &World,
+    server: Server,
+    life: Duration,
+    workers: &mut [Worker],
+    book: &Book,
+    counts: &Counts,
+    random: &mut Random,
+) -> Result<(), Fault> {
+    let killed = &AtomicBool::new(false);
+    let (issuer, signer) = (server.issuer.clone(), server.signer.clone());
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for worker in workers {
+            let (mut random, mut issuer) = (random.split(), Connection::new(&issuer));
+            threads.push(scope.spawn(move || {
+                until_killed(killed, &counts.issuer, || worker.work(&mut issuer, &world.admin, &mut random))
+            }));
+        }
+        for _ in 0..SIGNER_CLIENTS {
+            let (mut random, mut signer) = (random.split(), Connection::new(&signer));
+            threads.push(
+                scope.spawn(move || {
+                    until_killed(killed, &counts.signer, || book.work(&mut signer, &mut random))
+                }),
+            );
+        }
+        wait(life);
+        killed.store(true, Ordering::SeqCst);
+        server.kill()?;
+        for thread in threads {
+            thread.join().map_err(|_| "a client panicked")??;
+        }
+        Ok(())
+    })
+}
+
+/// Works until no answer comes, which must be because of the kill.
+fn until_killed(
+    killed: &AtomicBool,
+    answers: &AtomicU64,
+    mut work: impl FnMut() -> Result<Option<()>, Fault>,
+) -> Result<(), Fault> {
+    while work()?.is_some() {
+        answers.fetch_add(1, Ordering::SeqCst);
+    }
+    if killed.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    Err("the server gave no answer, and nobody had killed it".into())
+}
+
+impl Worker {
+    fn work(
+        &mut self,
+        issuer: &mut Connection,
+        admin: &str,
+        random: &mut Random,
+    ) -> Result<Option<()>, Fault> {
+        if self.clients.len() < 2 || random.one_in(60) {
+            if self.clients.len() > REGISTRATIONS {
+                self.clients.remove(1);
+            }
+            self.registered += 1;
+            let kid = format!("{}-{}", self.name, self.registered);
+            let Some(client) = Client::register(issuer, admin, kid, random)? else { return Ok(None) };
+            self.clients.push(client);
+            return Ok(Some(()));
+        }
+        let index = random.index(self.clients.len());
+        match self.clients.get_mut(index) {
+            Some(client) => client.work(issuer, admin, random, &self.name),
+            None => Ok(Some(())),
+        }
+    }
+}
+
+/// Compares the server with what the clients were told, all at once.
+fn check(
+    server: &Server,
+    workers: &mut [Worker],
+    book: &Book,
+    counts: &Counts,
+    random: &mut Random,
+) -> Result<(), Fault> {
+    thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for worker in workers {
+            let (mut random, mut issuer) = (random.split(), Connection::new(&server.issuer));
+            threads.push(scope.spawn(move || {
+                let mut checks = 0;
+                for client in &mut worker.clients {
+                    checks += client.check(&mut issuer, &mut random)?;
+                }
+                Ok::<_, Fault>(checks)
+            }));
+        }
+        let mut signer = Connection::new(&server.signer);
+        threads.push(scope.spawn(move || book.check(&mut signer)));
+        for thread in threads {
+            let checks = thread.join().map_err(|_| "a check panicked")??;
+            counts.checks.fetch_add(checks, Ordering::SeqCst);
+        }
+        Ok(())
+    })
+}
