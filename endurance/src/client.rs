@@ -353,7 +353,8 @@ impl Client {
         Ok(Some(()))
     }
 
-    fn delete(&mut self, server: &mut Connection, admin: &str) -> Result<Option<()>, Fault> {
+    /// Deletes it. `None`: no answer came.
+    pub(crate) fn delete(&mut self, server: &mut Connection, admin: &str) -> Result<Option<()>, Fault> {
         self.state = State::Unsure;
         let path = format!("/clients/{}", self.kid);
         let Some(answer) = heard(server.request("DELETE", &path, admin, "")) else {

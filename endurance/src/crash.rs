@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::book::Book;
-use crate::client::Client;
 use crate::http::Connection;
 use crate::random::Random;
 use crate::server::{Server, World};
+use crate::worker::Worker;
 use crate::{Fault, now, say, wait};
 
 /// Threads that use the issuer, and threads that use the signer.
@@ -17,18 +17,8 @@ const ISSUER_CLIENTS: usize = 6;
 const SIGNER_CLIENTS: usize = 4;
 /// The longest life of a server in a round.
 const LONGEST_MS: u64 = 700;
-/// Registrations of a thread; the oldest is forgotten.
-const REGISTRATIONS: usize = 5;
 /// The store file is verified whole each so many rounds.
 const STORE_CHECKED_EVERY: u64 = 10;
-
-/// One thread's clients of the issuer, from round to round.
-#[derive(Debug)]
-struct Worker {
-    name: String,
-    clients: Vec<Client>,
-    registered: u64,
-}
 
 /// Counts over the whole run.
 #[derive(Debug, Default)]
@@ -60,7 +50,7 @@ pub(crate) fn run(binary: Option<PathBuf>, rounds: u64, seed: u64) -> Result<(),
 fn all_rounds(world: &World, rounds: u64, seed: u64) -> Result<(), Fault> {
     let book = Book::new(&world.bakers, &world.payer);
     let counts = Counts::default();
-    let mut workers = workers(world, seed)?;
+    let mut workers = Worker::several(&world.start()?, &world.admin, ISSUER_CLIENTS, seed)?;
     for round in 0..rounds {
         let mut random = Random::new(seed ^ (round << 32));
         let server = world.start()?;
@@ -91,15 +81,6 @@ fn report(rounds: u64, counts: &Counts, book: &Book, world: &World) -> Result<()
         count(&counts.checks),
         world.store_bytes()? / 1024
     ))
-}
-
-fn workers(world: &World, seed: u64) -> Result<Vec<Worker>, Fault> {
-    let server = world.start()?;
-    let mut issuer = Connection::new(&server.issuer);
-    let shared = Client::register(&mut issuer, &world.admin, "shared".to_owned(), &mut Random::new(seed))?;
-    let shared = shared.ok_or("the server does not answer")?;
-    let worker = |number| Worker { name: format!("w{number}"), clients: vec![shared.share()], registered: 0 };
-    Ok((0..ISSUER_CLIENTS).map(worker).collect())
 }
 
 fn work_until_killed(
@@ -154,31 +135,6 @@ fn until_killed(
     Err("the server gave no answer, and nobody had killed it".into())
 }
 
-impl Worker {
-    fn work(
-        &mut self,
-        issuer: &mut Connection,
-        admin: &str,
-        random: &mut Random,
-    ) -> Result<Option<()>, Fault> {
-        if self.clients.len() < 2 || random.one_in(60) {
-            if self.clients.len() > REGISTRATIONS {
-                self.clients.remove(1);
-            }
-            self.registered += 1;
-            let kid = format!("{}-{}", self.name, self.registered);
-            let Some(client) = Client::register(issuer, admin, kid, random)? else { return Ok(None) };
-            self.clients.push(client);
-            return Ok(Some(()));
-        }
-        let index = random.index(self.clients.len());
-        match self.clients.get_mut(index) {
-            Some(client) => client.work(issuer, admin, random, &self.name),
-            None => Ok(Some(())),
-        }
-    }
-}
-
 /// Compares the server with what the clients were told, all at once.
 fn check(
     server: &Server,
@@ -191,13 +147,7 @@ fn check(
         let mut threads = Vec::new();
         for worker in workers {
             let (mut random, mut issuer) = (random.split(), Connection::new(&server.issuer));
-            threads.push(scope.spawn(move || {
-                let mut checks = 0;
-                for client in &mut worker.clients {
-                    checks += client.check(&mut issuer, &mut random)?;
-                }
-                Ok::<_, Fault>(checks)
-            }));
+            threads.push(scope.spawn(move || worker.check(&mut issuer, &mut random)));
         }
         let mut signer = Connection::new(&server.signer);
         threads.push(scope.spawn(move || book.check(&mut signer)));

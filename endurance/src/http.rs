@@ -15,6 +15,8 @@ pub(crate) struct Connection {
     address: String,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
+    /// Requests so far.
+    pub(crate) requests: u64,
 }
 
 /// What came back, whole.
@@ -33,7 +35,7 @@ impl Answer {
 
 impl Connection {
     pub(crate) fn new(address: &str) -> Self {
-        Self { address: address.to_owned(), stream: None, buffer: Vec::new() }
+        Self { address: address.to_owned(), stream: None, buffer: Vec::new(), requests: 0 }
     }
 
     pub(crate) fn get(&mut self, path: &str, token: &str) -> io::Result<Answer> {
@@ -51,6 +53,7 @@ impl Connection {
         token: &str,
         body: &str,
     ) -> io::Result<Answer> {
+        self.requests += 1;
         let authorization =
             if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
         let request = format!(

@@ -12,6 +12,7 @@ mod messages;
 mod random;
 mod server;
 mod soak;
+mod worker;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// A moment, in whole milliseconds since 1970-01-01T00:00:00Z.
@@ -74,6 +75,8 @@ pub struct NoEntropy;
 pub struct Env {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    /// The latest moment that was read, in milliseconds.
+    latest: Arc<AtomicU64>,
 }
 
 impl Env {
@@ -86,13 +89,22 @@ impl Env {
     /// A world made of the given parts.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { clock, entropy }
+        Self { clock, entropy, latest: Arc::default() }
     }
 
     /// The present moment.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.clock.now()
+        let now = self.clock.now();
+        self.latest.fetch_max(now.millis(), Ordering::Relaxed);
+        now
+    }
+
+    /// The latest moment that this process has seen: later than [`Self::now`] after the clock has stepped back. What was made until then is
+    /// not from the future.
+    #[must_use]
+    pub fn latest(&self) -> Timestamp {
+        self.now().max(Timestamp(self.latest.load(Ordering::Relaxed)))
     }
 
     /// Fills a secret's own buffer with fresh random bytes.
@@ -146,9 +158,7 @@ impl Entropy for SystemEntropy {
 /// Test doubles: a clock set by hand and entropy that repeats itself from run to run.
 #[cfg(feature = "testing")]
 pub mod testing {
-    use std::sync::atomic::{AtomicU64, Ordering};
-
-    use super::{Arc, Clock, Duration, Entropy, Env, NoEntropy, Timestamp};
+    use super::{Arc, AtomicU64, Clock, Duration, Entropy, Env, NoEntropy, Ordering, Timestamp};
 
     /// A clock that moves when it is told to.
     #[derive(Debug)]

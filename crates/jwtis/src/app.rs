@@ -4,6 +4,7 @@
 //! issuer, the signer and the utility serve until the stop signal; running requests have [`Limits::shutdown_grace`] to finish, while
 //! `/healthz` says that no more are wanted; the store closes last.
 
+mod clock;
 mod house;
 mod listeners;
 mod marks;
@@ -135,9 +136,11 @@ impl Listeners {
                     None => std::future::pending().await,
                 }
             };
+            let env = env_of(issuer.as_ref(), signer.as_ref());
             tokio::select! {
                 () = told(stopped.clone()) => {}
                 () = house => {}
+                () = clock::watch(&env) => {}
                 () = heed(hangups, reload) => {}
             }
             Ok(())
@@ -157,8 +160,11 @@ fn utility_router(
     let mut parts: Vec<Arc<dyn utility::Health>> = Vec::new();
     parts.extend(issuer.map(|issuer| Arc::new(issuer.clone()) as _));
     parts.extend(signer.map(|signer| Arc::new(signer.clone()) as _));
-    let env = issuer.map(Issuer::env).or(signer.map(Signer::env)).cloned().unwrap_or_else(Env::system);
-    utility::router(Arc::clone(metrics), env, parts, stopped)
+    utility::router(Arc::clone(metrics), env_of(issuer, signer), parts, stopped)
+}
+
+fn env_of(issuer: Option<&Issuer>, signer: Option<&Signer>) -> Env {
+    issuer.map(Issuer::env).or(signer.map(Signer::env)).cloned().unwrap_or_else(Env::system)
 }
 
 async fn told(mut stopped: channel::Receiver<bool>) {

@@ -95,12 +95,13 @@ fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: &str) -> Result<
     Ok(Opened { claims, session, subject, presented, not_before })
 }
 
-/// Whether the token is valid at `now`: before its `exp` and not before its `nbf`.
-pub(super) fn check_times(token: &Opened, now: Timestamp) -> Result<(), NotNow> {
+/// Whether the token is valid at `now`: before its `exp` and not before its `nbf`. `latest` is the latest moment that this process has
+/// seen: a clock that stepped back does not make what it issued before a token from the future.
+pub(super) fn check_times(token: &Opened, now: Timestamp, latest: Timestamp) -> Result<(), NotNow> {
     if token.presented.expires_at <= now.seconds() {
         return Err(NotNow::Expired);
     }
-    let latest = now.plus(CLOCK_SKEW).seconds();
+    let latest = latest.plus(CLOCK_SKEW).seconds();
     if token.not_before > latest || token.presented.issued_at > latest {
         return Err(NotNow::NotYet);
     }
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn a_right_refresh_token_opens() {
         let opened = open_with(|_| ()).unwrap();
-        assert_eq!(check_times(&opened, NOW), Ok(()));
+        assert_eq!(check_times(&opened, NOW, NOW), Ok(()));
     }
 
     #[test]
@@ -241,7 +242,7 @@ mod tests {
                 claims["iat"] = json!(base + iat);
                 claims["exp"] = json!(base + 2000);
             });
-            check_times(&opened.unwrap(), now)
+            check_times(&opened.unwrap(), now, now)
         };
         for (name, nbf, iat, now, wanted) in [
             ("now", 100, 100, 100, Ok(())),

@@ -80,7 +80,7 @@ impl Issuer {
         let client = access.client();
         let now = self.env().now();
         let token = open::refresh_token(client, command.refresh_token, now)?;
-        open::check_times(&token, now)?;
+        open::check_times(&token, now, self.env().latest())?;
         if Mint::keys_expired(client.keys().active(), now) {
             return Err(RenewError::KeysExpired);
         }

@@ -30,6 +30,15 @@ pub enum RevokeTarget<'a> {
     All,
 }
 
+/// Whether a session to be revoked was ever opened.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Opened {
+    /// Whoever asks has a token of it.
+    Surely,
+    /// Whoever asks has an id, which may be made up.
+    Perhaps,
+}
+
 /// Why nothing was revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
@@ -56,13 +65,15 @@ impl Issuer {
     pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
         let (client, now) = (access.client(), self.env().now());
         match target {
-            RevokeTarget::Session(id) => self.revoke_session(access, SessionId::parse(id)?).await,
+            RevokeTarget::Session(id) => {
+                self.revoke_session(access, SessionId::parse(id)?, Opened::Perhaps).await
+            }
             RevokeTarget::RefreshToken(token) => match open::refresh_token(client, token, now) {
-                Ok(token) => self.revoke_session(access, token.session).await,
+                Ok(token) => self.revoke_session(access, token.session, Opened::Surely).await,
                 Err(_) => Ok(()),
             },
             RevokeTarget::AccessToken(token) => match open::access_token(client, token, now) {
-                Ok(token) => self.revoke_session(access, token.session).await,
+                Ok(token) => self.revoke_session(access, token.session, Opened::Surely).await,
                 Err(_) => Ok(()),
             },
             RevokeTarget::Subject(subject) => self.revoke_subject(access, subject).await,
@@ -70,11 +81,17 @@ impl Issuer {
         }
     }
 
-    async fn revoke_session(&self, access: &ClientAccess, id: SessionId) -> Result<(), RevokeError> {
+    async fn revoke_session(
+        &self,
+        access: &ClientAccess,
+        id: SessionId,
+        opened: Opened,
+    ) -> Result<(), RevokeError> {
         for _ in 0..MAX_TRIES {
             // Deleted meanwhile, and its tokens with it: nothing is left to revoke, here and below.
             let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
-            if id.opened_at() > self.session_time(&client).plus(CLOCK_SKEW) {
+            let latest = self.session_time(&client).max(self.env().latest());
+            if opened == Opened::Perhaps && id.opened_at() > latest.plus(CLOCK_SKEW) {
                 // No server has opened it yet.
                 return Ok(());
             }

@@ -27,7 +27,12 @@ impl World {
     }
 
     pub async fn with(store: Store, settings: IssuerSettings) -> Self {
-        let clock = ManualClock::at(START);
+        Self::at(START, store, settings).await
+    }
+
+    /// A server over `store` whose clock stands at `now`.
+    pub async fn at(now: Timestamp, store: Store, settings: IssuerSettings) -> Self {
+        let clock = ManualClock::at(now);
         let issuer = Issuer::open(store, env(&clock), settings).await.unwrap();
         let secret = BearerSecret::generate(SecretKind::Admin, issuer.env()).unwrap();
         issuer.set_admin_token(&secret).await.unwrap();

@@ -89,9 +89,14 @@ impl Place {
 
     /// Starts a server and waits for the line that says that it listens.
     pub fn start(&self, arguments: &[&str]) -> Server {
+        self.start_program(env!("CARGO_BIN_EXE_jwtis"), arguments)
+    }
+
+    /// As [`Self::start`], by a program that becomes the server.
+    pub fn start_program(&self, program: &str, arguments: &[&str]) -> Server {
         let log = self.path().join("stderr.log");
         let mut child = self
-            .command(env!("CARGO_BIN_EXE_jwtis"), arguments)
+            .command(program, arguments)
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
             .spawn()
@@ -147,6 +152,10 @@ impl Server {
             line.clear();
         }
         panic!("no other listener in\n{}", self.stdout)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// What it has logged so far.

@@ -189,8 +189,11 @@ async fn renew_refuses_a_token_from_the_future() {
     let world = World::new().await;
     let token = world.register("shop", json!({})).await;
     let issued = world.issue("shop", &token, json!({})).await;
-    world.clock.set(jwtis_core::Timestamp::from_seconds(START - 600));
-    world.renew("shop", &token, &issued.refresh).await.problem(403, "token_not_yet_valid");
+    let behind = world.elsewhere(START - 600).await;
+    behind.renew("shop", &token, &issued.refresh).await.problem(403, "token_not_yet_valid");
+    // The server that made it knows that its own clock has stepped back.
+    world.clock.set(jwtis_core::Timestamp::from_seconds(START - 3600));
+    assert_eq!(world.renew("shop", &token, &issued.refresh).await.status, 201);
 }
 
 #[tokio::test]

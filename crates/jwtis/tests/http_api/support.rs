@@ -40,7 +40,13 @@ impl World {
 
     pub(crate) async fn with_limits(settings: IssuerSettings, limits: &Limits) -> Self {
         let backend = Faulty::new(MemoryBackend::new());
-        Self::over(store_over(backend.clone()), backend, settings, limits).await
+        Self::over(store_over(backend.clone()), backend, settings, limits, START).await
+    }
+
+    /// Another server over the same store, whose clock stands at `now`.
+    pub(crate) async fn elsewhere(&self, now: u64) -> Self {
+        let (store, backend) = (self.issuer.store().clone(), self.backend.clone());
+        Self::over(store, backend, IssuerSettings::default(), &Limits::default(), now).await
     }
 
     async fn over(
@@ -48,8 +54,9 @@ impl World {
         backend: Arc<Faulty<MemoryBackend>>,
         settings: IssuerSettings,
         limits: &Limits,
+        now: u64,
     ) -> Self {
-        let clock = ManualClock::at(Timestamp::from_seconds(START));
+        let clock = ManualClock::at(Timestamp::from_seconds(now));
         let issuer = Issuer::open(store, env(&clock), settings).await.unwrap();
         let admin = BearerSecret::generate(SecretKind::Admin, issuer.env()).unwrap();
         issuer.set_admin_token(&admin).await.unwrap();

@@ -229,7 +229,10 @@ fn commit_error(error: &Arc<EngineError>) -> CommitError {
         };
     };
     match io.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => CommitError::Full(source),
+        // A limit on the size of files (RLIMIT_FSIZE) is no room, either.
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            CommitError::Full(source)
+        }
         io::ErrorKind::ReadOnlyFilesystem => CommitError::ReadOnly(source),
         _ => CommitError::Unavailable(source),
     }

@@ -1,0 +1,129 @@
+//! Watches the wall clock for steps: whoever runs the server must hear of one, since tokens carry its times.
+//!
+//! A step is a difference between what the wall clock and the monotonic clock say has passed. A machine that slept looks like a step
+//! forward, too.
+
+use std::time::Duration;
+
+use jwtis_core::{Env, Timestamp};
+use tokio::time::{Instant, sleep};
+use tracing::warn;
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_secs(10);
+/// What the clocks of several servers may differ by, and so no step worth a word.
+const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// Warns of each step. Never ends.
+pub(super) async fn watch(env: &Env) {
+    let (mut wall, mut steady) = (env.now(), Instant::now());
+    loop {
+        sleep(PAUSE).await;
+        let now = env.now();
+        let passed = steady.elapsed();
+        match step(wall, now, passed) {
+            Some(Step::Back(by)) => warn!(
+                seconds = by.as_secs(),
+                "the clock stepped back; what this server issued before stays valid, but other servers may take it for tokens from the future"
+            ),
+            Some(Step::Forward(by)) => warn!(
+                seconds = by.as_secs(),
+                "the clock stepped forward, or the machine slept; tokens that live for less have expired"
+            ),
+            // The beginning stays: clocks that drift apart slowly are noticed once they differ by enough.
+            None => continue,
+        }
+        (wall, steady) = (now, Instant::now());
+    }
+}
+
+#[derive(PartialEq, Eq, Debug)]
+enum Step {
+    Back(Duration),
+    Forward(Duration),
+}
+
+/// Whether the wall clock stepped between two looks at it, with so much time in between.
+fn step(before: Timestamp, now: Timestamp, passed: Duration) -> Option<Step> {
+    let expected = before.plus(passed);
+    let (back, forward) = (expected.since(now), now.since(expected));
+    if back > TOLERANCE {
+        return Some(Step::Back(back));
+    }
+    (forward > TOLERANCE).then_some(Step::Forward(forward))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use jwtis_core::env::testing::{ManualClock, env};
+
+    use super::*;
+
+    /// Collects what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_hour_back_or_forward_is_a_warning() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _listening = tracing::subscriber::set_default(subscriber);
+        let start = Timestamp::from_seconds(1_800_000_000);
+        let clock = ManualClock::at(start);
+        let env = env(&clock);
+        let watched = tokio::spawn(async move { watch(&env).await });
+        let mut now = start;
+        for (step, words) in
+            [(0, None), (-3600, Some("stepped back")), (0, None), (3600, Some("stepped forward"))]
+        {
+            tokio::task::yield_now().await;
+            log.0.lock().unwrap().clear();
+            now = now.plus(PAUSE);
+            now = Timestamp::from_seconds(now.seconds().checked_add_signed(step).unwrap());
+            clock.set(now);
+            tokio::time::advance(PAUSE).await;
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+            match words {
+                Some(words) => assert!(text.contains("WARN") && text.contains(words), "{step}: {text}"),
+                None => assert_eq!(text, ""),
+            }
+        }
+        watched.abort();
+    }
+
+    #[test]
+    fn steps_by_name() {
+        const START: u64 = 1_800_000_000;
+        const HOUR: u64 = 3600;
+        let seconds = Duration::from_secs;
+        for (name, now, wanted) in [
+            ("in_step", START + 10, None),
+            ("a_little_slow", START - 49, None),
+            ("a_little_fast", START + 69, None),
+            ("an_hour_back", START + 10 - HOUR, Some(Step::Back(seconds(HOUR)))),
+            ("an_hour_forward", START + 10 + HOUR, Some(Step::Forward(seconds(HOUR)))),
+        ] {
+            let found = step(Timestamp::from_seconds(START), Timestamp::from_seconds(now), seconds(10));
+            assert_eq!(found, wanted, "{name}");
+        }
+    }
+}

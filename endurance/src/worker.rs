@@ -1,0 +1,64 @@
+//! One thread's clients of the issuer.
+
+use crate::Fault;
+use crate::client::Client;
+use crate::http::Connection;
+use crate::random::Random;
+use crate::server::Server;
+
+/// Registrations of a thread; when there are more, the oldest is deleted.
+const REGISTRATIONS: usize = 5;
+
+/// Some clients of its own, and a share in one that all threads use.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    name: String,
+    /// The shared one is the first.
+    clients: Vec<Client>,
+    registered: u64,
+}
+
+impl Worker {
+    /// So many workers, who share a client.
+    pub(crate) fn several(server: &Server, admin: &str, count: usize, seed: u64) -> Result<Vec<Self>, Fault> {
+        let mut issuer = Connection::new(&server.issuer);
+        let shared = Client::register(&mut issuer, admin, "shared".to_owned(), &mut Random::new(seed))?;
+        let shared = shared.ok_or("the server does not answer")?;
+        let worker =
+            |number| Self { name: format!("w{number}"), clients: vec![shared.share()], registered: 0 };
+        Ok((0..count).map(worker).collect())
+    }
+
+    /// Does one random thing. `None`: no answer came.
+    pub(crate) fn work(
+        &mut self,
+        issuer: &mut Connection,
+        admin: &str,
+        random: &mut Random,
+    ) -> Result<Option<()>, Fault> {
+        if self.clients.len() > REGISTRATIONS {
+            return self.clients.remove(1).delete(issuer, admin);
+        }
+        if self.clients.len() < 2 || random.one_in(60) {
+            self.registered += 1;
+            let kid = format!("{}-{}", self.name, self.registered);
+            let Some(client) = Client::register(issuer, admin, kid, random)? else { return Ok(None) };
+            self.clients.push(client);
+            return Ok(Some(()));
+        }
+        let index = random.index(self.clients.len());
+        match self.clients.get_mut(index) {
+            Some(client) => client.work(issuer, admin, random, &self.name),
+            None => Ok(Some(())),
+        }
+    }
+
+    /// Compares the server with all that it has said to these clients. Gives the number of comparisons.
+    pub(crate) fn check(&mut self, issuer: &mut Connection, random: &mut Random) -> Result<u64, Fault> {
+        let mut checks = 0;
+        for client in &mut self.clients {
+            checks += client.check(issuer, random)?;
+        }
+        Ok(checks)
+    }
+}
