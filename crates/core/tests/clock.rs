@@ -57,10 +57,11 @@ async fn sessions_live_on_when_the_clock_steps_back() {
         assert!(matches!(matches.unwrap(), jwtis_core::Verification::Active { matches: Some(true), .. }));
     }
     // Time goes on, and the clock is right again.
+    let mut newest = fresh.refresh_token;
     for seconds in [-3590, 0, 10] {
         set(&world, seconds);
         assert_eq!(world.status(&access, &renewed.access_token).await, "active");
-        assert_eq!(kind(&world.renew(&access, &fresh.refresh_token).await), "renewed");
+        newest = world.renew(&access, &newest).await.unwrap().refresh_token;
     }
 }
 
