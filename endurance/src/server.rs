@@ -153,6 +153,14 @@ impl Server {
         Ok(number.ok_or("/proc has no VmRSS")?)
     }
 
+    /// Processor time so far, in the kernel's ticks of 10 ms.
+    pub(crate) fn ticks(&self) -> Result<u64, Fault> {
+        let stat = fs::read_to_string(self.proc("stat"))?;
+        // Behind the name in parentheses; utime and stime are the 14th and 15th field.
+        let (_, rest) = stat.rsplit_once(')').ok_or("an unreadable stat file")?;
+        Ok(rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum())
+    }
+
     /// Open file descriptors.
     pub(crate) fn descriptors(&self) -> Result<usize, Fault> {
         Ok(fs::read_dir(self.proc("fd"))?.count())

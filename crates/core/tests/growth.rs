@@ -17,7 +17,7 @@ use jwtis_core::{IssuerSettings, KeyOptions, RefreshStrategy, RevokeTarget, Ttl}
 use jwtis_store::{KdfParams, create_redb};
 use support::World;
 
-const SESSIONS: usize = 400;
+const SESSIONS: usize = 200;
 /// Lives of refresh tokens, in hours; records stay a day longer.
 const LIFE: u64 = 1;
 
@@ -35,7 +35,7 @@ async fn the_store_file_stops_growing_when_sessions_come_and_expire() {
     };
     let access = world.client("shop", options).await;
     let mut sizes = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..6 {
         for number in 0..SESSIONS {
             let tokens = world.issue(&access, &format!(r#"{{"sub":"u{number}"}}"#));
             world.renew(&access, &tokens.refresh_token).await.unwrap();
@@ -49,7 +49,7 @@ async fn the_store_file_stops_growing_when_sessions_come_and_expire() {
         assert_eq!(deleted, SESSIONS);
         sizes.push(fs::metadata(&path).unwrap().len());
     }
-    assert!(sizes[2..].iter().all(|size| *size <= sizes[1]), "{sizes:?}");
+    assert!(sizes[1..].iter().all(|size| *size <= sizes[0]), "{sizes:?}");
 }
 
 async fn housekeeping(world: &World) -> usize {
