@@ -7,6 +7,7 @@
 //!
 //! Sections (§) are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.
 
+mod decision;
 pub mod guard;
 pub mod hook;
 pub mod lockout;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use jwtis_store::Store;
 use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Signature, SigningVersion};
@@ -31,7 +33,7 @@ use crate::issuer::Issuer;
 pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal};
 pub use hook::{HookError, PolicyHook};
 pub use login::LoginError;
-pub use pipeline::Cleared;
+pub use pipeline::{Cleared, ClearedProof};
 pub use rules::{KeyRules, Rules};
 pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use watermark::{WatermarkError, Watermarks};
@@ -76,9 +78,9 @@ impl Signer {
     pub fn new(parts: SignerParts) -> Self {
         let SignerParts { env, rules, vaults, watermarks, store, issuer } = parts;
         Self(Arc::new(Inner {
+            keys: KeyRing::new(env.clone(), vaults),
             env,
             rules: RwLock::new(Arc::new(rules)),
-            keys: KeyRing::new(vaults),
             watermarks,
             usage: store.map(UsageBook::new),
             issuer,
@@ -162,8 +164,10 @@ pub struct About {
     pub chain: Option<ChainId>,
     /// Level and round of consensus requests.
     pub level_and_round: Option<(i32, i32)>,
-    /// The vault that holds the key.
+    /// The kind of the vault that holds the key, as in Signatory's metrics: `File`, `Mem`, `Store`, …
     pub vault: Option<String>,
+    /// How long watermark and vault took, of requests that came so far.
+    pub signing_took: Option<Duration>,
 }
 
 /// Why there is no signature. `Display` is the answer's text (§1.4).

@@ -1,240 +1,178 @@
 //! The composition root: which parts the server has, in which order they start, and how they stop.
 //!
-//! Ports are bound first, before a store is opened or made, so that a busy port changes nothing on disk. Then the issuer's and the
-//! utility listener serve until the stop signal; running requests have [`Limits::shutdown_grace`] to finish; the store closes last.
+//! Ports are bound first, before a store is opened or made, so that a busy port changes nothing on disk. Then the listeners of the
+//! issuer, the signer and the utility serve until the stop signal; running requests have [`Limits::shutdown_grace`] to finish, while
+//! `/healthz` says that no more are wanted; the store closes last.
+
+mod house;
+mod listeners;
+mod marks;
+mod reload;
+mod signals;
+pub mod signer;
+mod vaults;
+mod watch;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use jwtis_core::housekeeping::HousekeepingCursor;
-use jwtis_core::{Env, Issuer};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tracing::{debug, info, warn};
+use jwtis_core::{Env, Issuer, Signer};
+use jwtis_store::Store;
+use tokio::sync::watch as channel;
+use tracing::info;
 
-use crate::config::{Config, ListenAddress, TlsFiles};
 use crate::http::{self, Limits, utility};
-use crate::metrics::{KeySets, Metrics};
-use crate::tls;
+use crate::metrics::Metrics;
 
-/// Pause between two steps of a housekeeping pass, so that requests go first.
-const STEP_PAUSE: Duration = Duration::from_millis(20);
-/// Pause between two passes.
-const PASS_PAUSE: Duration = Duration::from_secs(60);
+pub use listeners::{BindError, Listeners, Which};
+pub use marks::MarksError;
+pub use reload::{Reload, Started};
+pub use signals::{Hangups, Signals};
+pub use vaults::{Ask, VaultFault};
+pub use watch::Seen;
 
-/// Listeners that are bound and do not serve yet.
+/// How long answers of the utility listener may still take once all else is done.
+const OBSERVATION_GRACE: Duration = Duration::from_secs(1);
+
+/// What the listeners serve.
 #[derive(Debug)]
-pub struct Listeners {
-    issuer: Option<(TcpListener, Option<tls::Acceptor>)>,
-    utility: Option<TcpListener>,
+pub struct Served {
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The store, where one is open.
+    pub store: Option<Store>,
+    /// The issuer over it. It has a say in health and housekeeping also where its API is not served.
+    pub issuer: Option<Issuer>,
+    /// The signer.
+    pub signer: Option<ServedSigner>,
+    /// Backups that are being downloaded lie here.
+    pub backup_folder: PathBuf,
 }
 
-/// Why a listener is not there.
-#[derive(Debug, thiserror::Error)]
-pub enum BindError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address} ({what})")]
-    Address {
-        /// `issuer` or `metrics and health`.
-        what: &'static str,
-        /// The address.
-        address: ListenAddress,
-        /// The reason.
-        source: io::Error,
-    },
-    /// Certificate or key cannot be used.
-    #[error(transparent)]
-    Tls(#[from] tls::TlsError),
+/// The signer and how it is served.
+#[derive(Debug)]
+pub struct ServedSigner {
+    /// The signer.
+    pub signer: Signer,
+    /// The longest body of `POST /keys/{pkh}`, in bytes.
+    pub max_body_bytes: usize,
+    /// Applies changed configurations.
+    pub reload: Option<Reload>,
 }
 
 impl Listeners {
-    /// Binds what the configuration asks for, and reads certificate and key.
-    ///
-    /// # Errors
-    /// Names the address or the file.
-    pub async fn bind(config: &Config) -> Result<Self, BindError> {
-        let issuer = match &config.issuer {
-            Some(issuer) => {
-                let acceptor = issuer.tls.as_ref().map(TlsFiles::acceptor).transpose()?;
-                Some((bind("issuer", issuer.listen).await?, acceptor))
-            }
-            None => None,
-        };
-        let utility = match config.utility {
-            Some(address) => Some(bind("metrics and health", address).await?),
-            None => None,
-        };
-        Ok(Self { issuer, utility })
-    }
-
-    /// A plain listener for the issuer alone.
-    #[must_use]
-    pub const fn issuer_only(listener: TcpListener) -> Self {
-        Self { issuer: Some((listener, None)), utility: None }
-    }
-
-    /// Base URL of the issuer as a client on this machine reaches it.
-    #[must_use]
-    pub fn issuer_url(&self) -> Option<String> {
-        let (listener, tls) = self.issuer.as_ref()?;
-        Some(url(if tls.is_some() { "https" } else { "http" }, listener.local_addr().ok()?))
-    }
-
-    /// Base URL of the utility listener.
-    #[must_use]
-    pub fn utility_url(&self) -> Option<String> {
-        Some(url("http", self.utility.as_ref()?.local_addr().ok()?))
-    }
-
-    /// Serves until `stop` is ready and what runs has finished. Without an issuer only the utility listener has something to say.
-    /// Backups that are being downloaded lie in `backup_folder`.
+    /// Serves until `stop` is ready and what runs has finished. A listener without something to serve closes.
     ///
     /// # Errors
     /// When a listener is lost.
     pub async fn serve(
         self,
-        issuer: Option<Issuer>,
-        backup_folder: PathBuf,
+        served: Served,
         stop: impl Future<Output = ()> + Send + 'static,
+        hangups: Hangups,
     ) -> io::Result<()> {
-        let metrics = Arc::new(Metrics::new());
+        let Served { metrics, store, issuer, signer, backup_folder } = served;
         let limits = Limits::default();
-        info!(issuer = self.issuer_url(), utility = self.utility_url(), "serving");
-        if let Some(issuer) = &issuer {
+        info!(
+            issuer = self.issuer_url(),
+            signer = self.signer_url(),
+            utility = self.utility_url(),
+            "serving"
+        );
+        if let Some(store) = &store {
             let metrics = Arc::clone(&metrics);
-            issuer.store().time_commits(Box::new(move |took| metrics.observe_commit(took)));
+            store.time_commits(Box::new(move |took| metrics.observe_commit(took)));
         }
-        let (stopping, stopped) = watch::channel(false);
+        let (signer, max_body_bytes, reload) = match signer {
+            Some(ServedSigner { signer, max_body_bytes, reload }) => (Some(signer), max_body_bytes, reload),
+            None => (None, 0, None),
+        };
+        let (stopping, stopped) = channel::channel(false);
         tokio::spawn(async move {
             stop.await;
-            info!("stopping");
             stopping.send_replace(true);
         });
 
-        let api = async {
-            match (self.issuer, &issuer) {
-                (Some((listener, tls)), Some(issuer)) => {
-                    let router = http::issuer::router_with_backups_in(
-                        backup_folder,
-                        issuer.clone(),
-                        Arc::clone(&metrics),
-                        &limits,
-                    );
-                    http::serve(listener, tls, router, limits.clone(), told(stopped.clone())).await
-                }
-                _ => Ok(()),
-            }
+        let issuer_api = async {
+            let (Some(door), Some(issuer)) = (self.issuer, &issuer) else { return Ok(()) };
+            let router = http::issuer::router_with_backups_in(
+                backup_folder,
+                issuer.clone(),
+                Arc::clone(&metrics),
+                &limits,
+            );
+            http::serve(door.listener, door.tls, router, limits.clone(), told(stopped.clone())).await
+        };
+        let signer_api = async {
+            let (Some(door), Some(signer)) = (self.signer, &signer) else { return Ok(()) };
+            let router = http::signer::router(signer.clone(), Arc::clone(&metrics), &limits, max_body_bytes);
+            // Signatory's words, which log scrapers know.
+            info!("HTTP server is listening for connections on {}", door.listener.local_addr()?);
+            http::serve(door.listener, door.tls, router, limits.clone(), told(stopped.clone())).await
+        };
+        let (drained, all_drained) = channel::channel(false);
+        let apis = async {
+            tokio::try_join!(issuer_api, signer_api)?;
+            told(stopped.clone()).await;
+            drained.send_replace(true);
+            Ok(())
         };
         let observation = async {
-            match self.utility {
-                Some(listener) => {
-                    let router = utility_router(&metrics, issuer.as_ref());
-                    http::serve(listener, None, router, limits.clone(), told(stopped.clone())).await
-                }
-                None => Ok(()),
-            }
+            let Some(listener) = self.utility else { return Ok(()) };
+            info!("Utility HTTP server is listening for connections on {}", listener.local_addr()?);
+            let router = utility_router(&metrics, issuer.as_ref(), signer.as_ref(), stopped.clone());
+            // It watches the others finish, and has nothing to finish itself.
+            let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
+            http::serve(listener, None, router, limits, told(all_drained)).await
         };
-        let housekeeping = async {
-            if let Some(issuer) = &issuer {
-                tokio::select! {
-                    () = told(stopped.clone()) => {}
-                    () = keep_house(issuer, &metrics) => {}
+        let background = async {
+            let house = async {
+                match &issuer {
+                    Some(issuer) => house::keep(issuer, &metrics).await,
+                    None => std::future::pending().await,
                 }
+            };
+            tokio::select! {
+                () = told(stopped.clone()) => {}
+                () = house => {}
+                () = heed(hangups, reload) => {}
             }
             Ok(())
         };
-        tokio::try_join!(api, observation, housekeeping)?;
+        tokio::try_join!(apis, observation, background)?;
         info!("stopped");
         Ok(())
     }
 }
 
-async fn bind(what: &'static str, address: ListenAddress) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address.socket()).await.map_err(|source| BindError::Address { what, address, source })
+fn utility_router(
+    metrics: &Arc<Metrics>,
+    issuer: Option<&Issuer>,
+    signer: Option<&Signer>,
+    stopped: channel::Receiver<bool>,
+) -> Router {
+    let mut parts: Vec<Arc<dyn utility::Health>> = Vec::new();
+    parts.extend(issuer.map(|issuer| Arc::new(issuer.clone()) as _));
+    parts.extend(signer.map(|signer| Arc::new(signer.clone()) as _));
+    let env = issuer.map(Issuer::env).or(signer.map(Signer::env)).cloned().unwrap_or_else(Env::system);
+    utility::router(Arc::clone(metrics), env, parts, stopped)
 }
 
-/// An address that one can connect to, where the listener's means all interfaces.
-fn url(scheme: &str, mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        let loopback = if address.is_ipv4() {
-            std::net::Ipv4Addr::LOCALHOST.into()
-        } else {
-            std::net::Ipv6Addr::LOCALHOST.into()
-        };
-        address.set_ip(loopback);
-    }
-    format!("{scheme}://{address}")
-}
-
-fn utility_router(metrics: &Arc<Metrics>, issuer: Option<&Issuer>) -> Router {
-    match issuer {
-        Some(issuer) => utility::router(Arc::clone(metrics), issuer.env().clone(), issuer.clone()),
-        None => utility::router(Arc::clone(metrics), Env::system(), ()),
-    }
-}
-
-async fn told(mut stopped: watch::Receiver<bool>) {
+async fn told(mut stopped: channel::Receiver<bool>) {
     // An error means that the sender is gone, which is a stop as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Drops expired records and retired key sets, a few at a time, and counts key sets at the end of each pass.
-async fn keep_house(issuer: &Issuer, metrics: &Metrics) {
-    let mut cursor = HousekeepingCursor::default();
-    loop {
-        let pause = match issuer.housekeeping_step(cursor).await {
-            Ok((next, report)) => {
-                cursor = next;
-                if report.expired_records_deleted > 0 || report.retired_key_sets_dropped > 0 {
-                    debug!(
-                        expired_records = report.expired_records_deleted,
-                        retired_key_sets = report.retired_key_sets_dropped,
-                        "housekeeping"
-                    );
-                }
-                match report.pass_complete {
-                    Some(census) => {
-                        metrics.key_sets(KeySets {
-                            active: census.active,
-                            retiring: census.retiring,
-                            expired: census.expired,
-                        });
-                        PASS_PAUSE
-                    }
-                    None => STEP_PAUSE,
-                }
-            }
-            Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "housekeeping failed; it starts again later");
-                cursor = HousekeepingCursor::default();
-                PASS_PAUSE
-            }
-        };
-        tokio::time::sleep(pause).await;
+/// Does what SIGHUP asks for. Without a signer there is nothing to reload.
+async fn heed(mut hangups: Hangups, reload: Option<Reload>) {
+    match reload {
+        Some(reload) => reload.run(hangups).await,
+        None => loop {
+            hangups.next().await;
+            tracing::warn!(signal = "SIGHUP", "nothing is reloaded: settings take effect at the next start");
+        },
     }
-}
-
-/// Ready when the process is told to stop: SIGTERM or SIGINT. SIGHUP, which comes with `systemctl reload` and with a terminal that
-/// closes, stops nothing: what it could reload are the signer's users, keys and policies, and there are none yet.
-///
-/// # Errors
-/// When the operating system takes no handler.
-pub fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return info!(signal = "SIGTERM", "told to stop"),
-                _ = interrupt.recv() => return info!(signal = "SIGINT", "told to stop"),
-                _ = hangup.recv() => warn!(signal = "SIGHUP", "nothing is reloaded: settings take effect at the next start"),
-            }
-        }
-    })
 }

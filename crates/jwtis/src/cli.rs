@@ -11,12 +11,19 @@ mod dev;
 mod failure;
 mod first_start;
 mod flags;
+mod hash_password;
 mod inspect;
+mod key;
+mod login;
 mod output;
 mod password;
+mod policy;
 mod serve;
+mod signer_start;
 mod store;
+mod store_file;
 mod token;
+mod watermark;
 mod when;
 
 use std::ffi::OsString;
@@ -53,10 +60,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// The JWT issuer: it holds keys and never lets them out.
+/// The JWT issuer and Tezos signer: it holds keys and never lets them out.
 ///
 /// Without a command, `jwtis` does what `jwtis serve` does: it serves the issuer from a store in ./data, which it makes at the first
-/// start.
+/// start, and the signer where the configuration file has a `tezos:` section.
 #[derive(Debug, Parser)]
 #[command(name = "jwtis", version, subcommand_negates_reqs = true, max_term_width = 110)]
 #[command(after_help = "Exit codes: 0 done, 1 refused, 2 misused or wrong password, 3 damaged store.")]
@@ -69,7 +76,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the issuer. The same as no command at all.
+    /// Serve the issuer and, where the configuration asks for it, the signer. The same as no command at all.
     Serve {
         #[command(flatten)]
         flags: ServerFlags,
@@ -82,6 +89,19 @@ enum Command {
     /// Issue, renew, verify and revoke tokens on a running server; inspect one offline.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Make, import, list and delete the signing keys of the store.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Show, raise, import and export the marks against double signing.
+    #[command(subcommand)]
+    Watermark(watermark::WatermarkCommand),
+    /// Say what a message asks for, and what the policy of a key says to it.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Log in to a running signer as a user of its configuration, and print the token.
+    Login(login::Login),
+    /// Print the Argon2id hash of a password, for the configuration file. Asks for it, or reads it from standard input.
+    HashPassword(hash_password::HashPassword),
     /// Look after the store file: check, back up, restore, change the password.
     #[command(subcommand)]
     Store(store::StoreCommand),
@@ -90,6 +110,9 @@ enum Command {
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
+    /// Print the version.
+    #[command(alias = "v")]
+    Version,
 }
 
 impl Cli {
@@ -116,8 +139,15 @@ impl Cli {
                     Command::Dev(dev) => dev.run(out),
                     Command::Client(command) => command.run(out),
                     Command::Token(command) => command.run(out),
+                    Command::Key(command) => command.run(out),
+                    Command::Watermark(command) => command.run(out),
+                    Command::Policy(command) => command.run(out),
+                    Command::Login(login) => login.run(out),
+                    Command::HashPassword(command) => command.run(out),
                     Command::Store(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
+                    // The words of Signatory's programs (§9 of the signer's behaviour specification).
+                    Command::Version => out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION"))),
                     Command::Serve { .. } | Command::Config(_) => Ok(()),
                 }
             }

@@ -6,12 +6,17 @@
 mod address;
 mod file;
 pub(crate) mod limited;
+pub mod reload;
+pub mod schema;
 pub mod setting;
+mod signatory;
 pub mod signer;
 pub mod value;
+mod yaml;
 
 pub use address::ListenAddress;
 pub use file::ConfigFile;
+pub use reload::Reloader;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,6 +32,7 @@ use zeroize::Zeroizing;
 use crate::telemetry::{LogFormat, LogSettings};
 use crate::tls;
 use setting::Setting;
+use signer::SignerConfig;
 use value::{Environment, Fault, Raw, Source, Values, origin};
 
 /// Above this life of access tokens the start warns: until it ends, only a verifier that asks us learns of a revocation.
@@ -44,13 +50,15 @@ pub struct Config {
     /// The store.
     pub store: StoreConfig,
     /// The signer, where the file asks for it.
-    pub signer: Option<signer::SignerConfig>,
+    pub signer: Option<SignerConfig>,
     /// Where `/metrics` and `/healthz` are served.
     pub utility: Option<ListenAddress>,
     /// Logs.
     pub log: LogSettings,
-    /// What is odd and harmless.
+    /// What is odd, or unsafe in some places.
     pub warnings: Vec<Fault>,
+    /// What is good to know about the signer's part.
+    pub notices: Vec<Fault>,
     /// Every value with its source, for `config show`.
     pub values: Values,
 }
@@ -135,6 +143,10 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
     if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0) {
         warn!(path = %path.display(), "everybody on this machine can read this secret; chmod it to 600");
     }
+    first_line(path)
+}
+
+fn first_line(path: &Path) -> Result<Zeroizing<String>, String> {
     let text = limited::text_file(path, limited::MAX_SECRET_BYTES)?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
@@ -153,16 +165,22 @@ impl Config {
     ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let named = Values::resolve(flags.clone(), environment, Vec::new(), &mut Vec::new());
-        let file = named.path(&setting::CONFIG).map(|path| ConfigFile::read(&path)).unwrap_or_default();
+        let path = named.path(&setting::CONFIG);
+        let file = path.as_deref().map(ConfigFile::read).unwrap_or_default();
         faults.extend(file.faults);
         let mut values = Values::resolve(flags, environment, file.values, &mut faults);
         apply_profile(&mut values, &mut faults);
 
+        let path = path.unwrap_or_default();
+        let (signer, found) = signatory::read(&path, &file.sections, &values, environment);
+        faults.extend(found.faults);
         let mut warnings = file.warnings;
+        warnings.extend(found.warnings);
         let strict = values.switch(&setting::STRICT_CONFIG, &mut faults);
         if strict {
             faults.append(&mut warnings);
         }
+        warnings.extend(found.advice);
         if values.find(&setting::NAME).is_some_and(|raw| raw.text.chars().any(char::is_control)) {
             let at = origin(&setting::NAME, &values.source(&setting::NAME));
             faults.push(Fault::new(at, "the name has control characters").hint("write it with visible ones"));
@@ -171,21 +189,31 @@ impl Config {
         let issuer = issuer(&values, &mut faults);
         let utility = utility(&values, &mut faults);
         let log = log(&values, &mut faults);
-        warnings.extend(issuer.as_ref().and_then(|issuer| long_lived_tokens(issuer, &values)));
+        let issues = issuer.as_ref().filter(|_| enabled);
+        warnings.extend(issues.and_then(|issuer| long_lived_tokens(issuer, &values)));
 
         match (issuer, values.path(&setting::DB_PATH)) {
             (Some(issuer), Some(path)) if faults.is_empty() => Ok(Self {
                 issuer: enabled.then_some(issuer),
                 name: values.find(&setting::NAME).map(|raw| raw.text.to_string()).unwrap_or_default(),
                 store: StoreConfig { path, password: secret(&values, &setting::PSWD, &setting::PSWD_FILE) },
-                signer: None,
+                signer,
                 utility,
                 log,
                 warnings,
+                notices: found.notices,
                 values,
             }),
             _ => Err(faults),
         }
+    }
+}
+
+impl Config {
+    /// Whether anything needs the store (decisions.md section 1).
+    #[must_use]
+    pub fn needs_store(&self) -> bool {
+        self.issuer.is_some() || self.signer.as_ref().is_some_and(SignerConfig::needs_store)
     }
 }
 

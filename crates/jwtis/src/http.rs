@@ -7,6 +7,7 @@
 mod connection;
 pub mod issuer;
 mod observe;
+mod paths;
 pub mod signer;
 pub mod utility;
 
@@ -26,6 +27,7 @@ use tracing::{debug, warn};
 
 use crate::tls;
 use connection::Guarded;
+pub(crate) use paths::percent_decode;
 
 /// What a caller may take of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,11 @@
 //! What the server counts: OpenMetrics 1.0 text for `/metrics`, which Prometheus scrapes.
 //!
 //! No label takes its value from a caller: routes are those of the router, reasons are the codes of `docs/api.md`, so that nobody can
-//! fill the memory with label values.
+//! fill the memory with label values. Our names begin with `jwtis_`; the signer's and the process's are those of Signatory.
+
+mod process;
+mod signer;
+mod watermark;
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +15,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use signer::SignerMetrics;
+pub use watermark::ObservedWatermarks;
 
 /// `Content-Type` of what [`Metrics::render`] returns.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -26,6 +33,7 @@ const COMMIT_BUCKETS: [f64; 11] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    unprefixed: Registry,
     requests: Family<RequestLabels, Counter>,
     latency: Family<LatencyLabels, Histogram, fn() -> Histogram>,
     issued: Counter,
@@ -34,6 +42,7 @@ pub struct Metrics {
     reuse: Counter,
     commits: Histogram,
     key_sets: Family<StateLabels, Gauge>,
+    signer: SignerMetrics,
 }
 
 /// How many key sets are in which state, as counted by the housekeeping pass.
@@ -59,6 +68,7 @@ impl Metrics {
     pub fn new() -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("jwtis"),
+            unprefixed: Registry::default(),
             requests: Family::default(),
             latency: Family::new_with_constructor(|| Histogram::new(REQUEST_BUCKETS)),
             issued: Counter::default(),
@@ -67,6 +77,7 @@ impl Metrics {
             reuse: Counter::default(),
             commits: Histogram::new(COMMIT_BUCKETS),
             key_sets: Family::default(),
+            signer: SignerMetrics::new(),
         };
         metrics.register();
         metrics
@@ -101,6 +112,14 @@ impl Metrics {
             "Key sets by state at the last housekeeping pass",
             self.key_sets.clone(),
         );
+        self.signer.register_ours(&mut self.registry);
+        self.signer.register(&mut self.unprefixed);
+    }
+
+    /// The signer's counters.
+    #[must_use]
+    pub const fn signer(&self) -> &SignerMetrics {
+        &self.signer
     }
 
     /// Counts an answered request.
@@ -151,7 +170,8 @@ impl Metrics {
     pub fn render(&self) -> String {
         let mut page = String::with_capacity(16 * 1024);
         // Writing to a String does not fail; a half-written page would lack its "# EOF" and be refused by the scraper.
-        let _ = text::encode(&mut page, &self.registry);
+        let _ = text::encode_registry(&mut page, &self.registry)
+            .and_then(|()| text::encode(&mut page, &self.unprefixed));
         page
     }
 }

@@ -1,15 +1,26 @@
-//! TLS 1.2 and 1.3 for a listener (RFC 5246, RFC 8446), by rustls over AWS-LC with rustls' own choice of cipher suites.
+//! TLS 1.2 and 1.3 for a listener (RFC 5246, RFC 8446), and for what this program connects to itself, by rustls over AWS-LC with
+//! rustls' own choice of cipher suites.
 
+use std::env;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ServerConfig;
+use jwtis_store::BoxError;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+/// Where operating systems keep the certificates that they trust.
+const SYSTEM_ROOTS: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 /// Turns accepted TCP connections into TLS connections. Cheap to clone.
 #[derive(Clone)]
@@ -88,6 +99,39 @@ impl fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Acceptor(TLS 1.2, 1.3)")
     }
+}
+
+/// A client that trusts `roots`.
+///
+/// # Errors
+/// When rustls does not take its own defaults.
+pub(crate) fn connector(roots: RootCertStore) -> Result<tokio_rustls::TlsConnector, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13, &TLS12])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config).into())
+}
+
+/// The list of certificates that is trusted here: the one that `SSL_CERT_FILE` names, or else the operating system's.
+pub(crate) fn system_bundle() -> Option<PathBuf> {
+    let named = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find(|path| path.exists())
+}
+
+/// What is trusted here.
+///
+/// # Errors
+/// There is no list, or nothing in it can be read.
+pub(crate) fn system_roots() -> Result<RootCertStore, BoxError> {
+    let bundle = system_bundle().ok_or("this system has no list of trusted certificates")?;
+    let mut roots = RootCertStore::empty();
+    // Lists hold old certificates that rustls does not take; the others count.
+    let (added, _) = roots.add_parsable_certificates(read_chain(&bundle)?);
+    if added == 0 {
+        return Err(format!("{} holds no certificate that can be used", bundle.display()).into());
+    }
+    Ok(roots)
 }
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -8,10 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cli_support::{Place, Run};
+use jwtis::config::schema::{self, Key};
 use jwtis::config::setting::{self, Kind, Setting};
 
-const BEGIN: &str = "<!-- settings: ";
-const END: &str = "<!-- end of settings -->";
+/// The two tables that the program knows better, by the marks around them.
+const SETTINGS: (&str, &str) = ("<!-- settings: ", "<!-- end of settings -->");
+const SIGNER_KEYS: (&str, &str) = ("<!-- signer keys: ", "<!-- end of signer keys -->");
 
 fn document(name: &str) -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
@@ -20,7 +22,7 @@ fn document(name: &str) -> (PathBuf, String) {
 }
 
 /// One line per setting, as Markdown.
-fn table() -> String {
+fn settings_table() -> String {
     let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
     let row = |setting: &&Setting| {
         let short = setting.short.map(|short| format!("`-{short}`"));
@@ -39,36 +41,61 @@ fn table() -> String {
             kind.to_owned(),
             code(setting.default),
         ];
-        format!("| {} | {} |", cells.join(" | "), setting.help)
+        format!("| {} | {} | {} |", cells.join(" | "), applied(setting.reloaded), setting.help)
     };
     let rows: Vec<String> = setting::ALL.iter().map(row).collect();
     format!(
-        "| In the file | Flag | Variable | Value | Default | Meaning |\n|---|---|---|---|---|---|\n{}\n",
+        "| In the file | Flag | Variable | Value | Default | Change | Meaning |\n|---|---|---|---|---|---|---|\n{}\n",
         rows.join("\n")
     )
 }
 
-#[test]
-fn configuration_md_has_the_table_of_the_code() {
-    let (path, text) = document("configuration.md");
-    let begin = text.find(BEGIN).unwrap();
-    let begin = begin + text[begin..].find('\n').unwrap() + 1;
-    let end = text.find(END).unwrap();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(path, format!("{}{}{}", &text[..begin], table(), &text[end..])).unwrap();
-        return;
-    }
-    assert_eq!(&text[begin..end], table(), "run with UPDATE_DOCS=1");
+/// One line per key of Signatory's sections, as Markdown.
+fn signer_keys_table() -> String {
+    let row = |key: &Key| {
+        let Key { path, value, default, reloaded, meaning } = key;
+        format!("| `{path}` | {value} | {default} | {} | {meaning} |", applied(*reloaded))
+    };
+    let rows: Vec<String> = schema::KEYS.iter().map(row).collect();
+    format!("| Key | Value | Default | Change | Meaning |\n|---|---|---|---|---|\n{}\n", rows.join("\n"))
+}
+
+/// When a change takes effect.
+const fn applied(reloaded: bool) -> &'static str {
+    if reloaded { "reload" } else { "restart" }
 }
 
 #[test]
-fn the_example_file_is_valid() {
+fn configuration_md_has_the_tables_of_the_code() {
+    for ((begin_mark, end_mark), table) in [(SETTINGS, settings_table()), (SIGNER_KEYS, signer_keys_table())]
+    {
+        let (path, text) = document("configuration.md");
+        let begin = text.find(begin_mark).unwrap();
+        let begin = begin + text[begin..].find('\n').unwrap() + 1;
+        let end = text.find(end_mark).unwrap();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(path, format!("{}{}{}", &text[..begin], table, &text[end..])).unwrap();
+        } else {
+            assert_eq!(&text[begin..end], table, "run with UPDATE_DOCS=1");
+        }
+    }
+}
+
+#[test]
+fn the_example_files_are_valid() {
     let (_, text) = document("configuration.md");
-    let (_, rest) = text.split_once("```yaml\n").unwrap();
-    let (yaml, _) = rest.split_once("```").unwrap();
-    let place = Place::new();
-    place.file("jwtis.yaml", yaml);
-    assert!(place.ok(&["config", "check", "jwtis.yaml", "--strict-config"]).contains("valid"));
+    let mut examples = 0;
+    for block in text.split("```yaml\n").skip(1) {
+        let (yaml, _) = block.split_once("```").unwrap();
+        let mut place = Place::new();
+        place.set("SIGNER_PASSWORD", "Long-Enough-Pass-1");
+        place.set("SIGNER_SECRET", "A-Secret-Of-At-Least-32-Bytes-0001");
+        place.file("jwtis.yaml", yaml);
+        let checked = place.ok(&["config", "show", "-c", "jwtis.yaml", "--strict-config"]);
+        assert!(checked.contains("issuer.listen"), "{checked}");
+        examples += 1;
+    }
+    assert!(examples > 1, "the signer has an example too");
 }
 
 /// Blocks marked `running` run beside a server, blocks marked `at-rest` without; a server is started and stopped in between.

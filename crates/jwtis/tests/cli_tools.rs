@@ -56,17 +56,43 @@ fn config_show_prints_values_with_their_sources_and_no_secret() {
 }
 
 #[test]
-fn a_signatory_file_starts_with_a_warning_and_is_refused_when_strict() {
+fn a_signatory_file_is_accepted_with_warnings_and_refused_when_strict() {
     let place = Place::new();
-    place.file(
-        "signatory.yaml",
-        "server:\n  address: :6732\n  utility_address: 127.0.0.1:0\nvaults: {}\ntezos:\n  tz1x: {}\n",
-    );
-    let run = place.start(&["-c", "signatory.yaml", "-l", "127.0.0.1:0"]).stop();
-    assert_eq!(run.code, Some(0));
-    assert!(run.stderr.contains("will NOT be served"), "{}", run.stderr);
-    let run = place.run(&["-c", "signatory.yaml", "-l", "127.0.0.1:0", "--strict-config"]);
+    let file = "server:\n  addres: :6732\nvaults:\n  kms: {driver: awskms}\ntezos:\n  tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q:\n";
+    place.file("signatory.yaml", file);
+    let run = place.run(&["config", "check", "signatory.yaml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let said = format!("{}{}", run.stdout, run.stderr);
+    for wanted in [
+        "warning: signatory.yaml:2:3: unknown key `addres`; did you mean `address`?",
+        "warning: signatory.yaml:4:17: this build cannot open the vault `kms`",
+        "note: signatory.yaml:6:3: tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q: `attestation` does not include",
+        "the configuration is valid",
+    ] {
+        assert!(said.contains(wanted), "{wanted} is not in\n{said}");
+    }
+    let run = place.run(&["config", "check", "signatory.yaml", "--strict-config"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("the configuration has 2 faults"), "{}", run.stderr);
+}
+
+#[test]
+fn config_show_prints_the_signer_with_each_policy_in_a_line_and_no_secret() {
+    let place = Place::new();
+    let file = "server: {jwt: {users: {ops: {password: Long-Enough-Pass-1, secret: A-Secret-Of-At-Least-32-Bytes-0001}}}}\nvaults:\n  m: {driver: mem, config: [edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd]}\ntezos:\n  tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q: {jwt_users: [ops], allow: {generic: [transaction]}, limits: {max_amount: 5tz}}\n";
+    place.file("jwtis.yaml", file);
+    let policy = "allow: {generic: [transaction]}; jwt_users: [ops]; limits: max_amount 5 tz";
+    let table = place.ok(&["config", "show", "-c", "jwtis.yaml", "--signer-address", "127.0.0.1:7000"]);
+    let json = place.json(&["config", "show", "-c", "jwtis.yaml", "--json"]);
+    for wanted in [policy, "server.jwt.users", "[ops]", "mem, 1 key(s) in the file", "127.0.0.1:7000"] {
+        assert!(table.contains(wanted), "{wanted} is not in\n{table}");
+    }
+    assert_eq!(json["signer"]["tezos.tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q"], policy);
+    for secret in ["Long-Enough", "A-Secret", "edsk4"] {
+        assert!(!table.contains(secret) && !json.to_string().contains(secret), "{table}\n{json}");
+    }
+    place.file("jwtis.yaml", "log:\n");
+    assert!(place.json(&["config", "show", "-c", "jwtis.yaml", "--json"])["signer"].is_null());
 }
 
 #[test]

@@ -1,8 +1,18 @@
 //! Who asks: tokens (§2.3) and requests signed with a client's own key (§1.8). [`Authenticated`] is the proof that somebody looked.
+//!
+//! Two kinds of tokens open the signer. Those of logins are HS256 under the secret of the user whom the request names: `guard/login_token`.
+//! Those of our own issuer have another algorithm, and are looked at where the rules trust clients of it: `guard/issuer_token`. The
+//! algorithm parts them before any key is chosen, and the key then decides what it verifies, so neither passes for the other.
 
-use jwtis_tezos::{Caller, PublicKeyHash};
+mod issuer_token;
+mod library;
+mod login_token;
+
+use jwtis_jose::jws;
+use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
 
 use super::Signer;
+use super::rules::Guard;
 
 /// Proof that the caller was authenticated by the guard in force. Only this module makes one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +23,13 @@ impl Authenticated {
     #[must_use]
     pub const fn caller(&self) -> &Caller {
         &self.0
+    }
+
+    /// Takes anybody for authenticated: for tests of what comes after.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn as_caller(caller: Caller) -> Self {
+        Self(caller)
     }
 }
 
@@ -67,8 +84,24 @@ impl Signer {
     ///
     /// # Errors
     /// [`TokenRefusal`].
-    pub async fn authenticate(&self, _presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
-        Ok(Authenticated(Caller::Anonymous))
+    pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
+        let rules = self.rules();
+        let Guard::Tokens(guard) = &rules.guard else { return Ok(Authenticated(Caller::Anonymous)) };
+
+        let sent = presented.token.filter(|token| !token.is_empty()).ok_or(TokenRefusal::Missing)?;
+        let token = sent.strip_prefix("Bearer ").unwrap_or(sent);
+        let username = presented.username.filter(|name| !name.is_empty());
+        let parsed = jws::Unverified::parse(token);
+        let user = match &parsed {
+            Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(parsed) => {
+                issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await
+            }
+            _ => {
+                let parsed = parsed.map_err(|error| library::malformed(token, &error));
+                login_token::check(guard, parsed, username, self.0.env.now())
+            }
+        }?;
+        Ok(Authenticated(Caller::User(user)))
     }
 
     /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
@@ -79,10 +112,63 @@ impl Signer {
     pub fn authenticate_client(
         &self,
         caller: Authenticated,
-        _key: &PublicKeyHash,
-        _message: &[u8],
-        _authentication: Option<&str>,
+        key: &PublicKeyHash,
+        message: &[u8],
+        authentication: Option<&str>,
     ) -> Result<Authenticated, ClientRefusal> {
-        Ok(caller)
+        match &self.rules().guard {
+            Guard::Keys(keys) => {
+                signer_of(keys, key, message, authentication).map(Caller::Client).map(Authenticated)
+            }
+            // Tokens came into force after the request had begun, while nobody asked for one.
+            Guard::Tokens(_) if !matches!(caller.0, Caller::User(_)) => Err(ClientRefusal::Invalid),
+            Guard::Tokens(_) | Guard::Open => Ok(caller),
+        }
     }
+}
+
+/// Logins make HS256. Its longer kin is of no issuer of ours either, and gets the answer of a login token.
+fn is_of_a_login(token: &jws::Unverified<'_>) -> bool {
+    token.header().alg().starts_with("HS")
+}
+
+/// In front of what a client signs, as opposed to what the signer signs (§1.8).
+const AUTHENTICATION_PREFIX: [u8; 2] = [0x04, 0x01];
+
+/// Which of the keys signed the request. For tz4 that is the scheme of version 2 over the bytes themselves.
+fn signer_of(
+    keys: &[PublicKey],
+    key: &PublicKeyHash,
+    message: &[u8],
+    authentication: Option<&str>,
+) -> Result<PublicKeyHash, ClientRefusal> {
+    let text = authentication.filter(|text| !text.is_empty()).ok_or(ClientRefusal::Missing)?;
+    let signature: Signature = text.parse().map_err(|error| malformed(&error))?;
+    let signed = [&AUTHENTICATION_PREFIX[..], &key.to_tagged(), message].concat();
+    keys.iter()
+        .find(|key| key.verify(&signed, &signature, SigningVersion::LATEST).is_ok())
+        .map(PublicKey::hash)
+        .ok_or(ClientRefusal::Invalid)
+}
+
+fn malformed(error: &jwtis_tezos::signature::SignatureError) -> ClientRefusal {
+    ClientRefusal::Malformed(error.to_string())
+}
+
+/// A stranger's text, fit for the log: short, and without characters that steer a terminal or forge a line.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect()
+}
+
+const MAX_SHOWN_CHARS: usize = 64;
+
+/// A token that was made for somebody is presented as somebody else's.
+fn warn_of_mismatch(requested: &str, in_token: &str) {
+    tracing::warn!(
+        target: "jwtis::audit",
+        event = "token_user_mismatch",
+        request_user = shown(requested),
+        token_user = shown(in_token),
+        "JWT: Suspicious activity detected, token user does not match request user"
+    );
 }

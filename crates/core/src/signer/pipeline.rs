@@ -1,12 +1,217 @@
 //! From a request to a signature: policy → allowed → cleared → signed (§4.2).
+//!
+//! The order of checks is visible to clients (§1.4, §1.7), and so are the texts of refusals. Each step takes the proof of the one before
+//! it. Nothing here holds a lock while somebody else is asked, so that a slow hook or vault keeps up nobody but its own requests.
 
-use jwtis_tezos::{PublicKey, PublicKeyHash, SignRequest};
+use std::sync::Arc;
 
+use jwtis_tezos::policy::{PossessionDenial, Usage};
+use jwtis_tezos::{Caller, Circumstances, PublicKey, PublicKeyHash, SignRequest, Verdict};
+use tokio::time::Instant;
+
+use super::decision::{Decision, log_payload};
+use super::hook::Question;
+use super::rules::{KeyRules, Rules};
+use super::usage::{UsageBook, UsageError};
+use super::vault::ring::{Held, NotHeld, Why};
+use super::watermark::Clearance;
 use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
+
+impl Signer {
+    /// Signs a message, or says why not.
+    ///
+    /// The mark of a consensus message, and the share that a generic one has of its key's limits, are durable before the key is used. They
+    /// stay when the vault fails, and when the caller goes away; the same consensus message may then be asked for again.
+    pub async fn sign(&self, command: SignCommand<'_>) -> Decided<Signed> {
+        let decision = Decision::on("signed", command.key, command.caller.caller());
+        let mut decision = decision.in_version(command.version);
+        let outcome = self.signature(&command, &mut decision).await;
+        decision.close(outcome)
+    }
+
+    async fn signature(
+        &self,
+        command: &SignCommand<'_>,
+        decision: &mut Decision<'_>,
+    ) -> Result<Signed, SignError> {
+        let rules = self.rules();
+        let (key, caller) = (command.key, command.caller.caller());
+        let rule = listed(&rules, key)?;
+        decision.about.listed_key = Some(key);
+        rule.policy.admit(&key, caller)?;
+
+        let request = SignRequest::decode_for(command.message, command.version, key.curve())?;
+        decision.learn(&request);
+        let held = self.held(&key, Why::Use).await?;
+        decision.found(&held.vault);
+
+        let allowed = self.allow(&rules, rule, command, request).await?;
+        log_payload(&key, allowed.request.message(), rule.log_payloads);
+        let began = Instant::now();
+        let cleared = self.clear(allowed).await?;
+        let kind = held.vault.backend.kind();
+        let signature = held.vault.backend.sign(&cleared).await?.answer(kind, &cleared)?;
+        decision.about.signing_took = Some(began.elapsed());
+        Ok(signature)
+    }
+
+    /// Policy first, then the hook, which may take its time.
+    async fn allow<'a>(
+        &self,
+        rules: &Rules,
+        rule: &'a KeyRules,
+        command: &'a SignCommand<'_>,
+        request: SignRequest,
+    ) -> Result<Allowed<'a>, SignError> {
+        let mut allowed =
+            Allowed { key: command.key, request, rule, caller: command.caller.caller(), counted: false };
+        // A key that has spent nothing may do most: what it may not, needs no look at the store.
+        let now_ms = self.0.env.now().millis();
+        if allowed.judge(&Usage::default(), now_ms)?.is_some() {
+            let spent = self.usage()?.spent(&allowed.key).await?;
+            allowed.judge(&spent, now_ms)?;
+            allowed.counted = true;
+        }
+        if let Some(hook) = &rules.hook {
+            let question = Question {
+                message: Some(command.message),
+                source: command.source,
+                caller: allowed.caller,
+                key: &allowed.key,
+            };
+            hook.consult(question, &self.0.env).await?;
+        }
+        Ok(allowed)
+    }
+
+    /// Makes durable what the signature of the request will have meant.
+    async fn clear(&self, allowed: Allowed<'_>) -> Result<Cleared, SignError> {
+        if allowed.counted {
+            // The hook took its time: what the key has spent is judged afresh.
+            let judge = |spent: &Usage| {
+                let after = allowed.judge(spent, self.0.env.now().millis())?;
+                Ok::<_, SignError>(after.unwrap_or_else(|| spent.clone()))
+            };
+            self.usage()?.spend(&allowed.key, judge).await?;
+        }
+        if let Some(asked) = allowed.request.watermark() {
+            let clearance = self.0.watermarks.clear(&allowed.key, &asked).await?;
+            let step = match clearance {
+                Clearance::Advanced => "advanced",
+                Clearance::Repeated => "repeated",
+            };
+            tracing::debug!(key = %allowed.key, chain = %asked.chain, kind = %asked.kind, mark = %asked.mark, step, "the watermark is clear");
+        }
+        Ok(Cleared(Arc::new(Clear { key: allowed.key, request: allowed.request })))
+    }
+
+    /// Proves possession of a tz4 key, or says why not (§1.7).
+    pub async fn prove(&self, command: ProofCommand) -> Decided<Signed> {
+        let mut decision = Decision::on("proved", command.key, command.caller.caller());
+        let outcome = self.proof(&command, &mut decision).await;
+        decision.close(outcome)
+    }
+
+    async fn proof(&self, command: &ProofCommand, decision: &mut Decision<'_>) -> Result<Signed, SignError> {
+        let rules = self.rules();
+        let (key, caller) = (command.key, command.caller.caller());
+        let rule = listed(&rules, key)?;
+        decision.about.listed_key = Some(key);
+        rule.policy.admit(&key, caller)?;
+        let held = self.held(&key, Why::Use).await?;
+        decision.found(&held.vault);
+
+        let backend = &held.vault.backend;
+        match rule.policy.possession(&key, caller) {
+            Err(PossessionDenial::Denied(denial)) => return Err(denial.into()),
+            Err(PossessionDenial::NotSupported) => return Err(SignError::ProofNotSupported),
+            _ if !backend.can_prove() => return Err(SignError::ProofNotSupported),
+            Err(PossessionDenial::NotAllowed) => {
+                tracing::warn!(%key, "to give proofs of possession, set `allow_proof_of_possession: true` in the key's entry");
+                return Err(SignError::ProofNotAllowed);
+            }
+            Ok(()) => {}
+        }
+        if let Some(hook) = &rules.hook {
+            let question = Question { message: None, source: command.source, caller, key: &key };
+            hook.consult(question, &self.0.env).await?;
+        }
+        let began = Instant::now();
+        let cleared = ClearedProof { key };
+        let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
+        decision.about.signing_took = Some(began.elapsed());
+        Ok(proof)
+    }
+
+    /// The public key of a hash, of any vault; of listed keys only where the rules say so (§1.5).
+    ///
+    /// # Errors
+    /// [`SignError::NotFound`], or [`SignError::Vault`] where it is nowhere and a vault cannot be asked.
+    pub async fn public_key(&self, key: &PublicKeyHash) -> Result<PublicKey, SignError> {
+        let rules = self.rules();
+        if rules.restrict_public_keys && !rules.keys.contains_key(key) {
+            return Err(SignError::NotFound);
+        }
+        Ok(self.held(key, Why::Look).await?.public_key.clone())
+    }
+
+    /// The listed keys that some vault holds; `None` where the rules do not tell.
+    pub async fn known_keys(&self) -> Option<Vec<PublicKeyHash>> {
+        let rules = self.rules();
+        if !rules.known_keys {
+            return None;
+        }
+        Some(self.0.keys.held(rules.keys.keys().copied()).await)
+    }
+
+    /// Whether all vaults can work, for `/healthz`.
+    pub async fn ready(&self) -> bool {
+        self.0.keys.ready().await
+    }
+
+    async fn held(&self, key: &PublicKeyHash, why: Why) -> Result<Arc<Held>, SignError> {
+        self.0.keys.find(key, why).await.map_err(|error| match error {
+            NotHeld::Nowhere => SignError::NotFound,
+            NotHeld::Unknown(failure) => SignError::Vault(failure),
+        })
+    }
+
+    fn usage(&self) -> Result<&UsageBook, UsageError> {
+        self.0.usage.as_ref().ok_or(UsageError::NoStore)
+    }
+}
+
+fn listed(rules: &Rules, key: PublicKeyHash) -> Result<&KeyRules, SignError> {
+    rules.keys.get(&key).ok_or(SignError::NotListed(key))
+}
+
+/// A request that the policy allows, and the hook, where there is one.
+struct Allowed<'a> {
+    key: PublicKeyHash,
+    request: SignRequest,
+    rule: &'a KeyRules,
+    caller: &'a Caller,
+    /// Whether a limit over time counts it.
+    counted: bool,
+}
+
+impl Allowed<'_> {
+    /// What the policy says when the key has spent so much: what it will have spent then, where that is counted.
+    fn judge(&self, usage: &Usage, now_ms: u64) -> Result<Option<Usage>, SignError> {
+        let at = Circumstances { key: &self.key, caller: self.caller, usage, now_ms };
+        match self.rule.policy.evaluate(&self.request, &at) {
+            Verdict::Allow(usage) => Ok(usage),
+            Verdict::Deny(denial) => Err(denial.into()),
+        }
+    }
+}
 
 /// A request that the policy allows and whose mark, and whose share of the limits, are durable. Only this module makes one.
 #[derive(Debug)]
-pub struct Cleared {
+pub struct Cleared(Arc<Clear>);
+
+#[derive(Debug)]
+struct Clear {
     key: PublicKeyHash,
     request: SignRequest,
 }
@@ -14,14 +219,24 @@ pub struct Cleared {
 impl Cleared {
     /// The key to sign with.
     #[must_use]
-    pub const fn key(&self) -> &PublicKeyHash {
-        &self.key
+    pub fn key(&self) -> &PublicKeyHash {
+        &self.0.key
     }
 
     /// What to sign.
     #[must_use]
-    pub const fn request(&self) -> &SignRequest {
-        &self.request
+    pub fn request(&self) -> &SignRequest {
+        &self.0.request
+    }
+
+    /// The same proof once more, for another thread.
+    pub(super) fn share(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    /// Whether it is the same proof.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -37,34 +252,9 @@ impl ClearedProof {
     pub const fn key(&self) -> &PublicKeyHash {
         &self.key
     }
-}
 
-impl Signer {
-    /// Signs a message, or says why not.
-    pub async fn sign(&self, _command: SignCommand<'_>) -> Decided<Signed> {
-        Decided { outcome: Err(SignError::NotFound), about: super::About::default() }
-    }
-
-    /// Proves possession of a tz4 key, or says why not.
-    pub async fn prove(&self, _command: ProofCommand) -> Decided<Signed> {
-        Decided { outcome: Err(SignError::NotFound), about: super::About::default() }
-    }
-
-    /// The public key of a hash, of any vault; of listed keys only where the rules say so (§1.5).
-    ///
-    /// # Errors
-    /// [`SignError::NotFound`], or [`SignError::Vault`] where it is nowhere and a vault cannot be asked.
-    pub async fn public_key(&self, _key: &PublicKeyHash) -> Result<PublicKey, SignError> {
-        Err(SignError::NotFound)
-    }
-
-    /// The listed keys that some vault holds; `None` where the rules do not tell.
-    pub async fn known_keys(&self) -> Option<Vec<PublicKeyHash>> {
-        None
-    }
-
-    /// Whether all vaults can work, for `/healthz`.
-    pub async fn ready(&self) -> bool {
-        true
+    /// The same proof once more, for another thread.
+    pub(super) const fn share(&self) -> Self {
+        Self { key: self.key }
     }
 }

@@ -1,16 +1,24 @@
-//! What keys have spent, kept in the store so that a restart does not forget.
+//! What keys have spent, kept in the store so that a restart does not forget. The rule is [`jwtis_tezos::policy::Limits`].
 
-use jwtis_store::{CommitError, ReadError, Store};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Stored, Table};
+use jwtis_tezos::PublicKeyHash;
+use jwtis_tezos::policy::Usage;
+use tokio::sync::Mutex;
+use zeroize::Zeroizing;
+
+use crate::session::{decode_json, encode_json};
+
+/// How often a record that others write, too, is read and judged again: other processes, since those of this one queue.
+const TRIES: usize = 8;
 
 /// The record of what each key has spent.
 pub(crate) struct UsageBook {
-    _store: Store,
-}
-
-impl UsageBook {
-    pub(crate) const fn new(store: Store) -> Self {
-        Self { _store: store }
-    }
+    store: Store,
+    /// Requests that count for one key queue here; there are as many entries as listed keys that have limits.
+    queues: std::sync::Mutex<BTreeMap<PublicKeyHash, Arc<Mutex<()>>>>,
 }
 
 /// What a key has spent cannot be counted, so that nothing is signed.
@@ -25,4 +33,68 @@ pub enum UsageError {
     /// The record cannot be written.
     #[error("what the key has spent cannot be written")]
     Commit(#[from] CommitError),
+}
+
+impl UsageBook {
+    pub(crate) const fn new(store: Store) -> Self {
+        Self { store, queues: std::sync::Mutex::new(BTreeMap::new()) }
+    }
+
+    /// What `key` has spent so far. It may be more in a moment: only [`Self::spend`] decides.
+    pub(crate) async fn spent(&self, key: &PublicKeyHash) -> Result<Usage, UsageError> {
+        Ok(self.read(&key.to_string()).await?.map(|stored| stored.value.0).unwrap_or_default())
+    }
+
+    /// Lets `judge` decide by what the key has spent, and makes durable what it answers. If somebody was faster, it decides again.
+    pub(crate) async fn spend<E: From<UsageError>>(
+        &self,
+        key: &PublicKeyHash,
+        judge: impl Fn(&Usage) -> Result<Usage, E>,
+    ) -> Result<(), E> {
+        let queue = self.queue(key);
+        let _turn = queue.lock().await;
+        let text = key.to_string();
+        let name = Name::plain(&text);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let stored = self.read(&text).await?;
+            let transaction = self.store.transaction();
+            let transaction = match stored {
+                Some(Stored { value, version }) => {
+                    transaction.replace(name, version, &UsageRecord(judge(&value.0)?))
+                }
+                None => transaction.create(name, &UsageRecord(judge(&Usage::default())?)),
+            };
+            match self.store.commit(transaction).await {
+                Ok(()) => return Ok(()),
+                Err(CommitError::Conflict { .. }) if tries < TRIES => {}
+                Err(error) => return Err(UsageError::Commit(error).into()),
+            }
+        }
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Stored<UsageRecord>>, UsageError> {
+        Ok(self.store.get(Name::plain(name)).await?)
+    }
+
+    fn queue(&self, key: &PublicKeyHash) -> Arc<Mutex<()>> {
+        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(queues.entry(*key).or_default())
+    }
+}
+
+/// A key's [`Usage`], by the key's address.
+struct UsageRecord(Usage);
+
+impl Record for UsageRecord {
+    const TABLE: Table = Table { id: 6, name: "usage", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(&self.0)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes).map(Self)
+    }
 }

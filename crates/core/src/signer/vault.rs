@@ -1,14 +1,19 @@
 //! Holders of keys (§7), and what they may be asked to sign.
 
+pub(super) mod ring;
 pub mod software;
 pub mod store;
+mod verified;
 
 use std::sync::Arc;
 
 use jwtis_store::{BoxError, BoxFuture};
-use jwtis_tezos::{PublicKey, SecretKey, Signature};
+use jwtis_tezos::{Curve, PublicKey, SecretKey};
 
 use super::pipeline::{Cleared, ClearedProof};
+
+pub(super) use ring::KeyRing;
+pub use verified::Verified;
 
 /// A holder of signing keys.
 pub trait KeyBackend: Send + Sync + 'static {
@@ -53,76 +58,47 @@ pub struct Vault {
     pub backend: Arc<dyn KeyBackend>,
 }
 
-/// A signature that verifies with the key that was asked for.
-#[derive(Copy, Clone, Debug)]
-pub struct Verified(Signature);
-
-impl Verified {
-    /// Signs with a key of this process. [`SecretKey::sign`] verifies what it made.
-    ///
-    /// # Errors
-    /// [`VaultError`] in the words of `kind`.
-    pub fn sign(kind: &'static str, key: &SecretKey, request: &Cleared) -> Result<Self, VaultError> {
-        let request = request.request();
-        key.sign(request.message(), request.version()).map(Self).map_err(|error| VaultError::new(kind, error))
-    }
-
-    /// Takes a signature that another program made, if it verifies with `key` and Tezos would take it; a high S of secp256k1 is
-    /// lowered first.
-    ///
-    /// # Errors
-    /// [`VaultError`] in the words of `kind`.
-    pub fn check(
-        kind: &'static str,
-        key: &PublicKey,
-        request: &Cleared,
-        signature: Signature,
-    ) -> Result<Self, VaultError> {
-        let (signature, request) = (signature.with_low_s(), request.request());
-        key.verify_strictly(request.message(), &signature, request.version())
-            .map(|()| Self(signature))
-            .map_err(|error| VaultError::new(kind, error))
-    }
-
-    /// Proves possession of a key of this process.
-    ///
-    /// # Errors
-    /// [`VaultError`] in the words of `kind`.
-    pub fn prove(kind: &'static str, key: &SecretKey, _request: &ClearedProof) -> Result<Self, VaultError> {
-        key.prove_possession().map(Self).map_err(|error| VaultError::new(kind, error))
-    }
-
-    /// The signature.
-    #[must_use]
-    pub const fn signature(self) -> Signature {
-        self.0
-    }
-}
-
 /// A vault failed. `Display` is `(File): …`, as Signatory prefixes it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("({kind}): {source}")]
 pub struct VaultError {
     kind: &'static str,
-    source: BoxError,
+    source: Arc<dyn std::error::Error + Send + Sync>,
 }
 
 impl VaultError {
     /// The vault of this kind failed for this reason, which has no secrets.
     pub fn new(kind: &'static str, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: source.into() }
+        Self { kind, source: Arc::from(source.into()) }
     }
 }
 
-/// All vaults, and which of them holds which key.
-pub(crate) struct KeyRing {
-    _vaults: Vec<Vault>,
+/// Signs with a key of this process: BLS, which takes over a millisecond, on a thread of its own, the others on the spot.
+async fn sign_here(
+    kind: &'static str,
+    key: &Arc<SecretKey>,
+    request: &Cleared,
+) -> Result<Verified, VaultError> {
+    if key.curve() != Curve::Bls12381 {
+        return Verified::sign(kind, key, request);
+    }
+    let (key, request) = (Arc::clone(key), request.share());
+    elsewhere(kind, move || Verified::sign(kind, &key, &request)).await
 }
 
-impl KeyRing {
-    pub(crate) const fn new(vaults: Vec<Vault>) -> Self {
-        Self { _vaults: vaults }
-    }
+/// Proves possession of a key of this process, on a thread of its own.
+async fn prove_here(
+    kind: &'static str,
+    key: &Arc<SecretKey>,
+    request: &ClearedProof,
+) -> Result<Verified, VaultError> {
+    let (key, request) = (Arc::clone(key), request.share());
+    elsewhere(kind, move || Verified::prove(kind, &key, &request)).await
+}
 
-    pub(crate) fn replace(&self, _vaults: Vec<Vault>) {}
+async fn elsewhere<T: Send + 'static>(
+    kind: &'static str,
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, VaultError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(VaultError::new(kind, error)))
 }

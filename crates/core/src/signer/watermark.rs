@@ -1,6 +1,7 @@
 //! Marks against double signing, durable before a key is used (§5). The rule is [`jwtis_tezos::watermark::judge`]; a driver keeps
 //! the marks, and all drivers pass one suite.
 
+mod disk;
 pub mod file;
 pub mod import;
 pub mod mem;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 use jwtis_store::BoxFuture;
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, Refusal};
+use jwtis_tezos::watermark::{Asked, Mark, Refusal, Step, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
 /// A keeper of marks.
@@ -63,9 +64,26 @@ pub enum WatermarkError {
     /// 409: it is not above the mark.
     #[error("{}", .0.detail())]
     Refused(Refusal),
-    /// 500: the marks cannot be read or written now.
-    #[error("the watermark cannot be kept: {0}")]
+    /// 500: the marks cannot be read or written now. Why is for the log, as the source.
+    #[error("the watermark cannot be kept")]
     Unavailable(#[source] jwtis_store::BoxError),
+}
+
+/// A message that may be signed, once `write` is durable.
+struct Cleared {
+    clearance: Clearance,
+    /// The new mark; `None` where the stored one stands.
+    write: Option<Mark>,
+}
+
+/// The rule's step, for a driver.
+fn decide(stored: Option<&Mark>, asked: &Mark) -> Result<Cleared, Refusal> {
+    let (clearance, mark) = match judge(stored, asked) {
+        Step::Advance(mark) => (Clearance::Advanced, mark),
+        Step::Repeat(mark) => (Clearance::Repeated, mark),
+        Step::Refuse(refusal) => return Err(refusal),
+    };
+    Ok(Cleared { clearance, write: (stored != Some(&mark)).then_some(mark) })
 }
 
 /// Told what a driver does, for metrics. Every method does nothing unless it is overridden.

@@ -5,6 +5,7 @@ use jwtis_store::ReadError;
 
 use super::open::{self, NotNow, NotOpened};
 use crate::access::ClientAccess;
+use crate::client::{Client, ClientId};
 use crate::issuer::Issuer;
 use crate::session::rule;
 
@@ -92,7 +93,28 @@ impl Issuer {
         access_token: &str,
         refresh_token: Option<&str>,
     ) -> Result<Verification, VerifyError> {
-        let client = access.client();
+        self.verify_of(access.client(), access_token, refresh_token).await
+    }
+
+    /// Looks at an access token of `client` for a part of this program that trusts its tokens; `None` where there is no such client.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub(crate) async fn verify_as(
+        &self,
+        client: &ClientId,
+        access_token: &str,
+    ) -> Result<Option<Verification>, VerifyError> {
+        let Some(client) = self.load(client).await? else { return Ok(None) };
+        self.verify_of(&client, access_token, None).await.map(Some)
+    }
+
+    async fn verify_of(
+        &self,
+        client: &Client,
+        access_token: &str,
+        refresh_token: Option<&str>,
+    ) -> Result<Verification, VerifyError> {
         let now = self.env().now();
         let token = match open::access_token(client, access_token, now) {
             Ok(token) => token,

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use jwtis_core::{BearerSecret, SecretKind};
 use serde_json::Value;
+use ureq::http::{HeaderValue, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, http::Response};
+use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
 use super::Failure;
@@ -23,13 +24,6 @@ use crate::http::issuer::problem::Code;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is read into memory.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
-/// Where operating systems keep the certificates they trust.
-const SYSTEM_ROOTS: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Where the server is and who is asking.
 #[derive(Debug, clap::Args)]
@@ -232,7 +226,7 @@ fn no_answer_hint(error: &ureq::Error) -> &'static str {
     if format!("{error:?}").contains("CaUsedAsEndEntity") {
         return "the server presents a CA's certificate as its own: give it one that a CA has signed and that CA by --ca-cert, or make the self-signed one with `openssl req -x509 … -addext basicConstraints=CA:FALSE`";
     }
-    "is the server running? Name it by --url or JWTIS_URL; for a private CA give --ca-cert"
+    "is the server running? Name it by --url or its variable (see --help); for a private CA give --ca-cert"
 }
 
 /// GET of JSON from a whole URL, without a token.
@@ -241,6 +235,46 @@ fn no_answer_hint(error: &ureq::Error) -> &'static str {
 /// As [`Api::get`].
 pub(crate) fn fetch(url: &str, ca_cert: Option<&Path>) -> Result<Value, Failure> {
     Api::new(url, None, ca_cert)?.get("")
+}
+
+/// An answer, whatever its status.
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// `Retry-After`, as it came.
+    pub(crate) retry_after: Option<String>,
+    /// The body, or its start.
+    pub(crate) text: Zeroizing<String>,
+}
+
+/// POST to a whole URL, with these headers and no body.
+///
+/// # Errors
+/// When the server cannot be reached, or its answer is no text.
+pub(crate) fn post_headers(
+    url: &str,
+    ca_cert: Option<&Path>,
+    headers: [(&'static str, HeaderValue); 2],
+) -> Result<Answer, Failure> {
+    /// Longest answer that is read.
+    const MAX_BYTES: u64 = 64 * 1024;
+    let api = Api::new(url, None, ca_cert)?;
+    let mut request = api.agent.post(api.url(""));
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let no_answer = |error: ureq::Error| {
+        Failure::refused(format!("no answer from {}", api.base)).because(&error).hint(no_answer_hint(&error))
+    };
+    let mut response = request.send_empty().map_err(no_answer)?;
+    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.map(printable);
+    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_string();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        retry_after,
+        text: body.map(Zeroizing::new).map_err(no_answer)?,
+    })
 }
 
 /// An RFC 9457 problem as a failure; anything else with its status and its start.
@@ -294,11 +328,9 @@ fn tls(ca_cert: Option<&Path>) -> Result<TlsConfig, Failure> {
     let certificates = match ca_cert {
         Some(path) => certificates(path)?,
         None => {
-            let named = super::environment("SSL_CERT_FILE").map(PathBuf::from);
-            let bundle = named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find(|path| path.exists());
             let none =
                 || Failure::refused("this system has no list of trusted certificates").hint("give --ca-cert");
-            certificates(&bundle.ok_or_else(none)?)?
+            certificates(&crate::tls::system_bundle().ok_or_else(none)?)?
         }
     };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -1,14 +1,15 @@
 //! `jwtis config`: what the server would run with, and what is wrong with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
 
-use super::output::TextTable;
+use super::output::{TextTable, printable};
 use super::{Failure, Outcome, Output, ServerFlags};
 use crate::config::Config;
 use crate::config::setting::{self, Setting};
+use crate::config::signer::SignerConfig;
 use crate::config::value::{Fault, Raw, Source, Values, shown};
 
 #[derive(Debug, Subcommand)]
@@ -23,7 +24,7 @@ pub(crate) enum ConfigCommand {
     },
     /// Check the configuration and list all faults, each with its place.
     Check {
-        /// Check this file alone, without flags and environment.
+        /// Check this file alone, without flags and `JWTIS_…` variables. Variables that it names itself are looked up.
         file: Option<PathBuf>,
         #[command(flatten)]
         flags: ServerFlags,
@@ -35,7 +36,7 @@ impl ConfigCommand {
         match self {
             Self::Show { flags, json } => {
                 let config = load(flags.after(before))?;
-                if json { out.json(&as_json(&config.values)) } else { out.line(as_table(&config.values)) }
+                if json { out.json(&as_json(&config)) } else { out.line(with_signer(&config)) }
             }
             Self::Check { file, flags } => {
                 let mut flags = flags.after(before);
@@ -43,11 +44,17 @@ impl ConfigCommand {
                     Some(path) => {
                         let raw = Raw::new(path.to_string_lossy(), Source::Flag("FILE".to_owned()));
                         flags.insert(0, (&setting::CONFIG, raw));
-                        Config::load(flags, &|_| None).map_err(|faults| failure(&faults))?
+                        let named = |name: &str| {
+                            if name.starts_with("JWTIS_") { None } else { super::environment(name) }
+                        };
+                        Config::load(flags, &named).map_err(|faults| failure(&faults))?
                     }
                     None => load(flags)?,
                 };
                 warn(&config);
+                for notice in &config.notices {
+                    out.notice(format_args!("note: {}", printable(&notice.to_string())));
+                }
                 out.line("the configuration is valid")
             }
         }
@@ -60,6 +67,15 @@ impl ConfigCommand {
 /// With exit code 2 and all faults.
 pub(crate) fn load(flags: Vec<(&'static Setting, Raw)>) -> Result<Config, Failure> {
     Config::load(flags, &super::environment).map_err(|faults| failure(&faults))
+}
+
+/// The signer's part of the configuration file at `path`; `None` where it asks for no signer.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn signer(path: &Path) -> Result<Option<SignerConfig>, Failure> {
+    let file = Raw::new(path.to_string_lossy(), Source::Flag("--config".to_owned()));
+    Ok(load(vec![(&setting::CONFIG, file)])?.signer)
 }
 
 /// Says on standard error what is odd.
@@ -80,7 +96,18 @@ pub(crate) fn as_table(values: &Values) -> TextTable {
     table
 }
 
-fn as_json(values: &Values) -> serde_json::Value {
+/// The settings and, where there is one, the signer.
+fn with_signer(config: &Config) -> TextTable {
+    let mut table = as_table(&config.values);
+    let file = config.values.find(&setting::CONFIG).map(|raw| raw.text.to_string()).unwrap_or_default();
+    for (name, value) in config.signer.iter().flat_map(SignerConfig::rows) {
+        table.row([name, printable(&value), file.clone()]);
+    }
+    table
+}
+
+fn as_json(config: &Config) -> serde_json::Value {
+    let values = &config.values;
     let entry = |setting: &'static Setting| {
         let value = values.find(setting);
         let secret = matches!(setting.kind, setting::Kind::Secret(_));
@@ -91,7 +118,12 @@ fn as_json(values: &Values) -> serde_json::Value {
         }
         (setting.name.to_owned(), entry)
     };
-    serde_json::Value::Object(setting::ALL.into_iter().map(entry).collect())
+    let signer = config.signer.as_ref().map(|signer| {
+        let row = |(name, value)| (name, serde_json::Value::String(value));
+        serde_json::Value::Object(signer.rows().into_iter().map(row).collect())
+    });
+    let settings = setting::ALL.into_iter().map(entry);
+    serde_json::Value::Object(settings.chain([("signer".to_owned(), json!(signer))]).collect())
 }
 
 /// All faults in one failure.

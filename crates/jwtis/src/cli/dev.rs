@@ -1,7 +1,10 @@
-//! `jwtis dev`: a throw-away server in memory with a ready client, and lines to paste.
+//! `jwtis dev`: a throw-away server in memory with a ready client, with `--signer` also a ready key, and lines to paste.
+
+mod signer;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use clap::Args;
 use jwtis_core::{
@@ -13,14 +16,19 @@ use jwtis_store::open_memory;
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Output, serve};
-use crate::app::{self, Listeners};
-use crate::config::{ListenAddress, setting};
+use crate::app::{Listeners, Served, ServedSigner, Signals};
+use crate::config::ListenAddress;
+use crate::config::setting::{self, Setting};
+use crate::metrics::Metrics;
 use crate::telemetry::{self, LogSettings};
+use signer::DemoSigner;
 
 /// The ready client.
 const CLIENT: &str = "demo";
 /// Its user.
 const SUBJECT: &str = "alice";
+/// The user whose token opens the signer: revoking that of the other one leaves it alone.
+const SIGNER_SUBJECT: &str = "payouts";
 
 /// Nothing is stored: stop it with Ctrl-C and everything is gone.
 #[derive(Debug, Args)]
@@ -28,6 +36,12 @@ pub(crate) struct Dev {
     /// Where to listen. Without this flag a free port is taken when 4343 is not.
     #[arg(short, long, value_name = "IP:PORT", env = "JWTIS_ADDRESS")]
     listen: Option<ListenAddress>,
+    /// Also serve the signer, with a new Tezos key and a login user.
+    #[arg(long)]
+    signer: bool,
+    /// Where the signer listens. Without this flag a free port is taken when 6732 is not.
+    #[arg(long, value_name = "IP:PORT", env = "JWTIS_SIGNER_ADDRESS", requires = "signer")]
+    signer_address: Option<ListenAddress>,
     /// Log from level info instead of warn.
     #[arg(short, long)]
     verbose: bool,
@@ -40,48 +54,74 @@ impl Dev {
     }
 
     async fn serve(&self, out: &mut Output<'_>) -> Outcome {
-        let stop =
-            app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
-        let listeners = Listeners::issuer_only(self.bind().await?);
+        let signals =
+            Signals::take().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+        let (stop, hangups) = signals.split();
+        let issuer_listener = bind(self.listen, &setting::LISTEN, "--listen").await?;
+        let signer_listener = match self.signer {
+            true => Some(bind(self.signer_address, &setting::SIGNER_ADDRESS, "--signer-address").await?),
+            false => None,
+        };
+        let listeners = Listeners::plain(issuer_listener, signer_listener);
         let url = listeners.issuer_url().unwrap_or_default();
         let (issuer, demo) = Demo::prepare().await?;
         out.line(demo.lines(&url))?;
+        let signer = match listeners.signer_url() {
+            Some(signer_url) => {
+                let signer = DemoSigner::prepare(&issuer, &demo.kid)?;
+                out.line(signer.lines(&signer_url, &demo.signer_token, &demo.revoke(&url, SIGNER_SUBJECT)))?;
+                out.line(format_args!("signer is at {signer_url}"))?;
+                let max_body_bytes = setting::MAX_BODY_BYTES.default.parse().unwrap_or_default();
+                Some(ServedSigner { signer: signer.signer, max_body_bytes, reload: None })
+            }
+            None => None,
+        };
         out.line(format_args!("jwtis dev is listening on {url}"))?;
-        let outcome = listeners.serve(Some(issuer), std::env::temp_dir(), stop).await;
+        let served = Served {
+            metrics: Arc::new(Metrics::new()),
+            store: Some(issuer.store().clone()),
+            issuer: Some(issuer),
+            signer,
+            backup_folder: std::env::temp_dir(),
+        };
+        let outcome = listeners.serve(served, stop, hangups).await;
         outcome.map_err(|error| Failure::refused("the listener was lost").because(&error))
     }
+}
 
-    async fn bind(&self) -> Result<TcpListener, Failure> {
-        let (address, may_move) = match self.listen {
-            Some(address) => (address.socket(), false),
-            None => {
-                let default: ListenAddress = setting::LISTEN.default.parse().map_err(Failure::usage)?;
-                (default.socket(), true)
-            }
-        };
-        if !address.ip().is_loopback() {
-            return Err(Failure::usage("`jwtis dev` shows its secrets and listens on this machine only")
-                .hint("listen on 127.0.0.1; use `jwtis serve` for others"));
+/// Listens where `wanted` says, else at the default of `setting`, and if that is taken anywhere.
+async fn bind(wanted: Option<ListenAddress>, setting: &Setting, flag: &str) -> Result<TcpListener, Failure> {
+    let (address, may_move) = match wanted {
+        Some(address) => (address.socket(), false),
+        None => {
+            let default: ListenAddress = setting.default.parse().map_err(Failure::usage)?;
+            (default.socket(), true)
         }
-        let bound = match TcpListener::bind(address).await {
-            Err(error) if may_move && error.kind() == io::ErrorKind::AddrInUse => {
-                TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
-            }
-            other => other,
-        };
-        bound.map_err(|error| {
-            Failure::refused(format!("cannot listen on {address}"))
-                .because(&error)
-                .hint("choose another address by --listen, or leave it out to take a free port")
-        })
+    };
+    if !address.ip().is_loopback() {
+        return Err(Failure::usage("`jwtis dev` shows its secrets and listens on this machine only")
+            .hint("listen on 127.0.0.1; use `jwtis serve` for others"));
     }
+    let bound = match TcpListener::bind(address).await {
+        Err(error) if may_move && error.kind() == io::ErrorKind::AddrInUse => {
+            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+        }
+        other => other,
+    };
+    bound.map_err(|error| {
+        Failure::refused(format!("cannot listen on {address}"))
+            .because(&error)
+            .hint(format!("choose another address by {flag}, or leave it out to take a free port"))
+    })
 }
 
 /// What the lines need.
 struct Demo {
     admin_token: BearerSecret,
     client_token: BearerSecret,
+    kid: ClientId,
     tokens: TokenSet,
+    signer_token: String,
 }
 
 impl Demo {
@@ -101,11 +141,25 @@ impl Demo {
         let client =
             issuer.register(&access, kid.clone(), KeyOptions::default()).await.map_err(|e| failed(&e))?;
         let access = issuer.client_access(Some(&admin), &kid).await.map_err(|e| failed(&e))?;
-        let mut claims = ClaimsSet::new();
-        claims.insert("sub", SUBJECT);
-        let command = IssueToken { claims, access_valid_time: None, refresh_valid_time: None };
-        let tokens = issuer.issue(&access, command).map_err(|e| failed(&e))?;
-        Ok((issuer, Self { admin_token: admin.secret, client_token: client.client_token, tokens }))
+        let issue = |subject: &str| {
+            let mut claims = ClaimsSet::new();
+            claims.insert("sub", subject);
+            let command = IssueToken { claims, access_valid_time: None, refresh_valid_time: None };
+            issuer.issue(&access, command).map_err(|e| failed(&e))
+        };
+        let tokens = issue(SUBJECT)?;
+        let signer_token = issue(SIGNER_SUBJECT)?.access_token;
+        let demo =
+            Self { admin_token: admin.secret, client_token: client.client_token, kid, tokens, signer_token };
+        Ok((issuer, demo))
+    }
+
+    /// The line that revokes all sessions of `subject`.
+    fn revoke(&self, url: &str, subject: &str) -> String {
+        let client = self.client_token.reveal();
+        format!(
+            r#"curl -sS {url}/revoke_token -H 'Authorization: Bearer {client}' -d '{{"kid":"{CLIENT}","sub":"{subject}"}}'"#
+        )
     }
 
     /// Each line runs as it stands, in this order.
@@ -122,7 +176,7 @@ impl Demo {
         let verify = post("/verify_token", format!(r#"{{"kid":"{CLIENT}","auth_token":"{access_token}"}}"#));
         let renew =
             post("/renew_token", format!(r#"{{"kid":"{CLIENT}","refresh_token":"{refresh_token}"}}"#));
-        let revoke = post("/revoke_token", format!(r#"{{"kid":"{CLIENT}","sub":"{SUBJECT}"}}"#));
+        let revoke = self.revoke(url, SUBJECT);
         format!(
             "A throw-away jwtis: everything is in memory and gone when it stops. The client `{CLIENT}` is ready.
 

@@ -18,7 +18,7 @@ use super::failure::disk_hint;
 use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, password, serve};
 use crate::app::Listeners;
-use crate::config::{Config, IssuerConfig, SecretSource};
+use crate::config::{Config, SecretSource};
 
 /// What the name of a store that is being made ends in, before the process and a random number.
 const STAGED: &str = ".first-start";
@@ -54,22 +54,22 @@ impl AdminToken {
     }
 }
 
-/// Makes the store, shows its secrets, and says what to do next.
+/// Makes the store, shows its secrets, and says what to do next. A store for a signer alone has no admin token.
 ///
 /// # Errors
 /// No store is left behind then.
 pub(crate) async fn run(
     config: &Config,
-    settings: &IssuerConfig,
     admin_token: Option<AdminToken>,
     listeners: &Listeners,
     out: &mut Output<'_>,
 ) -> Result<Issuer, Failure> {
     let env = Env::system();
     let path = &config.store.path;
+    let with_admin = config.issuer.is_some();
     let given = password::given(config.store.password.as_ref())?;
     let password_is_given = given.is_some();
-    if given.is_none() || admin_token.is_none() {
+    if given.is_none() || (with_admin && admin_token.is_none()) {
         out.can_show("the secrets of a new store").map_err(|failure| {
             failure.hint("give the password by JWTIS_PSWD or --pswd-file, and an admin token by JWTIS_ADMIN_TOKEN or --admin-token-file; or start once on a terminal")
         })?;
@@ -78,28 +78,36 @@ pub(crate) async fn run(
         warn!("{weakness}");
     }
     let password = given.map_or_else(|| password::generate(&env), Ok).map_err(no_entropy)?;
-    let admin_token = admin_token.map_or_else(|| AdminToken::generate(&env), Ok).map_err(no_entropy)?;
+    let admin_token = match (with_admin, admin_token) {
+        (false, _) => None,
+        (true, Some(token)) => Some(token),
+        (true, None) => Some(AdminToken::generate(&env).map_err(no_entropy)?),
+    };
 
     let staged = StagedStore::beside(path, &env)?;
     let store = create_redb(&staged.path, &Password::new(password.as_str()), KdfParams::default())
         .map_err(|error| Failure::from_store(path, &error))?;
-    let issuer = serve::open_issuer(store, &settings.settings).await?;
-    issuer
-        .set_admin_token(&admin_token.secret)
-        .await
-        .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
+    let issuer = serve::open_issuer(store, &serve::issuer_settings(config)).await?;
+    if let Some(token) = &admin_token {
+        issuer
+            .set_admin_token(&token.secret)
+            .await
+            .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
+    }
 
     if serve::store_exists(path)? {
         return Err(made_meanwhile(path, "nothing was shown"));
     }
     let shown_password = if password_is_given { None } else { Some(&password) };
-    out.line(secrets(config, shown_password, &admin_token).as_str()).map_err(|_| {
+    out.line(secrets(config, shown_password, admin_token.as_ref()).as_str()).map_err(|_| {
         Failure::refused("the secrets of the new store cannot be shown on standard output, so none was made")
             .hint("send standard output to a terminal, or give the password and an admin token")
     })?;
     staged.publish(path)?;
     out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)));
-    out.notice(next_steps(&listeners.issuer_url().unwrap_or_default()));
+    if let Some(url) = listeners.issuer_url() {
+        out.notice(next_steps(&url));
+    }
     Ok(issuer)
 }
 
@@ -151,7 +159,7 @@ pub(crate) async fn replace_admin_token(issuer: &Issuer, out: &mut Output<'_>) -
 fn secrets(
     config: &Config,
     password: Option<&Zeroizing<String>>,
-    admin_token: &AdminToken,
+    admin_token: Option<&AdminToken>,
 ) -> Zeroizing<String> {
     let mut text = Zeroizing::new(format!(
         "Welcome to {} {}. A new store was made: {}\n\n",
@@ -168,10 +176,12 @@ fn secrets(
         }
         None => text.push_str("Password of the store: the one you gave. Every later start needs it, and nobody can recover it.\n\n"),
     }
-    if admin_token.generated {
-        text.push_str(&admin_token_lines(admin_token));
-    } else {
-        text.push_str("Admin token, which registers and manages clients: the one you gave.");
+    match admin_token {
+        Some(token) if token.generated => text.push_str(&admin_token_lines(token)),
+        Some(_) => text.push_str("Admin token, which registers and manages clients: the one you gave."),
+        None => text.push_str(
+            "There is no admin token: the issuer is switched off. A start that serves it makes one.",
+        ),
     }
     text
 }

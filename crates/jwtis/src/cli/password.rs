@@ -1,7 +1,9 @@
 //! The password of a store: where it comes from, and how a new one is made.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use jwtis_core::{Env, NoEntropy};
@@ -10,6 +12,7 @@ use zeroize::Zeroizing;
 use super::failure::Failure;
 use super::output::printable;
 use crate::config::SecretSource;
+use crate::config::limited::{self, MAX_SECRET_BYTES};
 
 /// Name of the systemd credential with the password.
 const CREDENTIAL: &str = "jwtis-password";
@@ -62,6 +65,33 @@ pub(crate) fn prompt(question: &str) -> Result<Option<Zeroizing<String>>, Failur
             .because(&error)
             .hint("give it by JWTIS_PSWD or --pswd-file FILE")
     })
+}
+
+/// All that is piped in, trailing line end and all. Read past the buffer of standard input, which is not wiped.
+///
+/// # Errors
+/// With exit code 2 when it cannot be read, or is no text.
+pub(crate) fn piped() -> Result<Zeroizing<String>, Failure> {
+    const HINT: &str = "send it to standard input by a pipe or `<`, or run this on a terminal";
+    let read = || limited::whole(File::from(io::stdin().as_fd().try_clone_to_owned()?), MAX_SECRET_BYTES);
+    let bytes =
+        read().map_err(|error| Failure::usage("standard input cannot be read").because(&error).hint(HINT))?;
+    limited::text(&bytes).ok_or_else(|| Failure::usage("standard input is not UTF-8").hint(HINT))
+}
+
+/// The one line that is piped in: a password.
+///
+/// # Errors
+/// With exit code 2 when there is none, or more than one.
+pub(crate) fn piped_line() -> Result<Zeroizing<String>, Failure> {
+    let text = piped()?;
+    let mut lines = text.lines();
+    match (lines.next(), lines.next()) {
+        (Some(line), None) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
+        (None | Some(""), None) => Err(Failure::usage("standard input has no password")
+            .hint("pipe one line in, or run this on a terminal to be asked")),
+        _ => Err(Failure::usage("standard input has more than one line").hint("pipe the password alone in")),
+    }
 }
 
 /// Asks twice for a new password; `None` without a terminal.

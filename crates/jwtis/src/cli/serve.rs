@@ -3,28 +3,36 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings};
 use jwtis_store::{Password, ReadError, Store, open_redb};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::failure::disk_hint;
 use super::first_start::{self, AdminToken};
 use super::output::{Output, printable};
-use super::{Failure, Outcome, config as configuration, password};
-use crate::app::{self, BindError, Listeners};
+use super::{Failure, Outcome, config as configuration, password, signer_start};
+use crate::app::signer::{Prepared, Surroundings};
+use crate::app::{BindError, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which};
 use crate::config::setting::Setting;
 use crate::config::value::Raw;
-use crate::config::{Config, IssuerConfig};
+use crate::config::{Config, Reloader};
+use crate::metrics::Metrics;
 use crate::telemetry;
 
 pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
+    let reloader = Reloader::new(flags.clone(), super::environment);
+    let seen = Seen::look(reloader.path());
     let config = configuration::load(flags)?;
     telemetry::start(&config.log);
     for warning in &config.warnings {
         warn!("{}", printable(&warning.to_string()));
     }
-    runtime()?.block_on(serve(&config, out))
+    for notice in &config.notices {
+        info!("{}", printable(&notice.to_string()));
+    }
+    runtime()?.block_on(serve(config, reloader, seen, out))
 }
 
 /// The server's runtime.
@@ -38,29 +46,63 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::refused("the runtime cannot start").because(&error))
 }
 
-/// The order matters: ports first, since they fail without a trace; then the store, whose first start prints secrets, and for whose
-/// password somebody may be asked, who can press Ctrl-C; then the handlers of signals; then the line that says that clients may come.
-async fn serve(config: &Config, out: &mut Output<'_>) -> Outcome {
-    let listeners = Listeners::bind(config).await.map_err(|error| bind_failure(&error))?;
-    if config.issuer.is_none() && config.utility.is_none() {
+/// The order matters: ports first, since they fail without a trace; then what of the signer can be checked; then the store, whose first
+/// start prints secrets, and for whose password somebody may be asked, who can press Ctrl-C; then the vaults, for whose keys too; then
+/// the handlers of signals; then the line that says that clients may come.
+async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Output<'_>) -> Outcome {
+    let env = Env::system();
+    let listeners = Listeners::bind(&config).await.map_err(|error| bind_failure(&error))?;
+    if config.issuer.is_none() && config.signer.is_none() && config.utility.is_none() {
         return Err(Failure::usage(
             "nothing to serve: the issuer is switched off, and so is the utility listener",
         )
-        .hint("this build has no signer; remove `issuer: {enabled: false}`"));
+        .hint("remove `issuer: {enabled: false}`, or give the file a `tezos:` section for the signer"));
     }
-    let issuer = match &config.issuer {
-        Some(issuer) => Some(open(config, issuer, &listeners, out).await?),
+    let needs_store = config.needs_store();
+    let started = Started::of(&config, seen);
+    let signer = match config.signer.take() {
+        Some(signer) => {
+            let max_body_bytes = signer.max_body_bytes;
+            let prepared = Prepared::new(signer, &env).map_err(|error| signer_start::failure(&error))?;
+            Some((prepared, max_body_bytes))
+        }
         None => None,
     };
-    let stop =
-        app::stop_signal().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+    let issuer = if needs_store { Some(open(&config, &listeners, out).await?) } else { None };
+
+    let metrics = Arc::new(Metrics::new());
+    let store = issuer.as_ref().map(|issuer| issuer.store().clone());
+    let signer = match signer {
+        Some((prepared, max_body_bytes)) => {
+            let around = Surroundings {
+                env,
+                store: store.clone(),
+                issuer: issuer.clone(),
+                metrics: Arc::clone(&metrics),
+            };
+            let running = prepared.start(around, &mut signer_start::ask).await;
+            let running = running.map_err(|error| signer_start::failure(&error))?;
+            let signer = running.signer.clone();
+            let reload = started.map(|started| Reload::new(reloader, started, running));
+            Some(ServedSigner { signer, max_body_bytes, reload })
+        }
+        None => None,
+    };
+
+    let signals =
+        Signals::take().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+    let (stop, hangups) = signals.split();
     if let Some(url) = listeners.utility_url() {
         out.notice(format_args!("metrics and health on {url}"));
+    }
+    if let Some(url) = listeners.signer_url() {
+        out.notice(format_args!("signer is listening on {url}"));
     }
     if let Some(url) = listeners.issuer_url() {
         out.notice(format_args!("{} is listening on {url}", config.name));
     }
-    let outcome = listeners.serve(issuer, store_folder(&config.store.path), stop).await;
+    let served = Served { metrics, store, issuer, signer, backup_folder: store_folder(&config.store.path) };
+    let outcome = listeners.serve(served, stop, hangups).await;
     outcome.map_err(|error| Failure::refused("a listener was lost").because(&error))
 }
 
@@ -95,18 +137,17 @@ pub(crate) fn store_exists(path: &Path) -> Result<bool, Failure> {
     }
 }
 
-/// Opens the store, or makes it at the first start, and the issuer over it.
-async fn open(
-    config: &Config,
-    settings: &IssuerConfig,
-    listeners: &Listeners,
-    out: &mut Output<'_>,
-) -> Result<Issuer, Failure> {
+/// Opens the store, or makes it at the first start, and the issuer over it. Where the issuer's API is switched off, its tokens may still
+/// be asked about; it needs no admin token then.
+async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> Result<Issuer, Failure> {
     let path = &config.store.path;
     let exists = store_exists(path)?;
-    let admin_token = AdminToken::configured(settings.admin_token.as_ref())?;
+    let admin_token = match &config.issuer {
+        Some(issuer) => AdminToken::configured(issuer.admin_token.as_ref())?,
+        None => None,
+    };
     if !exists {
-        return first_start::run(config, settings, admin_token, listeners, out).await;
+        return first_start::run(config, admin_token, listeners, out).await;
     }
     let password = password::for_existing(config.store.password.as_ref(), path)?;
     let store = open_store(path, &password)?;
@@ -116,13 +157,21 @@ async fn open(
         env!("CARGO_PKG_VERSION"),
         printable(&path.display().to_string())
     ));
-    let issuer = open_issuer(store, &settings.settings).await?;
+    let issuer = open_issuer(store, &issuer_settings(config)).await?;
+    if config.issuer.is_none() {
+        return Ok(issuer);
+    }
     if !issuer.has_admin_token() {
         first_start::set_admin_token(&issuer, admin_token, out).await?;
     } else if let Some(given) = admin_token {
         compare_admin_token(&issuer, given)?;
     }
     Ok(issuer)
+}
+
+/// What the issuer does by; defaults where its API is switched off.
+pub(super) fn issuer_settings(config: &Config) -> IssuerSettings {
+    config.issuer.as_ref().map(|issuer| issuer.settings.clone()).unwrap_or_default()
 }
 
 /// An admin token that is given again and again is no wish to change it, so a difference is only said.
@@ -159,8 +208,12 @@ pub(crate) async fn open_issuer(store: Store, settings: &IssuerSettings) -> Resu
 fn bind_failure(error: &BindError) -> Failure {
     let failure = Failure::refused("the server cannot start").because(error);
     match error {
-        BindError::Address { what, source, .. } => {
-            let flag = if *what == "issuer" { "--listen" } else { "--utility-address" };
+        BindError::Address { which, source, .. } => {
+            let flag = match which {
+                Which::Issuer => "--listen",
+                Which::Signer => "server.address or --signer-address",
+                Which::Utility => "--utility-address",
+            };
             match source.kind() {
                 io::ErrorKind::AddrInUse => failure.hint(format!(
                     "another program, perhaps another jwtis, listens there: stop it or choose another address by {flag}"
@@ -171,6 +224,9 @@ fn bind_failure(error: &BindError) -> Failure {
                 _ => failure.hint(format!("choose an address of this machine by {flag}")),
             }
         }
-        BindError::Tls(_) => failure.hint("check --certFile and --keyFile"),
+        BindError::Tls { which: Which::Signer, .. } => {
+            failure.hint("check server.tls_cert_file and server.tls_key_file")
+        }
+        BindError::Tls { .. } => failure.hint("check --certFile and --keyFile"),
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use jwtis_core::IssuerSettings;
 use jwtis_store::{OpenError, Password, Report, Restored, TableInfo, change_password, check, info, restore};
 use serde_json::{Value, json};
@@ -13,10 +13,9 @@ use zeroize::Zeroizing;
 use super::api::{As, Connection};
 use super::failure::disk_hint;
 use super::output::{TextTable, printable};
-use super::{Failure, Outcome, Output, config as configuration, first_start, password, serve};
-use crate::config::setting::{self, Setting};
-use crate::config::value::{Raw, Source};
-use crate::config::{ConfigFile, SecretSource, read_secret_file};
+use super::store_file::{PasswordArgs, StoreFile};
+use super::{Failure, Outcome, Output, first_start, password, serve};
+use crate::config::read_secret_file;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StoreCommand {
@@ -80,90 +79,18 @@ pub(crate) enum StoreCommand {
     },
 }
 
-/// Which store.
-#[derive(Debug, Args)]
-pub(crate) struct StoreFile {
-    /// The store file. Without it the configuration file's `store.path`, else ./data/keys.db.
-    #[arg(
-        short = 'd',
-        long = "dbPath",
-        visible_alias = "db-path",
-        env = "JWTIS_DB_PATH",
-        value_name = "FILE"
-    )]
-    path: Option<PathBuf>,
-    /// The server's configuration file: its `store.path` and `store.password_file` hold where nothing else is given.
-    #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE")]
-    config: Option<PathBuf>,
-}
-
-impl StoreFile {
-    /// The store, as the server would find it.
-    fn path(&self) -> Result<PathBuf, Failure> {
-        match &self.path {
-            Some(path) => Ok(path.clone()),
-            None => {
-                Ok(self.configured(&setting::DB_PATH)?.unwrap_or_else(|| setting::DB_PATH.default.into()))
-            }
-        }
-    }
-
-    /// A path that the configuration file gives.
-    fn configured(&self, wanted: &Setting) -> Result<Option<PathBuf>, Failure> {
-        let Some(file) = self.config.as_deref().map(ConfigFile::read) else { return Ok(None) };
-        if !file.faults.is_empty() {
-            return Err(configuration::failure(&file.faults));
-        }
-        let value = file.values.iter().find(|(setting, _)| setting.name == wanted.name);
-        Ok(value.map(|(_, raw)| PathBuf::from(raw.text.as_str())))
-    }
-}
-
-/// Its password: given here, in JWTIS_PSWD, as systemd's credential jwtis-password, or asked for.
-#[derive(Debug, Args)]
-pub(crate) struct PasswordArgs {
-    /// Password of the store. Other users of a machine can read arguments: prefer JWTIS_PSWD or a file.
-    #[arg(short = 'p', long = "pswd", value_name = "PASSWORD", allow_hyphen_values = true)]
-    pswd: Option<String>,
-    /// File whose first line is the password.
-    #[arg(long, env = "JWTIS_PSWD_FILE", value_name = "FILE")]
-    pswd_file: Option<PathBuf>,
-}
-
-impl PasswordArgs {
-    fn source(&self, store: &StoreFile) -> Result<Option<SecretSource>, Failure> {
-        if let Some(text) = &self.pswd {
-            let text = Raw::new(text.clone(), Source::Flag("--pswd".to_owned()));
-            return Ok(Some(SecretSource::Given(text)));
-        }
-        if let Some(text) = super::secret_variable("JWTIS_PSWD")? {
-            return Ok(Some(SecretSource::Given(Raw { text, source: Source::Environment("JWTIS_PSWD") })));
-        }
-        let file = match &self.pswd_file {
-            Some(file) => Some(file.clone()),
-            None => store.configured(&setting::PSWD_FILE)?,
-        };
-        Ok(file.map(SecretSource::File))
-    }
-
-    /// The password of the file at `path`, which is `store` or a copy of it.
-    fn require(&self, store: &StoreFile, path: &Path) -> Result<Zeroizing<String>, Failure> {
-        password::for_existing(self.source(store)?.as_ref(), path)
-    }
-}
-
 impl StoreCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
-            Self::Info { store, json } => show_info(&exists(store)?, *json, out),
+            Self::Info { store, json } => show_info(&store.existing()?, *json, out),
             Self::Check { store, password, json } => {
-                let path = exists(store)?;
+                let path = store.existing()?;
                 let password = Password::new(password.require(store, &path)?.as_str());
                 let report = check(&path, &password).map_err(|error| Failure::from_store(&path, &error))?;
                 checked(&path, &report, *json, out)
             }
             Self::Passwd { store, password, new_pswd_file } => {
-                let path = exists(store)?;
+                let path = store.existing()?;
                 let old = Password::new(password.require(store, &path)?.as_str());
                 let new = new_password(new_pswd_file.as_deref())?;
                 if let Some(weakness) = password::weakness(&new) {
@@ -189,7 +116,7 @@ impl StoreCommand {
             }
             Self::ResetAdminToken { store, password } => {
                 first_start::can_show_admin_token(out)?;
-                let path = exists(store)?;
+                let path = store.existing()?;
                 let opened = serve::open_store(&path, &password.require(store, &path)?)?;
                 serve::runtime()?.block_on(async {
                     let issuer = serve::open_issuer(opened, &IssuerSettings::default()).await?;
@@ -198,12 +125,6 @@ impl StoreCommand {
             }
         }
     }
-}
-
-/// The store, which must be there.
-fn exists(store: &StoreFile) -> Result<PathBuf, Failure> {
-    let path = store.path()?;
-    if serve::store_exists(&path)? { Ok(path) } else { Err(Failure::from_store(&path, &OpenError::NotFound)) }
 }
 
 /// That the one can take the place of the other.
@@ -285,7 +206,7 @@ fn backup(
     if fs::symlink_metadata(target).is_ok() {
         return Err(Failure::usage(format!("{} exists", target.display())).hint("choose a name that is free"));
     }
-    let path = &exists(store)?;
+    let path = &store.existing()?;
     let in_use = matches!(info(path), Err(OpenError::InUse));
     let given = password::given(password.source(store)?.as_ref())?;
     let password =

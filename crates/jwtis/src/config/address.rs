@@ -11,7 +11,7 @@ pub struct ListenAddress(SocketAddr);
 /// The text is no address to listen on.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "write an address to listen on as IP:PORT, like 127.0.0.1:4343, [::1]:4343 or :4343 for all interfaces"
+    "write an address to listen on as IP:PORT, like 127.0.0.1:4343, [::1]:4343 or :4343 for all interfaces; no name of a host but localhost"
 )]
 pub struct InvalidAddress;
 

@@ -1,25 +1,21 @@
 //! The configuration file: YAML 1.2, our sections checked strictly, Signatory's accepted beside them.
 //!
 //! Every fault is found, not only the first, and each names its line and column. Values stay text here: what they mean is decided
-//! where the same text from a flag or a variable is read.
+//! where the same text from a flag or a variable is read, and for Signatory's sections in [`super::signatory`].
 
 use std::path::Path;
 
-use saphyr::{LoadableYamlNode as _, MarkedYaml, Scalar, YamlData};
-
 use super::limited;
+use super::schema;
 use super::setting::{self, Setting};
 use super::value::{Fault, Position, Raw, Source};
+use super::yaml::{self, Entry, Mark, Node, Value};
 
-/// Sections of Signatory's file. Of `server:` the utility address is used; all else is kept for the signer.
-const SIGNATORY_SECTIONS: [&str; 6] = ["server", "vaults", "watermark", "policy_hook", "tezos", "base_dir"];
-/// Keys of Signatory's `server:` that are no settings of ours.
-const SIGNATORY_SERVER_KEYS: [&str; 3] = ["address", "authorized_keys", "jwt"];
 /// Our own sections.
 const OUR_SECTIONS: [&str; 3] = ["issuer", "store", "log"];
 
 /// What a file says.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ConfigFile {
     /// The settings it gives.
     pub values: Vec<(&'static Setting, Raw)>,
@@ -27,6 +23,19 @@ pub struct ConfigFile {
     pub faults: Vec<Fault>,
     /// What is odd and harmless; a fault under `--strict-config`.
     pub warnings: Vec<Fault>,
+    /// Signatory's sections, without what is a setting.
+    pub(super) sections: Vec<Entry>,
+}
+
+impl std::fmt::Debug for ConfigFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { values, faults, warnings, .. } = self;
+        f.debug_struct("ConfigFile")
+            .field("values", values)
+            .field("faults", faults)
+            .field("warnings", warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ConfigFile {
@@ -42,18 +51,13 @@ impl ConfigFile {
     /// Checks `text`, which came from `path`.
     #[must_use]
     pub fn parse(path: &Path, text: &str) -> Self {
-        let mut reader = Reader { path, text, found: Self::default() };
-        match MarkedYaml::load_from_str(text) {
-            Ok(documents) => match documents.as_slice() {
-                [] => {}
-                [document] => reader.document(document),
-                [_, second, ..] => reader.fault(second, "the file has more than one YAML document"),
-            },
-            Err(error) => {
-                let marker = error.marker();
-                let position = reader.position(marker.line(), marker.col());
-                reader.found.faults.push(Fault::new(position, format!("not YAML: {}", error.info())));
-            }
+        let mut reader = Reader { path, found: Self::default() };
+        let (document, complaints) = yaml::read(text);
+        for (mark, message) in complaints {
+            reader.fault(mark, message);
+        }
+        if let Some(document) = document {
+            reader.document(document);
         }
         reader.found
     }
@@ -61,45 +65,45 @@ impl ConfigFile {
 
 struct Reader<'a> {
     path: &'a Path,
-    text: &'a str,
     found: ConfigFile,
 }
 
 impl Reader<'_> {
-    fn document(&mut self, document: &MarkedYaml<'_>) {
-        if is_null(document) || document.data.is_badvalue() {
-            return;
-        }
-        let Some(sections) = document.data.as_mapping() else {
-            return self.fault(document, "the file must be a mapping of sections, like `issuer:`");
+    fn document(&mut self, document: Node) {
+        let sections = match document.value {
+            Value::Null => return,
+            Value::Map(sections) => sections,
+            _ => return self.fault(document.mark, "the file must be a mapping of sections, like `issuer:`"),
         };
-        for (key, value) in sections {
-            let Some(name) = key.data.as_str() else {
-                self.fault(key, "a section name must be text");
-                continue;
-            };
-            match name {
-                "server" => self.server(value),
-                "tezos" if !is_null(value) => self.warning(
-                    key,
-                    "`tezos:` asks for the signer, which this build does not have: these keys will NOT be served",
-                ),
-                _ if OUR_SECTIONS.contains(&name) => self.section(name, value),
-                _ if SIGNATORY_SECTIONS.contains(&name) => {}
-                _ => {
-                    let known = OUR_SECTIONS.into_iter().chain(SIGNATORY_SECTIONS);
-                    let fault = self.unknown(key, name, known, "section");
-                    self.found.faults.push(fault);
-                }
+        for section in sections {
+            match section.key.as_str() {
+                name if OUR_SECTIONS.contains(&name) => self.section(&section),
+                "server" => self.server(section),
+                name if schema::is_section(name) => self.found.sections.push(section),
+                name => match setting::ALL.into_iter().find(|setting| setting.name == name) {
+                    Some(setting) => self.setting(setting, &section.value),
+                    None => {
+                        let fault = self.unknown(&section, sections_known(), "section");
+                        self.found.faults.push(fault);
+                    }
+                },
             }
         }
     }
 
     /// A section of ours: every key must be known.
-    fn section(&mut self, section: &str, node: &MarkedYaml<'_>) {
-        for (key, name, value) in self.entries(section, node) {
-            match settings_of(section).find(|setting| setting.key() == name) {
-                Some(setting) if setting.in_file => self.setting(setting, value),
+    fn section(&mut self, section: &Entry) {
+        let entries = match &section.value.value {
+            Value::Null => return,
+            Value::Map(entries) => entries,
+            _ => {
+                let message = format!("`{}:` must be a mapping of keys and values", section.key);
+                return self.fault(section.value.mark, message);
+            }
+        };
+        for entry in entries {
+            match settings_of(&section.key).find(|setting| setting.key() == entry.key) {
+                Some(setting) if setting.in_file => self.setting(setting, &entry.value),
                 Some(setting) => {
                     let other = match (setting.env, setting.flag_text()) {
                         (Some(env), Some(flag)) => format!("{flag} or {env}"),
@@ -108,119 +112,89 @@ impl Reader<'_> {
                     };
                     let message = format!("{} is not read from the file", setting.name);
                     let hint = format!("give it by {other}, or name a file by {}_file", setting.name);
-                    let fault = Fault::new(self.at(key), message).hint(hint);
+                    let fault = Fault::new(self.at(entry.mark), message).hint(hint);
                     self.found.faults.push(fault);
                 }
                 None => {
-                    let known = settings_of(section).filter(|setting| setting.in_file).map(Setting::key);
-                    let fault = self.unknown(key, name, known, "key");
+                    let known = settings_of(&section.key).filter(|setting| setting.in_file).map(Setting::key);
+                    let fault = self.unknown(entry, known, "key");
                     self.found.faults.push(fault);
                 }
             }
         }
     }
 
-    /// Signatory's `server:`, of which one key is ours to use. Strays are warnings: Signatory itself ignores them.
-    fn server(&mut self, node: &MarkedYaml<'_>) {
-        for (key, name, value) in self.entries("server", node) {
-            match settings_of("server").find(|setting| setting.key() == name) {
-                Some(setting) => self.setting(setting, value),
-                None if SIGNATORY_SERVER_KEYS.contains(&name) => {}
-                None => {
-                    let known = settings_of("server").map(Setting::key).chain(SIGNATORY_SERVER_KEYS);
-                    let fault = self.unknown(key, name, known, "key");
-                    self.found.warnings.push(fault);
+    /// Signatory's `server:`, where settings of ours stand beside what only the signer understands.
+    fn server(&mut self, mut section: Entry) {
+        if let Value::Map(entries) = &mut section.value.value {
+            entries.retain(|entry| {
+                let setting = settings_of("server").find(|setting| setting.key() == entry.key);
+                if let Some(setting) = setting {
+                    self.setting(setting, &entry.value);
                 }
+                setting.is_none()
+            });
+        }
+        self.found.sections.push(section);
+    }
+
+    fn setting(&mut self, setting: &'static Setting, node: &Node) {
+        match &node.value {
+            Value::Null => {}
+            Value::Text(text) => {
+                let source = Source::File(self.at(node.mark));
+                self.found.values.push((setting, Raw { text: text.clone(), source }));
             }
+            _ => self.fault(node.mark, format!("{} must be one value", setting.name)),
         }
     }
 
-    /// Key node, key text and value of every entry of a section; `section:` with nothing below is an empty one.
-    fn entries<'n>(
-        &mut self,
-        section: &str,
-        node: &'n MarkedYaml<'_>,
-    ) -> Vec<(&'n MarkedYaml<'n>, &'n str, &'n MarkedYaml<'n>)> {
-        if is_null(node) {
-            return Vec::new();
-        }
-        let Some(mapping) = node.data.as_mapping() else {
-            self.fault(node, &format!("`{section}:` must be a mapping of keys and values"));
-            return Vec::new();
-        };
-        let mut entries = Vec::new();
-        for (key, value) in mapping {
-            match key.data.as_str() {
-                Some(name) => entries.push((key, name, value)),
-                None => self.fault(key, "a key must be text"),
-            }
-        }
-        entries
+    fn unknown<'k>(&self, entry: &Entry, known: impl Iterator<Item = &'k str>, what: &str) -> Fault {
+        unknown(self.at(entry.mark), &entry.key, known, what)
     }
 
-    fn setting(&mut self, setting: &'static Setting, value: &MarkedYaml<'_>) {
-        let text = match &value.data {
-            YamlData::Value(Scalar::Null) => return,
-            YamlData::Value(_) if self.source_text(value).starts_with('*') => {
-                return self.fault(value, &format!("{} must be written out, not be an alias", setting.name));
-            }
-            YamlData::Value(Scalar::String(text)) => text.to_string(),
-            // The text as written: `0600` and `1.50` would not survive a detour through numbers.
-            YamlData::Value(_) => self.source_text(value),
-            _ => return self.fault(value, &format!("{} must be one value", setting.name)),
-        };
-        let source = Source::File(self.at(value));
-        self.found.values.push((setting, Raw::new(text, source)));
-    }
-
-    fn source_text(&self, node: &MarkedYaml<'_>) -> String {
-        let (start, end) = (node.span.start.index(), node.span.end.index());
-        self.text.chars().skip(start).take(end.saturating_sub(start)).collect::<String>().trim().to_owned()
-    }
-
-    fn unknown<'k>(
-        &self,
-        node: &MarkedYaml<'_>,
-        name: &str,
-        known: impl Iterator<Item = &'k str>,
-        what: &str,
-    ) -> Fault {
-        let fault = Fault::new(self.at(node), format!("unknown {what} `{name}`"));
-        match nearest(name, known) {
-            Some(near) => fault.hint(format!("did you mean `{near}`?")),
-            None => fault,
-        }
-    }
-
-    fn fault(&mut self, node: &MarkedYaml<'_>, message: &str) {
-        let fault = Fault::new(self.at(node), message);
+    fn fault(&mut self, mark: Mark, message: impl std::fmt::Display) {
+        let fault = Fault::new(self.at(mark), message);
         self.found.faults.push(fault);
     }
 
-    fn warning(&mut self, node: &MarkedYaml<'_>, message: &str) {
-        let warning = Fault::new(self.at(node), message);
-        self.found.warnings.push(warning);
-    }
-
-    fn at(&self, node: &MarkedYaml<'_>) -> Position {
-        self.position(node.span.start.line(), node.span.start.col())
-    }
-
-    fn position(&self, line: usize, column_from_zero: usize) -> Position {
-        Position { file: self.path.to_path_buf(), line, column: column_from_zero.saturating_add(1) }
+    fn at(&self, mark: Mark) -> Position {
+        position(self.path, mark)
     }
 }
 
-fn is_null(node: &MarkedYaml<'_>) -> bool {
-    matches!(node.data, YamlData::Value(Scalar::Null))
+/// A place in the file at `path`.
+pub(super) fn position(path: &Path, mark: Mark) -> Position {
+    Position { file: path.to_path_buf(), line: mark.line, column: mark.column }
 }
 
-fn settings_of(section: &str) -> impl Iterator<Item = &'static Setting> {
+/// An unknown word, with the known one that is most like it.
+pub(super) fn unknown<'k>(
+    at: Position,
+    name: &str,
+    known: impl Iterator<Item = &'k str>,
+    what: &str,
+) -> Fault {
+    let fault = Fault::new(at, format!("unknown {what} `{name}`"));
+    match nearest(name, known) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault,
+    }
+}
+
+/// Every name that may stand at the left edge of the file.
+fn sections_known() -> impl Iterator<Item = &'static str> {
+    let settings = setting::ALL.into_iter().filter(|setting| setting.in_file && setting.key().is_empty());
+    OUR_SECTIONS.into_iter().chain(schema::sections()).chain(settings.map(|setting| setting.name))
+}
+
+/// The settings of a section of the file.
+pub(super) fn settings_of(section: &str) -> impl Iterator<Item = &'static Setting> {
     setting::ALL.into_iter().filter(move |setting| setting.section() == section)
 }
 
 /// The known name that is most like `name`, if any is like it.
-fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+pub(super) fn nearest<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     /// Below this Jaro-Winkler likeness a suggestion would only confuse.
     const LIKE_ENOUGH: f64 = 0.7;
     let plain = |text: &str| text.to_ascii_lowercase().replace(['_', '-'], "");
@@ -284,19 +258,22 @@ mod tests {
     }
 
     #[test]
-    fn a_signatory_file_is_accepted_and_its_strays_are_warnings() {
+    fn of_signatory_s_sections_the_settings_are_taken_and_the_rest_is_kept() {
         let file = parse(
-            "server:\n  address: :6732\n  utility_address: 127.0.0.1:9583\n  utilty: 1\nbase_dir: /var/lib/signatory\nvaults:\n  v: {driver: file, config: {file: /x}}\nwatermark:\npolicy_hook: {address: http://x}\ntezos:\n  tz1aSkwEot3L2kmUvcoxzjMomb9mvBNuzFK6:\n    allow: {block: }\n",
+            "server:\n  address: :6732\n  utility_address: 127.0.0.1:9583\n  utilty: 1\nbase_dir: /var/lib/signatory\nvaults:\n  v: {driver: file, config: /x}\nwatch_config: true\ntezos:\n",
         );
-        assert_eq!(file.faults, []);
-        assert_eq!(values(&file), [("server.utility_address", "127.0.0.1:9583")]);
-        let warnings: Vec<String> = file.warnings.iter().map(Fault::to_string).collect();
-        assert_eq!(warnings.len(), 2, "{warnings:?}");
-        assert!(
-            warnings[0].starts_with("jwtis.yaml:4:3: unknown key `utilty`; did you mean `utility_address`?"),
-            "{warnings:?}"
+        assert_eq!((&file.faults, &file.warnings), (&Vec::new(), &Vec::new()));
+        assert_eq!(
+            values(&file),
+            [
+                ("server.address", ":6732"),
+                ("server.utility_address", "127.0.0.1:9583"),
+                ("base_dir", "/var/lib/signatory"),
+                ("watch_config", "true"),
+            ]
         );
-        assert!(warnings[1].contains("will NOT be served"), "{warnings:?}");
+        let sections: Vec<&str> = file.sections.iter().map(|section| section.key.as_str()).collect();
+        assert_eq!(sections, ["server", "vaults", "tezos"]);
     }
 
     #[test]
@@ -310,8 +287,9 @@ mod tests {
             ("issuer: [", "not YAML"),
             ("- a\n- b", "must be a mapping of sections"),
             ("a: 1\n---\nb: 2", "more than one YAML document"),
-            ("? [x]\n: 1", "a section name must be text"),
-            ("issuer: {sig_bits: &b 256, enc_bits: *b}", "issuer.enc_bits must be written out"),
+            ("? [x]\n: 1", "a key must be text"),
+            ("base_dir: {a: 1}", "base_dir must be one value"),
+            ("issuer: {listen: [a, b]}", "issuer.listen must be one value"),
         ] {
             let faults: Vec<String> = parse(text).faults.iter().map(Fault::to_string).collect();
             assert!(faults.iter().any(|fault| fault.contains(wanted)), "{text:?}: {faults:?}");

@@ -22,6 +22,8 @@ pub struct Setting {
     pub kind: Kind,
     /// What holds when nobody says anything; empty where nothing does.
     pub default: &'static str,
+    /// Whether a reload applies a change; else it takes a restart.
+    pub reloaded: bool,
     /// What it means, in one or two sentences.
     pub help: &'static str,
 }
@@ -39,7 +41,18 @@ pub enum Kind {
 
 impl Setting {
     const fn new(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Self {
-        Self { name, in_file: true, long: None, alias: None, short: None, env: None, kind, default, help }
+        Self {
+            name,
+            in_file: true,
+            long: None,
+            alias: None,
+            short: None,
+            env: None,
+            kind,
+            default,
+            reloaded: false,
+            help,
+        }
     }
 
     const fn flag(mut self, long: &'static str) -> Self {
@@ -64,6 +77,11 @@ impl Setting {
 
     const fn not_in_file(mut self) -> Self {
         self.in_file = false;
+        self
+    }
+
+    const fn reloaded(mut self) -> Self {
+        self.reloaded = true;
         self
     }
 
@@ -105,7 +123,7 @@ pub static STRICT_CONFIG: Setting = Setting::new(
     "config.strict",
     Switch,
     "false",
-    "Treat every warning about the file as an error: unknown keys in Signatory's sections, and sections that this build does not serve.",
+    "Treat every warning about what the file says as an error: unknown keys in Signatory's sections, deprecated words, vaults that this build cannot open, rules that let nobody in.",
 )
 .flag("strict-config")
 .env("JWTIS_STRICT_CONFIG")
@@ -369,6 +387,77 @@ pub static UTILITY_ADDRESS: Setting = Setting::new(
 .flag("utility-address")
 .env("JWTIS_UTILITY_ADDRESS");
 
+/// `--signer-address`.
+pub static SIGNER_ADDRESS: Setting = Setting::new(
+    "server.address",
+    Value("IP:PORT"),
+    "127.0.0.1:6732",
+    "Where the signer listens, once the file has a `tezos:` section. `:6732` means all interfaces.",
+)
+.flag("signer-address")
+.env("JWTIS_SIGNER_ADDRESS");
+
+/// `server.tls_cert_file`.
+pub static SIGNER_CERT_FILE: Setting = Setting::new(
+    "server.tls_cert_file",
+    Value("FILE"),
+    "",
+    "Certificate chain of the signer's listener, PEM, leaf first. With the key it speaks HTTPS.",
+);
+
+/// `server.tls_key_file`.
+pub static SIGNER_KEY_FILE: Setting =
+    Setting::new("server.tls_key_file", Value("FILE"), "", "Private key of the signer's listener, PEM.");
+
+/// `server.max_body_bytes`.
+pub static MAX_BODY_BYTES: Setting = Setting::new(
+    "server.max_body_bytes",
+    Value("BYTES"),
+    "1048576",
+    "Longest body of `POST /keys/{pkh}`: the message in hexadecimal and two quotation marks.",
+);
+
+/// `server.restrict_public_keys`.
+pub static RESTRICT_PUBLIC_KEYS: Setting = Setting::new(
+    "server.restrict_public_keys",
+    Switch,
+    "false",
+    "Answer `GET /keys/{pkh}` for keys in `tezos:` only, not for every key that a vault holds.",
+)
+.reloaded();
+
+/// `server.known_keys`.
+pub static KNOWN_KEYS: Setting =
+    Setting::new("server.known_keys", Switch, "false", "Answer `GET /known_keys` with the keys in `tezos:`.")
+        .reloaded();
+
+/// `--base-dir`.
+pub static BASE_DIR: Setting = Setting::new(
+    "base_dir",
+    Value("FOLDER"),
+    "/var/lib/signatory",
+    "Where the watermark driver `file` keeps its marks, and where marks of Signatory are looked for. `$VAR` is replaced.",
+)
+.flag("base-dir")
+.env("JWTIS_BASE_DIR");
+
+/// `watch_config`.
+pub static WATCH_CONFIG: Setting = Setting::new(
+    "watch_config",
+    Switch,
+    "false",
+    "Apply changed users, keys and policies as soon as the file changes. Without it: at SIGHUP.",
+);
+
+/// `strict_vaults`.
+pub static STRICT_VAULTS: Setting = Setting::new(
+    "strict_vaults",
+    Switch,
+    "false",
+    "Refuse to start when a vault cannot be opened, or when no vault holds a key of `tezos:`.",
+)
+.reloaded();
+
 /// `-v, --verbose`.
 pub static VERBOSE: Setting =
     Setting::new("log.verbose", Switch, "false", "Log every request, not only warnings and the audit trail.")
@@ -396,7 +485,7 @@ pub static LOG_FILTER: Setting = Setting::new(
 .env("JWTIS_LOG");
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 31] = [
+pub static ALL: [&Setting; 40] = [
     &CONFIG,
     &STRICT_CONFIG,
     &ENABLED,
@@ -425,6 +514,15 @@ pub static ALL: [&Setting; 31] = [
     &PSWD,
     &PSWD_FILE,
     &UTILITY_ADDRESS,
+    &SIGNER_ADDRESS,
+    &SIGNER_CERT_FILE,
+    &SIGNER_KEY_FILE,
+    &MAX_BODY_BYTES,
+    &RESTRICT_PUBLIC_KEYS,
+    &KNOWN_KEYS,
+    &BASE_DIR,
+    &WATCH_CONFIG,
+    &STRICT_VAULTS,
     &VERBOSE,
     &LOG_FORMAT,
     &LOG_FILTER,

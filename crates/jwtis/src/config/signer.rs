@@ -2,6 +2,8 @@
 //!
 //! Sections (§) are those of the signer's behaviour specification.
 
+mod shown;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +14,8 @@ use jwtis_tezos::{PublicKey, PublicKeyHash};
 use zeroize::Zeroizing;
 
 use super::{ListenAddress, TlsFiles};
+
+pub(super) use shown::allow_text;
 
 /// The signer, where the file has a `tezos:` section.
 #[derive(Debug)]
@@ -34,6 +38,20 @@ pub struct SignerConfig {
     pub base_dir: PathBuf,
     /// `watch_config`: whether a changed file is applied without a signal.
     pub watch_config: bool,
+}
+
+impl SignerConfig {
+    /// Whether the signer cannot do without our store: a vault or marks in it, limits over time, or tokens of our issuer, whose
+    /// revocations are there.
+    #[must_use]
+    pub fn needs_store(&self) -> bool {
+        let has_issuers =
+            matches!(&self.rules.guard, GuardConfig::Tokens { issuers, .. } if !issuers.is_empty());
+        has_issuers
+            || self.watermark == WatermarkDriver::Store
+            || self.vaults.iter().any(|vault| matches!(vault.driver, VaultDriver::Store))
+            || self.rules.keys.values().any(|rules| rules.policy.limits.per.is_some())
+    }
 }
 
 /// Users, keys and policies: what SIGHUP and `watch_config` apply.
@@ -115,6 +133,18 @@ pub enum WatermarkDriver {
     File,
     /// Memory: for tests.
     Mem,
+}
+
+impl WatermarkDriver {
+    /// Its name in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::File => "file",
+            Self::Mem => "mem",
+        }
+    }
 }
 
 impl std::fmt::Debug for GuardConfig {

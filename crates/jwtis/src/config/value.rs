@@ -223,7 +223,7 @@ fn from_environment(setting: &Setting, environment: Environment<'_>, faults: &mu
 }
 
 /// `true` or `false`, also as `1`/`0`, `yes`/`no`, `on`/`off`.
-struct OnOff(bool);
+pub(super) struct OnOff(pub(super) bool);
 
 impl FromStr for OnOff {
     type Err = &'static str;

@@ -74,13 +74,25 @@ pub(crate) fn authenticated(client: &str) {
     Span::current().record("client", client);
 }
 
+/// Names the user of a login token in the request's span.
+pub(crate) fn authenticated_user(user: &str) {
+    Span::current().record("user", user);
+}
+
 /// The outermost layer of a router.
 pub(crate) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers(), &observer.env);
     let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     // At level ERROR, so that its fields stand in every event inside it, however high the log level is set.
-    let span = tracing::error_span!("request", id = id.as_str(), method, route, client = field::Empty);
+    let span = tracing::error_span!(
+        "request",
+        id = id.as_str(),
+        method,
+        route,
+        client = field::Empty,
+        user = field::Empty
+    );
     request.extensions_mut().insert(id.clone());
 
     let report = Report {

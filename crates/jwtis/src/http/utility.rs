@@ -1,37 +1,41 @@
 //! The utility listener: `/metrics` for Prometheus and `/healthz` for whoever decides about restarts and load balancing.
 //!
-//! It listens on another address than the API and asks for no credentials: it tells counts and a state, never names.
+//! It listens on another address than the APIs and asks for no credentials: it tells counts and a state, never names. Its answers are
+//! Signatory's (§1.10), also for the issuer.
 
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use jwtis_core::{Env, Issuer};
-use tracing::warn;
+use jwtis_core::{Env, Issuer, Signer};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{error, info, warn};
 
-use super::issuer;
-use super::observe::Observer;
+use super::observe::{Observer, observe};
+use super::paths::{as_in_go, method_not_allowed, nowhere};
 use crate::metrics::{CONTENT_TYPE, Metrics};
+
+/// Longest that a check may take; what needs longer is not ready.
+const CHECK_LIMIT: Duration = Duration::from_secs(10);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
 /// Why a check failed.
 pub type Unhealthy = Box<dyn Error + Send + Sync>;
 
-/// Tells whether the server can do its work.
+/// Tells whether a part of the server can do its work.
 pub trait Health: Send + Sync + 'static {
     /// Looks, now.
     fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>>;
-}
-
-/// A server without a store is healthy while it answers.
-impl Health for () {
-    fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
 }
 
 /// The issuer is healthy while its store can be read.
@@ -46,28 +50,80 @@ impl Health for Issuer {
     }
 }
 
-/// The routes of the utility listener. Request ids come out of `env`.
-pub fn router(metrics: Arc<Metrics>, env: Env, health: impl Health) -> Router {
+/// The signer is healthy while all its vaults can work.
+impl Health for Signer {
+    fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
+        Box::pin(async {
+            if self.ready().await { Ok(()) } else { Err("a vault of the signer is not ready".into()) }
+        })
+    }
+}
+
+/// What `/healthz` asks. A server of no parts is ready while it answers; one that was told to stop is not.
+struct Parts {
+    parts: Vec<Arc<dyn Health>>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// The routes of the utility listener: ready while all of `parts` are healthy and `stopping` is not true. Request ids come out of
+/// `env`.
+pub fn router(
+    metrics: Arc<Metrics>,
+    env: Env,
+    parts: Vec<Arc<dyn Health>>,
+    stopping: watch::Receiver<bool>,
+) -> Router {
     let observer = Observer { env, metrics: Arc::clone(&metrics) };
+    let parts = Arc::new(Parts { parts, stopping });
     let routes = Router::new()
-        .route("/metrics", get(page).with_state(metrics))
-        .route("/healthz", get(healthz).with_state(Arc::new(health) as Arc<dyn Health>))
-        .fallback(issuer::unknown_route)
-        .method_not_allowed_fallback(issuer::method_not_allowed);
-    issuer::observed(routes, observer)
+        .route("/metrics", get(page).head(method_not_allowed).with_state(metrics))
+        .route("/healthz", get(healthz).head(method_not_allowed).with_state(parts))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(nowhere)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(observer, observe));
+    as_in_go(routes)
 }
 
 async fn page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render())
 }
 
-async fn healthz(State(health): State<Arc<dyn Health>>) -> Response {
-    let (status, text) = match health.check().await {
-        Ok(()) => (StatusCode::OK, r#"{"status":"ok"}"#),
-        Err(error) => {
-            warn!(error = &*error as &(dyn Error + 'static), "unhealthy");
-            (StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unavailable"}"#)
-        }
+async fn healthz(State(parts): State<Arc<Parts>>) -> Response {
+    let (status, text) = if parts.ready().await {
+        (StatusCode::OK, "{\"ready\":true}\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "{\"ready\":false}\n")
     };
-    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+    (status, [(header::CONTENT_TYPE, JSON)], text).into_response()
+}
+
+impl Parts {
+    async fn ready(&self) -> bool {
+        if *self.stopping.borrow() {
+            info!("not ready: stopping");
+            return false;
+        }
+        for part in &self.parts {
+            match timeout(CHECK_LIMIT, part.check()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    warn!(error = &*error as &(dyn Error + 'static), "unhealthy");
+                    return false;
+                }
+                Err(_) => {
+                    warn!(limit = ?CHECK_LIMIT, "unhealthy: a check took too long");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The other shape of errors, which this listener alone has (§1.3).
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    error!("a handler panicked");
+    (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, JSON)], "{\"error\":\"internal error\"}\n")
+        .into_response()
 }

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "a module of several test programs, each of which uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub mod signer;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -132,6 +134,24 @@ impl Server {
         let start = format!("export {name}='");
         let line = self.stdout.lines().map(str::trim).find_map(|line| line.strip_prefix(&start));
         line.unwrap_or_else(|| panic!("no {name} in {}", self.stdout)).trim_end_matches('\'').to_owned()
+    }
+
+    /// Reads on until another listener is there; gives its URL.
+    pub fn next_url(&mut self) -> String {
+        let mut line = String::new();
+        while self.reader.read_line(&mut line).unwrap() > 0 {
+            self.stdout.push_str(&line);
+            if let Some((_, url)) = line.split_once(" is listening on ") {
+                return url.trim().to_owned();
+            }
+            line.clear();
+        }
+        panic!("no other listener in\n{}", self.stdout)
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 
     pub fn utility_url(&self) -> &str {

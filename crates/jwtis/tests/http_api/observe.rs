@@ -3,12 +3,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use jwtis::http::utility;
+use jwtis::http::utility::{self, Health};
 use jwtis_store::testing::Fault;
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{Call, World};
+use crate::support::{Answer, Call, World};
 
 /// Collects what a test logs.
 #[derive(Clone, Default)]
@@ -180,7 +180,7 @@ async fn metrics_count_by_route_and_status() {
     world.get("/made/up/path").send().await;
     world.call("BREW".parse().unwrap(), "/ping").send().await;
 
-    let utility = utility::router(world.metrics.clone(), world.issuer.env().clone(), world.issuer.clone());
+    let utility = utility_of(&world, true, false);
     let answer = call(&utility, "/metrics").send().await;
     assert_eq!(answer.status, 200);
     assert!(
@@ -206,15 +206,42 @@ async fn metrics_count_by_route_and_status() {
 #[tokio::test]
 async fn healthz_follows_the_store() {
     let world = World::new().await;
-    let utility = utility::router(world.metrics.clone(), world.issuer.env().clone(), world.issuer.clone());
+    let utility = utility_of(&world, true, false);
+    let said = |answer: Answer| (answer.status.as_u16(), answer.text());
+    let (ready, not_ready) = ("{\"ready\":true}\n".to_owned(), "{\"ready\":false}\n".to_owned());
     let good = call(&utility, "/healthz").send().await;
-    assert_eq!((good.status.as_u16(), good.json()), (200, json!({"status": "ok"})));
+    assert_eq!(good.header("content-type"), Some("application/json; charset=utf-8"));
+    assert_eq!(said(good), (200, ready.clone()));
     world.backend.fail_read(1, Fault::Unavailable);
     let bad = call(&utility, "/healthz").send().await;
-    assert_eq!((bad.status.as_u16(), bad.json()), (503, json!({"status": "unavailable"})));
-    call(&utility, "/issue_token").send().await.problem(404, "unknown_route");
-    let without_store = utility::router(world.metrics.clone(), world.issuer.env().clone(), ());
-    assert_eq!(call(&without_store, "/healthz").send().await.status, 200);
+    assert_eq!(bad.header("content-type"), Some("application/json; charset=utf-8"));
+    assert_eq!(said(bad), (503, not_ready.clone()));
+    assert_eq!(said(call(&utility_of(&world, false, false), "/healthz").send().await), (200, ready));
+    // Told to stop, it wants no more requests.
+    assert_eq!(said(call(&utility_of(&world, true, true), "/healthz").send().await), (503, not_ready));
+}
+
+#[tokio::test]
+async fn the_utility_listener_has_two_routes() {
+    let world = World::new().await;
+    let utility = utility_of(&world, true, false);
+    for path in ["/issue_token", "/", "/healthz/", "/livez"] {
+        let answer = call(&utility, path).send().await;
+        assert_eq!((answer.status.as_u16(), answer.text().as_str()), (404, "404 page not found\n"), "{path}");
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+    }
+    for method in ["POST", "HEAD", "OPTIONS"] {
+        let answer = Call::method(utility.clone(), method, "/healthz").send().await;
+        assert_eq!((answer.status.as_u16(), answer.text().as_str()), (405, ""), "{method}");
+        assert_eq!(answer.header("allow"), None);
+    }
+}
+
+/// The utility listener, with the issuer or without, and told to stop or not.
+fn utility_of(world: &World, issuer: bool, stopping: bool) -> axum::Router {
+    let parts: Vec<Arc<dyn Health>> = if issuer { vec![Arc::new(world.issuer.clone())] } else { Vec::new() };
+    let (_, stopping) = tokio::sync::watch::channel(stopping);
+    utility::router(world.metrics.clone(), world.issuer.env().clone(), parts, stopping)
 }
 
 fn call(router: &axum::Router, path: &str) -> Call {

@@ -123,6 +123,13 @@ impl Call {
         Self { router, request }
     }
 
+    /// A request of `path` by any method.
+    pub(crate) fn method(router: Router, method: &str, path: &str) -> Self {
+        let mut call = Self::of(router, path);
+        *call.request.method_mut() = method.parse().unwrap();
+        call
+    }
+
     pub(crate) fn json(self, body: Value) -> Self {
         self.body(body.to_string()).header(header::CONTENT_TYPE, "application/json")
     }

@@ -30,6 +30,16 @@ impl Allow {
         Self { requests: requests.into_iter().collect(), operations: operations.into_iter().collect() }
     }
 
+    /// The kinds of requests, by name.
+    pub fn requests(&self) -> impl Iterator<Item = RequestKind> {
+        self.requests.iter().copied()
+    }
+
+    /// The entries of `allow.generic`, in order.
+    pub fn operations(&self) -> impl Iterator<Item = OperationPermission> {
+        self.operations.iter().copied()
+    }
+
     /// Whether requests of `kind` are allowed; the operations in a generic one are another question.
     #[must_use]
     pub fn request(&self, kind: RequestKind) -> bool {

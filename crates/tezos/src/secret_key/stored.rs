@@ -104,13 +104,20 @@ pub enum StoredSecretKeyError {
 /// # Errors
 /// [`StoredSecretKeyError`]; one bad entry is an error of the file (§7: fatal).
 pub fn parse_secret_keys(json: &[u8]) -> Result<Vec<NamedSecretKey>, StoredSecretKeyError> {
-    let entries: Vec<Entry> = serde_json::from_slice(json)
-        .map_err(|error| StoredSecretKeyError::Json { line: error.line(), column: error.column() })?;
-    let keys = entries.into_iter().map(|Entry { name, value }| match StoredSecretKey::parse(&value) {
-        Ok(key) => Ok(NamedSecretKey { name, key }),
-        Err(source) => Err(StoredSecretKeyError::Entry { name, source }),
-    });
-    keys.collect()
+    entries(json)?.into_iter().map(Entry::parse).collect()
+}
+
+/// Reads the entry `name` of octez-client's `secret_keys`, whatever the others are; `None` where it is not.
+///
+/// # Errors
+/// As [`parse_secret_keys`], of this entry.
+pub fn parse_secret_key_of(json: &[u8], name: &str) -> Result<Option<NamedSecretKey>, StoredSecretKeyError> {
+    entries(json)?.into_iter().find(|entry| entry.name == name).map(Entry::parse).transpose()
+}
+
+fn entries(json: &[u8]) -> Result<Vec<Entry>, StoredSecretKeyError> {
+    serde_json::from_slice(json)
+        .map_err(|error| StoredSecretKeyError::Json { line: error.line(), column: error.column() })
 }
 
 #[derive(Deserialize)]
@@ -118,6 +125,16 @@ struct Entry {
     name: String,
     #[serde(deserialize_with = "wiped")]
     value: Zeroizing<String>,
+}
+
+impl Entry {
+    fn parse(self) -> Result<NamedSecretKey, StoredSecretKeyError> {
+        let Self { name, value } = self;
+        match StoredSecretKey::parse(&value) {
+            Ok(key) => Ok(NamedSecretKey { name, key }),
+            Err(source) => Err(StoredSecretKeyError::Entry { name, source }),
+        }
+    }
 }
 
 fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {

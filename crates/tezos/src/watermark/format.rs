@@ -10,8 +10,6 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde::ser::Serialize;
-use serde_json::{Map, Value as Json};
 
 use super::{KeyMarks, Mark, WatermarkKind};
 use crate::{KeyError, PayloadHash, PublicKeyHash};
@@ -108,18 +106,38 @@ impl ChainMarks {
     /// # Errors
     /// None in practice: texts and numbers can always be written.
     pub fn print_v2(&self) -> Result<String, FormatError> {
-        let mut keys: Vec<(String, &KeyMarks)> =
-            self.0.iter().map(|(key, marks)| (key.to_string(), marks)).collect();
-        keys.sort_by(|one, two| one.0.cmp(&two.0));
-        let file: Map<String, Json> = keys.into_iter().map(|(key, marks)| (key, kinds(marks))).collect();
+        Ok(Printer::default().print_v2(self))
+    }
+}
 
-        let mut text = Vec::new();
-        let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
-        let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
-        Json::Object(file)
-            .serialize(&mut serializer)
-            .map_err(|error| FormatError::Json(error.to_string()))?;
-        String::from_utf8(text).map_err(|error| FormatError::Json(error.to_string()))
+/// Prints the file of one network again and again, and remembers the texts of marks that stay: of many keys, few move at a time, and a
+/// base58check text costs more than all the rest.
+#[derive(Default, Debug)]
+pub struct Printer(BTreeMap<PublicKeyHash, (KeyMarks, String)>);
+
+impl Printer {
+    /// As [`ChainMarks::print_v2`].
+    #[must_use]
+    pub fn print_v2(&mut self, marks: &ChainMarks) -> String {
+        self.0.retain(|key, _| marks.get(key).is_some());
+        // Base58 texts of one length sort as their bytes do.
+        for (key, marks) in marks.iter() {
+            let known = self.0.entry(*key).or_default();
+            if known.1.is_empty() || known.0 != *marks {
+                *known = (*marks, member(key, marks));
+            }
+        }
+        if self.0.is_empty() {
+            return "{}".to_owned();
+        }
+        let length = self.0.values().map(|(_, text)| text.len().saturating_add(2)).sum();
+        let mut file = String::with_capacity(length);
+        for (_, text) in self.0.values() {
+            file.push_str(if file.is_empty() { "{\n" } else { ",\n" });
+            file.push_str(text);
+        }
+        file.push_str("\n}");
+        file
     }
 }
 
@@ -129,25 +147,35 @@ impl FromIterator<(PublicKeyHash, KeyMarks)> for ChainMarks {
     }
 }
 
-/// The members of one key, in alphabetical order.
-fn kinds(marks: &KeyMarks) -> Json {
-    let members = [
+/// The member of one key, kinds in alphabetical order. No text in it needs escapes.
+fn member(key: &PublicKeyHash, marks: &KeyMarks) -> String {
+    let texts = WatermarkKind::ALL.map(|kind| (kind, marks.get(kind).map(row)));
+    let rows: Vec<String> = [
         ("attestation", WatermarkKind::Attestation),
         ("attestation_with_dal", WatermarkKind::Attestation),
         ("block", WatermarkKind::Block),
         ("preattestation", WatermarkKind::Preattestation),
-    ];
-    let mut object = Map::new();
-    for (name, kind) in members {
-        if let Some(mark) = marks.get(kind) {
-            let hash = mark.digest.map(|digest| PayloadHash::new(digest).to_string());
-            object.insert(
-                name.to_owned(),
-                serde_json::json!({ "level": mark.level, "round": mark.round, "hash": hash }),
-            );
-        }
+    ]
+    .into_iter()
+    .filter_map(|(name, kind)| {
+        let (_, text) = texts.iter().find(|(of, _)| *of == kind)?;
+        Some(format!("        \"{name}\": {}", text.as_ref()?))
+    })
+    .collect();
+    if rows.is_empty() {
+        return format!("    \"{key}\": {{}}");
     }
-    Json::Object(object)
+    format!("    \"{key}\": {{\n{}\n    }}", rows.join(",\n"))
+}
+
+fn row(mark: &Mark) -> String {
+    let hash =
+        mark.digest.map_or_else(|| "null".to_owned(), |digest| format!("\"{}\"", PayloadHash::new(digest)));
+    let Mark { level, round, .. } = mark;
+    let indent = "            ";
+    format!(
+        "{{\n{indent}\"level\": {level},\n{indent}\"round\": {round},\n{indent}\"hash\": {hash}\n        }}"
+    )
 }
 
 fn to_kind(name: &str, key: &PublicKeyHash) -> Result<WatermarkKind, FormatError> {

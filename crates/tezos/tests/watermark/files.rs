@@ -1,7 +1,7 @@
 //! Signatory's files: version 2 both ways, versions 0 and 1 to read.
 
-use jwtis_tezos::watermark::format::{ChainMarks, FormatError};
-use jwtis_tezos::watermark::{KeyMarks, Mark};
+use jwtis_tezos::watermark::format::{ChainMarks, FormatError, Printer};
+use jwtis_tezos::watermark::{KeyMarks, Mark, WatermarkKind};
 use jwtis_tezos::{Curve, PublicKeyHash};
 
 use crate::rule::mark;
@@ -66,6 +66,28 @@ fn trap_9_both_names_of_the_attestation_are_written_with_four_spaces_and_no_newl
     assert_eq!(marks.print_v2().unwrap(), wanted);
     assert_eq!(ChainMarks::parse_v2(&wanted).unwrap(), marks);
     assert_eq!(ChainMarks::default().print_v2().unwrap(), "{}");
+}
+
+#[test]
+fn a_printer_that_remembers_prints_what_one_that_does_not_prints() {
+    let keys = [0, 1, 2].map(|byte| PublicKeyHash::new(Curve::Ed25519, [byte; 20]));
+    let mut printer = Printer::default();
+    let mut marks = ChainMarks::default();
+    for level in 0..9_u8 {
+        let kind = WatermarkKind::ALL[usize::from(level % 3)];
+        marks.entry(keys[usize::from(level / 3)]).set(kind, mark(i32::from(level), 1, level));
+        let text = printer.print_v2(&marks);
+        assert_eq!(text, marks.print_v2().unwrap());
+        assert_eq!(ChainMarks::parse_v2(&text).unwrap(), marks);
+    }
+    // Of other keys, and of the same ones with other marks.
+    let fewer =
+        ChainMarks::from_iter([(keys[1], KeyMarks { block: Some(mark(1, 2, 3)), ..KeyMarks::default() })]);
+    for marks in
+        [fewer, ChainMarks::from_iter([(keys[2], KeyMarks::default())]), ChainMarks::default(), marks]
+    {
+        assert_eq!(printer.print_v2(&marks), marks.print_v2().unwrap());
+    }
 }
 
 #[test]

@@ -3,23 +3,28 @@
 use std::sync::Arc;
 
 use jwtis_store::BoxFuture;
-use jwtis_tezos::{PublicKey, SecretKey};
+use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey};
 
-use super::{KeyBackend, VaultError, Verified};
+use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
 use crate::signer::pipeline::{Cleared, ClearedProof};
 
 /// Keys that somebody has read from where they lie, and opened.
 #[derive(Debug)]
 pub struct SoftwareVault {
     kind: &'static str,
-    _keys: Vec<Arc<SecretKey>>,
+    keys: Vec<Arc<SecretKey>>,
 }
 
 impl SoftwareVault {
     /// A vault of these keys; `kind` is `File` or `Mem`.
     #[must_use]
     pub const fn new(kind: &'static str, keys: Vec<Arc<SecretKey>>) -> Self {
-        Self { kind, _keys: keys }
+        Self { kind, keys }
+    }
+
+    fn key(&self, hash: &PublicKeyHash) -> Result<&Arc<SecretKey>, VaultError> {
+        let found = self.keys.iter().find(|key| key.public_key().hash() == *hash);
+        found.ok_or_else(|| VaultError::new(self.kind, "the key is not here"))
     }
 }
 
@@ -29,14 +34,15 @@ impl KeyBackend for SoftwareVault {
     }
 
     fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+        let keys = self.keys.iter().map(|key| key.public_key().clone()).collect();
+        Box::pin(std::future::ready(Ok(keys)))
     }
 
-    fn sign<'a>(&'a self, _request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
-        Box::pin(std::future::ready(Err(VaultError::new(self.kind, "not here yet"))))
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move { sign_here(self.kind, self.key(request.key())?, request).await })
     }
 
-    fn prove<'a>(&'a self, _request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
-        Box::pin(std::future::ready(Err(VaultError::new(self.kind, "not here yet"))))
+    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move { prove_here(self.kind, self.key(request.key())?, request).await })
     }
 }

@@ -1,17 +1,32 @@
 //! Keys sealed in our own store: the vault `store`. They are made in it or brought in once, and never leave it.
 
-use jwtis_store::{BoxFuture, CommitError, ReadError, Store};
+mod cache;
+mod record;
+
+use std::sync::Arc;
+
+use jwtis_store::{BoxFuture, CommitError, Name, ReadError, Record as _, RecordKey, Store};
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
-use super::{KeyBackend, VaultError, Verified};
+use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
 use crate::env::Env;
 use crate::signer::pipeline::{Cleared, ClearedProof};
+use cache::KeyCache;
+use record::{AliasRecord, KeyRecord};
+
+/// The longest alias, in characters.
+pub const MAX_ALIAS_CHARS: usize = 64;
+/// Records read at once.
+const PAGE: usize = 256;
+/// How the vault is called in texts.
+const KIND: &str = "Store";
 
 /// The keys of a store.
 #[derive(Clone)]
 pub struct StoreVault {
-    _store: Store,
-    _env: Env,
+    store: Store,
+    env: Env,
+    cache: Arc<KeyCache>,
 }
 
 /// A key of the store, without its secret half.
@@ -37,6 +52,9 @@ pub enum StoreVaultError {
     /// Another key has this alias.
     #[error("another key has the alias `{0}`")]
     AliasTaken(String),
+    /// The alias is too long, or has characters that nobody sees.
+    #[error("an alias has at most {MAX_ALIAS_CHARS} characters, none of them a control character")]
+    Alias,
     /// No randomness, or the library failed.
     #[error("the key cannot be made")]
     Key(#[source] jwtis_tezos::SecretKeyError),
@@ -49,59 +67,149 @@ pub enum StoreVaultError {
 }
 
 impl StoreVault {
-    /// The keys of `store`.
+    /// The keys of `store`. What is deleted or replaced there is forgotten here at once.
     #[must_use]
-    pub const fn new(store: Store, env: Env) -> Self {
-        Self { _store: store, _env: env }
+    pub fn new(store: Store, env: Env) -> Self {
+        let cache = Arc::new(KeyCache::default());
+        let follower = Arc::downgrade(&cache);
+        store.observe(Arc::new(move |changes| {
+            if let Some(cache) = follower.upgrade() {
+                cache.forget(changes, |key| key.table() == KeyRecord::TABLE.id);
+            }
+        }));
+        Self { store, env, cache }
     }
 
     /// Makes a key.
     ///
     /// # Errors
     /// [`StoreVaultError`].
-    pub async fn generate(&self, _curve: Curve, _alias: &str) -> Result<StoredKey, StoreVaultError> {
-        Err(StoreVaultError::AliasTaken(String::new()))
+    pub async fn generate(&self, curve: Curve, alias: &str) -> Result<StoredKey, StoreVaultError> {
+        let key = SecretKey::generate(curve).map_err(StoreVaultError::Key)?;
+        self.import(&key, alias).await
     }
 
     /// Takes a key in.
     ///
     /// # Errors
     /// [`StoreVaultError`].
-    pub async fn import(&self, _key: &SecretKey, _alias: &str) -> Result<StoredKey, StoreVaultError> {
-        Err(StoreVaultError::AliasTaken(String::new()))
+    pub async fn import(&self, key: &SecretKey, alias: &str) -> Result<StoredKey, StoreVaultError> {
+        if alias.chars().count() > MAX_ALIAS_CHARS || alias.chars().any(char::is_control) {
+            return Err(StoreVaultError::Alias);
+        }
+        let created_at_ms = self.env.now().millis();
+        let record = KeyRecord::of(key, alias, created_at_ms).map_err(StoreVaultError::Key)?;
+        let hash = key.public_key().hash();
+        let name = hash.to_string();
+        let mut transaction = self.store.transaction().create(Name::plain(&name), &record);
+        if !alias.is_empty() {
+            // Unique names are records of their own, made in the same commit.
+            transaction = transaction.create(Name::plain(alias), &AliasRecord(hash));
+        }
+        match self.store.commit(transaction).await {
+            Ok(()) => Ok(record.public()),
+            Err(CommitError::Conflict { key }) if key == self.alias_key(alias) => {
+                Err(StoreVaultError::AliasTaken(alias.to_owned()))
+            }
+            Err(CommitError::Conflict { .. }) => Err(StoreVaultError::Exists(hash)),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// All keys, by alias and hash.
     ///
     /// # Errors
-    /// [`StoreVaultError::Read`].
+    /// [`StoreVaultError::Read`]; a damaged record is one, too.
     pub async fn list(&self) -> Result<Vec<StoredKey>, StoreVaultError> {
-        Ok(Vec::new())
+        let mut keys = Vec::new();
+        for record in self.records().await? {
+            keys.push(record?.public());
+        }
+        keys.sort_by(|one, other| {
+            (&one.alias, one.public_key.hash()).cmp(&(&other.alias, other.public_key.hash()))
+        });
+        Ok(keys)
     }
 
     /// Deletes a key for ever.
     ///
     /// # Errors
     /// [`StoreVaultError`].
-    pub async fn delete(&self, _key: &PublicKeyHash) -> Result<(), StoreVaultError> {
-        Ok(())
+    pub async fn delete(&self, key: &PublicKeyHash) -> Result<(), StoreVaultError> {
+        let name = key.to_string();
+        let stored = self.store.get::<KeyRecord>(Name::plain(&name)).await?;
+        let stored = stored.ok_or(StoreVaultError::Unknown(*key))?;
+        let mut transaction =
+            self.store.transaction().delete::<KeyRecord>(Name::plain(&name), stored.version);
+        let alias = stored.value.alias();
+        if let Some(taken) = self.store.get::<AliasRecord>(Name::plain(alias)).await?
+            && taken.value.0 == *key
+        {
+            transaction = transaction.delete::<AliasRecord>(Name::plain(alias), taken.version);
+        }
+        Ok(self.store.commit(transaction).await?)
+    }
+
+    /// Every record with what came of opening it.
+    async fn records(&self) -> Result<Vec<Result<KeyRecord, ReadError>>, ReadError> {
+        let mut records = Vec::new();
+        let mut after: Option<RecordKey> = None;
+        loop {
+            let page = self.store.scan_each::<KeyRecord>(after.as_ref(), PAGE).await?;
+            let full = page.len() == PAGE;
+            after = page.last().map(|(key, _)| *key);
+            records.extend(page.into_iter().map(|(_, record)| record.map(|stored| stored.value)));
+            if !full {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// The key, from memory or from the store.
+    async fn key(&self, hash: &PublicKeyHash) -> Result<Arc<SecretKey>, VaultError> {
+        let text = hash.to_string();
+        let name = Name::plain(&text);
+        let place = self.store.key_of::<KeyRecord>(name);
+        let epoch = match self.cache.find(&place) {
+            Ok(key) => return Ok(key),
+            Err(epoch) => epoch,
+        };
+        let stored = self.store.get::<KeyRecord>(name).await.map_err(|error| VaultError::new(KIND, error))?;
+        let record = stored.ok_or_else(|| VaultError::new(KIND, "the key is not here any more"))?.value;
+        let key = record.into_key();
+        self.cache.keep(place, &key, epoch);
+        Ok(key)
+    }
+
+    fn alias_key(&self, alias: &str) -> RecordKey {
+        self.store.key_of::<AliasRecord>(Name::plain(alias))
     }
 }
 
 impl KeyBackend for StoreVault {
     fn kind(&self) -> &'static str {
-        "Store"
+        KIND
     }
 
+    /// A damaged record is named in the log; it hides no other key.
     fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
-        Box::pin(std::future::ready(Ok(Vec::new())))
+        Box::pin(async move {
+            let mut keys = Vec::new();
+            for record in self.records().await.map_err(|error| VaultError::new(KIND, error))? {
+                match record {
+                    Ok(record) => keys.push(record.public().public_key),
+                    Err(error) => tracing::error!(%error, "a signing key cannot be read and is not used"),
+                }
+            }
+            Ok(keys)
+        })
     }
 
-    fn sign<'a>(&'a self, _request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
-        Box::pin(std::future::ready(Err(VaultError::new("Store", "not here yet"))))
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move { sign_here(KIND, &self.key(request.key()).await?, request).await })
     }
 
-    fn prove<'a>(&'a self, _request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
-        Box::pin(std::future::ready(Err(VaultError::new("Store", "not here yet"))))
+    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move { prove_here(KIND, &self.key(request.key()).await?, request).await })
     }
 }

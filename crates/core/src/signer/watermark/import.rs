@@ -1,10 +1,21 @@
 //! Marks of Signatory, versions 0 to 2, read from its folders (§5.3).
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use jwtis_tezos::ChainId;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::format::{ChainMarks, FormatError};
+use jwtis_tezos::{ChainId, PublicKeyHash};
+use serde_json::Value as Json;
+
+use super::disk::{Disk, Entry, RealDisk};
+use super::{WatermarkError, Watermarks};
+
+/// Bytes of the longest file that is read, and written.
+pub(super) const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// Networks that one folder may have marks of.
+pub(super) const MAX_NETWORKS: usize = 1024;
 
 /// What a base folder of Signatory holds.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +28,19 @@ pub struct Found {
     pub notices: Vec<String>,
 }
 
+impl Found {
+    /// Raises the marks of `watermarks` to at least these.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`]; what was raised by then stays. It may be done again.
+    pub async fn raise(&self, watermarks: &dyn Watermarks) -> Result<(), WatermarkError> {
+        for (chain, marks) in &self.marks {
+            watermarks.raise(*chain, marks).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Why marks cannot be taken over.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
@@ -27,18 +51,179 @@ pub struct ImportError {
     pub reason: String,
 }
 
+impl ImportError {
+    pub(super) fn new(path: &Path, reason: impl ToString) -> Self {
+        Self { path: path.display().to_string(), reason: reason.to_string() }
+    }
+}
+
 /// Reads `watermark_v2` below `base_dir`, or else `watermark_v1`, or else `watermark`; `None` where there is none of them.
 ///
 /// # Errors
 /// [`ImportError`]: a mark that is passed over would be a mark that is forgotten.
-pub fn from_base_dir(_base_dir: &Path) -> Result<Option<Found>, ImportError> {
-    Ok(None)
+pub fn from_base_dir(base_dir: &Path) -> Result<Option<Found>, ImportError> {
+    let newest = Version::V2.folder(base_dir);
+    if !is_folder(&RealDisk, &newest)? {
+        return older(&RealDisk, base_dir);
+    }
+    let mut found = read(&RealDisk, &newest, Some(Version::V2), |_, _| Ok(()))?;
+    found.notices.extend(outdated(&RealDisk, base_dir));
+    Ok(Some(found))
 }
 
 /// Reads one folder, of whichever version its files are.
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn from_folder(_folder: &Path) -> Result<Found, ImportError> {
-    Ok(Found::default())
+pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
+    if !is_folder(&RealDisk, folder)? {
+        return Err(ImportError::new(folder, "there is no such folder"));
+    }
+    read(&RealDisk, folder, None, |_, _| Ok(()))
 }
+
+/// Reads `watermark_v1` or, where that is missing or has no marks, `watermark`.
+pub(super) fn older<D: Disk>(disk: &D, base_dir: &Path) -> Result<Option<Found>, ImportError> {
+    let mut empty = None;
+    for version in [Version::V1, Version::V0] {
+        let folder = version.folder(base_dir);
+        if is_folder(disk, &folder)? {
+            let found = read(disk, &folder, Some(version), |_, _| Ok(()))?;
+            if !found.marks.is_empty() {
+                return Ok(Some(found));
+            }
+            empty = empty.or(Some(found));
+        }
+    }
+    Ok(empty)
+}
+
+/// A notice for each older folder beside `watermark_v2`.
+pub(super) fn outdated<D: Disk>(disk: &D, base_dir: &Path) -> Vec<String> {
+    [Version::V1, Version::V0]
+        .map(|version| version.folder(base_dir))
+        .iter()
+        .filter(|folder| matches!(disk.look(folder), Ok(Some(Entry::Folder))))
+        .map(|folder| {
+            format!(
+                "{} is not read, since {} is there: it can be removed",
+                folder.display(),
+                Version::V2.name()
+            )
+        })
+        .collect()
+}
+
+/// Whether there is a folder. Something else of that name is an error: it may be what is left of one.
+pub(super) fn is_folder<D: Disk>(disk: &D, path: &Path) -> Result<bool, ImportError> {
+    match disk.look(path).map_err(|error| ImportError::new(path, error))? {
+        None => Ok(false),
+        Some(Entry::Folder) => Ok(true),
+        Some(Entry::File | Entry::Other) => Err(ImportError::new(path, "is not a folder")),
+    }
+}
+
+/// Reads the files of a folder; `version` where it is known. `each` gets every file that was read.
+pub(super) fn read<D: Disk>(
+    disk: &D,
+    folder: &Path,
+    version: Option<Version>,
+    mut each: impl FnMut(&D::File, ChainId) -> io::Result<()>,
+) -> Result<Found, ImportError> {
+    let mut found = Found { folder: folder.to_owned(), ..Found::default() };
+    let mut names = disk.list(folder).map_err(|error| ImportError::new(folder, error))?;
+    names.sort_by(|one, two| one.0.cmp(&two.0));
+    for (name, entry) in names {
+        let Some(chain) = name.strip_suffix(".json") else { continue };
+        let path = folder.join(&name);
+        if entry != Entry::File {
+            found.notices.push(format!("{} is passed over: it is not a regular file", path.display()));
+            continue;
+        }
+        let bad = |reason: &dyn ToString| ImportError::new(&path, reason.to_string());
+        let chain: ChainId =
+            chain.parse().map_err(|error| bad(&format_args!("the name is of no network: {error}")))?;
+        let mut file = disk.open(&path).map_err(|error| bad(&error))?;
+        let bytes = disk.read(&mut file, MAX_FILE_BYTES + 1).map_err(|error| bad(&error))?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(bad(&format_args!("is longer than {MAX_FILE_BYTES} bytes")));
+        }
+        let text = String::from_utf8(bytes).map_err(|error| bad(&error))?;
+        let version = version.unwrap_or_else(|| Version::of(&text, folder));
+        let marks = version.parse(&text).map_err(|error| bad(&with_cause(&error)))?;
+        each(&file, chain).map_err(|error| bad(&error))?;
+        if marks.iter().next().is_some() {
+            found.marks.insert(chain, marks);
+        }
+        if found.marks.len() > MAX_NETWORKS {
+            return Err(ImportError::new(
+                folder,
+                format_args!("has marks of more than {MAX_NETWORKS} networks"),
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn with_cause(error: &FormatError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// How marks are laid out in files.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    /// Kinds, and keys within.
+    V0,
+    /// One joint mark for each key.
+    V1,
+    /// Keys, and kinds within.
+    V2,
+}
+
+impl Version {
+    /// The name of its folder.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::V0 => "watermark",
+            Self::V1 => "watermark_v1",
+            Self::V2 => "watermark_v2",
+        }
+    }
+
+    /// Its folder.
+    pub(super) fn folder(self, base_dir: &Path) -> PathBuf {
+        base_dir.join(self.name())
+    }
+
+    /// The version of a file: by what it says, or else by the name of its folder.
+    fn of(text: &str, folder: &Path) -> Self {
+        let file: Json = serde_json::from_str(text).unwrap_or_default();
+        let first = file.as_object().and_then(|file| file.iter().next());
+        match first {
+            Some((name, row)) if name.parse::<PublicKeyHash>().is_ok() => match row.get("level") {
+                Some(level) if !level.is_object() => Self::V1,
+                _ => Self::V2,
+            },
+            Some((name, _)) if KINDS.contains(&name.as_str()) => Self::V0,
+            _ => [Self::V0, Self::V1]
+                .into_iter()
+                .find(|version| folder.file_name().is_some_and(|name| name == version.name()))
+                .unwrap_or(Self::V2),
+        }
+    }
+
+    fn parse(self, text: &str) -> Result<ChainMarks, FormatError> {
+        match self {
+            Self::V0 => ChainMarks::parse_v0(text),
+            Self::V1 => ChainMarks::parse_v1(text),
+            Self::V2 => ChainMarks::parse_v2(text),
+        }
+    }
+}
+
+/// Names of kinds, old and new, with which a file of version 0 begins.
+const KINDS: [&str; 6] =
+    ["block", "preattestation", "attestation", "attestation_with_dal", "preendorsement", "endorsement"];

@@ -1,19 +1,18 @@
 //! Marks that are forgotten when the process ends: the driver `mem`, for tests.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jwtis_store::BoxFuture;
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
-use super::{Clearance, WatermarkError, Watermarks};
+use super::{Clearance, Cleared, WatermarkError, Watermarks, decide};
 
 /// Marks in memory.
 #[derive(Default, Debug)]
-pub struct MemWatermarks {
-    _private: (),
-}
+pub struct MemWatermarks(Mutex<BTreeMap<ChainId, ChainMarks>>);
 
 impl Watermarks for MemWatermarks {
     fn name(&self) -> &'static str {
@@ -22,21 +21,41 @@ impl Watermarks for MemWatermarks {
 
     fn clear<'a>(
         &'a self,
-        _key: &'a PublicKeyHash,
-        _asked: &'a Asked,
+        key: &'a PublicKeyHash,
+        asked: &'a Asked,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
-        Box::pin(std::future::ready(Err(WatermarkError::Unavailable("not here yet".into()))))
+        Box::pin(async move {
+            let mut marks = self.lock();
+            let marks = marks.entry(asked.chain).or_default();
+            let stored = marks.get(key).and_then(|marks| marks.get(asked.kind));
+            let Cleared { clearance, write } =
+                decide(stored, &asked.mark).map_err(WatermarkError::Refused)?;
+            if let Some(mark) = write {
+                marks.entry(*key).set(asked.kind, mark);
+            }
+            Ok(clearance)
+        })
     }
 
     fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
-        Box::pin(std::future::ready(Ok(BTreeMap::new())))
+        Box::pin(async move { Ok(self.lock().clone()) })
     }
 
     fn raise<'a>(
         &'a self,
-        _chain: ChainId,
-        _marks: &'a ChainMarks,
+        chain: ChainId,
+        marks: &'a ChainMarks,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(async move {
+            self.lock().entry(chain).or_default().join(marks);
+            Ok(())
+        })
+    }
+}
+
+impl MemWatermarks {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ChainId, ChainMarks>> {
+        // Nothing panics while marks are half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

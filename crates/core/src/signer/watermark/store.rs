@@ -1,18 +1,98 @@
-//! Marks in our own store: the driver `store`.
+//! Marks in our own store: the driver `store`. One record for each network, key and kind, replaced only in the version that was
+//! judged, so that of two requests for one mark, here or on another node, the second is judged against the first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
-use jwtis_store::BoxFuture;
-use jwtis_tezos::watermark::Asked;
+use jwtis_store::{
+    BoxError, BoxFuture, CommitError, DecodeError, Name, ReadError, Record, Store, Stored, Table, Version,
+};
 use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
 
-use super::{Clearance, WatermarkError, Watermarks};
+use super::{Clearance, Cleared, MarkIo, WatermarkError, WatermarkObserver, Watermarks, decide};
+
+/// How often a mark is judged anew because another request was quicker. Each time somebody else got further, so that only a storm
+/// of rising requests for one mark comes near.
+const MAX_TRIES: usize = 128;
+
+/// Records read at once when all marks are listed.
+const PAGE: usize = 256;
 
 /// Marks in a store.
-
 pub struct StoreWatermarks {
-    _private: (),
+    store: Store,
+    observer: Arc<dyn WatermarkObserver>,
+}
+
+impl StoreWatermarks {
+    /// The marks of `store`.
+    #[must_use]
+    pub fn new(store: Store, observer: Arc<dyn WatermarkObserver>) -> Self {
+        Self { store, observer }
+    }
+
+    /// Replaces the mark at `place` by what `change` makes of it, in the version that `change` saw.
+    ///
+    /// An error of the commit, whichever it is, is nobody's clearance: the mark may have moved, the message is not signed.
+    async fn update<T>(
+        &self,
+        place: Place,
+        change: impl Fn(Option<&Mark>) -> Result<(T, Option<Mark>), WatermarkError>,
+    ) -> Result<T, WatermarkError> {
+        let name = place.name();
+        for _ in 0..MAX_TRIES {
+            let (stored, version) = match self.read(place, &name).await? {
+                Some(Stored { value, version }) => (Some(value.mark), Some(version)),
+                None => (None, None),
+            };
+            let (answer, write) = change(stored.as_ref())?;
+            let Some(mark) = write else { return Ok(answer) };
+            match self.write(&name, version, MarkRecord { place, mark }).await {
+                Ok(()) => return Ok(answer),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(WatermarkError::Unavailable(error.into())),
+            }
+        }
+        Err(WatermarkError::Unavailable("too many requests at once for one mark".into()))
+    }
+
+    async fn read(&self, place: Place, name: &str) -> Result<Option<Stored<MarkRecord>>, WatermarkError> {
+        let begin = Instant::now();
+        let read = self.store.get::<MarkRecord>(Name::plain(name)).await;
+        self.tell(MarkIo::Read, read.is_ok(), begin.elapsed());
+        let stored = read.map_err(unavailable)?;
+        if stored.as_ref().is_some_and(|stored| stored.value.place != place) {
+            return Err(WatermarkError::Unavailable("the mark that was read is of another key".into()));
+        }
+        Ok(stored)
+    }
+
+    async fn write(
+        &self,
+        name: &str,
+        version: Option<Version>,
+        record: MarkRecord,
+    ) -> Result<(), CommitError> {
+        let name = Name::plain(name);
+        let (io, transaction) = match version {
+            Some(version) => (MarkIo::Write, self.store.transaction().replace(name, version, &record)),
+            None => (MarkIo::Create, self.store.transaction().create(name, &record)),
+        };
+        let begin = Instant::now();
+        let outcome = self.store.commit(transaction).await;
+        let ok = matches!(outcome, Ok(()) | Err(CommitError::Conflict { .. }));
+        self.tell(io, ok, begin.elapsed());
+        outcome
+    }
+
+    fn tell(&self, io: MarkIo, ok: bool, took: Duration) {
+        self.observer.io(self.name(), io, ok, took);
+    }
 }
 
 impl Watermarks for StoreWatermarks {
@@ -22,29 +102,201 @@ impl Watermarks for StoreWatermarks {
 
     fn clear<'a>(
         &'a self,
-        _key: &'a PublicKeyHash,
-        _asked: &'a Asked,
+        key: &'a PublicKeyHash,
+        asked: &'a Asked,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
-        Box::pin(std::future::ready(Err(WatermarkError::Unavailable("not here yet".into()))))
+        let place = Place { chain: asked.chain, key: *key, kind: asked.kind };
+        Box::pin(self.update(place, |stored| {
+            let Cleared { clearance, write } =
+                decide(stored, &asked.mark).map_err(WatermarkError::Refused)?;
+            Ok((clearance, write))
+        }))
     }
 
     fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
-        Box::pin(std::future::ready(Ok(BTreeMap::new())))
+        Box::pin(async move {
+            let mut marks: BTreeMap<ChainId, ChainMarks> = BTreeMap::new();
+            let mut after = None;
+            loop {
+                let begin = Instant::now();
+                let read = self.store.scan::<MarkRecord>(after.as_ref(), PAGE).await;
+                self.tell(MarkIo::Read, read.is_ok(), begin.elapsed());
+                let page = read.map_err(unavailable)?;
+                for (_, Stored { value: MarkRecord { place, mark }, .. }) in &page {
+                    marks.entry(place.chain).or_default().entry(place.key).raise(place.kind, *mark);
+                }
+                match page.last() {
+                    Some((last, _)) if page.len() == PAGE => after = Some(*last),
+                    _ => return Ok(marks),
+                }
+            }
+        })
     }
 
     fn raise<'a>(
         &'a self,
-        _chain: ChainId,
-        _marks: &'a ChainMarks,
+        chain: ChainId,
+        marks: &'a ChainMarks,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(async move {
+            for (key, marks) in marks.iter() {
+                for kind in WatermarkKind::ALL {
+                    let Some(mark) = marks.get(kind) else { continue };
+                    let raise = |stored: Option<&Mark>| {
+                        let joined = stored.map_or(*mark, |stored| stored.join(*mark));
+                        Ok(((), (stored != Some(&joined)).then_some(joined)))
+                    };
+                    self.update(Place { chain, key: *key, kind }, raise).await?;
+                }
+            }
+            Ok(())
+        })
     }
 }
 
-impl StoreWatermarks {
-    /// The marks of `store`.
-    #[must_use]
-    pub fn new(_store: jwtis_store::Store, _observer: std::sync::Arc<dyn super::WatermarkObserver>) -> Self {
-        Self { _private: () }
+fn unavailable(error: ReadError) -> WatermarkError {
+    WatermarkError::Unavailable(BoxError::from(error))
+}
+
+/// What has a mark of its own.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+struct Place {
+    chain: ChainId,
+    key: PublicKeyHash,
+    kind: WatermarkKind,
+}
+
+impl Place {
+    /// The record's name. Hexadecimal, since base58check would cost more than the seal.
+    fn name(&self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('?', char::from);
+        let tagged = self.key.to_tagged();
+        let mut name = String::with_capacity(2 * (ChainId::LEN + tagged.len()) + 16);
+        for byte in self.chain.as_bytes().iter().chain(&tagged) {
+            name.push(digit(byte >> 4));
+            name.push(digit(byte & 0xf));
+        }
+        name.push('/');
+        name.push_str(self.kind.name());
+        name
+    }
+}
+
+/// One mark, and what it is the mark of, since names are kept as hashes.
+#[derive(PartialEq, Eq, Debug)]
+struct MarkRecord {
+    place: Place,
+    mark: Mark,
+}
+
+/// First byte of a record.
+const FORMAT: u8 = 1;
+
+/// Format ‖ network ‖ tagged key hash ‖ magic byte ‖ level ‖ round ‖ digest, which may be missing. Numbers are big-endian.
+impl Record for MarkRecord {
+    const TABLE: Table = Table { id: 5, name: "watermarks", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let Self { place, mark } = self;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(67));
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(place.chain.as_bytes());
+        bytes.extend_from_slice(&place.key.to_tagged());
+        bytes.push(magic(place.kind));
+        bytes.extend_from_slice(&mark.level().to_be_bytes());
+        bytes.extend_from_slice(&mark.round().to_be_bytes());
+        bytes.extend_from_slice(mark.digest().map_or(&[], |digest| digest.as_slice()));
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut rest = bytes;
+        let [format] = take(&mut rest)?;
+        if format != FORMAT {
+            return Err(DecodeError::new("a mark of an unknown format"));
+        }
+        let chain = ChainId::new(take(&mut rest)?);
+        let key = PublicKeyHash::from_tagged(&take(&mut rest)?);
+        let key = key.ok_or_else(|| DecodeError::new("the key is of no curve"))?;
+        let [magic_byte] = take(&mut rest)?;
+        let kind = WatermarkKind::ALL.into_iter().find(|kind| magic(*kind) == magic_byte);
+        let kind = kind.ok_or_else(|| DecodeError::new("the magic byte has no mark"))?;
+        let level = i32::from_be_bytes(take(&mut rest)?);
+        let round = i32::from_be_bytes(take(&mut rest)?);
+        let digest = if rest.is_empty() { None } else { Some(take(&mut rest)?) };
+        if !rest.is_empty() {
+            return Err(DecodeError::new("bytes are left over"));
+        }
+        let mark = Mark::new(level, round, digest);
+        let mark = mark.ok_or_else(|| DecodeError::new("the level or round is negative"))?;
+        Ok(Self { place: Place { chain, key, kind }, mark })
+    }
+}
+
+/// The kind as the first byte of its messages.
+const fn magic(kind: WatermarkKind) -> u8 {
+    match kind {
+        WatermarkKind::Block => 0x11,
+        WatermarkKind::Preattestation => 0x12,
+        WatermarkKind::Attestation => 0x13,
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], DecodeError> {
+    let (part, tail) =
+        rest.split_first_chunk().ok_or_else(|| DecodeError::new("the record ends too early"))?;
+    *rest = tail;
+    Ok(*part)
+}
+
+#[cfg(test)]
+mod tests {
+    use jwtis_tezos::Curve;
+
+    use super::*;
+
+    fn record(digest: Option<[u8; 32]>) -> MarkRecord {
+        let key = PublicKeyHash::new(Curve::Bls12381, [7; 20]);
+        let place = Place { chain: ChainId::new([1, 2, 3, 4]), key, kind: WatermarkKind::Preattestation };
+        MarkRecord { place, mark: Mark::new(0x0102_0304, 5, digest).unwrap() }
+    }
+
+    #[test]
+    fn a_record_reads_back_and_nothing_shorter_or_longer_does() {
+        for record in [record(None), record(Some([9; 32]))] {
+            let bytes = record.encode();
+            assert_eq!(MarkRecord::decode(&bytes).unwrap(), record);
+            for length in (0..bytes.len()).filter(|length| *length != 35) {
+                assert!(MarkRecord::decode(&bytes[..length]).is_err(), "{length} bytes");
+            }
+            assert!(MarkRecord::decode(&[&bytes[..], &[0]].concat()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_format_curve_kind_or_below_zero_is_none() {
+        let bytes = record(None).encode();
+        for (at, byte) in [(0, 2), (5, 9), (26, 0x14), (27, 0xff), (31, 0x80)] {
+            let mut bytes = bytes.to_vec();
+            bytes[at] = byte;
+            assert!(MarkRecord::decode(&bytes).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn names_differ_by_network_key_and_kind() {
+        let place = record(None).place;
+        assert_eq!(place.name(), format!("0102030403{}/preattestation", "07".repeat(20)));
+        let names = [
+            place,
+            Place { chain: ChainId::new([0; 4]), ..place },
+            Place { key: PublicKeyHash::new(Curve::Ed25519, [7; 20]), ..place },
+            Place { kind: WatermarkKind::Block, ..place },
+        ]
+        .map(|place| place.name());
+        for (n, name) in names.iter().enumerate() {
+            assert!(!names[..n].contains(name));
+        }
     }
 }

@@ -121,7 +121,7 @@ pub(crate) async fn render(request: Request, next: Next) -> Response {
 }
 
 /// An error and its sources in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(in crate::http) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {

@@ -1,0 +1,101 @@
+//! Tokens of our own issuer: access tokens of clients that the rules trust, for our audience, not revoked.
+//!
+//! `sub` is the user. `keys`, `roles` and `permissions` narrow what he may do. One that is not a list of texts is refused, since
+//! whoever wrote it meant to narrow something.
+
+use std::collections::BTreeSet;
+
+use jwtis_jose::ClaimsSet;
+use jwtis_tezos::policy::{Permissions, User};
+use serde_json::Value;
+
+use super::{TokenRefusal, library, shown, warn_of_mismatch};
+use crate::issuer::Issuer;
+use crate::signer::login::{TokenGuard, TrustedIssuer};
+use crate::token::verify::{Inactive, Verification};
+
+/// Whose token it is.
+pub(super) async fn check(
+    guard: &TokenGuard,
+    issuer: Option<&Issuer>,
+    token: &str,
+    username: Option<&str>,
+) -> Result<User, TokenRefusal> {
+    let Some(issuer) = issuer else {
+        tracing::error!("tokens of an issuer are trusted, and there is no issuer to ask");
+        return Err(TokenRefusal::Unavailable);
+    };
+    let mut refusal = library::refused(library::NO_KEY);
+    for trusted in guard.issuers() {
+        let verification = issuer.verify_as(&trusted.client, token).await.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "a token cannot be checked");
+            TokenRefusal::Unavailable
+        })?;
+        match verification {
+            // Deleted, or not the one whose key the token names.
+            None | Some(Verification::Inactive(Inactive::UnknownKey)) => {}
+            Some(Verification::Inactive(reason)) => refusal = inactive(reason),
+            Some(Verification::Active { claims, .. }) if is_for_us(&claims, trusted) => {
+                return user_of(guard, &claims, username);
+            }
+            Some(Verification::Active { .. }) => refusal = library::refused(library::WRONG_AUDIENCE),
+        }
+    }
+    Err(refusal)
+}
+
+fn is_for_us(claims: &ClaimsSet, trusted: &TrustedIssuer) -> bool {
+    match (claims.audience(), &trusted.audience) {
+        (Ok(audience), Some(ours)) => audience.contains(&ours.as_str()),
+        (Ok(_), None) => !claims.contains("aud"),
+        (Err(_), _) => false,
+    }
+}
+
+fn user_of(guard: &TokenGuard, claims: &ClaimsSet, username: Option<&str>) -> Result<User, TokenRefusal> {
+    let name =
+        claims.subject().ok().flatten().filter(|name| !name.is_empty()).ok_or(TokenRefusal::Invalid)?;
+    if let Some(requested) = username.filter(|requested| *requested != name) {
+        warn_of_mismatch(requested, name);
+        return Err(TokenRefusal::Invalid);
+    }
+    let permissions = texts(claims, "permissions")?.map(Permissions::from_names);
+    for unknown in permissions.iter().flat_map(Permissions::unknown) {
+        if guard.is_new_permission(unknown) {
+            tracing::warn!(
+                permission = shown(unknown),
+                "a token has a permission that means nothing here, and permits nothing"
+            );
+        }
+    }
+    let set_of = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
+    Ok(User {
+        name: name.to_owned(),
+        keys: texts(claims, "keys")?.map(set_of),
+        roles: texts(claims, "roles")?.map(set_of).unwrap_or_default(),
+        permissions,
+    })
+}
+
+/// The claim as a list of texts; `None` where it is absent.
+fn texts<'a>(claims: &'a ClaimsSet, name: &str) -> Result<Option<Vec<&'a str>>, TokenRefusal> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::Array(members)) => {
+            members.iter().map(Value::as_str).collect::<Option<_>>().map(Some).ok_or(TokenRefusal::Invalid)
+        }
+        Some(_) => Err(TokenRefusal::Invalid),
+    }
+}
+
+fn inactive(reason: Inactive) -> TokenRefusal {
+    match reason {
+        Inactive::Malformed | Inactive::UnknownKey => library::refused(library::NO_KEY),
+        Inactive::BadSignature => library::refused(library::BAD_SIGNATURE),
+        Inactive::NotAnAccessToken | Inactive::InvalidClaims => TokenRefusal::Invalid,
+        Inactive::WrongIssuer => library::refused(library::WRONG_ISSUER),
+        Inactive::Expired => library::refused(library::EXPIRED),
+        Inactive::NotYetValid => library::refused(library::NOT_YET),
+        Inactive::Revoked => TokenRefusal::Revoked,
+    }
+}

@@ -1,0 +1,283 @@
+//! What a reply of the policy hook means (§4.7): a pure rule, with the statuses, texts and order of Signatory.
+//!
+//! A signed reply is believed when it answers our question (its nonce), says what the HTTP status says, and one of the operator's keys
+//! has signed the very bytes of its `payload`.
+
+use base64_simd::STANDARD;
+use jwtis_tezos::{PublicKey, PublicKeyHash, Signature, SigningVersion};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use subtle::ConstantTimeEq as _;
+
+use super::{HookError, HookReply, NONCE_BYTES};
+
+/// The longest signed reply that is read.
+const MAX_REPLY_BYTES: usize = 64 * 1024;
+
+/// Judges a reply: unsigned where there are no `keys`, else signed by one of them.
+pub(super) fn judge(
+    reply: &HookReply,
+    keys: Option<&[PublicKey]>,
+    nonce: &[u8; NONCE_BYTES],
+) -> Result<(), HookError> {
+    match keys {
+        None => verdict(reply.status, &reply.status_text),
+        Some(keys) => signed(reply, keys, nonce),
+    }
+}
+
+fn signed(reply: &HookReply, keys: &[PublicKey], nonce: &[u8; NONCE_BYTES]) -> Result<(), HookError> {
+    if reply.body.len() > MAX_REPLY_BYTES {
+        let text = format!("the policy hook reply is longer than {MAX_REPLY_BYTES} bytes");
+        return Err(HookError::new(500, text));
+    }
+    let not_understood = |error: serde_json::Error| {
+        HookError::new(500, format!("the policy hook reply is not understood: {error}"))
+    };
+    let envelope: Envelope<'_> = serde_json::from_slice(&reply.body).map_err(not_understood)?;
+    let payload: Payload = serde_json::from_str(envelope.payload.get()).map_err(not_understood)?;
+    let got_nonce = STANDARD.decode_to_vec(&payload.nonce).map_err(|_| {
+        HookError::new(500, "the policy hook reply is not understood: the nonce is not base64")
+    })?;
+
+    if payload.status != i64::from(reply.status) {
+        return Err(HookError::new(500, "the policy hook reply status must match the HTTP header"));
+    }
+    if !bool::from(got_nonce.as_slice().ct_eq(nonce.as_slice())) {
+        return Err(HookError::new(403, "nonce mismatch"));
+    }
+    let signer: PublicKeyHash =
+        payload.public_key_hash.parse().map_err(|error| HookError::new(403, error))?;
+    let key = keys.iter().find(|key| key.hash() == signer);
+    let key = key.ok_or_else(|| HookError::new(401, "public key not found"))?;
+    let signature: Signature = envelope.signature.parse().map_err(|error| HookError::new(500, error))?;
+    key.verify(envelope.payload.get().as_bytes(), &signature, SigningVersion::LATEST)
+        .map_err(|_| HookError::new(403, "invalid hook reply signature"))?;
+
+    let error = payload.error.as_deref().filter(|error| !error.is_empty());
+    verdict(reply.status, error.unwrap_or(&reply.status_text))
+}
+
+fn verdict(status: u16, text: &str) -> Result<(), HookError> {
+    match status {
+        200..=299 => Ok(()),
+        400..=499 => Err(HookError::new(403, format!("policy hook: {text}"))),
+        _ => Err(HookError::new(500, format!("policy hook: {text}"))),
+    }
+}
+
+/// A signed reply. The payload stays as it came, since its bytes are what is signed. A member that comes twice is refused.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    payload: &'a RawValue,
+    signature: String,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    status: i64,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default)]
+    public_key_hash: String,
+    #[serde(default)]
+    nonce: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use jwtis_tezos::{Curve, SecretKey};
+
+    use super::*;
+
+    const NONCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
+
+    fn reply(status: u16, body: impl Into<Vec<u8>>) -> HookReply {
+        let name = match status {
+            200 => "OK",
+            201 => "Created",
+            302 => "Found",
+            403 => "Forbidden",
+            404 => "Not Found",
+            _ => "Internal Server Error",
+        };
+        HookReply { status, status_text: format!("{status} {name}"), body: body.into() }
+    }
+
+    type Outcome = Result<(), (u16, String)>;
+
+    fn outcome(reply: &HookReply, keys: Option<&[PublicKey]>, nonce: &[u8; NONCE_BYTES]) -> Outcome {
+        judge(reply, keys, nonce).map_err(|error| (error.status(), error.to_string()))
+    }
+
+    #[test]
+    fn unsigned_replies_by_name() {
+        for (name, status, wanted) in [
+            ("ok", 200, Ok(())),
+            ("any_2xx", 201, Ok(())),
+            ("a_refusal", 403, Err((403, "policy hook: 403 Forbidden".to_owned()))),
+            ("any_4xx_is_a_refusal", 404, Err((403, "policy hook: 404 Not Found".to_owned()))),
+            ("a_redirect_is_not_followed", 302, Err((500, "policy hook: 302 Found".to_owned()))),
+            ("a_failure", 500, Err((500, "policy hook: 500 Internal Server Error".to_owned()))),
+        ] {
+            assert_eq!(outcome(&reply(status, "junk"), None, &NONCE), wanted, "{name}");
+        }
+    }
+
+    struct Service(SecretKey);
+
+    impl Service {
+        fn new(curve: Curve) -> Self {
+            Self(SecretKey::generate(curve).unwrap())
+        }
+
+        fn hash(&self) -> String {
+            self.0.public_key().hash().to_string()
+        }
+
+        fn payload(&self, status: u16, error: &str) -> String {
+            let nonce = STANDARD.encode_to_string(NONCE);
+            let key = self.hash();
+            format!(r#"{{"status":{status},"error":"{error}","public_key_hash":"{key}","nonce":"{nonce}"}}"#)
+        }
+
+        fn sign(&self, payload: &str) -> String {
+            self.0.sign(payload.as_bytes(), SigningVersion::LATEST).unwrap().to_string()
+        }
+
+        fn seal(&self, payload: &str) -> String {
+            format!(r#"{{"payload":{payload},"signature":"{}"}}"#, self.sign(payload))
+        }
+    }
+
+    #[test]
+    fn signed_replies_of_every_curve_are_believed() {
+        for curve in Curve::ALL {
+            let service = Service::new(curve);
+            let keys = [service.0.public_key().clone()];
+            let body = service.seal(&service.payload(200, ""));
+            assert_eq!(outcome(&reply(200, body), Some(&keys), &NONCE), Ok(()), "{curve:?}");
+            let body = service.seal(&service.payload(403, "address 192.0.2.1 is not allowed"));
+            let wanted = (403, "policy hook: address 192.0.2.1 is not allowed".to_owned());
+            assert_eq!(outcome(&reply(403, body), Some(&keys), &NONCE), Err(wanted), "{curve:?}");
+        }
+    }
+
+    #[test]
+    fn signed_replies_by_name() {
+        let service = Service::new(Curve::Ed25519);
+        let stranger = Service::new(Curve::Secp256k1);
+        let keys = [Service::new(Curve::P256).0.public_key().clone(), service.0.public_key().clone()];
+        let good = service.payload(200, "");
+        let spaced = good.replace(',', " ,\n ");
+        let other_signature = stranger.sign(&good);
+        let fine = |error: &str| format!("policy hook: {error}");
+        let rows: Vec<(&str, u16, String, Outcome)> = vec![
+            ("good", 200, service.seal(&good), Ok(())),
+            ("the_bytes_of_the_payload_are_signed_as_they_came", 200, service.seal(&spaced), Ok(())),
+            (
+                "spaces_around_the_payload_are_not_signed",
+                200,
+                format!(r#" {{ "signature" : "{}" , "payload" : {good} }} "#, service.sign(&good)),
+                Ok(()),
+            ),
+            (
+                "a_refusal_without_a_text",
+                403,
+                service.seal(&service.payload(403, "")),
+                Err((403, fine("403 Forbidden"))),
+            ),
+            ("a_failure", 500, service.seal(&service.payload(500, "oops")), Err((500, fine("oops")))),
+            (
+                "a_payload_spaced_otherwise_than_signed",
+                200,
+                format!(r#"{{"payload":{spaced},"signature":"{}"}}"#, service.sign(&good)),
+                Err((403, "invalid hook reply signature".to_owned())),
+            ),
+            (
+                "a_status_other_than_that_of_http",
+                403,
+                service.seal(&good),
+                Err((500, "the policy hook reply status must match the HTTP header".to_owned())),
+            ),
+            (
+                "a_refusal_passed_off_as_a_yes",
+                200,
+                service.seal(&service.payload(403, "")),
+                Err((500, "the policy hook reply status must match the HTTP header".to_owned())),
+            ),
+            (
+                "signed_by_a_stranger",
+                200,
+                stranger.seal(&stranger.payload(200, "")),
+                Err((401, "public key not found".to_owned())),
+            ),
+            (
+                "signed_by_a_stranger_in_the_name_of_a_key",
+                200,
+                format!(r#"{{"payload":{good},"signature":"{other_signature}"}}"#),
+                Err((403, "invalid hook reply signature".to_owned())),
+            ),
+            (
+                "no_key_hash",
+                200,
+                service.seal(&good.replace(&service.hash(), "nonsense")),
+                Err((403, "nonsense".parse::<PublicKeyHash>().unwrap_err().to_string())),
+            ),
+            (
+                "no_signature",
+                200,
+                format!(r#"{{"payload":{good},"signature":"nonsense"}}"#),
+                Err((500, "nonsense".parse::<Signature>().unwrap_err().to_string())),
+            ),
+        ];
+        for (name, status, body, wanted) in rows {
+            assert_eq!(outcome(&reply(status, body), Some(&keys), &NONCE), wanted, "{name}");
+        }
+        let wanted = Err((403, "nonce mismatch".to_owned()));
+        assert_eq!(
+            outcome(&reply(200, service.seal(&good)), Some(&keys), &[8; NONCE_BYTES]),
+            wanted,
+            "a_replay"
+        );
+        let nobody = Err((401, "public key not found".to_owned()));
+        assert_eq!(outcome(&reply(200, service.seal(&good)), Some(&[]), &NONCE), nobody, "no_keys_at_all");
+    }
+
+    #[test]
+    fn replies_that_are_not_understood_are_failures() {
+        let service = Service::new(Curve::Ed25519);
+        let keys = [service.0.public_key().clone()];
+        let good = service.payload(200, "");
+        let (seal, signature) = (service.seal(&good), service.sign(&good));
+        let refusal = service.payload(403, "");
+        for (name, body) in [
+            ("empty", String::new()),
+            ("not_json", "OK".to_owned()),
+            ("a_list", "[]".to_owned()),
+            ("without_a_signature", format!(r#"{{"payload":{good}}}"#)),
+            ("without_a_payload", format!(r#"{{"signature":"{signature}"}}"#)),
+            ("with_something_behind", format!("{seal}{{}}")),
+            (
+                "two_payloads",
+                format!(r#"{{"payload":{refusal},"payload":{good},"signature":"{signature}"}}"#),
+            ),
+            ("two_signatures", format!(r#"{{"payload":{good},"signature":"x","signature":"{signature}"}}"#)),
+            ("two_statuses", service.seal(&good.replacen('{', r#"{"status":403,"#, 1))),
+            ("two_nonces", service.seal(&good.replacen('{', r#"{"nonce":"","#, 1))),
+            ("a_status_in_words", service.seal(&good.replace("200", "\"200\""))),
+            (
+                "a_nonce_that_is_not_base64",
+                service.seal(&good.replace(&STANDARD.encode_to_string(NONCE), "*")),
+            ),
+            ("too_long", format!("{seal}{}", " ".repeat(MAX_REPLY_BYTES))),
+        ] {
+            let (status, text) = outcome(&reply(200, body), Some(&keys), &NONCE).unwrap_err();
+            assert!(status == 500 && text.starts_with("the policy hook reply is"), "{name}: {status} {text}");
+        }
+        let (_, text) = outcome(&reply(200, "{\"payload\":1,\"signature\":\"\u{1b}\"}"), Some(&keys), &NONCE)
+            .unwrap_err();
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+}

@@ -1,0 +1,185 @@
+//! A user: checking what the configuration says of him (§2.4, §2.5), and what is good at some moment.
+
+use std::time::Duration;
+
+use jwtis_jose::HmacKey;
+
+use super::password::{HashFault, Password, Work, is_hash};
+use super::rotation::{InForce, Rotating, parse_moment};
+use super::strength::{password_faults, secret_faults};
+use super::{CredentialsConfig, UserConfig};
+use crate::env::Timestamp;
+
+/// Life of tokens where the configuration says 0, in minutes.
+const DEFAULT_MINUTES: u32 = 60;
+
+/// A user whose credentials have been checked.
+pub(in crate::signer) struct User {
+    name: String,
+    credentials: Rotating<Credentials>,
+}
+
+/// One pair of credentials.
+pub(in crate::signer) struct Credentials {
+    pub(super) password: Password,
+    /// The key of the tokens.
+    pub(in crate::signer) key: HmacKey,
+    /// How long they live.
+    pub(super) token_life: Duration,
+}
+
+impl User {
+    /// The user, and what the operator should know about him.
+    ///
+    /// # Errors
+    /// Everything that is wrong with his entry.
+    pub(super) fn new(config: &UserConfig, now: Timestamp) -> Result<(Self, Vec<String>), Vec<String>> {
+        let name = &config.name;
+        let mut faults = Vec::new();
+        if name.is_empty() {
+            faults.push("JWT: a user has an empty name".to_owned());
+        }
+        let mut checked =
+            |config: &CredentialsConfig, of: &str| {
+                let found = Credentials::new(config);
+                found.map_err(|reasons| {
+                    faults.extend(reasons.into_iter().map(|reason| {
+                        format!("JWT: config validation failed for {of}user {name}: {reason}")
+                    }));
+                })
+            };
+        let current = checked(&config.current, "");
+        let new = config.new.as_ref().map(|new| checked(new, "new credentials of "));
+        if let (Some(new), Ok(current), Some(Ok(next))) = (&config.new, &current, &new)
+            && are_same(&config.current, current, new, next)
+        {
+            faults.push(format!("JWT: new credentials are same as old for user {name}"));
+        }
+        let old_until = match config.old_cred_exp.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) if new.is_some() => match parse_moment(text) {
+                Some(moment) => Some(moment),
+                None => {
+                    let text: String = text.chars().take(40).collect();
+                    faults.push(format!(
+                        "JWT: invalid old_cred_exp format for user {name}: {text:?} is not of the form \"YYYY-MM-DD hh:mm:ss\" (UTC)"
+                    ));
+                    None
+                }
+            },
+            _ => None,
+        };
+        let (Ok(current), true) = (current, faults.is_empty()) else { return Err(faults) };
+
+        let mut notices = Vec::new();
+        if [Some(&config.current), config.new.as_ref()].into_iter().flatten().any(has_outer_space) {
+            notices.push(format!(
+                "JWT: a password of user {name} begins or ends with a space, which no HTTP header can carry"
+            ));
+        }
+        let credentials = match (new, old_until) {
+            (None | Some(Err(())), _) => Rotating::fixed(current),
+            (Some(Ok(new)), None) => {
+                notices.push(format!("JWT: Applied new credentials for user {name}"));
+                Rotating::fixed(new)
+            }
+            (Some(Ok(new)), Some(moment)) if now >= moment => {
+                notices.push(format!("JWT: Applied new credentials for user {name} (expiry passed)"));
+                Rotating::fixed(new)
+            }
+            (Some(Ok(new)), Some(moment)) => {
+                let left = in_go_s_words(moment.since(now));
+                notices.push(format!("JWT: Scheduled credential rotation for user {name} in {left}"));
+                Rotating::until(current, new, moment)
+            }
+        };
+        Ok((Self { name: name.clone(), credentials }, notices))
+    }
+
+    /// The name.
+    pub(in crate::signer) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The credentials that are good at `now`.
+    pub(in crate::signer) fn in_force(&self, now: Timestamp) -> InForce<'_, Credentials> {
+        let found = self.credentials.at(now);
+        if found.has_just_changed {
+            tracing::info!(target: "jwtis::audit", user = self.name, "JWT: Rotated credentials for user {}", self.name);
+        }
+        found
+    }
+
+    /// The most work that looking at his passwords can be.
+    pub(super) fn work(&self) -> Work {
+        self.credentials.all().fold(Work::default(), |sum, pair| sum.and(pair.password.work()))
+    }
+}
+
+impl Credentials {
+    fn new(config: &CredentialsConfig) -> Result<Self, Vec<String>> {
+        let mut faults =
+            if is_hash(&config.password) { Vec::new() } else { password_faults(&config.password) };
+        let password = Password::parse(&config.password);
+        faults.extend(password.as_ref().err().map(HashFault::to_string));
+        faults.extend(secret_faults(&config.secret));
+        let key = HmacKey::from_bytes(config.secret.as_bytes());
+        let (Ok(password), Ok(key), true) = (password, key, faults.is_empty()) else { return Err(faults) };
+        let minutes = if config.jwt_exp == 0 { DEFAULT_MINUTES } else { config.jwt_exp };
+        let token_life = Duration::from_secs(u64::from(minutes).saturating_mul(60));
+        Ok(Self { password, key, token_life })
+    }
+}
+
+/// One equal half is enough: who knows the old pair would know half of the new one.
+fn are_same(
+    old_config: &CredentialsConfig,
+    old: &Credentials,
+    new_config: &CredentialsConfig,
+    new: &Credentials,
+) -> bool {
+    *old_config.secret == *new_config.secret
+        || old.password.is_known_to_equal(&old_config.password, &new.password, &new_config.password)
+}
+
+fn has_outer_space(config: &CredentialsConfig) -> bool {
+    config.password.trim_matches([' ', '\t']).len() != config.password.len()
+}
+
+/// `1h0m0s`, `5m0.5s`, `1.5s`, `250ms`: as Go prints durations, without what is shorter than a millisecond.
+fn in_go_s_words(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    if seconds == 0 {
+        return if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") };
+    }
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let fraction = if millis == 0 {
+        String::new()
+    } else {
+        format!(".{}", format!("{millis:03}").trim_end_matches('0'))
+    };
+    let seconds = seconds % 60;
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}{fraction}s"),
+        (0, minutes) => format!("{minutes}m{seconds}{fraction}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_go_prints_them() {
+        for (millis, wanted) in [
+            (0, "0s"),
+            (250, "250ms"),
+            (1500, "1.5s"),
+            (60_000, "1m0s"),
+            (3_600_000, "1h0m0s"),
+            (172_799_050, "47h59m59.05s"),
+        ] {
+            assert_eq!(in_go_s_words(Duration::from_millis(millis)), wanted);
+        }
+    }
+}

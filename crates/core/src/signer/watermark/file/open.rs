@@ -1,0 +1,169 @@
+//! Opening the folder of marks: making it, whole or not at all, from what older ones hold; locking it; and reading it.
+//!
+//! What is read here is trusted from now on: the very message of a mark is signed again without a write. So everything is made
+//! durable first, whoever wrote it: a process that was killed before it could, or Signatory, which never does.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jwtis_tezos::ChainId;
+use jwtis_tezos::watermark::format::{ChainMarks, Printer};
+use tokio::time::Instant;
+
+use super::FileError;
+use super::writer::print;
+use crate::signer::watermark::disk::{Disk, Entry};
+use crate::signer::watermark::import::{self, ImportError, Version};
+use crate::signer::watermark::{MarkIo, WatermarkObserver};
+
+/// The file that is locked.
+const LOCK: &str = ".lock";
+
+/// How names begin of files that are being written; digits follow, as in Signatory.
+pub(super) const TEMPORARY: &str = "watermark";
+
+/// How names begin of folders that are being made; a number follows.
+const UNFINISHED: &str = "watermark_v2.new-";
+
+/// The folder, locked, and what it says.
+pub(super) struct Opened<L> {
+    pub(super) folder: PathBuf,
+    pub(super) lock: L,
+    pub(super) marks: BTreeMap<ChainId, ChainMarks>,
+    pub(super) notices: Vec<String>,
+}
+
+/// Opens `watermark_v2` below `base_dir`.
+pub(super) fn open<D: Disk>(
+    disk: &D,
+    base_dir: &Path,
+    observer: &dyn WatermarkObserver,
+) -> Result<Opened<D::Lock>, FileError> {
+    let mut notices = Vec::new();
+    let folder = Version::V2.folder(base_dir);
+    if import::is_folder(disk, &folder)? {
+        notices.extend(import::outdated(disk, base_dir));
+    } else {
+        make(disk, base_dir, &folder, &mut notices)?;
+    }
+    let lock = disk.lock(&folder.join(LOCK)).map_err(|source| FileError::io(&folder.join(LOCK), source))?;
+    let lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
+    remove_leftovers(disk, base_dir, &folder).map_err(|source| FileError::io(&folder, source))?;
+
+    let begin = Instant::now();
+    let found = import::read(disk, &folder, Some(Version::V2), |file, _| disk.sync(file))
+        .map_err(FileError::from)
+        .and_then(|found| {
+            disk.sync_folder(&folder).map_err(|source| FileError::io(&folder, source))?;
+            disk.sync_folder(base_dir).map_err(|source| FileError::io(base_dir, source))?;
+            Ok(found)
+        });
+    observer.io(super::NAME, MarkIo::Read, found.is_ok(), begin.elapsed());
+    let found = found?;
+    notices.extend(found.notices);
+    Ok(Opened { folder, lock, marks: found.marks, notices })
+}
+
+/// Makes the folder with the marks of older ones. It gets its name when all is in it: a folder that is there is never half of one,
+/// and of two processes that make one at once the later is refused by the name.
+fn make<D: Disk>(
+    disk: &D,
+    base_dir: &Path,
+    folder: &Path,
+    notices: &mut Vec<String>,
+) -> Result<(), FileError> {
+    make_base(disk, base_dir).map_err(|source| FileError::io(base_dir, source))?;
+    let found = import::older(disk, base_dir)?;
+    let unfinished = make_unfinished(disk, base_dir).map_err(|source| FileError::io(base_dir, source))?;
+    let filled = fill(disk, &unfinished, found.as_ref().map(|found| &found.marks));
+    filled.map_err(|source| FileError::io(&unfinished, source))?;
+    match disk.rename(&unfinished, folder) {
+        Ok(()) => {}
+        Err(_) if import::is_folder(disk, folder)? => {
+            // Somebody else was quicker, and read the same older folders.
+            disk.remove_folder(&unfinished).map_err(|source| FileError::io(&unfinished, source))?;
+            return Ok(());
+        }
+        Err(source) => return Err(FileError::io(folder, source)),
+    }
+    disk.sync_folder(base_dir).map_err(|source| FileError::io(base_dir, source))?;
+    if let Some(found) = found {
+        notices.extend(found.notices);
+        let from = found.folder.display();
+        notices.push(format!(
+            "the marks of {from} were taken over into {}: {from} can be removed",
+            folder.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Makes the base folder and those above it, each durable in the one above.
+fn make_base<D: Disk>(disk: &D, path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || disk.look(path)?.is_some() {
+        return Ok(());
+    }
+    let above = match path.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    make_base(disk, above)?;
+    disk.make_folder(path)?;
+    disk.sync_folder(above)
+}
+
+/// An empty folder of a name that nobody else has.
+fn make_unfinished<D: Disk>(disk: &D, base_dir: &Path) -> io::Result<PathBuf> {
+    for number in 0..1000 {
+        let path = base_dir.join(format!("{UNFINISHED}{number}"));
+        match disk.make_folder(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| path),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+fn fill<D: Disk>(disk: &D, folder: &Path, marks: Option<&BTreeMap<ChainId, ChainMarks>>) -> io::Result<()> {
+    // A folder with something in it is not replaced by a renaming.
+    let lock = disk.create(&folder.join(LOCK))?;
+    disk.sync(&lock)?;
+    for (chain, marks) in marks.into_iter().flatten() {
+        let mut file = disk.create(&folder.join(format!("{chain}.json")))?;
+        disk.write(&mut file, print(&mut Printer::default(), marks)?.as_bytes())?;
+        disk.sync(&file)?;
+    }
+    disk.sync_folder(folder)
+}
+
+/// Removes what processes left behind that were killed: files that did not become marks, and folders that did not get their name.
+/// Under the lock, so that the files are nobody's; and a folder's maker has lost anyhow, since there is `watermark_v2`.
+fn remove_leftovers<D: Disk>(disk: &D, base_dir: &Path, folder: &Path) -> io::Result<()> {
+    for (name, entry) in disk.list(folder)? {
+        if entry == Entry::File && is_numbered(&name, TEMPORARY) {
+            disk.remove(&folder.join(name))?;
+        }
+    }
+    for (name, entry) in disk.list(base_dir)? {
+        if entry == Entry::Folder && is_numbered(&name, UNFINISHED) {
+            match disk.remove_folder(&base_dir.join(name)) {
+                // Its maker has just removed it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_numbered(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix)
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+impl From<ImportError> for FileError {
+    fn from(error: ImportError) -> Self {
+        Self::Marks(error)
+    }
+}

@@ -1,0 +1,269 @@
+//! The one thread that writes marks. It takes what waits, judges it, writes each network's file once, and then answers everybody:
+//! sixty-four keys that attest at once cost one write.
+//!
+//! # What is on the disk
+//!
+//! A file is replaced as a whole: a new one is written, made durable, renamed, and the folder made durable. Memory moves after
+//! that, and answers come last. When a step fails, nobody of the group is cleared and memory stays, while the disk may hold the file
+//! before or the new one. Both are at or above memory, which is what was answered so far, so that whatever was signed is at or below
+//! a durable mark; and the next write begins anew with a new file, instead of asking the disk once more for what it refused.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jwtis_tezos::watermark::format::{ChainMarks, Printer};
+use jwtis_tezos::watermark::{Asked, Refusal};
+use jwtis_tezos::{ChainId, PublicKeyHash};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::open::TEMPORARY;
+use crate::signer::watermark::disk::Disk;
+use crate::signer::watermark::import::{MAX_FILE_BYTES, MAX_NETWORKS};
+use crate::signer::watermark::{Clearance, Cleared, MarkIo, WatermarkError, WatermarkObserver, decide};
+
+/// Requests in one group at most.
+const GROUP_LIMIT: usize = 512;
+
+/// The marks that are durable: read by everybody, replaced by the thread alone.
+pub(super) type Durable = Arc<RwLock<BTreeMap<ChainId, ChainMarks>>>;
+
+/// What the thread is asked for. If nobody waits for the answer any more, it is done all the same.
+pub(super) enum Request {
+    Clear { key: PublicKeyHash, asked: Asked, answer: oneshot::Sender<Result<Clearance, WatermarkError>> },
+    Raise { chain: ChainId, marks: ChainMarks, answer: oneshot::Sender<Result<(), WatermarkError>> },
+}
+
+/// The thread's state.
+pub(super) struct Writer<D: Disk> {
+    disk: D,
+    folder: PathBuf,
+    durable: Durable,
+    observer: Arc<dyn WatermarkObserver>,
+    /// Texts of the marks that do not move.
+    printers: BTreeMap<ChainId, Printer>,
+    /// Number of the next temporary file.
+    next: u64,
+    /// The last write failed: said once, not for every write of a full disk.
+    failing: bool,
+    /// Held until nobody writes any more.
+    _lock: D::Lock,
+}
+
+impl<D: Disk> Writer<D> {
+    pub(super) fn new(
+        disk: D,
+        folder: PathBuf,
+        lock: D::Lock,
+        durable: Durable,
+        observer: Arc<dyn WatermarkObserver>,
+    ) -> Self {
+        Self {
+            disk,
+            folder,
+            durable,
+            observer,
+            printers: BTreeMap::new(),
+            next: 0,
+            failing: false,
+            _lock: lock,
+        }
+    }
+
+    /// Works until nobody can send any more.
+    pub(super) fn run(mut self, inbox: &Receiver<Request>) {
+        while let Ok(first) = inbox.recv() {
+            let mut group = vec![first];
+            group.extend(inbox.try_iter().take(GROUP_LIMIT - 1));
+            self.work(group);
+        }
+    }
+
+    /// Judges a group in order, makes what it moves durable, and answers.
+    pub(super) fn work(&mut self, group: Vec<Request>) {
+        let mut drafts = self.judge(group);
+        let begin = Instant::now();
+        for (chain, draft) in drafts.iter_mut().filter(|(_, draft)| draft.moved) {
+            draft.outcome = self.replace(*chain, draft);
+        }
+        let mut written = drafts.values_mut().filter(|draft| draft.moved && draft.outcome.is_ok()).peekable();
+        if written.peek().is_some()
+            && let Err(source) = self.disk.sync_folder(&self.folder)
+        {
+            let error = NotWritten::new(&self.folder, source);
+            written.for_each(|draft| draft.outcome = Err(error.clone()));
+        }
+        for draft in drafts.values().filter(|draft| draft.moved) {
+            let io = if draft.new { MarkIo::Create } else { MarkIo::Write };
+            self.observer.io(super::NAME, io, draft.outcome.is_ok(), begin.elapsed());
+            self.log(&draft.outcome);
+        }
+        self.show(&mut drafts);
+        for draft in drafts.into_values() {
+            let outcome = draft.outcome;
+            draft.waiting.into_iter().for_each(|waiting| waiting.answer(&outcome));
+        }
+    }
+
+    /// What the marks of each network become. Later requests of the group are judged against what earlier ones asked for.
+    fn judge(&self, group: Vec<Request>) -> BTreeMap<ChainId, Draft> {
+        let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+        let mut drafts: BTreeMap<ChainId, Draft> = BTreeMap::new();
+        for request in group {
+            let chain = match &request {
+                Request::Clear { asked, .. } => asked.chain,
+                Request::Raise { chain, .. } => *chain,
+            };
+            let draft = match drafts.entry(chain) {
+                Entry::Occupied(draft) => draft.into_mut(),
+                Entry::Vacant(place) => place.insert(Draft::new(durable.get(&chain))),
+            };
+            draft.judge(request);
+        }
+        drafts
+    }
+
+    /// Puts a new file in the place of a network's old one; the folder is not durable yet.
+    fn replace(&mut self, chain: ChainId, draft: &Draft) -> Result<(), NotWritten> {
+        let target = self.folder.join(format!("{chain}.json"));
+        let failed = |source| NotWritten::new(&target, source);
+        if draft.new && self.durable.read().unwrap_or_else(PoisonError::into_inner).len() >= MAX_NETWORKS {
+            return Err(failed(io::Error::other(format!("there are marks of {MAX_NETWORKS} networks"))));
+        }
+        let text = print(self.printers.entry(chain).or_default(), &draft.marks).map_err(failed)?;
+        let (temporary, file) = self.create().map_err(failed)?;
+        let replaced = self.fill(file, &text).and_then(|()| self.disk.rename(&temporary, &target));
+        if replaced.is_err() {
+            // If it stays, the next start removes it.
+            drop(self.disk.remove(&temporary));
+        }
+        replaced.map_err(failed)
+    }
+
+    fn create(&mut self) -> io::Result<(PathBuf, D::File)> {
+        for _ in 0..1000 {
+            let path = self.folder.join(format!("{TEMPORARY}{}", self.next));
+            self.next = self.next.wrapping_add(1);
+            match self.disk.create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                created => return created.map(|file| (path, file)),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    fn fill(&self, mut file: D::File, text: &str) -> io::Result<()> {
+        self.disk.write(&mut file, text.as_bytes())?;
+        self.disk.sync(&file)
+    }
+
+    /// Memory follows the disk.
+    fn show(&self, drafts: &mut BTreeMap<ChainId, Draft>) {
+        let mut moved =
+            drafts.iter_mut().filter(|(_, draft)| draft.moved && draft.outcome.is_ok()).peekable();
+        if moved.peek().is_some() {
+            let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+            moved.for_each(|(chain, draft)| drop(durable.insert(*chain, std::mem::take(&mut draft.marks))));
+        }
+    }
+
+    fn log(&mut self, outcome: &Result<(), NotWritten>) {
+        match outcome {
+            Err(error) if !self.failing => {
+                tracing::error!(path = error.path, error = %error.source, "marks cannot be written; nothing that needs them is signed");
+            }
+            Ok(()) if self.failing => tracing::warn!("marks can be written again"),
+            _ => {}
+        }
+        self.failing = outcome.is_err();
+    }
+}
+
+/// The marks of one network as a group of requests leaves them.
+struct Draft {
+    marks: ChainMarks,
+    /// There is no file of this network.
+    new: bool,
+    /// Some mark is not the durable one.
+    moved: bool,
+    outcome: Result<(), NotWritten>,
+    waiting: Vec<Waiting>,
+}
+
+impl Draft {
+    fn new(durable: Option<&ChainMarks>) -> Self {
+        let marks = durable.cloned().unwrap_or_default();
+        Self { marks, new: durable.is_none(), moved: false, outcome: Ok(()), waiting: Vec::new() }
+    }
+
+    fn judge(&mut self, request: Request) {
+        let waiting = match request {
+            Request::Clear { key, asked, answer } => Waiting::Clear(answer, self.clear(key, &asked)),
+            Request::Raise { marks, answer, .. } => {
+                self.marks.join(&marks);
+                // Written even where no mark moves: Signatory may have left one under the one of its two names only, and would sign
+                // under the other.
+                self.moved |= self.marks.iter().next().is_some();
+                Waiting::Raise(answer)
+            }
+        };
+        self.waiting.push(waiting);
+    }
+
+    fn clear(&mut self, key: PublicKeyHash, asked: &Asked) -> Result<Clearance, Refusal> {
+        let stored = self.marks.get(&key).and_then(|marks| marks.get(asked.kind));
+        let Cleared { clearance, write } = decide(stored, &asked.mark)?;
+        if let Some(mark) = write {
+            self.marks.entry(key).set(asked.kind, mark);
+            self.moved = true;
+        }
+        Ok(clearance)
+    }
+}
+
+/// Who waits for the group to be durable, and for what answer.
+enum Waiting {
+    Clear(oneshot::Sender<Result<Clearance, WatermarkError>>, Result<Clearance, Refusal>),
+    Raise(oneshot::Sender<Result<(), WatermarkError>>),
+}
+
+impl Waiting {
+    /// Answers. A refusal, too, may rest on a mark that was not written, so that it is none when the write failed.
+    fn answer(self, written: &Result<(), NotWritten>) {
+        let written = written.clone().map_err(|error| WatermarkError::Unavailable(error.into()));
+        // Whoever asked may have gone away.
+        match self {
+            Self::Clear(answer, ruling) => {
+                drop(answer.send(written.and_then(|()| ruling.map_err(WatermarkError::Refused))));
+            }
+            Self::Raise(answer) => drop(answer.send(written)),
+        }
+    }
+}
+
+/// The text of a file, no longer than what is read.
+pub(super) fn print(printer: &mut Printer, marks: &ChainMarks) -> io::Result<String> {
+    let text = printer.print_v2(marks);
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
+}
+
+/// A file or folder that could not be written: told to everybody in the group.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{path} cannot be written")]
+struct NotWritten {
+    path: String,
+    source: Arc<io::Error>,
+}
+
+impl NotWritten {
+    fn new(path: &Path, source: io::Error) -> Self {
+        Self { path: path.display().to_string(), source: Arc::new(source) }
+    }
+}

@@ -1,0 +1,350 @@
+//! The driver `file` and the import, on a real file system: Signatory's files both ways, and what is refused.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+#[path = "watermark_support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jwtis_core::signer::watermark::file::{FileError, FileWatermarks};
+use jwtis_core::signer::watermark::import::{from_base_dir, from_folder};
+use jwtis_core::signer::watermark::mem::MemWatermarks;
+use jwtis_core::signer::watermark::{MarkIo, WatermarkObserver, Watermarks};
+use jwtis_tezos::watermark::{Asked, WatermarkKind};
+use jwtis_tezos::{ChainId, PublicKeyHash};
+use support::{asked, key, word};
+use tempfile::TempDir;
+
+const CHAIN: &str = "NetXo5iVw1vBoxM";
+const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
+
+fn open(base: &Path) -> (FileWatermarks, Vec<String>) {
+    FileWatermarks::open(base, Arc::new(())).unwrap()
+}
+
+/// The error of a start, with its causes.
+fn refusal(base: &Path) -> String {
+    let error = FileWatermarks::open(base, Arc::new(())).err().expect("must be refused");
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+fn put(base: &Path, path: &str, text: impl AsRef<[u8]>) {
+    let path = base.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+fn here(kind: WatermarkKind, level: i32) -> Asked {
+    Asked { chain: CHAIN.parse().unwrap(), ..asked(kind, level, 0, 1) }
+}
+
+fn theirs() -> PublicKeyHash {
+    KEY.parse().unwrap()
+}
+
+async fn clear(marks: &impl Watermarks, asked: Asked) -> &'static str {
+    word(&marks.clear(&theirs(), &asked).await)
+}
+
+fn v2(level: i32) -> String {
+    format!(r#"{{"{KEY}":{{"block":{{"level":{level},"round":0,"hash":null}}}}}}"#)
+}
+
+fn v1(level: i32) -> String {
+    format!(r#"{{"{KEY}":{{"level":{level},"order":1}}}}"#)
+}
+
+fn v0(level: i32) -> String {
+    format!(
+        r#"{{"endorsement":{{"{KEY}":{{"level":{level}}}}},"block":{{"{KEY}":{{"level":{level},"round":0}}}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
+    let base = TempDir::new().unwrap();
+    let base = base.path().join("a/b");
+    let (marks, notices) = open(&base);
+    assert!(notices.is_empty(), "{notices:?}");
+    assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 120)).await, "advanced");
+    let mode = |path: &str| fs::metadata(base.join(path)).unwrap().permissions().mode() & 0o7777;
+    let file = format!("watermark_v2/{CHAIN}.json");
+    assert_eq!(mode("watermark_v2") & !0o750, 0);
+    assert_eq!((mode("watermark_v2/.lock"), mode(&file)), (0o600, 0o600));
+
+    let mut names: Vec<_> = fs::read_dir(base.join("watermark_v2"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, [".lock".to_owned(), format!("{CHAIN}.json")]);
+    assert_eq!(fs::read_dir(&base).unwrap().count(), 1);
+    // As Signatory writes it: four spaces, both names, no newline at the end.
+    let text = fs::read_to_string(base.join(file)).unwrap();
+    assert!(text.starts_with(&format!(
+        "{{\n    \"{KEY}\": {{\n        \"attestation\": {{\n            \"level\": 120,"
+    )));
+    assert!(text.contains("attestation_with_dal") && text.ends_with('}'), "{text}");
+}
+
+#[tokio::test]
+async fn two_signers_do_not_share_a_folder() {
+    let base = TempDir::new().unwrap();
+    let (marks, _) = open(base.path());
+    let error = FileWatermarks::open(base.path(), Arc::new(())).err().unwrap();
+    assert!(matches!(error.downcast_ref(), Some(FileError::InUse(_))), "{error}");
+    drop(marks);
+    drop(open(base.path()));
+}
+
+#[tokio::test]
+async fn what_is_no_mark_is_refused_at_the_start_by_the_name_of_its_file() {
+    let long = format!("{}{}", v2(1), " ".repeat(17 << 20));
+    for (name, text, wanted) in [
+        ("mainnet.json", v2(1).into_bytes(), "mainnet.json: the name is of no network"),
+        (".json", v2(1).into_bytes(), ".json: the name is of no network"),
+        ("NetXo5iVw1vBoxM.json", b"{".to_vec(), "NetXo5iVw1vBoxM.json: not a watermark file"),
+        ("NetXo5iVw1vBoxM.json", Vec::new(), "NetXo5iVw1vBoxM.json: not a watermark file"),
+        ("NetXo5iVw1vBoxM.json", b"\xff".to_vec(), "NetXo5iVw1vBoxM.json"),
+        ("NetXo5iVw1vBoxM.json", v1(1).into_bytes(), "NetXo5iVw1vBoxM.json"),
+        ("NetXo5iVw1vBoxM.json", v2(-1).into_bytes(), "negative"),
+        ("NetXo5iVw1vBoxM.json", long.into_bytes(), "longer than"),
+    ] {
+        let base = TempDir::new().unwrap();
+        put(base.path(), &format!("watermark_v2/{name}"), &text);
+        let error = refusal(base.path());
+        assert!(error.contains(wanted) && error.contains(name), "{name}: {error}");
+        assert_eq!(
+            fs::read(base.path().join("watermark_v2").join(name)).unwrap(),
+            text,
+            "it is left as it is"
+        );
+    }
+    let base = TempDir::new().unwrap();
+    symlink("nowhere", base.path().join("watermark_v2")).unwrap();
+    assert!(refusal(base.path()).contains("is not a folder"));
+}
+
+#[tokio::test]
+async fn files_that_are_not_regular_or_not_json_are_passed_over() {
+    let base = TempDir::new().unwrap();
+    let outside = base.path().join("outside");
+    put(base.path(), "outside", v2(100));
+    put(base.path(), "watermark_v2/README", "?");
+    fs::create_dir_all(base.path().join("watermark_v2/folder.json")).unwrap();
+    let link = base.path().join(format!("watermark_v2/{CHAIN}.json"));
+    symlink(&outside, &link).unwrap();
+
+    let (marks, notices) = open(base.path());
+    assert!(
+        notices.iter().any(|notice| notice.contains(CHAIN) && notice.contains("not a regular file")),
+        "{notices:?}"
+    );
+    // Nothing is written behind the link.
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 7)).await, "advanced");
+    assert_eq!(fs::read_to_string(outside).unwrap(), v2(100));
+    assert!(fs::symlink_metadata(link).unwrap().is_file());
+}
+
+#[tokio::test]
+async fn older_folders_are_taken_over_once_and_kept() {
+    let level = 50;
+    for (name, files, refused_from, kinds) in [
+        ("v1", vec![("watermark_v1", v1(level))], "watermark_v1", 3),
+        ("v0", vec![("watermark", v0(level))], "watermark", 2),
+        ("v1 before v0", vec![("watermark_v1", v1(level)), ("watermark", v0(9))], "watermark_v1", 3),
+        (
+            "v1 without marks",
+            vec![("watermark_v1", "{}".to_owned()), ("watermark", v0(level))],
+            "watermark",
+            2,
+        ),
+    ] {
+        let base = TempDir::new().unwrap();
+        for (folder, text) in &files {
+            put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
+        }
+        let (marks, notices) = open(base.path());
+        assert!(notices.iter().any(|notice| notice.contains("were taken over")), "{name}: {notices:?}");
+        assert!(
+            notices
+                .iter()
+                .all(|notice| notice.contains(&base.path().join(refused_from).display().to_string()))
+        );
+        let all = marks.marks().await.unwrap();
+        let of_key = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap();
+        let at_level = WatermarkKind::ALL
+            .iter()
+            .filter(|kind| of_key.get(**kind).is_some_and(|mark| mark.level() == level));
+        assert_eq!(at_level.count(), kinds, "{name}");
+        for (asked, wanted) in [(level, "refused"), (level + 1, "advanced")] {
+            assert_eq!(clear(&marks, here(WatermarkKind::Attestation, asked)).await, wanted, "{name}");
+        }
+        drop(marks);
+
+        let (marks, notices) = open(base.path());
+        assert!(notices.iter().all(|notice| notice.contains("it can be removed")), "{name}: {notices:?}");
+        assert_eq!(notices.len(), files.len(), "{name}");
+        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, level + 1)).await, "repeated", "{name}");
+        for (folder, text) in &files {
+            let path = base.path().join(folder).join(format!("{CHAIN}.json"));
+            assert_eq!(fs::read_to_string(path).unwrap(), *text, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_an_older_folder_that_cannot_be_read_stops_the_start_and_makes_nothing() {
+    let base = TempDir::new().unwrap();
+    put(base.path(), &format!("watermark_v1/{CHAIN}.json"), "{");
+    assert!(refusal(base.path()).contains(&format!("watermark_v1/{CHAIN}.json")));
+    assert!(!base.path().join("watermark_v2").exists());
+}
+
+#[tokio::test]
+async fn legacy_names_in_a_file_of_version_2_are_marks_too() {
+    let base = TempDir::new().unwrap();
+    let text = format!(
+        r#"{{"{KEY}":{{"endorsement":{{"level":8,"round":0,"hash":null}},"preendorsement":{{"level":9,"round":0,"hash":null}}}}}}"#
+    );
+    put(base.path(), &format!("watermark_v2/{CHAIN}.json"), text);
+    let (marks, _) = open(base.path());
+    assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 8)).await, "refused");
+    assert_eq!(clear(&marks, here(WatermarkKind::Preattestation, 9)).await, "refused");
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 8)).await, "advanced");
+}
+
+#[tokio::test]
+async fn a_folder_that_goes_away_clears_nobody_until_it_is_back() {
+    let base = TempDir::new().unwrap();
+    let (marks, _) = open(base.path());
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "advanced");
+    let (folder, aside) = (base.path().join("watermark_v2"), base.path().join("aside"));
+    fs::rename(&folder, &aside).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "unavailable");
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "repeated");
+    fs::rename(&aside, &folder).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "advanced");
+}
+
+/// A caller that is gone when the thread answers leaves no lock and no half mark, and the folder's lock goes with the driver.
+#[tokio::test]
+async fn dropping_the_driver_finishes_what_was_asked_and_gives_the_lock_back() {
+    let base = TempDir::new().unwrap();
+    for level in 1..20 {
+        let (marks, _) = open(base.path());
+        let asked = here(WatermarkKind::Block, level);
+        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked)).await;
+        drop(marks);
+        let (marks, _) = open(base.path());
+        assert_eq!(clear(&marks, asked).await, "repeated", "level {level}");
+    }
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<(&'static str, MarkIo, bool)>>);
+
+impl WatermarkObserver for Heard {
+    fn io(&self, backend: &'static str, operation: MarkIo, ok: bool, _took: Duration) {
+        self.0.lock().unwrap().push((backend, operation, ok));
+    }
+}
+
+#[tokio::test]
+async fn the_observer_hears_of_reads_first_files_and_writes() {
+    let base = TempDir::new().unwrap();
+    let heard = Arc::new(Heard::default());
+    let (marks, _) = FileWatermarks::open(base.path(), heard.clone()).unwrap();
+    for level in 1..=2 {
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, level)).await, "advanced");
+    }
+    fs::rename(base.path().join("watermark_v2"), base.path().join("aside")).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 3)).await, "unavailable");
+    let wanted = [
+        ("file", MarkIo::Read, true),
+        ("file", MarkIo::Create, true),
+        ("file", MarkIo::Write, true),
+        ("file", MarkIo::Write, false),
+    ];
+    assert_eq!(*heard.0.lock().unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn a_base_folder_without_marks_has_none_and_the_newest_version_is_read() {
+    let base = TempDir::new().unwrap();
+    assert!(from_base_dir(base.path()).unwrap().is_none());
+    for (folder, text) in [("watermark", v0(1)), ("watermark_v1", v1(2)), ("watermark_v2", v2(3))] {
+        put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
+        let found = from_base_dir(base.path()).unwrap().unwrap();
+        assert_eq!(found.folder, base.path().join(folder));
+        let marks = MemWatermarks::default();
+        found.raise(&marks).await.unwrap();
+        assert_eq!(
+            clear(&marks, here(WatermarkKind::Block, 3)).await,
+            if folder == "watermark_v2" { "refused" } else { "advanced" }
+        );
+    }
+    let found = from_base_dir(base.path()).unwrap().unwrap();
+    assert_eq!(found.notices.len(), 2, "{:?}", found.notices);
+}
+
+#[test]
+fn a_lone_folder_is_read_by_what_its_files_say_and_else_by_its_name() {
+    for (folder, text, wanted) in [
+        ("backup", v0(5), Some(2)),
+        ("backup", v1(5), Some(3)),
+        ("backup", v2(5), Some(1)),
+        ("watermark", v2(5), Some(1)),
+        ("watermark_v2", v0(5), Some(2)),
+        ("watermark_v1", "{}".to_owned(), Some(0)),
+        ("watermark", r#"{"stake":{}}"#.to_owned(), Some(0)),
+        ("backup", r#"{"stake":{}}"#.to_owned(), None),
+        ("backup", "[]".to_owned(), None),
+    ] {
+        let base = TempDir::new().unwrap();
+        put(base.path(), &format!("{folder}/{CHAIN}.json"), &text);
+        let found = from_folder(&base.path().join(folder));
+        let count = found.ok().map(|found| {
+            let of_key = found.marks.values().next().and_then(|marks| marks.get(&theirs()).copied());
+            WatermarkKind::ALL
+                .iter()
+                .filter(|kind| of_key.is_some_and(|marks| marks.get(**kind).is_some()))
+                .count()
+        });
+        assert_eq!(count, wanted, "{folder}: {text}");
+    }
+    assert!(from_folder(Path::new("/nowhere/at/all")).is_err());
+}
+
+/// Marks of more keys than one group holds come back the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_keys_come_back() {
+    let base = TempDir::new().unwrap();
+    let marks = Arc::new(open(base.path()).0);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..1000 {
+        let marks = Arc::clone(&marks);
+        tasks.spawn(async move { word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4)).await) });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|answer| answer == "advanced"));
+    let before = marks.marks().await.unwrap();
+    drop(Arc::into_inner(marks));
+    assert_eq!(open(base.path()).0.marks().await.unwrap(), before);
+}

@@ -1,0 +1,127 @@
+//! Opens the marks against double signing with the driver of the configuration (§5), and takes over what Signatory left.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jwtis_core::Env;
+use jwtis_core::signer::watermark::WatermarkObserver;
+use jwtis_core::signer::watermark::file::FileWatermarks;
+use jwtis_core::signer::watermark::import::{self, ImportError};
+use jwtis_core::signer::watermark::mem::MemWatermarks;
+use jwtis_core::signer::watermark::store::StoreWatermarks;
+use jwtis_core::signer::{WatermarkError, Watermarks};
+use jwtis_store::{BoxError, Store};
+use tracing::{info, warn};
+
+use crate::config::signer::WatermarkDriver;
+
+/// Mode of a base folder that is made here (§3.1).
+const BASE_DIR_MODE: u32 = 0o770;
+/// What the name of a file that tries whether the folder can be written begins with (§3.1).
+const PROBE: &str = ".signatory_write_test_";
+
+/// Why the marks cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum MarksError {
+    /// The base folder cannot be made or written.
+    #[error("base_dir {} cannot be written", path.display())]
+    BaseDir {
+        /// The folder.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The files cannot be used: another process has them, or one of them is damaged.
+    #[error("the watermarks in {} cannot be used", path.display())]
+    Files {
+        /// The base folder.
+        path: PathBuf,
+        /// The reason.
+        source: BoxError,
+    },
+    /// What Signatory left cannot be read.
+    #[error("the watermarks that Signatory left cannot be taken over")]
+    Import(#[from] ImportError),
+    /// The store cannot be read or written.
+    #[error("the watermarks cannot be kept in the store")]
+    Store(#[source] WatermarkError),
+    /// The driver `store` without a store.
+    #[error("the watermark driver `store` needs the store, which is not open")]
+    NoStore,
+}
+
+/// The marks, ready to be asked.
+///
+/// # Errors
+/// [`MarksError`]: without its marks a signer signs nothing.
+pub(super) async fn open(
+    driver: WatermarkDriver,
+    base_dir: &Path,
+    store: Option<&Store>,
+    env: &Env,
+    observer: Arc<dyn WatermarkObserver>,
+) -> Result<Arc<dyn Watermarks>, MarksError> {
+    match driver {
+        WatermarkDriver::Store => {
+            let store = store.ok_or(MarksError::NoStore)?;
+            let marks = StoreWatermarks::new(store.clone(), observer);
+            take_over(&marks, base_dir).await?;
+            Ok(Arc::new(marks))
+        }
+        WatermarkDriver::File => {
+            probe(base_dir, env)
+                .map_err(|source| MarksError::BaseDir { path: base_dir.to_path_buf(), source })?;
+            let (marks, notices) = FileWatermarks::open(base_dir, observer)
+                .map_err(|source| MarksError::Files { path: base_dir.to_path_buf(), source })?;
+            for notice in notices {
+                warn!("{notice}");
+            }
+            Ok(Arc::new(marks))
+        }
+        WatermarkDriver::Mem => {
+            warn!("the watermark driver `mem` forgets at every restart what was signed: for tests only");
+            Ok(Arc::new(MemWatermarks::default()))
+        }
+    }
+}
+
+/// Joins what lies below `base_dir` into the store: of two marks the higher one stands. This happens at every start, so that a detour
+/// over Signatory is not forgotten.
+async fn take_over(marks: &StoreWatermarks, base_dir: &Path) -> Result<(), MarksError> {
+    let Some(found) = import::from_base_dir(base_dir)? else { return Ok(()) };
+    for notice in &found.notices {
+        warn!("{notice}");
+    }
+    let known = marks.marks().await.map_err(MarksError::Store)?;
+    for (chain, found_marks) in &found.marks {
+        let before = known.get(chain).cloned().unwrap_or_default();
+        let mut joined = before.clone();
+        joined.join(found_marks);
+        if joined == before {
+            continue;
+        }
+        marks.raise(*chain, found_marks).await.map_err(MarksError::Store)?;
+        info!(
+            target: "jwtis::audit",
+            event = "watermarks_imported",
+            by = "operator",
+            folder = %found.folder.display(),
+            chain_id = %chain,
+            keys = found_marks.iter().count(),
+            "marks of Signatory were taken over; where both had one, the higher stands"
+        );
+    }
+    Ok(())
+}
+
+/// Makes the folder where it is not, and tries whether it can be written.
+fn probe(folder: &Path, env: &Env) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(BASE_DIR_MODE).create(folder)?;
+    let random = env.random().map(u64::from_le_bytes).map_err(io::Error::other)?;
+    let path = folder.join(format!("{PROBE}{random:016x}"));
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(path)
+}

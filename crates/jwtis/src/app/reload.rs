@@ -1,0 +1,213 @@
+//! Reading the configuration again while the server runs: SIGHUP, and `watch_config` (decisions section 6).
+//!
+//! Users, keys, policies, the hook and the keys of `file` and `mem` vaults are replaced together, or nothing is: a configuration with a
+//! fault changes nothing. Requests that run keep the rules that they began with. One reload runs at a time.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jwtis_core::Signer;
+use tracing::{error, info, warn};
+
+use super::signals::Hangups;
+use super::signer::{Prepared, Running};
+use super::vaults::Opener;
+use super::watch::Seen;
+use crate::config::setting::{self, Kind, Setting};
+use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
+use crate::config::value::Fault;
+use crate::config::{Config, Reloader};
+
+/// What applies a changed configuration to a running signer.
+pub struct Reload {
+    reloader: Reloader,
+    started: Started,
+    signer: Signer,
+    opener: Opener,
+    vaults: Vec<String>,
+    watch: Option<Seen>,
+}
+
+/// What the start settled, and only another start changes.
+#[derive(Debug)]
+pub struct Started {
+    fixed: Fixed,
+    has_store: bool,
+    watch: Option<Seen>,
+}
+
+/// Settings with their values, to be compared.
+type Fixed = Vec<(&'static str, String)>;
+
+impl Started {
+    /// What `config`, which is about to be used, settles; `None` without a signer. `seen` is a look at its file before it was read.
+    #[must_use]
+    pub fn of(config: &Config, mut seen: Seen) -> Option<Self> {
+        let signer = config.signer.as_ref()?;
+        let watch = signer.watch_config.then(|| {
+            seen.follow(files(config, signer));
+            seen
+        });
+        Some(Self { fixed: fixed(config, signer), has_store: config.needs_store(), watch })
+    }
+}
+
+impl Reload {
+    /// Reloads into `running`, which `started` describes.
+    #[must_use]
+    pub fn new(reloader: Reloader, mut started: Started, running: Running) -> Self {
+        let Running { signer, opener, vaults } = running;
+        let watch = started.watch.take();
+        Self { reloader, started, signer, opener, vaults, watch }
+    }
+
+    /// Reloads at each SIGHUP and, where that is wanted, whenever the files have changed. Never ends.
+    pub(super) async fn run(mut self, mut hangups: Hangups) {
+        loop {
+            let cause = tokio::select! {
+                () = hangups.next() => "SIGHUP",
+                () = changed(self.watch.as_ref()) => "watch_config",
+            };
+            info!(cause, "reading the configuration again");
+            self.once().await;
+        }
+    }
+
+    async fn once(&mut self) {
+        // Looked at before it is read: what changes in between is another change.
+        let mut seen = match &self.watch {
+            Some(watch) => Some(watch.again().await),
+            None => None,
+        };
+        if let Err(faults) = self.apply(&mut seen).await {
+            for fault in faults {
+                error!(fault, "the configuration was not applied");
+            }
+        }
+        self.watch = seen;
+    }
+
+    /// Applies the configuration as it is now, whole, or says all that is wrong. `seen` turns to the files that it consists of.
+    async fn apply(&mut self, seen: &mut Option<Seen>) -> Result<(), Vec<String>> {
+        let reloader = self.reloader.clone();
+        let loaded =
+            tokio::task::spawn_blocking(move || reloader.load()).await.map_err(|error| one(&error))?;
+        let mut config = loaded.map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        for notice in &config.notices {
+            info!("{notice}");
+        }
+        if config.needs_store() && !self.started.has_store {
+            return Err(vec!["it needs the store, which this process has not opened: restart it".to_owned()]);
+        }
+        let Some(signer) = config.signer.take() else {
+            return Err(vec![
+                "it has no `tezos:` section, and the signer is switched off by a restart only".to_owned(),
+            ]);
+        };
+        let differ = self.started.differences(&config, &signer);
+        if let Some(seen) = seen {
+            seen.follow(files(&config, &signer));
+        }
+        let (users, keys) = (users(&signer.rules.guard), signer.rules.keys.len());
+
+        let (env, vaults) = (self.signer.env().clone(), self.vaults.clone());
+        let prepared = tokio::task::spawn_blocking(move || Prepared::again(signer, &env, &vaults));
+        let prepared = prepared.await.map_err(|error| one(&error))?.map_err(|error| one(&error))?;
+        // Nobody can be asked for a password now.
+        let (rules, opened) =
+            prepared.open(&self.opener, &mut |_| Ok(None)).await.map_err(|error| one(&error))?;
+        let vaults = self.opener.keep(opened);
+        self.vaults = vaults.iter().map(|vault| vault.name.clone()).collect();
+        self.signer.apply(rules, Some(vaults));
+
+        info!(
+            target: "jwtis::audit",
+            event = "configuration_reloaded",
+            by = "operator",
+            users,
+            keys,
+            vaults = self.vaults.len()
+        );
+        for setting in differ {
+            warn!(setting, "the setting has changed; it takes effect at the next start");
+        }
+        Ok(())
+    }
+}
+
+impl Started {
+    fn differences(&self, config: &Config, signer: &SignerConfig) -> Vec<&'static str> {
+        let now = fixed(config, signer);
+        let before = |name: &str| self.fixed.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let mut differ: Vec<&str> =
+            now.iter().filter(|(name, value)| before(name) != Some(value)).map(|(name, _)| *name).collect();
+        let gone = self.fixed.iter().filter(|(name, _)| !now.iter().any(|(other, _)| other == name));
+        differ.extend(gone.map(|(name, _)| *name));
+        differ
+    }
+}
+
+async fn changed(watch: Option<&Seen>) {
+    match watch {
+        Some(watch) => watch.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a reload does not change.
+fn fixed(config: &Config, signer: &SignerConfig) -> Fixed {
+    let shown = |setting: &'static Setting| {
+        // A password is used at the start and not kept to be compared.
+        let kept = !setting.reloaded && !matches!(setting.kind, Kind::Secret(_));
+        Some((setting.name, config.values.find(setting).filter(|_| kept)?.text.to_string()))
+    };
+    let mut fixed: Fixed = setting::ALL.into_iter().filter_map(shown).collect();
+    fixed.push(("watermark.driver", signer.watermark.name().to_owned()));
+    fixed
+}
+
+/// The configuration file, and the files that its vaults are read from.
+fn files(config: &Config, signer: &SignerConfig) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = config.values.path(&setting::CONFIG).into_iter().collect();
+    for vault in &signer.vaults {
+        match &vault.driver {
+            VaultDriver::File { path, password_file } => {
+                files.push(path.clone());
+                files.extend(password_file.clone());
+            }
+            VaultDriver::Mem { password_file, .. } => files.extend(password_file.clone()),
+            VaultDriver::Store => {}
+        }
+    }
+    files
+}
+
+/// How many callers have credentials of their own.
+fn users(guard: &GuardConfig) -> usize {
+    match guard {
+        GuardConfig::Open => 0,
+        GuardConfig::Keys(keys) => keys.len(),
+        GuardConfig::Tokens { users, .. } => users.len(),
+    }
+}
+
+/// An error with its causes, in one line.
+fn one(error: &dyn std::error::Error) -> Vec<String> {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    vec![text]
+}
+
+impl fmt::Debug for Reload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reload").field("started", &self.started).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+//! What the operating system tells the process: stop, or read the configuration again.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::info;
+
+/// The handlers of signals. From here on neither SIGTERM and SIGINT nor SIGHUP end the process by themselves.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over.
+    ///
+    /// # Errors
+    /// When the operating system takes no handler.
+    pub fn take() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// A future that is ready when the process is told to stop (SIGTERM or SIGINT), and the wishes to reload (SIGHUP, which comes
+    /// with `systemctl reload` and with a terminal that closes).
+    pub fn split(self) -> (impl Future<Output = ()> + Send + 'static, Hangups) {
+        let Self { mut terminate, mut interrupt, hangup } = self;
+        let stop = async move {
+            let signal = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+            };
+            info!(signal, "told to stop");
+        };
+        (stop, Hangups(Some(hangup)))
+    }
+}
+
+/// Wishes to reload. Several that come while one is being fulfilled are one.
+#[derive(Debug)]
+pub struct Hangups(Option<Signal>);
+
+impl Hangups {
+    /// A process that is never asked to: tests.
+    #[must_use]
+    pub const fn never() -> Self {
+        Self(None)
+    }
+
+    /// The next wish.
+    pub(super) async fn next(&mut self) {
+        let asked = match &mut self.0 {
+            Some(signal) => signal.recv().await,
+            None => None,
+        };
+        if asked.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Builds the signer from its configuration: first what needs nobody, then what needs an open store or a password.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jwtis_core::signer::hook::Hook;
+use jwtis_core::signer::login::TokenGuard;
+use jwtis_core::signer::rules::Guard;
+use jwtis_core::signer::vault::store::StoreVault;
+use jwtis_core::signer::{Rules, Vault, VaultError};
+use jwtis_core::{Env, Issuer, Signer, SignerParts};
+use jwtis_store::{BoxError, Store};
+use jwtis_tezos::PublicKeyHash;
+use tracing::{error, info, warn};
+
+use super::marks::{self, MarksError};
+use super::vaults::{self, Ask, Missing, Opened, Opener, ReadVault, VaultFault};
+use crate::config::signer::{GuardConfig, HookConfig, RulesConfig, SignerConfig, WatermarkDriver};
+use crate::hook_client::HttpHook;
+use crate::metrics::{Metrics, ObservedWatermarks};
+
+/// Why the signer cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Users, keys or the hook are not right.
+    #[error(transparent)]
+    Rules(#[from] RulesFault),
+    /// A vault cannot be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultFault),
+    /// The marks cannot be kept.
+    #[error(transparent)]
+    Marks(#[from] MarksError),
+    /// `strict_vaults`, and these are listed in `tezos:` and in no vault.
+    #[error("no vault holds these keys of `tezos:`: {}", list(.0))]
+    KeysMissing(Vec<PublicKeyHash>),
+    /// `strict_vaults`, and a vault does not say which keys it holds.
+    #[error("the keys of vault `{vault}` cannot be listed")]
+    Listing {
+        /// The vault.
+        vault: String,
+        /// The reason.
+        source: VaultError,
+    },
+}
+
+/// Rules that cannot be put into force.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesFault {
+    /// All that is wrong with login users, one sentence each.
+    #[error("the users of `server.jwt` cannot be used: {}", .0.join("; "))]
+    Users(Vec<String>),
+    /// The URL of the hook.
+    #[error("policy_hook.address cannot be used")]
+    Hook(#[source] BoxError),
+}
+
+/// A signer of which all has been read and checked that needs neither a store nor a password.
+pub struct Prepared {
+    rules: Rules,
+    vaults: Vec<ReadVault>,
+    strict: bool,
+    watermark: WatermarkDriver,
+    base_dir: PathBuf,
+}
+
+/// What the vaults are opened beside.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Time and randomness.
+    pub env: Env,
+    /// The store, where it is open.
+    pub store: Option<Store>,
+    /// The issuer over that store, whose tokens the rules may take.
+    pub issuer: Option<Issuer>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A signer that can sign, and what a reload needs of its start.
+#[derive(Debug)]
+pub struct Running {
+    /// The signer.
+    pub signer: Signer,
+    pub(super) opener: Opener,
+    pub(super) vaults: Vec<String>,
+}
+
+impl Prepared {
+    /// Reads vaults, and checks users and the hook.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn new(config: SignerConfig, env: &Env) -> Result<Self, StartError> {
+        let missing = if config.strict_vaults { Missing::Stops } else { Missing::IsSkippedUnless(&[]) };
+        Self::with(config, env, missing)
+    }
+
+    /// As [`Self::new`], for a signer that runs with the vaults `open`: none of them may be lost.
+    pub(super) fn again(config: SignerConfig, env: &Env, open: &[String]) -> Result<Self, StartError> {
+        let missing = if config.strict_vaults { Missing::Stops } else { Missing::IsSkippedUnless(open) };
+        Self::with(config, env, missing)
+    }
+
+    fn with(config: SignerConfig, env: &Env, missing: Missing<'_>) -> Result<Self, StartError> {
+        let SignerConfig { rules, vaults, strict_vaults, watermark, base_dir, .. } = config;
+        let rules = to_rules(rules, env)?;
+        let vaults = vaults::read(vaults, missing)?;
+        Ok(Self { rules, vaults, strict: strict_vaults, watermark, base_dir })
+    }
+
+    /// Opens marks and vaults and puts the signer together. `ask` is asked for the passwords of encrypted keys.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(self, around: Surroundings, ask: Ask<'_>) -> Result<Running, StartError> {
+        let Surroundings { env, store, issuer, metrics } = around;
+        let (watermark, base_dir) = (self.watermark, self.base_dir.clone());
+        let watermarks =
+            marks::open(watermark, &base_dir, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
+        let mut opener = Opener::new(store.clone().map(|store| StoreVault::new(store, env.clone())));
+        let (rules, opened) = self.open(&opener, ask).await?;
+        let vaults = opener.keep(opened);
+        let names = vaults.iter().map(|vault| vault.name.clone()).collect();
+        let parts = SignerParts {
+            env,
+            rules,
+            vaults,
+            watermarks: Arc::new(ObservedWatermarks::new(watermarks, metrics)),
+            store,
+            issuer,
+        };
+        Ok(Running { signer: Signer::new(parts), opener, vaults: names })
+    }
+
+    /// Opens the vaults and says which keys they hold.
+    pub(super) async fn open(self, opener: &Opener, ask: Ask<'_>) -> Result<(Rules, Opened), StartError> {
+        let opened = opener.open(self.vaults, ask).await?;
+        survey(&opened.vaults, &self.rules, self.strict).await?;
+        Ok((self.rules, opened))
+    }
+}
+
+/// Logs the keys of all vaults, and what the rules list in vain.
+async fn survey(vaults: &[Vault], rules: &Rules, strict: bool) -> Result<(), StartError> {
+    let mut found = BTreeSet::new();
+    for Vault { name, backend } in vaults {
+        let keys = match backend.keys().await {
+            Ok(keys) => keys,
+            Err(source) if strict => return Err(StartError::Listing { vault: name.clone(), source }),
+            Err(error) => {
+                error!(
+                    vault_name = name,
+                    error = &error as &dyn Error,
+                    "the keys of the vault cannot be listed"
+                );
+                continue;
+            }
+        };
+        if keys.is_empty() {
+            error!(vault = backend.kind(), "No valid keys found in the vault {name}");
+        }
+        for key in keys {
+            let pkh = key.hash();
+            let active = rules.keys.contains_key(&pkh);
+            info!(%pkh, vault = backend.kind(), vault_name = name, active, "key");
+            found.insert(pkh);
+        }
+    }
+    let missing: Vec<PublicKeyHash> =
+        rules.keys.keys().filter(|listed| !found.contains(listed)).copied().collect();
+    if strict && !missing.is_empty() {
+        return Err(StartError::KeysMissing(missing));
+    }
+    for pkh in missing {
+        warn!(%pkh, "the key is listed in `tezos:`, and no vault holds it");
+    }
+    Ok(())
+}
+
+fn to_rules(config: RulesConfig, env: &Env) -> Result<Rules, RulesFault> {
+    let RulesConfig { guard, keys, hook, restrict_public_keys, known_keys } = config;
+    let guard = match guard {
+        GuardConfig::Open => Guard::Open,
+        GuardConfig::Keys(keys) => Guard::Keys(keys),
+        GuardConfig::Tokens { users, issuers } => {
+            // What it remarks is among the notices of the configuration.
+            let (guard, _) = TokenGuard::new(users, issuers, env)
+                .map_err(|faults| RulesFault::Users(faults.iter().map(ToString::to_string).collect()))?;
+            Guard::Tokens(guard)
+        }
+    };
+    let hook = hook.map(to_hook).transpose().map_err(RulesFault::Hook)?;
+    Ok(Rules { guard, keys, hook, restrict_public_keys, known_keys })
+}
+
+fn to_hook(config: HookConfig) -> Result<Hook, BoxError> {
+    let HookConfig { url, authorized_keys, timeout } = config;
+    Ok(Hook { transport: Arc::new(HttpHook::new(&url, timeout)?), authorized_keys })
+}
+
+fn list(keys: &[PublicKeyHash]) -> String {
+    keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

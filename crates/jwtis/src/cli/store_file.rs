@@ -1,0 +1,145 @@
+//! Which store a command means, its password, and how it is opened while no server has it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jwtis_store::{OpenError, Store, info};
+use zeroize::Zeroizing;
+
+use super::{Failure, config as configuration, password, serve};
+use crate::config::setting::{self, Setting};
+use crate::config::value::{Raw, Source};
+use crate::config::{ConfigFile, SecretSource};
+
+/// A store at rest, for commands that read and write it themselves.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreAtRest {
+    #[command(flatten)]
+    pub(crate) file: StoreFile,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
+impl StoreAtRest {
+    /// Opens the store. Nobody is asked for a password in vain: that it is there and free is looked at first.
+    ///
+    /// # Errors
+    /// With the exit codes of `decisions.md` section 2.
+    pub(crate) fn open(&self) -> Result<Store, Failure> {
+        let path = self.file.existing()?;
+        if matches!(info(&path), Err(OpenError::InUse)) {
+            return Err(in_use(&path));
+        }
+        let password = self.password.require(&self.file, &path)?;
+        serve::open_store(&path, &password)
+    }
+}
+
+fn in_use(path: &Path) -> Failure {
+    Failure::refused(format!(
+        "the store {} is locked: another process, most likely the server, has it open",
+        path.display()
+    ))
+    .hint("stop the server, run this again, and start the server; or name another store by --dbPath")
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+pub(crate) struct StoreFile {
+    /// The store file. Without it the configuration file's `store.path`, else ./data/keys.db.
+    #[arg(
+        short = 'd',
+        long = "dbPath",
+        visible_alias = "db-path",
+        env = "JWTIS_DB_PATH",
+        value_name = "FILE"
+    )]
+    path: Option<PathBuf>,
+    /// The server's configuration file: its `store.path` and `store.password_file` hold where nothing else is given.
+    #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl StoreFile {
+    /// The store, as the server would find it.
+    ///
+    /// # Errors
+    /// With exit code 2 when the configuration file has faults.
+    pub(crate) fn path(&self) -> Result<PathBuf, Failure> {
+        match &self.path {
+            Some(path) => Ok(path.clone()),
+            None => {
+                Ok(self.configured(&setting::DB_PATH)?.unwrap_or_else(|| setting::DB_PATH.default.into()))
+            }
+        }
+    }
+
+    /// The store, which must be there.
+    ///
+    /// # Errors
+    /// When it is not, or when something else is.
+    pub(crate) fn existing(&self) -> Result<PathBuf, Failure> {
+        let path = self.path()?;
+        if serve::store_exists(&path)? {
+            Ok(path)
+        } else {
+            Err(Failure::from_store(&path, &OpenError::NotFound))
+        }
+    }
+
+    /// The configuration file, where one is named.
+    pub(crate) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// A path that the configuration file gives.
+    fn configured(&self, wanted: &Setting) -> Result<Option<PathBuf>, Failure> {
+        let Some(file) = self.config.as_deref().map(ConfigFile::read) else { return Ok(None) };
+        if !file.faults.is_empty() {
+            return Err(configuration::failure(&file.faults));
+        }
+        let value = file.values.iter().find(|(setting, _)| setting.name == wanted.name);
+        Ok(value.map(|(_, raw)| PathBuf::from(raw.text.as_str())))
+    }
+}
+
+/// Its password: given here, in JWTIS_PSWD, as systemd's credential jwtis-password, or asked for.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// Password of the store. Other users of a machine can read arguments: prefer JWTIS_PSWD or a file.
+    #[arg(short = 'p', long = "pswd", value_name = "PASSWORD", allow_hyphen_values = true)]
+    pswd: Option<String>,
+    /// File whose first line is the password.
+    #[arg(long, env = "JWTIS_PSWD_FILE", value_name = "FILE")]
+    pswd_file: Option<PathBuf>,
+}
+
+impl PasswordArgs {
+    /// Where the password comes from; `None` where nobody says.
+    ///
+    /// # Errors
+    /// When a variable is not text or the configuration file has faults.
+    pub(crate) fn source(&self, store: &StoreFile) -> Result<Option<SecretSource>, Failure> {
+        if let Some(text) = &self.pswd {
+            let text = Raw::new(text.clone(), Source::Flag("--pswd".to_owned()));
+            return Ok(Some(SecretSource::Given(text)));
+        }
+        if let Some(text) = super::secret_variable("JWTIS_PSWD")? {
+            return Ok(Some(SecretSource::Given(Raw { text, source: Source::Environment("JWTIS_PSWD") })));
+        }
+        let file = match &self.pswd_file {
+            Some(file) => Some(file.clone()),
+            None => store.configured(&setting::PSWD_FILE)?,
+        };
+        Ok(file.map(SecretSource::File))
+    }
+
+    /// The password of the file at `path`, which is `store` or a copy of it.
+    ///
+    /// # Errors
+    /// With exit code 2 when there is none.
+    pub(crate) fn require(&self, store: &StoreFile, path: &Path) -> Result<Zeroizing<String>, Failure> {
+        password::for_existing(self.source(store)?.as_ref(), path)
+    }
+}

@@ -1,0 +1,52 @@
+//! Reading the configuration again while the server runs: from the same flags, environment and file (decisions.md section 6).
+//!
+//! What a reload applies is marked in [`super::setting`] and [`super::schema`]; all else waits for a restart.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Config;
+use super::setting::{self, Setting};
+use super::value::{Fault, Raw, Values};
+
+/// What a configuration is made from, kept for the next time. Cheap to clone.
+#[derive(Clone)]
+pub struct Reloader {
+    flags: Vec<(&'static Setting, Raw)>,
+    environment: Arc<OwnEnvironment>,
+}
+
+type OwnEnvironment = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
+impl Reloader {
+    /// Keeps the flags and the way to ask the environment.
+    pub fn new(
+        flags: Vec<(&'static Setting, Raw)>,
+        environment: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) -> Self {
+        Self { flags, environment: Arc::new(environment) }
+    }
+
+    /// The configuration as it is now. It reads files, so it blocks.
+    ///
+    /// # Errors
+    /// All faults that were found; nothing of such a configuration is to be used.
+    pub fn load(&self) -> Result<Config, Vec<Fault>> {
+        Config::load(self.flags.clone(), &*self.environment)
+    }
+
+    /// The file whose changes matter, if there is one.
+    #[must_use]
+    pub fn path(&self) -> Option<PathBuf> {
+        Values::resolve(self.flags.clone(), &*self.environment, Vec::new(), &mut Vec::new())
+            .path(&setting::CONFIG)
+    }
+}
+
+impl fmt::Debug for Reloader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloader").field("flags", &self.flags).finish_non_exhaustive()
+    }
+}

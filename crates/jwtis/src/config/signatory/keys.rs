@@ -1,0 +1,290 @@
+//! `tezos:`: what each key may sign (§3.2).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use jwtis_core::Ttl;
+use jwtis_core::signer::KeyRules;
+use jwtis_tezos::policy::{AllowError, AllowWords, Limits, Mutez, Rate};
+use jwtis_tezos::{ChainId, Curve, KeyError, Policy, PublicKey, PublicKeyHash};
+
+use super::super::signer::{GuardConfig, allow_text};
+use super::super::yaml::{Entry, Mark, Node, Value};
+use super::reading::{Fields, Reading};
+
+/// The rules of every key, by its hash. Who can ask at all is known from `guard`.
+pub(super) fn keys(
+    reading: &mut Reading<'_>,
+    tezos: &Node,
+    guard: &GuardConfig,
+) -> BTreeMap<PublicKeyHash, KeyRules> {
+    let mut keys = BTreeMap::new();
+    for entry in reading.named("tezos", tezos) {
+        match entry.key.parse::<PublicKeyHash>() {
+            Ok(hash) => {
+                let rules = rules(reading, &hash, entry, guard);
+                if keys.insert(hash, rules).is_some() {
+                    reading.fault(entry.mark, format!("{hash} stands here twice"));
+                }
+            }
+            Err(error) => {
+                let message =
+                    format!("`{}` is no hash of a key (tz1…, tz2…, tz3… or tz4…): {error}", entry.key);
+                reading.fault(entry.mark, message);
+            }
+        }
+    }
+    keys
+}
+
+fn rules(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry, guard: &GuardConfig) -> KeyRules {
+    let rules = match &entry.value.value {
+        // Null is the baker's policy; a mapping, however empty, is only what it says (trap 1).
+        Value::Null => KeyRules { policy: Policy::baker(), log_payloads: false },
+        _ => {
+            let fields = reading.fields("tezos.PKH", &entry.value);
+            KeyRules {
+                policy: policy(reading, hash, entry, &fields, guard),
+                log_payloads: reading.switch(&fields, "log_payloads"),
+            }
+        }
+    };
+    if let Some(hint) = rules.policy.allow.hint(hash.curve()) {
+        reading.notice(entry.mark, format!("{hash}: {hint}"));
+    }
+    rules
+}
+
+fn policy(
+    reading: &mut Reading<'_>,
+    hash: &PublicKeyHash,
+    entry: &Entry,
+    fields: &Fields<'_>,
+    guard: &GuardConfig,
+) -> Policy {
+    let words = Words::read(reading, fields);
+    let allow = match words.words.resolve() {
+        Ok((allow, warnings)) => {
+            for warning in warnings {
+                // The last one shows the YAML to write instead, which is put on one line here.
+                let message = match warning.split_once(" with\n") {
+                    Some((message, _)) => format!("{message} by `allow: {}`", allow_text(&allow)),
+                    None => warning,
+                };
+                reading.warning(words.mark_of(&message).unwrap_or(entry.mark), message);
+            }
+            if allow.requests().next().is_none() && !words.failed {
+                reading.notice(entry.mark, format!("{hash} allows nothing: a mapping needs `allow`"));
+            }
+            allow
+        }
+        Err(errors) => {
+            for error in errors {
+                reading.fault(words.place(&error).unwrap_or(entry.mark), error);
+            }
+            jwtis_tezos::policy::Allow::default()
+        }
+    };
+    let wants_proof = reading.switch(fields, "allow_proof_of_possession");
+    let has_proof = hash.curve() == Curve::Bls12381;
+    if wants_proof && !has_proof {
+        reading.warning(entry.mark, format!("proof of possession is not supported for {hash}"));
+    }
+    Policy {
+        allow,
+        allowed_chains: chains(reading, fields),
+        authorized_keys: clients(reading, fields, guard),
+        jwt_users: users(reading, fields, guard),
+        jwt_roles: roles(reading, fields, guard),
+        allow_proof_of_possession: wants_proof && has_proof,
+        limits: fields.value("limits").map(|node| limits(reading, node)).unwrap_or_default(),
+    }
+}
+
+/// The words of `allow` and its deprecated kin, with their places.
+#[derive(Default)]
+struct Words {
+    words: AllowWords,
+    places: Vec<(&'static str, String, Mark)>,
+    failed: bool,
+}
+
+impl Words {
+    fn read(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Self {
+        let mut found = Self::default();
+        let before = reading.found.faults.len();
+        if let Some(node) = fields.value("allow") {
+            let mut allow = BTreeMap::new();
+            for entry in reading.named("allow", node) {
+                found.places.push(("allow", entry.key.clone(), entry.mark));
+                let kinds = match &entry.value.value {
+                    Value::Null => None,
+                    _ => found.list(reading, "allow.generic", &entry.key, &entry.value),
+                };
+                if kinds.as_ref().is_some_and(|kinds| !kinds.is_empty()) && entry.key != "generic" {
+                    let message = format!("a list under `{}` means nothing", entry.key);
+                    reading.warning(entry.value.mark, message);
+                }
+                allow.insert(entry.key.clone(), kinds);
+            }
+            found.words.allow = Some(allow);
+        }
+        let old = |found: &mut Self, reading: &mut Reading<'_>, name: &'static str| {
+            fields.value(name).and_then(|node| found.list(reading, name, name, node))
+        };
+        found.words.allowed_operations = old(&mut found, reading, "allowed_operations");
+        found.words.allowed_kinds = old(&mut found, reading, "allowed_kinds");
+        found.failed = reading.found.faults.len() > before;
+        found
+    }
+
+    fn list(
+        &mut self,
+        reading: &mut Reading<'_>,
+        list: &'static str,
+        what: &str,
+        node: &Node,
+    ) -> Option<Vec<String>> {
+        let items = reading.list(what, node)?;
+        let mut names = Vec::new();
+        for item in items {
+            if let Some(name) = reading.text(what, item) {
+                self.places.push((list, name.to_string(), item.mark));
+                names.push(name.to_string());
+            }
+        }
+        Some(names)
+    }
+
+    fn place(&self, error: &AllowError) -> Option<Mark> {
+        let (AllowError::Request { name, list } | AllowError::Operation { name, list }) = error;
+        let mut places = self.places.iter();
+        places.find(|(in_list, word, _)| in_list == list && word == name).map(|(.., mark)| *mark)
+    }
+
+    /// The place of the word that a warning names in quotation marks.
+    fn mark_of(&self, warning: &str) -> Option<Mark> {
+        let named = warning.split('\'').nth(1)?;
+        self.places.iter().find(|(list, word, _)| word == named || *list == named).map(|(.., mark)| *mark)
+    }
+}
+
+fn chains(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Option<BTreeSet<String>> {
+    let items = reading.list("allowed_chains", fields.value("allowed_chains")?)?;
+    let mut chains = BTreeSet::new();
+    for item in items {
+        let Some(chain) = reading.text("allowed_chains", item) else { continue };
+        if chain.parse::<ChainId>().is_err() {
+            reading.warning(
+                item.mark,
+                format!("`{}` is no chain id (Net…), so it allows nothing", chain.as_str()),
+            );
+        }
+        chains.insert(chain.to_string());
+    }
+    Some(chains)
+}
+
+fn clients(
+    reading: &mut Reading<'_>,
+    fields: &Fields<'_>,
+    guard: &GuardConfig,
+) -> Option<BTreeSet<PublicKeyHash>> {
+    let entry = fields.find("authorized_keys")?;
+    let clients: BTreeSet<PublicKeyHash> =
+        reading.flat::<Client>("authorized_keys", &entry.value).into_iter().map(|client| client.0).collect();
+    match guard {
+        GuardConfig::Keys(known) => {
+            for client in &clients {
+                if known.iter().all(|key| key.hash() != *client) {
+                    let message = format!("{client} is not one of server.authorized_keys, so it cannot sign");
+                    reading.warning(entry.mark, message);
+                }
+            }
+        }
+        GuardConfig::Open | GuardConfig::Tokens { .. } => reading.warning(
+            entry.mark,
+            "authorized_keys without server.authorized_keys: nobody can sign with this key",
+        ),
+    }
+    Some(clients)
+}
+
+fn users(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) -> Option<BTreeSet<String>> {
+    let entry = fields.find("jwt_users")?;
+    let items = reading.list("jwt_users", &entry.value)?;
+    let mut users = BTreeSet::new();
+    for item in items {
+        let Some(name) = reading.text("jwt_users", item) else { continue };
+        if let GuardConfig::Tokens { users, issuers } = guard
+            && issuers.is_empty()
+            && users.iter().all(|user| user.name != **name)
+        {
+            reading.warning(item.mark, format!("server.jwt has no user `{}`", name.as_str()));
+        }
+        users.insert(name.to_string());
+    }
+    if !matches!(guard, GuardConfig::Tokens { .. }) {
+        reading.warning(entry.mark, "jwt_users without server.jwt has no effect");
+    }
+    Some(users)
+}
+
+fn roles(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) -> Option<BTreeSet<String>> {
+    let entry = fields.find("jwt_roles")?;
+    match guard {
+        GuardConfig::Tokens { issuers, .. } if !issuers.is_empty() => {}
+        GuardConfig::Tokens { .. } => reading.warning(
+            entry.mark,
+            "jwt_roles without server.jwt.issuers: tokens of a login have no roles, so nobody can sign with this key",
+        ),
+        GuardConfig::Open | GuardConfig::Keys(_) => {
+            reading.warning(entry.mark, "jwt_roles without server.jwt has no effect");
+        }
+    }
+    reading.collect::<String, _>("jwt_roles", &entry.value)
+}
+
+fn limits(reading: &mut Reading<'_>, node: &Node) -> Limits {
+    let fields = reading.fields("tezos.PKH.limits", node);
+    let mut amount = |name| fields.value(name).and_then(|node| reading.parse::<Mutez>(name, node));
+    let (max_amount, max_fee) = (amount("max_amount"), amount("max_fee"));
+    Limits {
+        max_amount,
+        max_fee,
+        destinations: fields.value("destinations").and_then(|node| reading.collect("destinations", node)),
+        entrypoints: fields
+            .value("entrypoints")
+            .and_then(|node| reading.collect::<String, _>("entrypoints", node)),
+        per: fields.value("per").and_then(|node| rate(reading, node)),
+    }
+}
+
+fn rate(reading: &mut Reading<'_>, node: &Node) -> Option<Rate> {
+    let fields = reading.fields("tezos.PKH.limits.per", node);
+    let window = fields.value("window");
+    if window.is_none() {
+        reading.fault(node.mark, "per needs a `window`, like 24h");
+    }
+    let window = window.and_then(|node| reading.parse::<Ttl>("window", node));
+    let amount = fields.value("amount").map(|node| reading.parse::<Mutez>("amount", node));
+    let count = fields.value("count").map(|node| reading.number("count", node, "a number of operations"));
+    if amount.is_none() && count.is_none() {
+        reading.fault(node.mark, "per needs an `amount` or a `count`");
+    }
+    Some(Rate { window: window?.as_duration(), amount: amount.flatten(), count: count.flatten() })
+}
+
+/// A client, by its public key as in Signatory or by the hash of that.
+struct Client(PublicKeyHash);
+
+impl FromStr for Client {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        match text.parse::<PublicKeyHash>() {
+            Ok(hash) => Ok(Self(hash)),
+            Err(_) => text.parse::<PublicKey>().map(|key| Self(key.hash())),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Who is asking: headers become an [`Authenticated`] caller, or the plain 401 of §2.3.
+//!
+//! octez-client can send headers only whose names begin with `x-`, so each of ours has a second name. The first that is not empty
+//! counts, and of a header that is repeated the first value, as in Go.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
+use jwtis_core::signer::{Authenticated, Presented};
+use jwtis_tezos::Caller;
+
+use super::Api;
+use super::error::Refusal;
+use crate::http::observe;
+
+/// Headers that carry a token.
+const TOKEN: [&str; 2] = ["authorization", "x-signatory-token"];
+
+/// Headers that name the user.
+pub(super) const USER: [&str; 2] = ["username", "x-signatory-user"];
+
+/// Stands for what is no UTF-8: no header can say it, so it is the name and the password of nobody.
+const UNREADABLE: &str = "\0";
+
+/// A caller whom the guard in force lets pass.
+pub(super) struct Known(pub(super) Authenticated);
+
+impl FromRequestParts<Arc<Api>> for Known {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let presented =
+            Presented { token: first(&parts.headers, TOKEN), username: first(&parts.headers, USER) };
+        let source = source(&parts.extensions);
+        match api.signer.authenticate(presented).await {
+            Ok(caller) => {
+                name(&caller);
+                Ok(Self(caller))
+            }
+            Err(refusal) => {
+                let refusal = Refusal::from(refusal);
+                refusal.count(api, "jwt", source);
+                Err(refusal)
+            }
+        }
+    }
+}
+
+/// The address that a request came from.
+pub(super) struct Source(pub(super) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Source {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(source(&parts.extensions)))
+    }
+}
+
+/// Names the caller in the log lines of the request.
+pub(super) fn name(caller: &Authenticated) {
+    match caller.caller() {
+        Caller::Anonymous => {}
+        Caller::Client(key) => observe::authenticated(&key.to_string()),
+        Caller::User(user) => observe::authenticated_user(&user.name),
+    }
+}
+
+/// The first value that is not empty.
+pub(super) fn first<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a str> {
+    names
+        .iter()
+        .filter_map(|name| headers.get(*name))
+        .map(|value| value.as_bytes())
+        .find(|value| !value.is_empty())
+        .map(readable)
+}
+
+fn readable(value: &[u8]) -> &str {
+    std::str::from_utf8(value).unwrap_or(UNREADABLE)
+}
+
+fn source(extensions: &Extensions) -> IpAddr {
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
+    // Every connection has a peer; a router in a test may have none.
+    address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.to_canonical())
+}

@@ -1,0 +1,196 @@
+//! Refusals become answers here and nowhere else: Signatory's array with one failure (§1.3), or plain text where tokens and logins are
+//! concerned (§2.1, §2.3).
+//!
+//! octez-client prints the `msg`. It never tells more than the core's `Display` does: what lies behind a failure of ours is for the log.
+
+use std::error::Error;
+use std::net::IpAddr;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jwtis_core::signer::login::LoginError;
+use jwtis_core::signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError};
+use jwtis_tezos::KeyError;
+use serde::Serialize;
+
+use super::{Api, go};
+use crate::http::issuer::problem::chain;
+use crate::http::observe::Failure;
+use crate::http::paths;
+
+/// `Content-Type` of what is JSON here.
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+/// An answer with a JSON body, as Go writes it.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, JSON)], go::json_line(&self.0)).into_response()
+    }
+}
+
+/// An answer that says no.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    text: String,
+    shape: Shape,
+    code: &'static str,
+    chain: Option<String>,
+}
+
+/// How it is said.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Shape {
+    /// The array with one failure.
+    Array,
+    /// The bare text, and when to come again, in seconds.
+    Plain { retry_after: Option<u64> },
+    /// The page of what is not there.
+    NoPage,
+}
+
+impl Refusal {
+    /// A refusal as an array; `code` is for the log.
+    pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
+        Self { status, text: text.into(), shape: Shape::Array, code, chain: None }
+    }
+
+    /// What the caller sent cannot be read.
+    pub(super) fn malformed(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed", text)
+    }
+
+    /// The status of its answer.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Counts a caller who is not who he must be; where there is no page, or we failed, he is not to blame.
+    pub(super) fn count(&self, api: &Api, method: &'static str, source: IpAddr) {
+        if self.status.is_client_error() && self.shape != Shape::NoPage {
+            api.metrics.signer().authentication_failed(self.status.as_u16(), method, source);
+        }
+    }
+
+    fn plain(status: StatusCode, code: &'static str, text: String, retry_after: Option<u64>) -> Self {
+        Self { status, text, shape: Shape::Plain { retry_after }, code, chain: None }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Item<'a> {
+            id: &'static str,
+            kind: &'static str,
+            #[serde(skip_serializing_if = "str::is_empty")]
+            msg: &'a str,
+        }
+        let mut response = match self.shape {
+            Shape::Array => {
+                Json([Item { id: "failure", kind: "temporary", msg: &self.text }]).into_response()
+            }
+            Shape::Plain { retry_after } => {
+                let mut response = self.text.into_response();
+                if let Some(seconds) = retry_after {
+                    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+                }
+                response
+            }
+            Shape::NoPage => paths::not_found(),
+        };
+        *response.status_mut() = self.status;
+        response.extensions_mut().insert(Failure { code: self.code, chain: self.chain });
+        response
+    }
+}
+
+impl From<KeyError> for Refusal {
+    /// Step 1 of §1.4.
+    fn from(error: KeyError) -> Self {
+        Self::malformed(error.to_string())
+    }
+}
+
+impl From<SignError> for Refusal {
+    fn from(error: SignError) -> Self {
+        let status = match &error {
+            SignError::NotListed(_) | SignError::Denied(_) => StatusCode::FORBIDDEN,
+            SignError::Decode(_) | SignError::ProofNotSupported | SignError::ProofNotAllowed => {
+                StatusCode::BAD_REQUEST
+            }
+            SignError::NotFound => StatusCode::NOT_FOUND,
+            SignError::Hook(hook) => {
+                StatusCode::from_u16(hook.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            SignError::Watermark(WatermarkError::Refused(_)) => StatusCode::CONFLICT,
+            SignError::Watermark(WatermarkError::Unavailable(_))
+            | SignError::Usage(_)
+            | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let text = match &error {
+            // Begins with Signatory's text, and goes on with what it leaves out.
+            SignError::Decode(decode) => decode.detail(),
+            _ => error.to_string(),
+        };
+        let chain = status.is_server_error().then(|| chain(&error));
+        Self { chain, ..Self::new(status, error.code(), text) }
+    }
+}
+
+impl From<ClientRefusal> for Refusal {
+    fn from(error: ClientRefusal) -> Self {
+        let (status, code) = match &error {
+            ClientRefusal::Missing => (StatusCode::UNAUTHORIZED, "authentication_missing"),
+            ClientRefusal::Malformed(_) => (StatusCode::BAD_REQUEST, "authentication_malformed"),
+            ClientRefusal::Invalid => (StatusCode::FORBIDDEN, "authentication_invalid"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<TokenRefusal> for Refusal {
+    fn from(error: TokenRefusal) -> Self {
+        let (status, code) = match &error {
+            TokenRefusal::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
+            TokenRefusal::UnknownUser => (StatusCode::UNAUTHORIZED, "user_unknown"),
+            TokenRefusal::Invalid => (StatusCode::UNAUTHORIZED, "token_invalid"),
+            TokenRefusal::Library(_) => (StatusCode::UNAUTHORIZED, "token_refused"),
+            TokenRefusal::Revoked => (StatusCode::UNAUTHORIZED, "token_revoked"),
+            TokenRefusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "token_unchecked"),
+        };
+        with_source(&error, Self::plain(status, code, error.to_string(), None))
+    }
+}
+
+impl From<LoginError> for Refusal {
+    fn from(error: LoginError) -> Self {
+        let (status, code, retry_after) = match &error {
+            LoginError::NoLogin => return Self::no_page(),
+            LoginError::Missing => (StatusCode::UNAUTHORIZED, "login_missing", None),
+            LoginError::Denied => (StatusCode::UNAUTHORIZED, "login_denied", None),
+            LoginError::Paused { retry_after } => {
+                (StatusCode::TOO_MANY_REQUESTS, "login_paused", Some(*retry_after))
+            }
+            LoginError::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", None),
+        };
+        with_source(&error, Self::plain(status, code, error.to_string(), retry_after))
+    }
+}
+
+impl Refusal {
+    /// The route is not there, by the rules in force.
+    pub(super) fn no_page() -> Self {
+        let mut refusal = Self::plain(StatusCode::NOT_FOUND, "unknown_route", String::new(), None);
+        refusal.shape = Shape::NoPage;
+        refusal
+    }
+}
+
+/// Adds what the log of a failure of ours needs.
+fn with_source(error: &(dyn Error + 'static), refusal: Refusal) -> Refusal {
+    let chain = refusal.status.is_server_error().then(|| chain(error));
+    Refusal { chain, ..refusal }
+}

@@ -1,0 +1,38 @@
+//! `POST /login` (§2.1): name and password in headers, the bare token in the body.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use jwtis_core::signer::rules::Guard;
+
+use super::Api;
+use super::auth::{self, Source};
+use super::error::Refusal;
+
+/// Headers that carry the password; there is one name only.
+const PASSWORD: [&str; 2] = ["password", "password"];
+
+pub(super) async fn login(
+    State(api): State<Arc<Api>>,
+    Source(source): Source,
+    headers: HeaderMap,
+) -> Result<(StatusCode, String), Refusal> {
+    let (username, password) = (auth::first(&headers, auth::USER), auth::first(&headers, PASSWORD));
+    match api.signer.login(username, password, source).await {
+        Ok(token) => Ok((StatusCode::CREATED, token)),
+        Err(error) => {
+            let refusal = Refusal::from(error);
+            refusal.count(&api, "jwt", source);
+            Err(refusal)
+        }
+    }
+}
+
+/// Any other method: the route is known only where somebody can log in by the rules in force.
+pub(super) async fn other_method(State(api): State<Arc<Api>>) -> Result<StatusCode, Refusal> {
+    match api.signer.rules().guard {
+        Guard::Tokens(_) => Ok(StatusCode::METHOD_NOT_ALLOWED),
+        Guard::Open | Guard::Keys(_) => Err(Refusal::no_page()),
+    }
+}

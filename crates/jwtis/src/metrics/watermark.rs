@@ -1,0 +1,72 @@
+//! What the keeping of marks costs and says: a decorator around any driver, and the observer that a driver tells of its storage (§8.1).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jwtis_core::signer::watermark::{Clearance, MarkIo, WatermarkObserver};
+use jwtis_core::signer::{WatermarkError, Watermarks};
+use jwtis_store::BoxFuture;
+use jwtis_tezos::watermark::Asked;
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::{ChainId, PublicKeyHash};
+
+use super::{Metrics, monotonic};
+
+/// A driver whose verdicts are counted and timed.
+pub struct ObservedWatermarks {
+    inner: Arc<dyn Watermarks>,
+    metrics: Arc<Metrics>,
+}
+
+impl ObservedWatermarks {
+    /// Counts what `inner` says in `metrics`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Watermarks>, metrics: Arc<Metrics>) -> Self {
+        metrics.signer().watermark_backend(inner.name());
+        Self { inner, metrics }
+    }
+}
+
+impl Watermarks for ObservedWatermarks {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn clear<'a>(
+        &'a self,
+        key: &'a PublicKeyHash,
+        asked: &'a Asked,
+    ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
+        Box::pin(async move {
+            let started = monotonic();
+            let verdict = self.inner.clear(key, asked).await;
+            let metrics = self.metrics.signer();
+            metrics.watermark_operation(verdict.is_ok(), self.name(), asked.kind.name(), started.elapsed());
+            verdict
+        })
+    }
+
+    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+        self.inner.marks()
+    }
+
+    fn raise<'a>(
+        &'a self,
+        chain: ChainId,
+        marks: &'a ChainMarks,
+    ) -> BoxFuture<'a, Result<(), WatermarkError>> {
+        self.inner.raise(chain, marks)
+    }
+}
+
+impl WatermarkObserver for Metrics {
+    fn io(&self, backend: &'static str, operation: MarkIo, ok: bool, took: Duration) {
+        let operation = match operation {
+            MarkIo::Read => "read",
+            MarkIo::Write => "write",
+            MarkIo::Create => "create",
+        };
+        self.signer().watermark_io(backend, operation, ok, took);
+    }
+}

@@ -1,0 +1,229 @@
+//! A signer for each driver that can die and come back: what is durable stays, everything else is made anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use http_body_util::BodyExt as _;
+use jwtis::http::{Limits, signer};
+use jwtis::metrics::Metrics;
+use jwtis_core::Env;
+use jwtis_core::signer::rules::{KeyRules, Rules};
+use jwtis_core::signer::vault::software::SoftwareVault;
+use jwtis_core::signer::vault::{KeyBackend, Vault, VaultError, Verified};
+use jwtis_core::signer::watermark::file::FileWatermarks;
+use jwtis_core::signer::watermark::mem::MemWatermarks;
+use jwtis_core::signer::watermark::store::StoreWatermarks;
+use jwtis_core::signer::{Cleared, ClearedProof, Signer, SignerParts, Watermarks};
+use jwtis_store::testing::{Fault, Faulty, store_over};
+use jwtis_store::{BoxFuture, KdfParams, MemoryBackend, Password, Store, create_redb, open_redb};
+use jwtis_tezos::policy::Allow;
+use jwtis_tezos::{Policy, PublicKey, RequestKind, Signature, SigningVersion};
+use tempfile::TempDir;
+use tokio::task;
+use tower::ServiceExt as _;
+
+use crate::messages::{KEYS, Message, secret_key};
+
+/// Where marks are kept.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Driver {
+    Mem,
+    /// The store over an engine that fails when it is told to.
+    FailingStore,
+    /// The store in a file, which is closed and opened again.
+    Redb,
+    File,
+}
+
+/// A signer, and what outlives it.
+pub(crate) struct World {
+    driver: Driver,
+    folder: TempDir,
+    failing: Arc<Faulty<MemoryBackend>>,
+    /// Over `failing`.
+    store: Store,
+    vault: Arc<Stumbling>,
+    router: Router,
+}
+
+/// What a client got.
+pub(crate) enum Answer {
+    Signed,
+    /// 409.
+    Refused,
+    /// 500: storage or vault failed.
+    Failed,
+}
+
+impl World {
+    pub(crate) async fn new(driver: Driver) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let failing = Faulty::new(MemoryBackend::new());
+        let store = store_over(failing.clone());
+        let vault = Arc::new(Stumbling::new());
+        if driver == Driver::Redb {
+            let path = folder.path().join("keys.db");
+            drop(create_redb(&path, &password(), KdfParams::cheap_for_tests()).unwrap());
+        }
+        let mut world = Self { driver, folder, failing, store, vault, router: Router::new() };
+        world.start().await;
+        world
+    }
+
+    /// Forgets all that is not durable. Marks of the driver `mem` are not, and a signer that keeps them is not restarted.
+    pub(crate) async fn restart(&mut self) {
+        if self.driver != Driver::Mem {
+            self.router = Router::new();
+            self.start().await;
+        }
+    }
+
+    async fn start(&mut self) {
+        let watermarks: Arc<dyn Watermarks> = match self.driver {
+            Driver::Mem => Arc::new(MemWatermarks::default()),
+            Driver::FailingStore => Arc::new(StoreWatermarks::new(self.store.clone(), Arc::new(()))),
+            Driver::Redb => {
+                let path = self.folder.path().join("keys.db");
+                let store = once_unlocked(|| open_redb(&path, &password()).ok()).await;
+                Arc::new(StoreWatermarks::new(store, Arc::new(())))
+            }
+            Driver::File => {
+                let open = || FileWatermarks::open(self.folder.path(), Arc::new(())).ok();
+                Arc::new(once_unlocked(open).await.0)
+            }
+        };
+        let requests = [
+            RequestKind::Block,
+            RequestKind::Preattestation,
+            RequestKind::Attestation,
+            RequestKind::AttestationWithDal,
+        ];
+        let policy = Policy { allow: Allow::new(requests, []), ..Policy::default() };
+        let rules = KeyRules { policy, log_payloads: false };
+        let keys: BTreeMap<_, _> =
+            (0..3).map(|key| (secret_key(key).public_key().hash(), rules.clone())).collect();
+        let signer = Signer::new(SignerParts {
+            env: Env::system(),
+            rules: Rules { keys, ..Rules::default() },
+            vaults: vec![Vault { name: "test".to_owned(), backend: self.vault.clone() }],
+            watermarks,
+            store: None,
+            issuer: None,
+        });
+        self.router = signer::router(signer, Arc::new(Metrics::new()), &Limits::default(), 1 << 20);
+    }
+
+    pub(crate) fn store_fails(&self, reads: bool, call: u64, fault: Fault) {
+        if reads { self.failing.fail_read(call, fault) } else { self.failing.fail_commit(call, fault) }
+    }
+
+    pub(crate) fn vault_fails(&self, call: u64) {
+        self.vault.fail(call);
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        Client(self.router.clone())
+    }
+}
+
+/// What was open may still be on its way to being closed, in a task that was cut off. A new process does not meet that.
+async fn once_unlocked<T>(open: impl Fn() -> Option<T>) -> T {
+    for _ in 0..100_000 {
+        if let Some(opened) = open() {
+            return opened;
+        }
+        task::yield_now().await;
+    }
+    panic!("the marks are locked for ever");
+}
+
+fn password() -> Password {
+    Password::new("test")
+}
+
+/// Somebody who asks.
+pub(crate) struct Client(Router);
+
+impl Client {
+    pub(crate) async fn ask(&self, message: &Message) -> Answer {
+        let key = message.secret_key().public_key().clone();
+        let bytes = message.bytes();
+        let body = format!("\"{}\"", hex(&bytes));
+        let mut request = Request::post(format!("/keys/{}", key.hash())).body(Body::from(body)).unwrap();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 4000));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let response = self.0.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let text = String::from_utf8_lossy(&body);
+        match status {
+            200 => {
+                let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                let signature: Signature = answer["signature"].as_str().unwrap().parse().unwrap();
+                key.verify(&bytes, &signature, SigningVersion::LATEST).unwrap();
+                Answer::Signed
+            }
+            409 => {
+                assert!(text.contains("watermark validation failed"), "{text}");
+                Answer::Refused
+            }
+            500 | 503 => Answer::Failed,
+            _ => panic!("{message:?}: {status} {text}"),
+        }
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A vault that answers late, in another order than it was asked, and sometimes not at all.
+struct Stumbling {
+    inner: SoftwareVault,
+    calls: AtomicU64,
+    fails: Mutex<BTreeSet<u64>>,
+}
+
+impl Stumbling {
+    fn new() -> Self {
+        let keys = (0..KEYS.len()).map(|key| Arc::new(secret_key(u8::try_from(key).unwrap()))).collect();
+        Self { inner: SoftwareVault::new("Mem", keys), calls: AtomicU64::new(0), fails: Mutex::default() }
+    }
+
+    fn fail(&self, call: u64) {
+        self.fails.lock().unwrap().insert(self.calls.load(Ordering::SeqCst) + call);
+    }
+}
+
+impl KeyBackend for Stumbling {
+    fn kind(&self) -> &'static str {
+        "Mem"
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
+        self.inner.keys()
+    }
+
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move {
+            let call = self.calls.fetch_add(1, Ordering::SeqCst);
+            for _ in 0..call % 7 {
+                task::yield_now().await;
+            }
+            if self.fails.lock().unwrap().remove(&call) {
+                return Err(VaultError::new("Mem", "out of order"));
+            }
+            self.inner.sign(request).await
+        })
+    }
+
+    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        self.inner.prove(request)
+    }
+}

@@ -1,0 +1,374 @@
+//! A world for each test: known keys, marks in memory, a clock set by hand, and the router over them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use jwtis::http::{Limits, signer};
+use jwtis::metrics::{Metrics, ObservedWatermarks};
+use jwtis_core::env::testing::{ManualClock, env};
+use jwtis_core::signer::hook::{Hook, HookReply};
+use jwtis_core::signer::login::{CredentialsConfig, TokenGuard, UserConfig};
+use jwtis_core::signer::rules::Guard;
+use jwtis_core::signer::vault::software::SoftwareVault;
+use jwtis_core::signer::watermark::mem::MemWatermarks;
+use jwtis_core::signer::{
+    Cleared, ClearedProof, KeyBackend, KeyRules, PolicyHook, Rules, Vault, VaultError, Verified, Watermarks,
+};
+use jwtis_core::{Signer, SignerParts, Timestamp};
+use jwtis_store::{BoxError, BoxFuture};
+use jwtis_tezos::policy::{Allow, OperationPermission};
+use jwtis_tezos::{Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+/// When every world begins: 2026-11-18T13:06:40Z.
+pub(crate) const START: u64 = 1_795_000_000;
+
+/// Where requests come from, unless they say otherwise: a public address that must never be in a metric.
+pub(crate) const PEER: &str = "203.0.113.9:40000";
+
+/// A user's credentials.
+pub(crate) const PASSWORD: &str = "Long-Enough-Pass-1";
+pub(crate) const SECRET: &str = "A-Secret-Of-At-Least-32-Bytes-0001";
+
+/// The triple of specification section 11.
+pub(crate) const TZ1: &str = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";
+
+/// Test keys, known to everybody; the last is in the vault and not listed.
+pub(crate) fn keys() -> [Arc<SecretKey>; 5] {
+    [
+        "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd",
+        "spsk24LwT422zfBWHZsjnMU5hYigbwYoKKiu1o6kWuLJPC2FPLWpL4",
+        "p2sk41tCF3pP8dVakokSThduNVMfsdSvTyH1LBFmuSoasjdJ939jN2",
+        "BLsk1izdvdGojuA555qRFdhMTZ36PeGSZ95N9TuaWQMmyPAoVyHjUh",
+        "edsk3BKJ7haK6mA3os1ydJ6oQqsh9G1LPL9hZeQAc92zC993LbdZTr",
+    ]
+    .map(|text| Arc::new(text.parse().unwrap()))
+}
+
+pub(crate) fn pkh(key: &SecretKey) -> PublicKeyHash {
+    key.public_key().hash()
+}
+
+/// What a world is made of, before it is.
+pub(crate) struct Setup {
+    pub(crate) rules: Rules,
+    pub(crate) vaults: Vec<Vault>,
+    pub(crate) limits: Limits,
+    pub(crate) max_body_bytes: usize,
+}
+
+impl Setup {
+    /// The first four keys may sign everything, for anybody.
+    pub(crate) fn new() -> Self {
+        let [listed @ .., _] = keys();
+        let mut rules = Rules::default();
+        for key in listed {
+            rules.keys.insert(pkh(&key), KeyRules { policy: everything(), log_payloads: false });
+        }
+        let vault: Arc<dyn KeyBackend> = Arc::new(SoftwareVault::new("Mem", keys().to_vec()));
+        Self {
+            rules,
+            vaults: vec![Vault { name: "test".to_owned(), backend: vault }],
+            limits: Limits::default(),
+            max_body_bytes: 4096,
+        }
+    }
+
+    /// Callers need a token; the only user is `payouts`.
+    pub(crate) fn with_tokens() -> Self {
+        let mut setup = Self::new();
+        setup.rules.guard = tokens(&["payouts"]);
+        setup
+    }
+
+    /// Callers sign their requests with the first key, or the second.
+    pub(crate) fn with_client_keys() -> Self {
+        let mut setup = Self::new();
+        setup.rules.guard = Guard::Keys(keys()[..2].iter().map(|key| key.public_key().clone()).collect());
+        setup
+    }
+
+    pub(crate) fn policy(mut self, key: &SecretKey, policy: Policy) -> Self {
+        self.rules.keys.insert(pkh(key), KeyRules { policy, log_payloads: false });
+        self
+    }
+
+    pub(crate) fn hook(mut self, transport: Arc<dyn PolicyHook>) -> Self {
+        self.rules.hook = Some(Hook { transport, authorized_keys: None });
+        self
+    }
+
+    pub(crate) fn vault(mut self, backend: impl KeyBackend) -> Self {
+        self.vaults = vec![Vault { name: "test".to_owned(), backend: Arc::new(backend) }];
+        self
+    }
+
+    pub(crate) fn build(self) -> World {
+        let clock = ManualClock::at(Timestamp::from_seconds(START));
+        let metrics = Arc::new(Metrics::new());
+        let marks: Arc<dyn Watermarks> =
+            Arc::new(ObservedWatermarks::new(Arc::new(MemWatermarks::default()), Arc::clone(&metrics)));
+        let parts = SignerParts {
+            env: env(&clock),
+            rules: self.rules,
+            vaults: self.vaults,
+            watermarks: marks,
+            store: None,
+            issuer: None,
+        };
+        let signer = Signer::new(parts);
+        let router = signer::router(signer.clone(), Arc::clone(&metrics), &self.limits, self.max_body_bytes);
+        World { clock, signer, metrics, router }
+    }
+}
+
+/// Everything that the tests ask for.
+pub(crate) fn everything() -> Policy {
+    let operations =
+        ["transaction", "failing_noop"].map(|name| OperationPermission::from_name(name).unwrap());
+    Policy {
+        allow: Allow::new(RequestKind::ALL, operations),
+        allow_proof_of_possession: true,
+        ..Policy::default()
+    }
+}
+
+/// A guard with users who all have the same credentials.
+pub(crate) fn tokens(users: &[&str]) -> Guard {
+    let clock = ManualClock::at(Timestamp::from_seconds(START));
+    let credentials = || CredentialsConfig {
+        password: PASSWORD.to_owned().into(),
+        secret: SECRET.to_owned().into(),
+        jwt_exp: 0,
+    };
+    let users = users.iter().map(|&name| UserConfig {
+        name: name.to_owned(),
+        current: credentials(),
+        new: None,
+        old_cred_exp: None,
+    });
+    Guard::Tokens(TokenGuard::new(users.collect(), Vec::new(), &env(&clock)).unwrap().0)
+}
+
+pub(crate) struct World {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) signer: Signer,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) router: Router,
+}
+
+impl World {
+    pub(crate) fn get(&self, path: &str) -> Call {
+        self.call("GET", path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> Call {
+        self.call("POST", path)
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str) -> Call {
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method.parse().unwrap();
+        *request.uri_mut() = path.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(PEER.parse::<SocketAddr>().unwrap()));
+        Call { router: self.router.clone(), request }
+    }
+
+    /// Asks for a signature.
+    pub(crate) fn sign(&self, key: impl ToString, message: &[u8]) -> Call {
+        self.post(&format!("/keys/{}", key.to_string())).body(json!(hex(message)).to_string())
+    }
+
+    /// A token of a login.
+    pub(crate) async fn login(&self, user: &str) -> String {
+        let answer = self.post("/login").header("username", user).header("password", PASSWORD).send().await;
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        answer.text()
+    }
+
+    /// The value of a line of the metrics; zero where there is none.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let page = self.metrics.render();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    pub(crate) fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+}
+
+/// A request that is being put together.
+pub(crate) struct Call {
+    router: Router,
+    request: Request<Body>,
+}
+
+impl Call {
+    pub(crate) fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = body.into();
+        self
+    }
+
+    pub(crate) fn header(self, name: &str, value: &str) -> Self {
+        self.raw_header(name, value.as_bytes())
+    }
+
+    pub(crate) fn raw_header(mut self, name: &str, value: &[u8]) -> Self {
+        let name: HeaderName = name.parse().unwrap();
+        self.request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
+        self
+    }
+
+    pub(crate) fn from(mut self, peer: &str) -> Self {
+        self.request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+        self
+    }
+
+    /// Adds a parameter to the query.
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
+        let uri = self.request.uri().to_string();
+        let separator = if uri.contains('?') { '&' } else { '?' };
+        *self.request.uri_mut() = format!("{uri}{separator}{name}={value}").parse().unwrap();
+        self
+    }
+
+    pub(crate) async fn send(self) -> Answer {
+        let response = self.router.oneshot(self.request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+}
+
+/// A response, whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The JSON of a success.
+    #[track_caller]
+    pub(crate) fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text());
+        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
+        assert!(self.text().ends_with("}\n"), "{:?}", self.text());
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Checks the form of an error array byte for byte and returns its `msg`.
+    #[track_caller]
+    pub(crate) fn failure(&self, status: u16) -> String {
+        let text = self.text();
+        assert_eq!(self.status.as_u16(), status, "{text}");
+        assert_eq!(self.header("content-type"), Some("application/json; charset=utf-8"));
+        let msg = text
+            .strip_prefix(r#"[{"id":"failure","kind":"temporary","msg":"#)
+            .and_then(|rest| rest.strip_suffix("}]\n"))
+            .unwrap_or_else(|| panic!("{text:?}"));
+        serde_json::from_str(msg).unwrap()
+    }
+
+    /// Checks the form of a plain text and returns it.
+    #[track_caller]
+    pub(crate) fn plain(&self, status: u16) -> String {
+        let text = self.text();
+        assert_eq!(self.status.as_u16(), status, "{text}");
+        assert_eq!(self.header("content-type"), Some("text/plain; charset=utf-8"));
+        assert!(!text.ends_with('\n'), "{text:?}");
+        text
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A `failing_noop` with some text: Appendix C's, when that is `abc`.
+pub(crate) fn noop(text: &str) -> Vec<u8> {
+    crate::forge::tag(17).framed(text.as_bytes()).generic()
+}
+
+/// An attestation as tz1, tz2 and tz3 sign it.
+pub(crate) fn attestation(level: i32, round: i32) -> Vec<u8> {
+    crate::forge::consensus(0x13, 21, level, round)
+}
+
+/// A hook that always says the same.
+pub(crate) struct Saying(pub(crate) Result<(u16, &'static str), &'static str>);
+
+impl PolicyHook for Saying {
+    fn ask(&self, _body: Vec<u8>) -> BoxFuture<'_, Result<HookReply, BoxError>> {
+        Box::pin(async {
+            let (status, status_text) = self.0?;
+            Ok(HookReply { status, status_text: status_text.to_owned(), body: Vec::new() })
+        })
+    }
+}
+
+/// A vault that lists the keys and signs nothing.
+pub(crate) struct Jammed;
+
+impl KeyBackend for Jammed {
+    fn kind(&self) -> &'static str {
+        "Jammed"
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
+        Box::pin(async { Ok(keys().iter().map(|key| key.public_key().clone()).collect()) })
+    }
+
+    fn sign<'a>(&'a self, _: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async { Err(VaultError::new("Jammed", "paper <jam> & smoke")) })
+    }
+
+    fn prove<'a>(&'a self, _: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async { Err(VaultError::new("Jammed", "paper jam")) })
+    }
+
+    fn ready(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+}
+
+/// A vault that cannot even list.
+pub(crate) struct Unplugged;
+
+impl KeyBackend for Unplugged {
+    fn kind(&self) -> &'static str {
+        "Unplugged"
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
+        Box::pin(async { Err(VaultError::new("Unplugged", "no cable")) })
+    }
+
+    fn sign<'a>(&'a self, _: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async { Err(VaultError::new("Unplugged", "no cable")) })
+    }
+
+    fn prove<'a>(&'a self, _: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async { Err(VaultError::new("Unplugged", "no cable")) })
+    }
+}
