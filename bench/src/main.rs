@@ -28,7 +28,7 @@ struct Options {
     /// The program to measure.
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Run only the scenarios of this server: issuer, issuer-eddsa, issuer-rsa, signer.
+    /// Run only the scenarios of this server: issuer, issuer-eddsa, issuer-rsa, signer, signer-file.
     #[arg(long, default_value = "")]
     world: String,
     /// Run only scenarios whose name contains this.

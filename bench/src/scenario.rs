@@ -28,11 +28,12 @@ pub(crate) struct World {
 pub(crate) type Start = fn(&Path) -> Result<World, Fault>;
 
 /// All worlds.
-pub(crate) const WORLDS: [(&str, Start); 4] = [
+pub(crate) const WORLDS: [(&str, Start); 5] = [
     ("issuer", issuer::default_algorithms),
     ("issuer-eddsa", issuer::eddsa),
     ("issuer-rsa", issuer::rsa),
-    ("signer", signer::signer),
+    ("signer", signer::store),
+    ("signer-file", signer::file),
 ];
 
 /// Makes that many users, each for a connection of its own.

@@ -178,7 +178,7 @@ pub(super) fn once(address: &str, request: &[u8]) -> Result<Vec<u8>, Fault> {
 
 pub(super) fn expect(answer: &Answer<'_>) -> Result<(), Fault> {
     match answer.status {
-        200..=304 => Ok(()),
+        200..=299 | 304 => Ok(()),
         status => Err(format!("status {status}: {}", String::from_utf8_lossy(answer.body)).into()),
     }
 }
