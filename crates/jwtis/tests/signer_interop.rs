@@ -137,7 +137,7 @@ fn installed(name: &str, list: &str, commands: &[&[&str]]) -> Option<PathBuf> {
     if fs::read(&stamp).is_ok_and(|stamp| stamp == list) {
         return Some(made);
     }
-    eprintln!("installing {name} into {}", folder.display());
+    tell(&format!("installing {name} into {}", folder.display()));
     for command in commands {
         let output = Command::new(command[0]).args(&command[1..]).current_dir(&folder).output();
         let why = match output {
@@ -147,9 +147,14 @@ fn installed(name: &str, list: &str, commands: &[&[&str]]) -> Option<PathBuf> {
         };
         let line = format!("{} cannot be had: {}", command.join(" "), why.trim());
         assert!(std::env::var_os("CI").is_none(), "{line}");
-        eprintln!("SKIPPED, nothing was shown about other programs: {line}");
+        tell(&format!("SKIPPED, nothing was shown about other programs: {line}"));
         return None;
     }
     fs::write(stamp, list).unwrap();
     Some(made)
+}
+
+/// Says it even where the test passes, whose other output nobody sees.
+fn tell(line: &str) {
+    std::io::stderr().write_all(format!("\n{line}\n").as_bytes()).unwrap();
 }

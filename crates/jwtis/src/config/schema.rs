@@ -87,7 +87,12 @@ pub static KEYS: [Key; 54] = [
         "Clients of our issuer whose tokens open the signer too. Their claims `keys`, `roles` and `permissions` narrow what the file allows.",
     ),
     key("server.jwt.issuers.N.client", "client", "required", "The client's kid."),
-    key("server.jwt.issuers.N.audience", "text", "any", "What `aud` of a token must contain."),
+    key(
+        "server.jwt.issuers.N.audience",
+        "text",
+        "none",
+        "What `aud` of a token must contain. Without it tokens that name an audience are refused: they are for somebody else.",
+    ),
     key(
         "vaults",
         "mapping",
