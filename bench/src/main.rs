@@ -12,6 +12,7 @@ mod plot;
 mod report;
 mod scenario;
 mod server;
+mod size;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +41,9 @@ struct Options {
     /// Seconds of load in each round.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Measure starts with up to 100,000 clients and load with up to a million sessions instead. Takes minutes.
+    #[arg(long)]
+    size: bool,
     /// Where report.json goes.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -57,6 +61,10 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Fault> {
     let binary = server::binary(options.binary.clone())?;
+    if options.size {
+        size::starts(&binary)?;
+        return size::sessions(&binary);
+    }
     let time = Duration::from_secs_f64(options.seconds);
     let mut rows = Vec::new();
     report::heading()?;

@@ -86,7 +86,8 @@ fn machine() -> String {
     format!("{count} × {}", model.trim_start_matches([' ', '\t', ':']))
 }
 
-fn say(text: &str) -> Result<(), Fault> {
+/// Writes a line.
+pub(crate) fn say(text: &str) -> Result<(), Fault> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)

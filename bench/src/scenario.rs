@@ -1,6 +1,6 @@
 //! Scenarios: what is asked of which server, and the floor that it is held against.
 
-mod issuer;
+pub(crate) mod issuer;
 mod signer;
 
 use std::path::Path;

@@ -13,7 +13,7 @@ use crate::load::User;
 use crate::server::Server;
 
 /// What tokens say: a subject, an audience, a role and a name.
-fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({"sub": "user-1234", "aud": "api", "role": "admin", "name": "Somebody Important"})
 }
 
@@ -109,7 +109,7 @@ pub(super) fn rsa(binary: &Path) -> Result<World, Fault> {
 }
 
 /// What the start prints before the issuer's address.
-const LISTENS: &str = "is listening on";
+pub(crate) const LISTENS: &str = "is listening on";
 
 fn start(binary: &Path) -> Result<(Server, tempfile::TempDir, String), Fault> {
     let folder = tempfile::tempdir()?;
@@ -166,7 +166,7 @@ fn etag(client: &Registered) -> Result<String, Fault> {
 }
 
 /// One exchange, which must succeed.
-pub(super) fn once(address: &str, request: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn once(address: &str, request: &[u8]) -> Result<Vec<u8>, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = Connection::open(address).await?;
@@ -198,7 +198,7 @@ fn scenario(name: &str, client: &Registered, floor: Work, users: Users) -> Scena
 }
 
 /// Users that send the same request again and again.
-pub(super) fn same(request: Vec<u8>) -> Users {
+pub(crate) fn same(request: Vec<u8>) -> Users {
     struct Same(Vec<u8>);
 
     impl User for Same {
