@@ -181,6 +181,21 @@ async fn many_tries_at_once_get_no_more_than_the_free_ones() {
     assert_eq!((denied, paused), (5, 95));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_right_logins_at_once_all_get_their_token() {
+    let config = UserConfig { current: credentials(&cheap_hash(PASSWORD), SECRET), ..user("payouts") };
+    let signer = signer(vec![config], &clock());
+    let workers: Vec<_> = (0..50)
+        .map(|_| {
+            let signer = signer.clone();
+            tokio::spawn(async move { login(&signer, "payouts", PASSWORD).await })
+        })
+        .collect();
+    for worker in workers {
+        assert!(worker.await.unwrap().is_ok());
+    }
+}
+
 #[tokio::test]
 async fn a_caller_who_hangs_up_has_had_his_try() {
     let config = UserConfig { current: credentials(&cheap_hash(PASSWORD), SECRET), ..user("alice") };

@@ -71,7 +71,7 @@ async fn keys_of_every_curve_are_made_and_sign_and_are_there_after_a_restart() {
     }
     let store = open_redb(&path, &"p".into()).unwrap();
     let vault = vault(&store);
-    let listed = vault.list().await.unwrap();
+    let listed = vault.list().await.unwrap().keys;
     let names: Vec<&str> = listed.iter().map(|key| key.alias.as_str()).collect();
     assert_eq!(names, ["BLS12-381", "Ed25519", "P-256", "secp256k1"]);
     let hashes: Vec<_> = keys.iter().map(jwtis_tezos::PublicKey::hash).collect();
@@ -96,7 +96,7 @@ async fn an_imported_key_is_the_same_key_and_comes_in_once() {
         assert!(matches!(named, StoreVaultError::Exists(hash) if hash == pkh(&key)), "{named}");
         assert_eq!(signed(&signer(&vault, &[pkh(&key)]), pkh(&key)).await, "signed");
     }
-    assert_eq!(vault.list().await.unwrap().len(), Curve::ALL.len());
+    assert_eq!(vault.list().await.unwrap().keys.len(), Curve::ALL.len());
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn an_alias_is_that_of_one_key() {
     vault.generate(Curve::P256, &"ü".repeat(64)).await.unwrap();
     vault.generate(Curve::P256, "").await.unwrap();
     vault.generate(Curve::P256, "").await.unwrap();
-    assert_eq!(vault.list().await.unwrap().len(), 4, "nothing is left of a refused key");
+    assert_eq!(vault.list().await.unwrap().keys.len(), 4, "nothing is left of a refused key");
     vault.delete(&first.public_key.hash()).await.unwrap();
     vault.generate(Curve::P256, "baker").await.unwrap();
 }
@@ -130,7 +130,7 @@ async fn an_alias_is_that_of_one_key_even_when_many_want_it_at_once() {
     for one in tries {
         made += u32::from(one.await.unwrap());
     }
-    assert_eq!((made, vault(&store).list().await.unwrap().len()), (1, 1));
+    assert_eq!((made, vault(&store).list().await.unwrap().keys.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn a_deleted_key_signs_nothing_from_that_moment() {
     assert_eq!(text(&refused), "(Store): the key is not here any more");
     let unknown = vault.delete(&key).await.unwrap_err();
     assert!(matches!(unknown, StoreVaultError::Unknown(_)), "{unknown}");
-    assert!(vault.list().await.unwrap().is_empty());
+    assert!(vault.list().await.unwrap().keys.is_empty());
 }
 
 #[tokio::test]
@@ -223,6 +223,45 @@ async fn a_damaged_record_is_named_and_hides_no_other_key() {
     let signer = signer(&vault, &[lost[0], kept[0]]);
     assert_eq!(signed(&signer, kept[0]).await, "signed");
     assert_eq!(signed(&signer, lost[0]).await, "key_not_found");
-    let Err(StoreVaultError::Read(error)) = vault.list().await else { panic!("a damaged key is listed") };
-    assert!(error.to_string().contains("signing-keys"), "{error}");
+    let listed = vault.list().await.unwrap();
+    assert_eq!(listed.keys.iter().map(|key| key.public_key.hash()).collect::<Vec<_>>(), kept);
+    let [damaged] = &listed.damaged[..] else { panic!("{listed:?}") };
+    assert!(damaged.to_string().starts_with("damaged record: table signing-keys, key "), "{damaged}");
+    assert_eq!(damaged.key, None);
+}
+
+/// Puts bytes of another record in the place of the record that is not `kept`.
+async fn damage(backend: &Faulty<MemoryBackend>, table: u8, kept: usize) {
+    let records = backend.inner().scan(table, None, 10).await.unwrap();
+    let mut batch = Batch::new();
+    let (lost, other) = (&records[1 - kept], &records[kept]);
+    batch.write(lost.0, Expect::Version(lost.1.version), Write::Put(other.1.clone()));
+    backend.inner().commit(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_key_is_named_by_its_alias_and_a_damaged_alias_hides_no_key() {
+    for table in [7, 8] {
+        let backend = Faulty::new(MemoryBackend::new());
+        let vault = vault(&store_over(backend.clone()));
+        let mut made = Vec::new();
+        for alias in ["one", "two"] {
+            made.push(vault.generate(Curve::Ed25519, alias).await.unwrap().public_key.hash());
+        }
+        damage(&backend, table, 0).await;
+        let listed = vault.list().await.unwrap();
+        if table == 7 {
+            let ([kept], [lost]) = (&listed.keys[..], &listed.damaged[..]) else { panic!("{listed:?}") };
+            let kept = kept.public_key.hash();
+            assert_eq!(lost.key.as_ref(), made.iter().find(|key| **key != kept));
+            assert!(lost.to_string().ends_with(&format!("which is the key {}", lost.key.unwrap())), "{lost}");
+        } else {
+            assert_eq!((listed.keys.len(), listed.damaged.len()), (2, 0));
+            for key in &made {
+                assert_eq!(signed(&signer(&vault, &[*key]), *key).await, "signed");
+                vault.delete(key).await.unwrap();
+            }
+            assert!(vault.list().await.unwrap().keys.is_empty());
+        }
+    }
 }

@@ -240,6 +240,29 @@ async fn asking_for_unknown_keys_asks_a_failing_vault_once_in_a_while() {
 }
 
 #[tokio::test]
+async fn asking_for_the_known_keys_asks_a_failing_vault_once_in_a_while() {
+    let (lost, key) = (new_key(Curve::Ed25519), new_key(Curve::Ed25519));
+    let (calls, others) = (Calls::default(), Calls::default());
+    let broken = ScriptedVault::new(&calls, &[&lost]);
+    broken.listing_fails(true);
+    let mut setup =
+        Setup::new().vault("broken", broken.clone()).vault("fine", ScriptedVault::new(&others, &[&key]));
+    for key in [&lost, &key] {
+        setup = setup.list(key, allowing(&[RequestKind::Generic]));
+    }
+    setup.rules.known_keys = true;
+    let clock = setup.clock.clone();
+    let signer = setup.build();
+    for _ in 0..100 {
+        assert_eq!(signer.known_keys().await.unwrap(), [pkh(&key)]);
+    }
+    assert_eq!(calls.take(), ["list"], "a vault that hangs would keep the turn from those who sign");
+    broken.listing_fails(false);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(signer.known_keys().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn one_listing_serves_all_who_wait_for_it() {
     let (key, stranger) = (new_key(Curve::Ed25519), new_key(Curve::Ed25519));
     for fails in [false, true] {

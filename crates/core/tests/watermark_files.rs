@@ -244,6 +244,26 @@ async fn a_folder_that_goes_away_clears_nobody_until_it_is_back() {
     assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "advanced");
 }
 
+#[tokio::test]
+async fn a_signer_whose_lock_was_removed_clears_nothing_and_overwrites_nothing() {
+    let base = TempDir::new().unwrap();
+    let (first, _) = open(base.path());
+    assert_eq!(clear(&first, here(WatermarkKind::Block, 1)).await, "advanced");
+    fs::remove_file(base.path().join("watermark_v2/.lock")).unwrap();
+    let (second, _) = open(base.path());
+    assert_eq!(clear(&second, here(WatermarkKind::Block, 3)).await, "advanced");
+    assert_eq!(clear(&first, here(WatermarkKind::Block, 3)).await, "unavailable");
+    assert_eq!(clear(&first, here(WatermarkKind::Block, 1)).await, "repeated");
+    drop((first, second));
+    let (third, _) = open(base.path());
+    assert_eq!(clear(&third, here(WatermarkKind::Block, 2)).await, "refused");
+
+    fs::rename(base.path().join("watermark_v2"), base.path().join("moved")).unwrap();
+    let (fourth, _) = open(base.path());
+    assert_eq!(clear(&third, here(WatermarkKind::Block, 4)).await, "unavailable");
+    assert_eq!(clear(&fourth, here(WatermarkKind::Block, 4)).await, "advanced");
+}
+
 /// A caller that is gone when the thread answers leaves no lock and no half mark, and the folder's lock goes with the driver.
 #[tokio::test]
 async fn dropping_the_driver_finishes_what_was_asked_and_gives_the_lock_back() {

@@ -153,6 +153,18 @@ impl Operation {
         self.effect.calls.as_deref()
     }
 
+    /// The staking call that a transaction to its own source makes by the entrypoint's name instead of its tag.
+    ///
+    /// Signatory calls it a transaction (§4.4) and so do we, but the chain stakes all the same: a policy must allow both.
+    #[must_use]
+    pub fn staking_by_name(&self) -> Option<OperationKind> {
+        let to_itself = self.source().is_some() && self.source() == self.destination();
+        if self.kind != OperationKind::Transaction || !to_itself {
+            return None;
+        }
+        self.entrypoint().and_then(OperationKind::from_name).filter(|kind| kind.is_staking())
+    }
+
     /// Its fields behind the manager's.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Value> {

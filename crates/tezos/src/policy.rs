@@ -110,9 +110,8 @@ impl Policy {
         if !self.allow.request(request.kind()) {
             return Err(Denial::RequestKind { kind: request.kind() });
         }
-        if let Some(offender) = request.operations().iter().find(|operation| !self.allow.operation(operation))
-        {
-            return Err(Denial::Operation { name: offender.permission() });
+        if let Some(name) = request.operations().iter().find_map(|operation| self.allow.lacks(operation)) {
+            return Err(Denial::Operation { name });
         }
         if let Caller::User(user) = at.caller {
             user.may_ask(request)?;

@@ -1,9 +1,14 @@
 //! Pauses after wrong passwords, per user and per source: five tries are free, then each failure doubles the time until the next try.
 //! A source is the peer of the connection; who comes through one proxy shares one.
 //!
-//! A try is counted when it begins and given back when the password was right, so that many at once get no more tries than one after
-//! the other, and a try whose caller hangs up stays counted. A user's success forgets his failures. It does not forget those of his
-//! source: else whoever has one account could guess at others for ever.
+//! Tries under way are taken for failures, so that many at once get no more tries than one after the other. Where only they are in the
+//! way, a try waits for them: twenty workers who log in at once with the right password all get their token. A try whose caller
+//! hangs up is a failure. A user's success forgets his failures. It does not forget those of his source: else whoever has one account
+//! could guess at others for ever.
+//!
+//! Else anybody who knows a name could lock its user out for ever by failing in his place. So the pause of a user is not for the
+//! sources from which he has logged in since the start: there only the source's own counts, and a success in the middle of a user's
+//! pause forgets nothing.
 //!
 //! Time is the wall clock's. Where it steps back, a pause begins anew: it neither ends at once nor lasts longer than [`LONGEST`] from
 //! then. Counters of configured users stay whatever else is tried. Those of other names and of sources are bounded, and the ones that
@@ -15,15 +20,17 @@ mod counter;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use tokio::sync::Notify;
 
-use crate::env::Timestamp;
+use crate::env::{Env, Timestamp};
 
 use bounded::Bounded;
-use counter::{Counter, Try};
+use counter::{Counter, Turn};
 pub use counter::{FREE_TRIES, LONGEST};
 
 /// Most sources that are remembered.
@@ -31,84 +38,167 @@ pub const MAX_SOURCES: usize = 10_000;
 /// Most names without a user that are remembered.
 pub const MAX_UNKNOWN_NAMES: usize = 10_000;
 
+/// Most sources of a user that are known as his.
+pub const MAX_SOURCES_OF_USER: usize = 16;
+
 /// Who failed how often, and how long he has to wait. Bounded in size; it outlives a change of the rules.
-pub struct Lockout(Mutex<State>);
+pub struct Lockout {
+    state: Mutex<State>,
+    /// Some try has ended.
+    ended: Notify,
+}
 
 struct State {
-    users: HashMap<NameHash, Counter>,
+    users: HashMap<NameHash, Account>,
     unknown: Bounded<NameHash>,
     sources: Bounded<Source>,
+}
+
+/// A configured user.
+#[derive(Default)]
+struct Account {
+    counter: Counter,
+    /// From where he has logged in; the last one was used last.
+    sources: Vec<Source>,
 }
 
 /// SHA-256 of a name: a stranger's name may be long, and is nothing to keep.
 type NameHash = [u8; 32];
 
-/// A try that has been counted. Dropped, it stays a failure.
+/// A try under way. Dropped, it is a failure.
 #[must_use]
-#[derive(Debug)]
-pub(super) struct Attempt {
+pub(super) struct Attempt<'a> {
+    lockout: &'a Lockout,
     name: NameHash,
+    is_configured: bool,
     source: Source,
-    from_source: Try,
+    began: Timestamp,
     pause: Duration,
+    /// The user was not paused when it began.
+    forgives: bool,
+    succeeded: bool,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     /// How long the next try has to wait if this one fails.
     pub(super) const fn pause(&self) -> Duration {
         self.pause
+    }
+
+    /// The password was right.
+    pub(super) fn succeeded(mut self) {
+        self.succeeded = true;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut state = self.lockout.state();
+        state.sources.entry(self.source).end(self.began, self.succeeded);
+        if self.is_configured {
+            let account = state.users.entry(self.name).or_default();
+            account.counter.end(self.began, self.succeeded);
+            if self.succeeded {
+                account.is_from(self.source);
+            }
+            if self.succeeded && self.forgives {
+                account.counter.forgive();
+            }
+        } else {
+            state.unknown.entry(self.name).end(self.began, self.succeeded);
+        }
+        drop(state);
+        self.lockout.ended.notify_waiters();
+    }
+}
+
+impl Account {
+    /// Remembers a source of the user.
+    fn is_from(&mut self, source: Source) {
+        self.sources.retain(|known| *known != source);
+        if self.sources.len() >= MAX_SOURCES_OF_USER {
+            self.sources.remove(0);
+        }
+        self.sources.push(source);
     }
 }
 
 impl Default for Lockout {
     fn default() -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             users: HashMap::new(),
             unknown: Bounded::holding(MAX_UNKNOWN_NAMES),
             sources: Bounded::holding(MAX_SOURCES),
-        }))
+        };
+        Self { state: Mutex::new(state), ended: Notify::new() }
     }
 }
 
 impl Lockout {
-    /// Counts a try for `user` from `source`. Whether the name is one of a configured user decides how it is remembered, nothing else.
+    /// Begins a try for `user` from `source`, once those under way leave room for it. Whether the name is one of a configured user
+    /// decides how it is remembered, nothing else.
     ///
     /// # Errors
     /// How long to wait, if the user or the source is paused. Then nothing is counted.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         &self,
         user: &str,
         is_configured: bool,
         source: IpAddr,
-        now: Timestamp,
-    ) -> Result<Attempt, Duration> {
+        env: &Env,
+    ) -> Result<Attempt<'_>, Duration> {
         let (name, source) = (hash_of(user), Source::of(source));
-        let mut state = self.state();
-        let State { users, unknown, sources } = &mut *state;
-
-        let by_source = sources.entry(source);
-        let wait_of_source = by_source.wait(now);
-        let by_user = if is_configured { users.entry(name).or_default() } else { unknown.entry(name) };
-        let wait = by_user.wait(now).max(wait_of_source);
-        if !wait.is_zero() {
-            return Err(wait);
+        loop {
+            let mut ended = pin!(self.ended.notified());
+            // From here on no end is missed.
+            ended.as_mut().enable();
+            match self.try_begin(name, is_configured, source, env.now()) {
+                Ok(attempt) => return Ok(attempt),
+                Err(Turn::Paused(wait)) => return Err(wait),
+                Err(Turn::Busy | Turn::Free) => ended.await,
+            }
         }
-        let _ = by_user.begin(now);
-        let from_source = by_source.begin(now);
-        let pause = by_user.wait(now).max(by_source.wait(now));
-        Ok(Attempt { name, source, from_source, pause })
     }
 
-    /// The password was right.
-    pub(super) fn succeeded(&self, attempt: Attempt) {
-        let Attempt { name, source, from_source, .. } = attempt;
+    fn try_begin(
+        &self,
+        name: NameHash,
+        is_configured: bool,
+        source: Source,
+        now: Timestamp,
+    ) -> Result<Attempt<'_>, Turn> {
         let mut state = self.state();
-        state.users.remove(&name);
-        state.sources.entry(source).give_back(from_source);
+        let State { users, unknown, sources } = &mut *state;
+        let by_source = sources.entry(source);
+        let (by_user, is_his) = if is_configured {
+            let account = users.entry(name).or_default();
+            (&mut account.counter, account.sources.contains(&source))
+        } else {
+            (unknown.entry(name), false)
+        };
+        let of_user = by_user.turn(now);
+        let turn = if is_his { by_source.turn(now) } else { of_user.max(by_source.turn(now)) };
+        if turn != Turn::Free {
+            return Err(turn);
+        }
+        by_user.begin(now);
+        by_source.begin(now);
+        let pause = by_user.pause_after_these().max(by_source.pause_after_these());
+        let forgives = !matches!(of_user, Turn::Paused(_));
+        Ok(Attempt {
+            lockout: self,
+            name,
+            is_configured,
+            source,
+            began: now,
+            pause,
+            forgives,
+            succeeded: false,
+        })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

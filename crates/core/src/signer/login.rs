@@ -213,12 +213,12 @@ impl Signer {
         else {
             return Err(LoginError::Missing);
         };
-        let now = self.0.env.now();
-        let attempt = self.0.lockout.begin(name, guard.has_user(name), source, now).map_err(|wait| {
+        let env = &self.0.env;
+        let attempt = self.0.lockout.begin(name, guard.has_user(name), source, env).await.map_err(|wait| {
             let retry_after = wait.as_millis().div_ceil(1000);
             LoginError::Paused { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) }
         })?;
-        let Some((user, credentials)) = guard.look(name, password, now).await else {
+        let Some((user, credentials)) = guard.look(name, password, env.now()).await else {
             let pause_ms = u64::try_from(attempt.pause().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(
                 target: "jwtis::audit",
@@ -230,8 +230,8 @@ impl Signer {
             );
             return Err(LoginError::Denied);
         };
-        self.0.lockout.succeeded(attempt);
-        let token = credentials.token(user.name(), &self.0.env)?;
+        attempt.succeeded();
+        let token = credentials.token(user.name(), env)?;
         tracing::info!(target: "jwtis::audit", event = "login", user = shown(name), %source, "logged in");
         Ok(token)
     }

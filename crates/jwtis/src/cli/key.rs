@@ -13,7 +13,9 @@ use std::str::FromStr;
 use clap::{Args, Subcommand, ValueEnum};
 use jwtis_core::Env;
 use jwtis_core::signer::KeyRules;
-use jwtis_core::signer::vault::store::{MAX_ALIAS_CHARS, StoreVault, StoreVaultError, StoredKey};
+use jwtis_core::signer::vault::store::{
+    DamagedKey, Listed, MAX_ALIAS_CHARS, StoreVault, StoreVaultError, StoredKey,
+};
 use jwtis_store::ReadError;
 use jwtis_tezos::{Curve, Policy, PublicKeyHash, RequestKind};
 use serde_json::{Value, json};
@@ -169,12 +171,13 @@ impl KeyCommand {
             Self::Import(import) => import.run(out),
             Self::List { show } => {
                 let configured = Configured::read(show.store.file.config())?;
-                let keys = with_vault(&show.store, list)?;
+                let Listed { keys, damaged } = with_vault(&show.store, list)?;
                 if show.json {
-                    out.json(&keys_json(&keys, &configured))
+                    out.json(&keys_json(&keys, &configured))?;
                 } else {
-                    blocks(&keys, &configured, out)
+                    blocks(&keys, &configured, out)?;
                 }
+                whole(&damaged)
             }
             Self::ExportPublic { key, show } => {
                 let found = with_vault(&show.store, async |vault| find(vault, key).await)?;
@@ -209,8 +212,18 @@ fn with_vault<T>(
     serve::runtime()?.block_on(work(&vault))
 }
 
-async fn list(vault: &StoreVault) -> Result<Vec<StoredKey>, Failure> {
+async fn list(vault: &StoreVault) -> Result<Listed, Failure> {
     vault.list().await.map_err(|error| failure(&error))
+}
+
+/// That no key is damaged.
+fn whole(damaged: &[DamagedKey]) -> Outcome {
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::damaged("not every key of the store can be read; the others are whole")
+        .details(damaged.iter().map(ToString::to_string))
+        .hint("`jwtis store restore` brings them back from a backup"))
 }
 
 /// The key of this hash or alias.
@@ -218,12 +231,15 @@ async fn find(vault: &StoreVault, name: &str) -> Result<StoredKey, Failure> {
     let named = |key: &StoredKey| {
         (!name.is_empty() && key.alias == name) || key.public_key.hash().to_string() == name
     };
-    list(vault).await?.into_iter().find(named).ok_or_else(|| {
-        if looks_secret(name) {
-            return import::refused_argument();
-        }
-        Failure::refused(format!("the store has no key {name}")).hint("`jwtis key list` shows its keys")
-    })
+    let Listed { keys, damaged } = list(vault).await?;
+    if let Some(key) = keys.into_iter().find(named) {
+        return Ok(key);
+    }
+    if looks_secret(name) {
+        return Err(import::refused_argument());
+    }
+    whole(&damaged)?;
+    Err(Failure::refused(format!("the store has no key {name}")).hint("`jwtis key list` shows its keys"))
 }
 
 /// That the hash of the key is typed, or piped, by somebody who means this one.

@@ -46,7 +46,7 @@ fn killed_and_killed(driver: &str) {
                 "seed {seed}: forgotten: {message:?}"
             );
         }
-        let kill_after = 20 + random.below(400);
+        let kill_after = 60 + random.below(400);
         work_until_killed(server, kill_after, &mut random, &ledger, &level, &refused);
         if let Err(error) = ledger.judge() {
             panic!("JWTIS_SEED={seed}, driver {driver}, round {round}: {error}");

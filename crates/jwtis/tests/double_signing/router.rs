@@ -56,6 +56,12 @@ struct Seen {
     failed: AtomicUsize,
 }
 
+impl Seen {
+    fn enough(&self) -> bool {
+        self.signed.load(Ordering::SeqCst) > 200 && self.refused.load(Ordering::SeqCst) > 200
+    }
+}
+
 #[test]
 fn nobody_is_signed_twice_with_marks_in_memory() {
     let seen = random_work(Driver::Mem);
@@ -78,7 +84,7 @@ fn nobody_is_signed_twice_over_restarts_with_marks_in_files() {
     random_work(Driver::File);
 }
 
-/// Few cases of many steps, for at most five seconds a driver.
+/// Few cases of many steps, for about five seconds a driver.
 fn random_work(driver: Driver) -> Seen {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Config { cases: 60, failure_persistence: None, ..Config::default() };
@@ -86,7 +92,7 @@ fn random_work(driver: Driver) -> Seen {
     #[expect(clippy::disallowed_methods, reason = "bounds how long the test runs")]
     let start = Instant::now();
     let result = TestRunner::new(config).run(&vec(any_step(), 20..70), |steps| {
-        if start.elapsed() > Duration::from_secs(5) {
+        if start.elapsed() > Duration::from_secs(5) && seen.enough() {
             return Ok(());
         }
         let ledger = one_case(&runtime, driver, steps, &seen);
@@ -95,8 +101,7 @@ fn random_work(driver: Driver) -> Seen {
     if let Err(failure) = result {
         panic!("{driver:?}: {failure}");
     }
-    let (signed, refused) = (seen.signed.load(Ordering::SeqCst), seen.refused.load(Ordering::SeqCst));
-    assert!(signed > 100 && refused > 100, "{driver:?}: {signed} signed, {refused} refused");
+    assert!(seen.enough(), "{driver:?}: hardly anything was signed, or hardly anything refused");
     seen
 }
 

@@ -49,7 +49,13 @@ impl Allow {
     /// Whether `operation` may be part of a generic request.
     #[must_use]
     pub fn operation(&self, operation: &Operation) -> bool {
-        self.operations.iter().any(|permission| permission.covers(operation))
+        self.lacks(operation).is_none()
+    }
+
+    /// The entry that `allow.generic` would need for `operation`; `None` where it has all.
+    #[must_use]
+    pub fn lacks(&self, operation: &Operation) -> Option<String> {
+        lacking(&self.operations, operation)
     }
 
     /// What operators trip over (specification 10): asked once at start, for a key of `curve`.
@@ -93,6 +99,16 @@ impl OperationPermission {
             && self.kind == operation.kind()
             && (self.vote.is_none() || self.vote == operation.vote())
     }
+}
+
+/// The permission that `operation` lacks among `granted`.
+pub(super) fn lacking(granted: &BTreeSet<OperationPermission>, operation: &Operation) -> Option<String> {
+    if !granted.iter().any(|permission| permission.covers(operation)) {
+        return Some(operation.permission());
+    }
+    let staking = operation.staking_by_name()?;
+    let covered = granted.contains(&OperationPermission::kind(staking));
+    (!covered).then(|| staking.name().to_owned())
 }
 
 /// The words of the configuration, before they mean something. `None` is a member that is absent or null.

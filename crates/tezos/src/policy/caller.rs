@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::operation::Operation;
+use crate::policy::allow::lacking;
 use crate::policy::{Denial, OperationPermission};
 use crate::request::{RequestKind, SignRequest};
 use crate::{Address, PublicKeyHash};
@@ -116,12 +116,8 @@ impl Permissions {
         if kind != RequestKind::Generic || self.operations.is_empty() {
             return Err(Denial::TokenPermission { name: kind.name().to_owned() });
         }
-        let covered =
-            |operation: &&Operation| self.operations.iter().any(|permission| permission.covers(operation));
-        match request.operations().iter().find(|operation| !covered(operation)) {
-            Some(operation) => {
-                Err(Denial::TokenPermission { name: format!("generic:{}", operation.permission()) })
-            }
+        match request.operations().iter().find_map(|operation| lacking(&self.operations, operation)) {
+            Some(name) => Err(Denial::TokenPermission { name: format!("generic:{name}") }),
             // A batch is never empty; if it were, nothing in it would be permitted.
             None if request.operations().is_empty() => {
                 Err(Denial::TokenPermission { name: kind.name().to_owned() })

@@ -23,7 +23,9 @@ impl Policy {
             // Each kind once, with the places in the batch.
             let mut places: BTreeMap<(String, bool), Vec<String>> = BTreeMap::new();
             for (index, operation) in request.operations().iter().enumerate() {
-                let row = (operation.permission(), self.allow.operation(operation));
+                let lacking = self.allow.lacks(operation);
+                let allowed = lacking.is_none();
+                let row = (lacking.unwrap_or_else(|| operation.permission()), allowed);
                 places.entry(row).or_default().push(index.saturating_add(1).to_string());
             }
             for ((name, allowed), places) in places {

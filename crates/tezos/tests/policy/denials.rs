@@ -155,3 +155,21 @@ fn checks_come_in_the_order_of_the_table() {
         format!("client `{}' is not allowed", key(1))
     );
 }
+
+#[test]
+fn a_staking_call_by_name_needs_both_permissions_since_the_chain_stakes_all_the_same() {
+    // The forger's source is the tz1 of AA.
+    let named = |name: &str| [&[255, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
+    let to_itself = |entrypoint: &str| transaction(1, 0xaa, Some(&named(entrypoint))).generic();
+    for (policy, message, wanted) in [
+        (&["transaction"][..], to_itself("stake"), Some("operation `stake' is not allowed")),
+        (&["transaction"], to_itself("unstake"), Some("operation `unstake' is not allowed")),
+        (&["transaction", "unstake"], to_itself("stake"), Some("operation `stake' is not allowed")),
+        (&["stake"], to_itself("stake"), Some("operation `transaction' is not allowed")),
+        (&["transaction", "stake"], to_itself("stake"), None),
+        (&["transaction"], to_itself("mint"), None),
+        (&["transaction"], transaction(1, 0xab, Some(&named("stake"))).generic(), None),
+    ] {
+        assert_eq!(ask(&generic(policy), &message).err().as_deref(), wanted, "{policy:?}");
+    }
+}

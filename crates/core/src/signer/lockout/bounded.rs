@@ -46,7 +46,7 @@ mod tests {
         let mut bounded = Bounded::holding(2);
         let now = Timestamp::from_seconds(9);
         for name in [1, 2, 1, 3] {
-            let _ = bounded.entry(name).begin(now);
+            bounded.entry(name).begin(now);
         }
         assert_eq!((bounded.counters.len(), bounded.by_use.len()), (2, 2));
         assert!(bounded.counters.contains_key(&1), "used after 2");

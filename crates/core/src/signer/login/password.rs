@@ -146,15 +146,20 @@ impl Work {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// Memory in KiB, and passes, of a hash that does as much: less by fewer KiB than there are passes.
+    fn dummy(self) -> Option<(u32, u32)> {
+        let passes = self.0.div_ceil(Self::DUMMY_MEMORY_KIB).max(1);
+        let memory = self.0.checked_div(passes)?.max(u64::from(Params::MIN_M_COST));
+        Some((u32::try_from(memory).ok()?, u32::try_from(passes).ok()?))
+    }
+
     /// Does as much on nothing.
     fn waste(self, password: &[u8]) {
-        let memory = self.0.clamp(u64::from(Params::MIN_M_COST), Self::DUMMY_MEMORY_KIB);
-        let passes = self.0 / memory;
-        let (Ok(memory), Ok(passes)) = (u32::try_from(memory), u32::try_from(passes)) else { return };
-        let Ok(params) = Params::new(memory, passes.max(1), 1, None) else { return };
-        if self.0 == 0 {
+        if self == Self::default() {
             return;
         }
+        let Some((memory, passes)) = self.dummy() else { return };
+        let Ok(params) = Params::new(memory, passes, 1, None) else { return };
         #[cfg(test)]
         tests::WORK.set(tests::WORK.get().and(Self::of(&params)));
         let mut output = Zeroizing::new([0; 32]);
@@ -313,6 +318,25 @@ mod tests {
         let Ok(Password::Hashed(hash)) = Password::parse(&hash) else { panic!("a hash") };
         assert!(bool::from(hash.matches(b"correct horse")));
         assert!(!bool::from(hash.matches(b"correct horsf")));
+    }
+
+    #[test]
+    fn the_work_done_for_nobody_is_that_of_a_user_whatever_his_parameters() {
+        for (memory_kib, passes) in [
+            (8, 1),
+            (19 * 1024, 2),
+            (64 * 1024, 3),
+            (65 * 1024, 1),
+            (100 * 1024, 1),
+            (100 * 1024, 3),
+            (127 * 1024, 16),
+        ] {
+            let work = Work(memory_kib * passes);
+            let (memory, passes) = work.dummy().unwrap();
+            let done = u64::from(memory) * u64::from(passes);
+            assert!(memory <= 64 * 1024, "{work:?}");
+            assert!(done <= work.0 && work.0 - done < u64::from(passes), "{work:?}: {done}");
+        }
     }
 
     #[test]

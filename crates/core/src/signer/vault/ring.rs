@@ -143,6 +143,14 @@ impl Known {
         self.complete_at.is_some_and(|at| is_within(ABSENCE, at, now))
     }
 
+    /// Why the last listing was not complete, if it is too early for another: one has failed that began after the listings
+    /// `begun_before`, or, for those who only look, a moment ago.
+    fn failure(&self, begun_before: u64, why: Why, now: Timestamp) -> Option<VaultError> {
+        let failed = self.failed.as_ref()?;
+        let is_recent = why == Why::Look && is_within(FAILURE, failed.at, now);
+        (failed.number > begun_before || is_recent).then(|| failed.why.clone())
+    }
+
     /// Takes in what a vault lists. A key that is in two vaults is that of the first.
     fn absorb(&mut self, place: usize, vault: &Vault, keys: Vec<PublicKey>) {
         if keys.is_empty() && self.told_empty.insert(place) {
@@ -185,19 +193,21 @@ impl Ring {
             if let Some(answer) = known.answer(key, env.now()) {
                 return answer;
             }
-            if let Some(failed) = &known.failed
-                && (failed.number > begun_before
-                    || why == Why::Look && is_within(FAILURE, failed.at, env.now()))
-            {
-                return Err(NotHeld::Unknown(failed.why.clone()));
+            if let Some(failure) = known.failure(begun_before, why, env.now()) {
+                return Err(NotHeld::Unknown(failure));
             }
         }
         self.list(Some(key), env).await
     }
 
     async fn refresh(&self, env: &Env) {
+        let begun_before = self.known().begun;
         let _turn = self.turn.lock().await;
-        if !self.known().is_fresh(env.now()) {
+        let is_recent = {
+            let known = self.known();
+            known.is_fresh(env.now()) || known.failure(begun_before, Why::Look, env.now()).is_some()
+        };
+        if !is_recent {
             // What could not be asked is in the log.
             drop(self.list(None, env).await);
         }

@@ -5,7 +5,7 @@ mod record;
 
 use std::sync::Arc;
 
-use jwtis_store::{BoxFuture, CommitError, Name, ReadError, Record as _, RecordKey, Store};
+use jwtis_store::{BoxFuture, CommitError, Name, ReadError, Record, RecordKey, Store};
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
@@ -38,6 +38,25 @@ pub struct StoredKey {
     pub public_key: PublicKey,
     /// When it was made or brought in, in milliseconds since the epoch.
     pub created_at_ms: u64,
+}
+
+/// The keys of the store.
+#[derive(Debug)]
+pub struct Listed {
+    /// Those that can be read, by alias and hash.
+    pub keys: Vec<StoredKey>,
+    /// Those that cannot.
+    pub damaged: Vec<DamagedKey>,
+}
+
+/// A key whose record is damaged, or of a version that this program cannot read. It signs nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{record}{}", .key.map_or_else(String::new, |key| format!(", which is the key {key}")))]
+pub struct DamagedKey {
+    /// Names the record.
+    pub record: ReadError,
+    /// Which key it is, where its alias tells.
+    pub key: Option<PublicKeyHash>,
 }
 
 /// What can go wrong with keys of the store.
@@ -116,19 +135,22 @@ impl StoreVault {
         }
     }
 
-    /// All keys, by alias and hash.
+    /// All keys. A damaged record hides no other key.
     ///
     /// # Errors
-    /// [`StoreVaultError::Read`]; a damaged record is one, too.
-    pub async fn list(&self) -> Result<Vec<StoredKey>, StoreVaultError> {
-        let mut keys = Vec::new();
-        for record in self.records().await? {
-            keys.push(record?.public());
+    /// [`StoreVaultError::Read`] if the store cannot be read at all.
+    pub async fn list(&self) -> Result<Listed, StoreVaultError> {
+        let (mut keys, mut damaged) = (Vec::new(), Vec::new());
+        for (place, record) in self.scan::<KeyRecord>().await? {
+            match record {
+                Ok(record) => keys.push(record.public()),
+                Err(record) => damaged.push(DamagedKey { record, key: self.named(&place).await? }),
+            }
         }
-        keys.sort_by(|one, other| {
+        keys.sort_by(|one: &StoredKey, other| {
             (&one.alias, one.public_key.hash()).cmp(&(&other.alias, other.public_key.hash()))
         });
-        Ok(keys)
+        Ok(Listed { keys, damaged })
     }
 
     /// Deletes a key for ever.
@@ -142,27 +164,40 @@ impl StoreVault {
         let mut transaction =
             self.store.transaction().delete::<KeyRecord>(Name::plain(&name), stored.version);
         let alias = stored.value.alias();
-        if let Some(taken) = self.store.get::<AliasRecord>(Name::plain(alias)).await?
-            && taken.value.0 == *key
-        {
-            transaction = transaction.delete::<AliasRecord>(Name::plain(alias), taken.version);
+        match self.store.get::<AliasRecord>(Name::plain(alias)).await {
+            Ok(Some(taken)) if taken.value.0 == *key => {
+                transaction = transaction.delete::<AliasRecord>(Name::plain(alias), taken.version);
+            }
+            Ok(_) => {}
+            // The alias stays taken; the key goes all the same.
+            Err(ReadError::Damaged { record }) => {
+                tracing::warn!(record, "the record of an alias is damaged and stays")
+            }
+            Err(error) => return Err(error.into()),
         }
         Ok(self.store.commit(transaction).await?)
     }
 
-    /// Every record with what came of opening it.
-    async fn records(&self) -> Result<Vec<Result<KeyRecord, ReadError>>, ReadError> {
+    /// Every record of a table with what came of opening it.
+    async fn scan<T: Record>(&self) -> Result<Vec<(RecordKey, Result<T, ReadError>)>, ReadError> {
         let mut records = Vec::new();
         let mut after: Option<RecordKey> = None;
         loop {
-            let page = self.store.scan_each::<KeyRecord>(after.as_ref(), PAGE).await?;
+            let page = self.store.scan_each::<T>(after.as_ref(), PAGE).await?;
             let full = page.len() == PAGE;
             after = page.last().map(|(key, _)| *key);
-            records.extend(page.into_iter().map(|(_, record)| record.map(|stored| stored.value)));
+            records.extend(page.into_iter().map(|(key, record)| (key, record.map(|stored| stored.value))));
             if !full {
                 return Ok(records);
             }
         }
+    }
+
+    /// Which key has its record at `place`, if it has an alias: names are kept as hashes.
+    async fn named(&self, place: &RecordKey) -> Result<Option<PublicKeyHash>, ReadError> {
+        let aliases = self.scan::<AliasRecord>().await?;
+        let mut named = aliases.into_iter().filter_map(|(_, alias)| Some(alias.ok()?.0));
+        Ok(named.find(|key| self.store.key_of::<KeyRecord>(Name::plain(&key.to_string())) == *place))
     }
 
     /// The key, from memory or from the store.
@@ -194,14 +229,11 @@ impl KeyBackend for StoreVault {
     /// A damaged record is named in the log; it hides no other key.
     fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
         Box::pin(async move {
-            let mut keys = Vec::new();
-            for record in self.records().await.map_err(|error| VaultError::new(KIND, error))? {
-                match record {
-                    Ok(record) => keys.push(record.public().public_key),
-                    Err(error) => tracing::error!(%error, "a signing key cannot be read and is not used"),
-                }
+            let Listed { keys, damaged } = self.list().await.map_err(|error| VaultError::new(KIND, error))?;
+            for error in damaged {
+                tracing::error!(%error, "a signing key cannot be read and is not used");
             }
-            Ok(keys)
+            Ok(keys.into_iter().map(|key| key.public_key).collect())
         })
     }
 

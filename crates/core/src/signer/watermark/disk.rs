@@ -38,6 +38,8 @@ pub(super) trait Disk: Send + 'static {
     fn remove_folder(&self, path: &Path) -> io::Result<()>;
     /// Locks a file, which is made when it is missing; `None` while somebody else has it.
     fn lock(&self, path: &Path) -> io::Result<Option<Self::Lock>>;
+    /// Whether the file that was locked is the one at `path`. Where it is not, somebody else can lock the one that is.
+    fn is_at(&self, lock: &Self::Lock, path: &Path) -> io::Result<bool>;
 }
 
 /// What a name stands for.
@@ -136,10 +138,17 @@ impl Disk for RealDisk {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // Somebody may have put another file there between opening and locking.
-            let (ours, there) = (file.metadata()?, fs::metadata(path));
-            if there.is_ok_and(|there| there.ino() == ours.ino() && there.dev() == ours.dev()) {
+            if self.is_at(&file, path)? {
                 return Ok(Some(file));
             }
+        }
+    }
+
+    fn is_at(&self, lock: &File, path: &Path) -> io::Result<bool> {
+        match (lock.metadata()?, fs::metadata(path)) {
+            (ours, Ok(there)) => Ok(there.ino() == ours.ino() && there.dev() == ours.dev()),
+            (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            (_, Err(error)) => Err(error),
         }
     }
 }

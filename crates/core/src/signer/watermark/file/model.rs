@@ -290,6 +290,10 @@ impl Disk for ModelDisk {
     type File = usize;
     type Lock = ModelLock;
 
+    fn is_at(&self, lock: &ModelLock, path: &Path) -> io::Result<bool> {
+        self.operation(|state| Ok(state.find(path).ok() == Some(lock.1)))
+    }
+
     fn look(&self, path: &Path) -> io::Result<Option<Entry>> {
         self.operation(|state| Ok(state.find(path).ok().map(|at| state.entry(at))))
     }

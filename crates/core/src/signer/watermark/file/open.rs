@@ -18,7 +18,7 @@ use crate::signer::watermark::import::{self, ImportError, Version};
 use crate::signer::watermark::{MarkIo, WatermarkObserver};
 
 /// The file that is locked.
-const LOCK: &str = ".lock";
+pub(super) const LOCK: &str = ".lock";
 
 /// How names begin of files that are being written; digits follow, as in Signatory.
 pub(super) const TEMPORARY: &str = "watermark";

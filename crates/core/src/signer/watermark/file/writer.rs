@@ -7,6 +7,10 @@
 //! that, and answers come last. When a step fails, nobody of the group is cleared and memory stays, while the disk may hold the file
 //! before or the new one. Both are at or above memory, which is what was answered so far, so that whatever was signed is at or below
 //! a durable mark; and the next write begins anew with a new file, instead of asking the disk once more for what it refused.
+//!
+//! Somebody may remove the lock, or move the folder away, while we hold it; then another signer can open what is there. So before
+//! a file is replaced we look whether the lock is still the one that we hold, which keeps us from overwriting the other's marks, and
+//! before anybody is answered once more: then the other one has read what we wrote.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,7 +25,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::open::TEMPORARY;
+use super::open::{LOCK, TEMPORARY};
 use crate::signer::watermark::disk::Disk;
 use crate::signer::watermark::import::{MAX_FILE_BYTES, MAX_NETWORKS};
 use crate::signer::watermark::{Clearance, Cleared, MarkIo, WatermarkError, WatermarkObserver, decide};
@@ -51,7 +55,7 @@ pub(super) struct Writer<D: Disk> {
     /// The last write failed: said once, not for every write of a full disk.
     failing: bool,
     /// Held until nobody writes any more.
-    _lock: D::Lock,
+    lock: D::Lock,
 }
 
 impl<D: Disk> Writer<D> {
@@ -62,16 +66,7 @@ impl<D: Disk> Writer<D> {
         durable: Durable,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Self {
-        Self {
-            disk,
-            folder,
-            durable,
-            observer,
-            printers: BTreeMap::new(),
-            next: 0,
-            failing: false,
-            _lock: lock,
-        }
+        Self { disk, folder, durable, observer, printers: BTreeMap::new(), next: 0, failing: false, lock }
     }
 
     /// Works until nobody can send any more.
@@ -88,13 +83,12 @@ impl<D: Disk> Writer<D> {
         let mut drafts = self.judge(group);
         let begin = Instant::now();
         for (chain, draft) in drafts.iter_mut().filter(|(_, draft)| draft.moved) {
-            draft.outcome = self.replace(*chain, draft);
+            draft.outcome = self.is_ours().and_then(|()| self.replace(*chain, draft));
         }
         let mut written = drafts.values_mut().filter(|draft| draft.moved && draft.outcome.is_ok()).peekable();
         if written.peek().is_some()
-            && let Err(source) = self.disk.sync_folder(&self.folder)
+            && let Err(error) = self.sync_names()
         {
-            let error = NotWritten::new(&self.folder, source);
             written.for_each(|draft| draft.outcome = Err(error.clone()));
         }
         for draft in drafts.values().filter(|draft| draft.moved) {
@@ -125,6 +119,24 @@ impl<D: Disk> Writer<D> {
             draft.judge(request);
         }
         drafts
+    }
+
+    /// Whether nobody else can have opened the folder.
+    fn is_ours(&self) -> Result<(), NotWritten> {
+        let path = self.folder.join(LOCK);
+        let gone = || {
+            io::Error::other(
+                "the lock was removed, so that another signer may use the folder; restart this one",
+            )
+        };
+        let held =
+            self.disk.is_at(&self.lock, &path).and_then(|held| if held { Ok(()) } else { Err(gone()) });
+        held.map_err(|source| NotWritten::new(&path, source))
+    }
+
+    fn sync_names(&self) -> Result<(), NotWritten> {
+        self.disk.sync_folder(&self.folder).map_err(|source| NotWritten::new(&self.folder, source))?;
+        self.is_ours()
     }
 
     /// Puts a new file in the place of a network's old one; the folder is not durable yet.
