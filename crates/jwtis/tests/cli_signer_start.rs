@@ -277,6 +277,25 @@ fn marks_that_signatory_left_are_taken_over_at_every_start_and_the_higher_wins()
 }
 
 #[test]
+fn marks_of_the_store_are_taken_over_by_a_change_to_the_driver_file() {
+    let mut place = Place::new();
+    let running = place.start(&["-c", &with_store(&place)]);
+    let password = running.export("JWTIS_PSWD");
+    assert_eq!(Client::new(&running.url).sign(KEY, &attestation(100, 1)).0, 200);
+    running.stop();
+
+    place.set("JWTIS_PSWD", &password);
+    let before = fs::read_to_string(with_store(&place)).unwrap();
+    let file = before.replace("vaults:\n", "watermark: {driver: file}\nvaults:\n  kept: {driver: store}\n");
+    let running = place.start(&["-c", &place.file("jwtis.yaml", &file)]);
+    let client = Client::new(&running.url);
+    for (level, message, wanted) in [(100, 2, 409), (99, 1, 409), (101, 1, 200)] {
+        assert_eq!(client.sign(KEY, &attestation(level, message)).0, wanted, "{level}");
+    }
+    assert!(running.stop().stderr.contains("watermarks_imported"));
+}
+
+#[test]
 fn tokens_of_our_issuer_open_the_signer_also_while_the_issuer_is_not_served() {
     let mut place = Place::new();
     let sections = format!(
