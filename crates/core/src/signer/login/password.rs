@@ -250,7 +250,7 @@ impl From<argon2::Error> for HashPasswordError {
     }
 }
 
-fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
+pub(super) fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut hash = Zeroizing::new([0; 32]);
     for (to, from) in hash.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
         *to = *from;
