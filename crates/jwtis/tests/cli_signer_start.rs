@@ -344,7 +344,7 @@ fn a_request_that_runs_is_answered_while_the_server_stops_and_healthz_says_that_
     let place = Place::new();
     let hook = TcpListener::bind("127.0.0.1:0").unwrap();
     let sections = format!(
-        "{}watermark: {{driver: file}}\npolicy_hook: {{address: 'http://{}/', timeout: 30s}}\nvaults:\n  local: {{driver: mem, config: [{SECRET}]}}\ntezos:\n  {KEY}: {{allow: {{generic: [failing_noop]}}}}\n",
+        "{}watermark: {{driver: file}}\npolicy_hook: {{address: 'http://{}/', timeout: 14s}}\nvaults:\n  local: {{driver: mem, config: [{SECRET}]}}\ntezos:\n  {KEY}: {{allow: {{generic: [failing_noop]}}}}\n",
         server(""),
         hook.local_addr().unwrap()
     );
