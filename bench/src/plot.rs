@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::scenario::Row;
 
 const WIDTH: f64 = 860.0;
-const LEFT: f64 = 250.0;
+const LEFT: f64 = 300.0;
 const BAR: f64 = 20.0;
 /// Colours that are told apart with any eyes (Okabe and Ito).
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
@@ -20,7 +20,7 @@ pub(crate) fn ratios(rows: &[Row]) -> String {
     let mut svg = open(height, "Server CPU for a request over the floor of its cryptography");
     for (index, (row, [median, least, greatest])) in bars.iter().enumerate() {
         let y = index as f64 * BAR + 40.0;
-        let label = format!("{}, {} connection(s)", row.scenario, row.connections);
+        let label = format!("{}, {} at once", row.scenario, row.connections);
         text(&mut svg, LEFT - 8.0, y + 12.0, "end", &label);
         let width = x(*median) - LEFT;
         let _ = writeln!(
@@ -56,6 +56,8 @@ pub(crate) fn latencies(rows: &[Row]) -> String {
     }
     for (index, row) in rows.iter().enumerate() {
         let colour = COLOURS.get(index % COLOURS.len()).copied().unwrap_or("#000000");
+        // The second time around the colours are dashed.
+        let dashes = if index < COLOURS.len() { "" } else { r#" stroke-dasharray="5 3""# };
         let points: Vec<String> = (0..=80)
             .map(|step| {
                 let quantile = 1.0 - 10_f64.powf(-0.3 - f64::from(step) / 80.0 * 3.7);
@@ -65,12 +67,16 @@ pub(crate) fn latencies(rows: &[Row]) -> String {
             .collect();
         let _ = writeln!(
             svg,
-            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="1.5"/>"#,
+            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="1.5"{dashes}/>"#,
             points.join(" ")
         );
         let at = 48.0 + index as f64 * 18.0;
-        line(&mut svg, (580.0, at - 4.0), (600.0, at - 4.0), colour);
-        text(&mut svg, 606.0, at, "start", &row.scenario);
+        let _ = writeln!(
+            svg,
+            r#"<path d="M 580 {y} H 610" stroke="{colour}" stroke-width="1.5"{dashes}/>"#,
+            y = at - 4.0
+        );
+        text(&mut svg, 616.0, at, "start", &row.scenario);
     }
     svg + "</svg>\n"
 }

@@ -50,9 +50,10 @@ pub(crate) fn save(folder: &Path, rows: &[Row]) -> Result<(), Fault> {
     let rows_json: Vec<Value> = rows.iter().map(to_json).collect();
     let report = json!({"machine": machine(), "rows": rows_json});
     fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
+    fs::write(folder.join("report.md"), markdown(rows))?;
     fs::write(folder.join("ratios.svg"), plot::ratios(rows))?;
     fs::write(folder.join("latency.svg"), plot::latencies(rows))?;
-    say(&format!("report.json, ratios.svg and latency.svg are in {}", folder.display()))
+    say(&format!("report.json, report.md, ratios.svg and latency.svg are in {}", folder.display()))
 }
 
 fn to_json(row: &Row) -> Value {
@@ -72,6 +73,32 @@ fn to_json(row: &Row) -> Value {
         "resident_kib": row.resident_kib,
         "bytes_written_per_request": row.written_per_request,
     })
+}
+
+/// The table of the documents.
+fn markdown(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| Scenario | Connections | Server µs | Floor µs | Ratio (least–most) | Requests/s | p50 ms | p99 ms | p99 at half load | RSS MiB | Bytes written |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let ratio = row.ratio.map_or_else(String::new, |[median, least, most]| {
+            format!("**{median:.2}** ({least:.2}–{most:.2})")
+        });
+        let floor = if row.ratio.is_some() { format!("{:.0}", row.floor_us) } else { String::new() };
+        let half = row.half_load.as_ref().map_or_else(String::new, |half| ms(half, 0.99));
+        text.push_str(&format!(
+            "| {} | {} | {:.0} | {floor} | {ratio} | {:.0} | {} | {} | {half} | {:.0} | {:.0} |\n",
+            row.scenario,
+            row.connections,
+            row.server_us,
+            row.per_second,
+            ms(&row.latency, 0.5),
+            ms(&row.latency, 0.99),
+            row.resident_kib as f64 / 1024.0,
+            row.written_per_request,
+        ));
+    }
+    text
 }
 
 fn ms(histogram: &Histogram<u64>, quantile: f64) -> String {

@@ -86,7 +86,6 @@ impl Server {
     fn proc(&self, file: &str) -> Result<String, Fault> {
         Ok(std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()))?)
     }
-
 }
 
 impl Drop for Server {
