@@ -1,5 +1,5 @@
 # `make run` builds and starts the server; `make test` runs every test. Nothing else is needed than Rust.
-.PHONY: run test lint ci
+.PHONY: run test lint ci interop
 
 run:
 	cargo run --release
@@ -15,3 +15,7 @@ lint:
 
 ci:
 	.ci/run
+
+# Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
+interop:
+	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test issuer_interop --test signer_interop
