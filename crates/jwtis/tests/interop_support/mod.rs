@@ -85,13 +85,20 @@ pub struct Table {
 }
 
 impl Table {
-    /// Compares the table with the part of this name of `docs/interop.md`, but for versions. With `UPDATE_DOCS` it writes the part.
+    /// Writes the part of this name of `docs/interop.md`, with `UPDATE_DOCS` and if nothing was skipped.
+    pub fn update(&self, part: &str) {
+        match (std::env::var_os("UPDATE_DOCS"), self.complete) {
+            (Some(_), true) => write(part, &self.text()),
+            (Some(_), false) => {
+                tell(&format!("docs/interop.md keeps its table {part}: something was skipped"))
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Compares the table with that part, but for versions.
     #[track_caller]
     pub fn is_on_the_page(&self, part: &str) {
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            assert!(self.complete, "docs/interop.md is written by a run in which nothing is skipped");
-            write(part, &self.text());
-        }
         let page = without_versions(&read(part));
         let text = without_versions(&self.text());
         for line in text.lines() {
@@ -112,15 +119,14 @@ impl Table {
     }
 }
 
-/// Writes a part that differs with each run: only with `UPDATE_DOCS`, and never compared.
-pub fn note(part: &str, text: &str) {
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        write(part, text);
+/// Writes when and on what this runs, for people: it is compared with nothing.
+pub fn note(part: &str, complete: bool) {
+    if complete && std::env::var_os("UPDATE_DOCS").is_some() {
+        write(part, &format!("{}.\n", circumstances()));
     }
 }
 
-/// When and on what this runs.
-pub fn circumstances() -> String {
+fn circumstances() -> String {
     let said = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
