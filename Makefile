@@ -1,5 +1,5 @@
-# `make run` builds and starts the server; `make test` runs every test. Nothing else is needed than Rust.
-.PHONY: run test lint ci bench bench-size
+# `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
+.PHONY: run test lint ci bench bench-size interop
 
 run:
 	cargo run --release
@@ -25,3 +25,7 @@ bench:
 bench-size:
 	cargo build --release -p jwtis -p jwtis-bench
 	target/release/jwtis-bench --size
+
+# Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
+interop:
+	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test issuer_interop --test signer_interop
