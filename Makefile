@@ -1,5 +1,5 @@
 # `make run` builds and starts the server; `make test` runs every test. Nothing else is needed than Rust.
-.PHONY: run test lint ci
+.PHONY: run test lint schemathesis ci
 
 run:
 	cargo run --release
@@ -12,6 +12,11 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	scripts/cargo-deny check bans licenses sources
+
+# The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
+schemathesis:
+	CI=1 SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-300} SCHEMATHESIS_SEED=$${SCHEMATHESIS_SEED:-$$(date +%s)} \
+		cargo test -p jwtis --test openapi -- --nocapture
 
 ci:
 	.ci/run
