@@ -20,7 +20,7 @@ SIGNER_KEYS = os.environ.get("JWTIS_SIGNER_KEYS", "").split()
 # A `failing_noop` with the text `abc`, and an attestation: signed once, and then, at the same level, refused.
 MESSAGES = [
     "0300000000000000000000000000000000000000000000000000000000000000001100000003616263",
-    "13b3d79f99" + "00" * 32 + "150007000000010000000000" + "00" * 32,
+    "13b3d79f99" + "00" * 32 + "1500070000000100000000" + "00" * 32,
 ]
 
 # What JSON Schema cannot say. Of any body: numbers and depth of members that nobody knows, names that are nearly known, two names of

@@ -30,7 +30,7 @@ fn the_issuer_keeps_what_its_document_promises() {
         "issuer.toml",
         &format!("{}/openapi.json", server.url),
         &server.url,
-        &[&bearer],
+        &[bearer.as_str()],
         15,
     );
 }
@@ -51,7 +51,8 @@ fn the_signer_keeps_what_its_document_promises() {
     ];
     let mut command = Command::new(tool);
     command.env("JWTIS_SIGNER_KEYS", keys.join(" "));
-    let headers = [&format!("Authorization: Bearer {token}"), "username: payouts"];
+    let bearer = format!("Authorization: Bearer {token}");
+    let headers = [bearer.as_str(), "username: payouts"];
     let document = format!("{}/openapi/signer.json", server.utility_url());
     finds_nothing(command, "signer.toml", &document, &server.url, &headers, 40);
 }

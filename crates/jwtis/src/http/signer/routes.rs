@@ -35,7 +35,7 @@ const SIGNED: &[(u16, Shape)] = &[(400, Array), (401, Array), (403, Array)];
 
 /// Every route. HEAD is not taken for GET.
 pub(super) fn all() -> Vec<Route<Arc<Api>>> {
-    let row = |status, media_type: &str, schema| Row::new(status, media_type, schema);
+    let row = Row::new;
     let object = |name: &str, schema: Value| {
         json!({
             "type": "object", "properties": { name: schema }, "required": [name], "additionalProperties": false,
