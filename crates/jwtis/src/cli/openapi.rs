@@ -23,6 +23,6 @@ impl OpenApi {
             Api::Issuer => issuer::openapi(),
             Api::Signer => signer::openapi(),
         };
-        out.line(format!("{document:#}"))
+        out.json(&document)
     }
 }

@@ -81,21 +81,21 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
     let renewed = object(&[&[tokens::KID], clients::OPTIONS].concat(), &["kid"]);
     let issue = object(tokens::ISSUE, &["kid"]);
     let renew = object(tokens::RENEW, &["kid", "refresh_token"]);
-    let set = |status, schema| Row::new(status, "application/json", json!({ "$ref": schema }));
+    let answer = |status, schema| Row::new(status, "application/json", json!({ "$ref": schema }));
     let keys = "#/components/schemas/ActiveKeys";
-    let tokens_answer = "#/components/schemas/Tokens";
+    let token_set = "#/components/schemas/Tokens";
     vec![
         Row::new(200, "text/plain", json!({ "type": "string" })).get("/", "greeting", "What this is", get(super::greeting)),
-        set(200, "#/components/schemas/Alive").get("/ping", "ping", "Whether the server answers", get(super::ping)),
+        answer(200, "#/components/schemas/Alive").get("/ping", "ping", "Whether the server answers", get(super::ping)),
         Row::new(200, "application/json", json!({ "type": "object", "required": ["openapi", "info", "paths"] }))
             .get("/openapi.json", "openapi", "This document", get(super::described)),
-        set(201, "#/components/schemas/Registration")
+        answer(201, "#/components/schemas/Registration")
             .kid()
             .token()
             .body(object(clients::OPTIONS, &[]))
             .codes(&[WRITES, KEYS, &[Code::KidTaken]])
             .post("/register/{kid}", "register", "Register a client; for the admin, or for anybody where registration is open", post(clients::register)),
-        set(200, "#/components/schemas/PublicKeys")
+        answer(200, "#/components/schemas/PublicKeys")
             .kid()
             .codes(&[READS, &[Code::UnknownKid]])
             .get("/keys/{kid}", "publicKeys", "The active public keys of a client", get(keys::public)),
@@ -104,32 +104,32 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             .cached()
             .codes(&[READS, &[Code::UnknownKid]])
             .get("/keys/{kid}/jwks.json", "jwks", "Every signing key that a verifier may still meet (RFC 7517)", get(keys::jwks)),
-        set(201, keys)
+        answer(201, keys)
             .token()
             .body(renewed)
             .codes(&[WRITES, KEYS, CLIENT, &[Code::TooManyKeySets]])
             .post("/renew_keys", "renewKeys", "New keys for a client", post(clients::renew_keys)),
-        set(201, tokens_answer)
+        answer(201, token_set)
             .token()
             .body(issue)
             .codes(&[READS, CLIENT, CLAIMS, &[Code::KeysExpired]])
             .post("/issue_token", "issueToken", "Open a session and issue its first tokens", post(tokens::issue)),
-        set(201, tokens_answer)
+        answer(201, token_set)
             .token()
             .body(renew)
             .codes(&[WRITES, CLIENT, RENEWAL])
             .post("/renew_token", "renewToken", "Exchange a refresh token for new tokens", post(tokens::renew)),
-        set(200, "#/components/schemas/Nothing")
+        answer(200, "#/components/schemas/Nothing")
             .token()
             .body(revocation())
             .codes(&[WRITES, CLIENT])
             .post("/revoke_token", "revokeToken", "End sessions; what is unknown is a success too (RFC 7009)", post(tokens::revoke)),
-        set(200, "#/components/schemas/Verified")
+        answer(200, "#/components/schemas/Verified")
             .token()
             .body(verification())
             .codes(&[READS, CLIENT])
             .post("/verify_token", "verifyToken", "Whether an access token is valid now (after RFC 7662)", post(tokens::verify)),
-        set(200, "#/components/schemas/Clients")
+        answer(200, "#/components/schemas/Clients")
             .token()
             .parameter(json!({
                 "name": "limit", "in": "query", "description": "most clients of a page",
@@ -141,7 +141,7 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             }))
             .codes(&[READS, &[Code::InvalidQuery]])
             .get("/clients", "clients", "A page of clients; for the admin", get(clients::list)),
-        set(200, "#/components/schemas/Client")
+        answer(200, "#/components/schemas/Client")
             .kid()
             .token()
             .codes(&[READS, &[Code::UnknownKid]])
