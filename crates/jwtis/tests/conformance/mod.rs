@@ -102,8 +102,8 @@ fn check(document: &Value, schema: &Value, instance: &Value) -> Result<(), Strin
             "anyOf" => value.as_array().unwrap().iter().any(|schema| inside(schema).is_ok()),
             "oneOf" => value.as_array().unwrap().iter().filter(|schema| inside(schema).is_ok()).count() == 1,
             "items" => {
-                let items = instance.as_array().into_iter().flatten();
-                items.map(|item| check(document, value, item)).collect::<Result<(), _>>()?;
+                let mut items = instance.as_array().into_iter().flatten();
+                items.try_for_each(|item| check(document, value, item))?;
                 true
             }
             "properties" => {
