@@ -1,5 +1,6 @@
 # `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
-.PHONY: run test lint ci bench bench-size interop
+.PHONY: run test lint ci bench bench-size interop schemathesis
+# `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
 
 run:
 	cargo run --release
@@ -12,6 +13,11 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	scripts/cargo-deny check bans licenses sources
+
+# The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
+schemathesis:
+	CI=1 SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-300} SCHEMATHESIS_SEED=$${SCHEMATHESIS_SEED:-$$(date +%s)} \
+		cargo test -p jwtis --test openapi -- --nocapture
 
 ci:
 	.ci/run

@@ -15,6 +15,7 @@ mod hash_password;
 mod inspect;
 mod key;
 mod login;
+mod openapi;
 mod output;
 mod password;
 mod policy;
@@ -117,6 +118,9 @@ enum Command {
     /// Show or check the configuration of the server.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print the OpenAPI 3.1 document of the issuer's or the signer's API.
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
     /// Print the version.
@@ -154,6 +158,7 @@ impl Cli {
                     Command::Login(login) => login.run(out),
                     Command::HashPassword(command) => command.run(out),
                     Command::Store(command) => command.run(out),
+                    Command::OpenApi(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
                     // The words of Signatory's programs (§9 of the signer's behaviour specification).
                     Command::Version => out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION"))),

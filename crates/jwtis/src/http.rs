@@ -7,6 +7,7 @@
 mod connection;
 pub mod issuer;
 mod observe;
+mod openapi;
 mod paths;
 pub mod signer;
 pub mod utility;
