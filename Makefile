@@ -15,3 +15,14 @@ lint:
 
 ci:
 	.ci/run
+
+# Fuzzing (docs/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
+.PHONY: fuzz fuzz-short
+SECONDS_EACH ?= 120
+TARGETS ?=
+
+fuzz:
+	scripts/fuzz $(SECONDS_EACH) $(TARGETS)
+
+fuzz-short:
+	JWTIS_FUZZ_SECONDS=5 cargo test -p jwtis --test fuzz_targets -- --nocapture

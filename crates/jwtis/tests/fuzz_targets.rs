@@ -23,7 +23,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 }
 
 fn drive(name: &str) {
-    let target = targets::ALL.iter().find(|target| target.name == name).unwrap();
+    let target = targets::find(name).unwrap();
     let seed = number("JWTIS_FUZZ_SEED", u64::from(std::process::id()));
     let runs = targets::plain::drive(target, seed, Duration::from_secs(number("JWTIS_FUZZ_SECONDS", 1)));
     println!("{name}: {runs} inputs, JWTIS_FUZZ_SEED={seed}");
