@@ -86,7 +86,9 @@ fn filled(data: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len());
     let mut rest = data;
     while let [first, tail @ ..] = rest {
-        let hit = values.iter().find(|(name, _)| tail.strip_prefix(name.as_bytes()).is_some_and(|tail| tail.starts_with(b"@")));
+        let hit = values
+            .iter()
+            .find(|(name, _)| tail.strip_prefix(name.as_bytes()).is_some_and(|tail| tail.starts_with(b"@")));
         match hit.filter(|_| *first == b'@') {
             Some((name, value)) => {
                 out.extend_from_slice(value.as_bytes());
@@ -138,7 +140,12 @@ impl IssuerWorld {
     }
 
     fn filled(&self, data: &[u8]) -> Vec<u8> {
-        let values = [("admin", &self.admin), ("client", &self.client), ("auth", &self.auth), ("refresh", &self.refresh)];
+        let values = [
+            ("admin", &self.admin),
+            ("client", &self.client),
+            ("auth", &self.auth),
+            ("refresh", &self.refresh),
+        ];
         filled(data, &values.map(|(name, value)| (name, value.as_str())))
     }
 
@@ -156,7 +163,10 @@ pub fn issuer(data: &[u8]) {
     thread_local!(static WORLD: RefCell<Option<IssuerWorld>> = const { RefCell::new(None) });
     // RSA keys take seconds to make.
     let text = String::from_utf8_lossy(data);
-    if text.contains("\\u") && (text.contains("regist") || text.contains("renew_keys")) || text.contains("RS") || text.contains("PS") {
+    if text.contains("\\u") && (text.contains("regist") || text.contains("renew_keys"))
+        || text.contains("RS")
+        || text.contains("PS")
+    {
         return;
     }
     WORLD.with_borrow_mut(|place| {
@@ -165,7 +175,12 @@ pub fn issuer(data: &[u8]) {
         let Some((request, body)) = request(&world.filled(data)) else { return };
         let method = request.method().clone();
         let answer = send(&world.router, request);
-        assert!(matches!(answer.status, 200 | 201 | 204 | 304 | 400..=431), "{}: {}", answer.status, answer.text());
+        assert!(
+            matches!(answer.status, 200 | 201 | 204 | 304 | 400..=431),
+            "{}: {}",
+            answer.status,
+            answer.text()
+        );
         if answer.status >= 400 && method != Method::HEAD {
             assert_eq!(answer.content_type, "application/problem+json", "{}", answer.text());
             let problem = answer.json();
@@ -178,8 +193,12 @@ pub fn issuer(data: &[u8]) {
             let said = answer.json();
             world.issued.extend(said["auth_token"].as_str().map(str::to_owned));
             if said["active"] == true {
-                let shown: Vec<&str> = asked.as_object().unwrap().values().filter_map(Value::as_str).collect();
-                assert!(shown.iter().any(|text| world.issued.contains(*text)), "a token nobody issued is active");
+                let shown: Vec<&str> =
+                    asked.as_object().unwrap().values().filter_map(Value::as_str).collect();
+                assert!(
+                    shown.iter().any(|text| world.issued.contains(*text)),
+                    "a token nobody issued is active"
+                );
             }
         }
         if world.age > RENEW_WORLD_AFTER {
@@ -189,7 +208,9 @@ pub fn issuer(data: &[u8]) {
 }
 
 pub fn issuer_seeds() -> Vec<Vec<u8>> {
-    let call = |target: &str, body: &str| format!("POST {target}\nauthorization: Bearer @client@\ncontent-type: application/json\n\n{body}");
+    let call = |target: &str, body: &str| {
+        format!("POST {target}\nauthorization: Bearer @client@\ncontent-type: application/json\n\n{body}")
+    };
     let mut found = vec![
         call("/issue_token", r#"{"kid":"shop","claims":{"sub":"u1","a":[1,2.5,{"b":null}]},"auth_ttl":"1h"}"#),
         call("/issue_token", r#"{"kid":"shop","claims":{"aud":["a","b"],"exp":1,"iss":"x"},"refresh_ttl":3600000000000,"auth_ttl":"1.5h"}"#),
@@ -201,7 +222,18 @@ pub fn issuer_seeds() -> Vec<Vec<u8>> {
         call("/renew_keys", r#"{"kid":"shop","sig_alg":"EdDSA"}"#),
         "POST /register/bank\nauthorization: Bearer @admin@\n\n{\"kid\":\"bank\",\"sig_alg\":\"ES384\",\"enc_alg\":\"ECDH-ES+A128KW\",\"cont_enc\":\"A128GCM\",\"expiry\":\"4320h\",\"auth_ttl\":\"1h\",\"refresh_ttl\":\"72h\",\"refresh_strategy\":\"noRefresh\"}".to_owned(),
     ];
-    for target in ["/", "/ping", "/keys/shop", "/keys/shop/jwks.json", "/clients", "/clients?limit=2&after=a", "/clients/shop", "/none", "//keys/../ping", "/keys/%73hop"] {
+    for target in [
+        "/",
+        "/ping",
+        "/keys/shop",
+        "/keys/shop/jwks.json",
+        "/clients",
+        "/clients?limit=2&after=a",
+        "/clients/shop",
+        "/none",
+        "//keys/../ping",
+        "/keys/%73hop",
+    ] {
         found.push(format!("GET {target}\nauthorization: Bearer @admin@\nif-none-match: \"x\"\n\n"));
     }
     found.push("DELETE /clients/bank\nauthorization: Basic c2hvcDpqY3RfeA==\n\n".to_owned());
@@ -224,7 +256,11 @@ fn secret_keys() -> [Arc<SecretKey>; 4] {
 fn everything() -> Policy {
     let operations = ["transaction", "failing_noop", "reveal", "delegation"];
     let operations = operations.map(|name| OperationPermission::from_name(name).unwrap());
-    Policy { allow: Allow::new(RequestKind::ALL, operations), allow_proof_of_possession: true, ..Policy::default() }
+    Policy {
+        allow: Allow::new(RequestKind::ALL, operations),
+        allow_proof_of_possession: true,
+        ..Policy::default()
+    }
 }
 
 fn signer_router(hook: Option<Hook>) -> Router {
@@ -238,7 +274,10 @@ fn signer_router(hook: Option<Hook>) -> Router {
     let parts = SignerParts {
         env: env(&clock),
         rules,
-        vaults: vec![Vault { name: "test".to_owned(), backend: Arc::new(SoftwareVault::new("Mem", keys.to_vec())) }],
+        vaults: vec![Vault {
+            name: "test".to_owned(),
+            backend: Arc::new(SoftwareVault::new("Mem", keys.to_vec())),
+        }],
         watermarks: Arc::new(MemWatermarks::default()),
         store: None,
         issuer: None,
@@ -263,12 +302,17 @@ pub fn signer(data: &[u8]) {
     let values = [("tz1", names[0].as_str()), ("tz2", &names[1]), ("tz3", &names[2]), ("tz4", &names[3])];
     let Some((request, body)) = request(&filled(data, &values)) else { return };
     WORLD.with_borrow_mut(|place| {
-        let world = place.get_or_insert_with(|| SignerWorld { router: signer_router(None), signed: Ledger::new(), age: 0 });
+        let world = place.get_or_insert_with(|| SignerWorld {
+            router: signer_router(None),
+            signed: Ledger::new(),
+            age: 0,
+        });
         world.age += 1;
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = send(&world.router, request);
         // The one failure that a client can ask for is Signatory's (§1.9).
-        let bls = answer.status == 500 && answer.text().contains("SigningVersion0 is not supported for BLS keys");
+        let bls =
+            answer.status == 500 && answer.text().contains("SigningVersion0 is not supported for BLS keys");
         let known = bls || matches!(answer.status, 200 | 301 | 307 | 308 | 400..=431);
         assert!(known, "{}: {}", answer.status, answer.text());
         if answer.status == 200 && method == Method::POST {
@@ -285,23 +329,30 @@ fn signed(ledger: &mut Ledger, path: &str, body: &[u8], answer: &Answer) {
     let message = seeds::hex(&text).expect("only hexadecimal digits are signed");
     let signature: Signature = answer.json()["signature"].as_str().unwrap().parse().unwrap();
     let keys = secret_keys();
-    let key = keys.iter().find(|key| path.contains(&key.public_key().hash().to_string())).expect("a key of ours");
+    let key =
+        keys.iter().find(|key| path.contains(&key.public_key().hash().to_string())).expect("a key of ours");
     let versions = [SigningVersion::V0, SigningVersion::V1, SigningVersion::V2];
     let version = versions
         .into_iter()
         .find(|version| key.public_key().verify_strictly(&message, &signature, *version).is_ok())
         .expect("a signature over the message");
     // The version matters for tz4 only; the others sign the same bytes for all.
-    let requests: Vec<SignRequest> = versions.iter().filter_map(|version| SignRequest::decode(&message, *version).ok()).collect();
+    let requests: Vec<SignRequest> =
+        versions.iter().filter_map(|version| SignRequest::decode(&message, *version).ok()).collect();
     assert!(!requests.is_empty(), "signed and not understood, version {version:?}");
     let hash = key.public_key().hash().to_string();
     assert_ne!(hash, keys[2].public_key().hash().to_string(), "the empty policy signs");
     if let Some(asked) = requests.iter().find_map(SignRequest::watermark) {
-        let place = (hash, asked.chain.to_string(), asked.kind.name(), asked.mark.level(), asked.mark.round());
+        let place =
+            (hash, asked.chain.to_string(), asked.kind.name(), asked.mark.level(), asked.mark.round());
         let before = ledger.entry(place).or_insert_with(|| message.clone());
         assert_eq!(*before, message, "a second signature for one place");
     } else {
-        assert_ne!(hash, keys[1].public_key().hash().to_string(), "a baker's key signs what is no consensus message");
+        assert_ne!(
+            hash,
+            keys[1].public_key().hash().to_string(),
+            "a baker's key signs what is no consensus message"
+        );
     }
 }
 
@@ -315,7 +366,15 @@ pub fn signer_seeds() -> Vec<Vec<u8>> {
             found.push(format!("POST /keys/@tz1@\n\n \"\\u0031{}\"\r\n", &seeds::to_hex(message)[1..]));
         }
     }
-    for target in ["/keys/@tz1@", "/bls_prove_possession/@tz4@", "/authorized_keys", "/known_keys", "/keys/", "//keys//@tz1@", "/keys/%74z1"] {
+    for target in [
+        "/keys/@tz1@",
+        "/bls_prove_possession/@tz4@",
+        "/authorized_keys",
+        "/known_keys",
+        "/keys/",
+        "//keys//@tz1@",
+        "/keys/%74z1",
+    ] {
         found.push(format!("GET {target}\n\n"));
     }
     found.push("POST /login\nusername: u\npassword: p\n\n".to_owned());
@@ -341,7 +400,8 @@ impl PolicyHook for Strings {
         let payload = filled(&text, &[("nonce", &nonce), ("key", &key.public_key().hash().to_string())]);
         let body = if seal {
             let signature = key.sign(&payload, SigningVersion::LATEST).unwrap().to_string();
-            [br#"{"payload":"#, payload.as_slice(), br#","signature":""#, signature.as_bytes(), b"\"}"].concat()
+            [br#"{"payload":"#, payload.as_slice(), br#","signature":""#, signature.as_bytes(), b"\"}"]
+                .concat()
         } else {
             payload.clone()
         };
@@ -364,7 +424,8 @@ pub fn hook(data: &[u8]) {
     WORLD.with(|(router, puppet)| {
         *puppet.says.lock().unwrap() = (seal, text.to_vec());
         let key: SecretKey = KEYS[0].parse().unwrap();
-        let (request, _) = request(format!("POST /keys/{}\n\n\"05030b\"", key.public_key().hash()).as_bytes()).unwrap();
+        let (request, _) =
+            request(format!("POST /keys/{}\n\n\"05030b\"", key.public_key().hash()).as_bytes()).unwrap();
         let answer = send(router, request);
         if answer.status != 200 {
             assert!(matches!(answer.status, 401 | 403 | 500), "{}: {}", answer.status, answer.text());

@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jwtis_jose::{
-    ClaimsSet, ContentEncryption, DecryptError, DecryptionKey, Jwk, JwkSet, KeyManagementAlgorithm, ProtectedHeader,
-    SignatureAlgorithm, SigningKey, Undecrypted, Unverified, Validation, VerifyError, VerifyingKey, base64url, json, jwt,
+    ClaimsSet, ContentEncryption, DecryptError, DecryptionKey, Jwk, JwkSet, KeyManagementAlgorithm,
+    ProtectedHeader, SignatureAlgorithm, SigningKey, Undecrypted, Unverified, Validation, VerifyError,
+    VerifyingKey, base64url, json, jwt,
 };
 use serde_json::Value;
 
@@ -14,8 +15,14 @@ use super::seeds;
 const TEXT: &[u8] = br#"{"iss":"i","sub":"alice","aud":["shop"],"exp":1800000600,"iat":1800000000}"#;
 
 /// Names of test keys, and an algorithm for each.
-const SIGNING: &[(&str, &str)] =
-    &[("ES256", "P-256"), ("ES384", "P-384"), ("ES512", "P-521"), ("EdDSA", "Ed25519"), ("RS256", "RSA-2048"), ("PS256", "RSA-2048")];
+const SIGNING: &[(&str, &str)] = &[
+    ("ES256", "P-256"),
+    ("ES384", "P-384"),
+    ("ES512", "P-521"),
+    ("EdDSA", "Ed25519"),
+    ("RS256", "RSA-2048"),
+    ("PS256", "RSA-2048"),
+];
 
 const DECRYPTION: &[(&str, &str)] = &[
     ("RSA1_5", "RSA-2048"),
@@ -37,7 +44,9 @@ fn pem(name: &str) -> String {
 fn signing_keys() -> &'static [SigningKey] {
     static KEYS: OnceLock<Vec<SigningKey>> = OnceLock::new();
     KEYS.get_or_init(|| {
-        let key = |(alg, name): &(&str, &str)| SigningKey::from_pkcs8_pem(alg.parse().unwrap(), &pem(name)).unwrap();
+        let key = |(alg, name): &(&str, &str)| {
+            SigningKey::from_pkcs8_pem(alg.parse().unwrap(), &pem(name)).unwrap()
+        };
         SIGNING.iter().map(key).collect()
     })
 }
@@ -45,8 +54,9 @@ fn signing_keys() -> &'static [SigningKey] {
 fn decryption_keys() -> &'static [DecryptionKey] {
     static KEYS: OnceLock<Vec<DecryptionKey>> = OnceLock::new();
     KEYS.get_or_init(|| {
-        let key =
-            |(alg, name): &(&str, &str)| DecryptionKey::from_pkcs8_pem(alg.parse().unwrap(), &pem(name)).unwrap();
+        let key = |(alg, name): &(&str, &str)| {
+            DecryptionKey::from_pkcs8_pem(alg.parse().unwrap(), &pem(name)).unwrap()
+        };
         DECRYPTION.iter().map(key).collect()
     })
 }
@@ -86,7 +96,7 @@ pub fn jws(data: &[u8]) {
     one_text(&token);
     let payload = token.split('.').nth(1).unwrap();
     assert_eq!(base64url::encode(parsed.danger_unverified_payload()), payload);
-    assert!(parsed.header().enc().is_none() && !parsed.header().alg().eq("none"));
+    assert!(parsed.header().enc().is_none() && parsed.header().alg() != "none");
     assert!(Undecrypted::parse(&token).is_err(), "a token is signed or encrypted");
     for key in signing_keys() {
         match key.verifying_key().verify(&parsed) {
@@ -142,9 +152,9 @@ pub fn jwe(data: &[u8]) {
                 let text = decrypted.plaintext();
                 assert!(text == PLAINTEXT || Unverified::parse(std::str::from_utf8(text).unwrap()).is_ok());
                 let enc: ContentEncryption = parsed.header().enc().unwrap().parse().unwrap();
-                let others: Vec<_> = ContentEncryption::ALL.iter().copied().filter(|other| *other != enc).collect();
+                let others: Vec<_> =
+                    ContentEncryption::ALL.iter().copied().filter(|other| *other != enc).collect();
                 assert!(matches!(key.decrypt(&parsed, &others), Err(DecryptError::ContentEncryption { .. })));
-                // Changed in its last character, it is another text or none.
                 let nested = jwt::open_nested(key, ContentEncryption::ALL, &token);
                 assert_eq!(nested.is_ok(), text != PLAINTEXT);
             }
@@ -161,7 +171,9 @@ pub fn jwe_seeds() -> Vec<Vec<u8>> {
     for (index, key) in decryption_keys().iter().enumerate() {
         let enc = ContentEncryption::ALL[index % ContentEncryption::ALL.len()];
         // Nobody encrypts by RSA1_5 any more.
-        let Ok(token) = key.encryption_key().encrypt(enc, &ProtectedHeader::default(), PLAINTEXT) else { continue };
+        let Ok(token) = key.encryption_key().encrypt(enc, &ProtectedHeader::default(), PLAINTEXT) else {
+            continue;
+        };
         found.push(unpacked(&token));
         found.push(token.into_bytes());
         let inner = ProtectedHeader { typ: Some("refresh+jwt"), cty: None };
@@ -253,7 +265,13 @@ pub fn jwk_seeds() -> Vec<Vec<u8>> {
 /// A PKCS#8 key that is taken, in DER or PEM, is one whole key.
 pub fn pkcs8(data: &[u8]) {
     let pem = std::str::from_utf8(data).ok();
-    for alg in [SignatureAlgorithm::Es256, SignatureAlgorithm::Es384, SignatureAlgorithm::Es512, SignatureAlgorithm::EdDsa, SignatureAlgorithm::Rs256] {
+    for alg in [
+        SignatureAlgorithm::Es256,
+        SignatureAlgorithm::Es384,
+        SignatureAlgorithm::Es512,
+        SignatureAlgorithm::EdDsa,
+        SignatureAlgorithm::Rs256,
+    ] {
         if let Ok(key) = SigningKey::from_pkcs8_der(alg, data) {
             signing_key(&key);
             assert!(pem.is_none_or(|pem| SigningKey::from_pkcs8_pem(alg, pem).is_err()));
@@ -300,7 +318,8 @@ pub fn claims(data: &[u8]) {
     assert_eq!(claims.len(), claims.iter().count());
     let _ = (claims.issuer(), claims.subject(), claims.jwt_id(), claims.not_before(), claims.issued_at());
     for now in [0, 1_800_000_000, u64::MAX] {
-        let here = Validation { now, leeway: Duration::from_secs(30), issuer: Some("i"), audience: Some("shop") };
+        let here =
+            Validation { now, leeway: Duration::from_secs(30), issuer: Some("i"), audience: Some("shop") };
         if here.check(&claims).is_ok() {
             assert_eq!(claims.issuer().unwrap(), Some("i"));
             assert!(claims.audience().unwrap().contains(&"shop"));

@@ -62,7 +62,9 @@ fn mutated(seeds: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
         match dice.below(9) {
             0 => input.truncate(at),
             1 if at < input.len() => input[at] ^= 1 << dice.below(8),
-            2 if at < input.len() => input[at] = [0, 0xff, b'"', b'.', b'0', b'\n', b'A', 0x7f, b'{'][dice.below(9)],
+            2 if at < input.len() => {
+                input[at] = [0, 0xff, b'"', b'.', b'0', b'\n', b'A', 0x7f, b'{'][dice.below(9)]
+            }
             3 => drop(input.drain(at..input.len().min(at + count))),
             4 => {
                 let bytes: Vec<u8> = (0..count).map(|_| dice.next().to_le_bytes()[0]).collect();

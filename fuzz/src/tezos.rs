@@ -6,8 +6,8 @@ use jwtis_tezos::secret_key::parse_secret_keys;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Step, WatermarkKind, judge};
 use jwtis_tezos::{
-    BlockHash, Caller, ChainId, Curve, OperationKind, Policy, ProtocolHash, PublicKey, PublicKeyHash, RequestKind,
-    SignRequest, Signature, SigningVersion, StoredSecretKey, Verdict,
+    BlockHash, Caller, ChainId, Curve, OperationKind, Policy, ProtocolHash, PublicKey, PublicKeyHash,
+    RequestKind, SignRequest, Signature, SigningVersion, StoredSecretKey, Verdict,
 };
 
 use super::seeds;
@@ -24,8 +24,12 @@ fn allows(policy: &Policy, request: &SignRequest) -> bool {
 fn all_but(request: &SignRequest) -> Policy {
     let kinds: Vec<&str> = request.operations().iter().map(|operation| operation.kind().name()).collect();
     let operations = OperationKind::ALL.iter().filter(|kind| !kinds.contains(&kind.name()));
-    let requests = RequestKind::ALL.into_iter().filter(|kind| kinds.is_empty().then_some(request.kind()) != Some(*kind));
-    Policy { allow: Allow::new(requests, operations.map(|kind| OperationPermission::kind(*kind))), ..Policy::default() }
+    let requests =
+        RequestKind::ALL.into_iter().filter(|kind| kinds.is_empty().then_some(request.kind()) != Some(*kind));
+    Policy {
+        allow: Allow::new(requests, operations.map(|kind| OperationPermission::kind(*kind))),
+        ..Policy::default()
+    }
 }
 
 /// What a message says, without what its length and digest say.
@@ -73,7 +77,11 @@ pub fn request(data: &[u8]) {
                 assert!(consensus && asked.mark.level() >= 0 && asked.mark.round() >= 0);
                 assert_eq!(request.level_and_round(), Some((asked.mark.level(), asked.mark.round())));
                 assert_eq!(request.chain(), Some(&asked.chain));
-                assert_eq!(judge(Some(&asked.mark), &asked.mark), Step::Repeat(asked.mark), "the same message again");
+                assert_eq!(
+                    judge(Some(&asked.mark), &asked.mark),
+                    Step::Repeat(asked.mark),
+                    "the same message again"
+                );
             }
             None => assert!(!consensus, "a consensus message without a mark"),
         }
@@ -102,9 +110,19 @@ pub fn request(data: &[u8]) {
 }
 
 pub fn request_seeds() -> Vec<Vec<u8>> {
-    let is_message = |text: &str| text.len() > 8 && text.len() < 2000 && matches!(text.get(..2), Some("03" | "05" | "11" | "12" | "13"));
-    let mut found: Vec<Vec<u8>> = seeds::texts(is_message).iter().filter_map(|text| seeds::hex(text)).collect();
-    found.extend([block(), consensus(0x12, 20), consensus(0x12, 40), consensus(0x13, 21), consensus(0x13, 23), consensus(0x13, 41)]);
+    let is_message = |text: &str| {
+        text.len() > 8 && text.len() < 2000 && matches!(text.get(..2), Some("03" | "05" | "11" | "12" | "13"))
+    };
+    let mut found: Vec<Vec<u8>> =
+        seeds::texts(is_message).iter().filter_map(|text| seeds::hex(text)).collect();
+    found.extend([
+        block(),
+        consensus(0x12, 20),
+        consensus(0x12, 40),
+        consensus(0x13, 21),
+        consensus(0x13, 23),
+        consensus(0x13, 41),
+    ]);
     found.push(vec![0x05, 0x07, 0x07, 0x03, 0x0b, 0x00, 0x2a]);
     found.push(vec![0x05, 0x02, 0, 0, 0, 4, 0x03, 0x0b, 0x00, 0x01]);
     found
@@ -119,7 +137,8 @@ pub fn block() -> Vec<u8> {
     message.extend(1_700_000_000_i64.to_be_bytes());
     message.push(4);
     message.extend([0x22; 32]);
-    let fitness: [&[u8]; 5] = [&[2], &120_i32.to_be_bytes(), &[], &(-1_i32).to_be_bytes(), &0_i32.to_be_bytes()];
+    let fitness: [&[u8]; 5] =
+        [&[2], &120_i32.to_be_bytes(), &[], &(-1_i32).to_be_bytes(), &0_i32.to_be_bytes()];
     let fitness: Vec<u8> = fitness
         .iter()
         .flat_map(|part| [&u32::try_from(part.len()).unwrap().to_be_bytes(), *part].concat())
@@ -163,7 +182,9 @@ pub fn base58(data: &[u8]) {
         match base58check::decode(&text) {
             Ok((found, bytes)) => {
                 assert_eq!(base58check::encode(found, &bytes), text);
-                assert!(payload.len() != prefix.payload_len() || (found == prefix && bytes.as_slice() == payload));
+                assert!(
+                    payload.len() != prefix.payload_len() || (found == prefix && bytes.as_slice() == payload)
+                );
             }
             Err(_) => assert_ne!(payload.len(), prefix.payload_len()),
         }
@@ -228,7 +249,10 @@ pub fn base58_seeds() -> Vec<Vec<u8>> {
         }
     }
     found.extend(seeds::bytes(texts));
-    found.push(br#"[{"name":"a","value":"unencrypted:edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd"}]"#.to_vec());
+    found.push(
+        br#"[{"name":"a","value":"unencrypted:edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd"}]"#
+            .to_vec(),
+    );
     found
 }
 
@@ -270,12 +294,20 @@ pub fn watermarks_seeds() -> Vec<Vec<u8>> {
         }
         marks.print_v2().unwrap()
     };
-    let real = printed.split("\"vh").nth(1).and_then(|rest| rest.split('"').next()).map_or(hash.to_owned(), |rest| format!("vh{rest}"));
+    let real = printed
+        .split("\"vh")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .map_or(hash.to_owned(), |rest| format!("vh{rest}"));
     seeds::bytes([
         printed.clone(),
         "{}".to_owned(),
-        format!(r#"{{"{a}":{{"round":1,"level":7,"order":2,"hash":"{real}"}},"{b}":{{"round":0,"level":9,"order":0}}}}"#),
-        format!(r#"{{"block":{{"{a}":{{"level":7,"round":1,"hash":"{real}"}}}},"attestation":{{"{b}":{{"level":9}}}}}}"#),
+        format!(
+            r#"{{"{a}":{{"round":1,"level":7,"order":2,"hash":"{real}"}},"{b}":{{"round":0,"level":9,"order":0}}}}"#
+        ),
+        format!(
+            r#"{{"block":{{"{a}":{{"level":7,"round":1,"hash":"{real}"}}}},"attestation":{{"{b}":{{"level":9}}}}}}"#
+        ),
         format!(r#"{{"endorsement":{{"{a}":{{"level":7}}}},"generic":{{"{b}":{{"level":9}}}}}}"#),
     ])
 }

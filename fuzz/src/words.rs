@@ -21,7 +21,9 @@ fn file() -> &'static PathBuf {
 }
 
 fn load(strict: bool) -> Result<Config, Vec<Fault>> {
-    let flag = |setting: &'static setting::Setting, text: String| (setting, Raw::new(text, Source::Flag(String::new())));
+    let flag = |setting: &'static setting::Setting, text: String| {
+        (setting, Raw::new(text, Source::Flag(String::new())))
+    };
     let mut flags = vec![flag(&setting::CONFIG, file().display().to_string())];
     if strict {
         flags.push(flag(&setting::STRICT_CONFIG, "true".to_owned()));
@@ -47,7 +49,7 @@ pub fn config(data: &[u8]) {
         one_line(fault);
     }
     // Reading a file costs a thousand times more than refusing it; most are refused for what is looked at above.
-    if !read.faults.is_empty() && text.len() % 16 != 0 {
+    if !read.faults.is_empty() && !text.len().is_multiple_of(16) {
         return;
     }
     std::fs::write(file(), text).unwrap();
@@ -109,8 +111,20 @@ tezos:
     limits: {max_amount: 1.5tz, max_fee: 100000, destinations: [tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q], entrypoints: [default], per: {window: 24h, amount: 10 tz, count: 5}}
 "#;
     let ours = "issuer:\n  listen: 127.0.0.1:4343\n  name: jwtis\n  sig_alg: ES256\n  enc_alg: ECDH-ES+A256KW\n  cont_enc: A256GCM\n  expiry: 4320h\n  auth_ttl: 15m\n  refresh_ttl: 72h\n  refresh_strategy: refreshBoth\n  renew_grace: 30s\n  open_registration: true\n  tls: false\nstore:\n  path: ./data/keys.db\nlog:\n  format: json\n  verbose: true\n  filter: \"jwtis=debug\"\n";
-    let keys: Vec<String> = setting::ALL.iter().map(|setting| format!("{}: {}\n", setting.name.replace('.', ":\n  "), 1)).collect();
-    let mut found = seeds::bytes([signatory, limits, ours, "", "---\n...\n", "a: &a [1, *a]\n", "? [x]\n: |\n  text\n  more\n", "!!str a: !t {b: \"\\x41\", 'c': ''}\n"]);
+    let keys: Vec<String> = setting::ALL
+        .iter()
+        .map(|setting| format!("{}: {}\n", setting.name.replace('.', ":\n  "), 1))
+        .collect();
+    let mut found = seeds::bytes([
+        signatory,
+        limits,
+        ours,
+        "",
+        "---\n...\n",
+        "a: &a [1, *a]\n",
+        "? [x]\n: |\n  text\n  more\n",
+        "!!str a: !t {b: \"\\x41\", 'c': ''}\n",
+    ]);
     found.extend(seeds::bytes(keys));
     found
 }
@@ -126,7 +140,14 @@ macro_rules! prints_back {
 /// Names have one text each; what has several means the same when it is printed and read again.
 pub fn words(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    prints_back!(text, ClientId, RefreshStrategy, SignatureAlgorithm, KeyManagementAlgorithm, ContentEncryption);
+    prints_back!(
+        text,
+        ClientId,
+        RefreshStrategy,
+        SignatureAlgorithm,
+        KeyManagementAlgorithm,
+        ContentEncryption
+    );
     if let Ok(alg) = text.parse::<KeyAlgorithm>() {
         assert_eq!(alg.name(), text);
     }
@@ -151,7 +172,10 @@ pub fn words(data: &[u8]) {
         for at in 4..text.len() {
             let mut other = text.as_bytes().to_vec();
             other[at] = if other[at] == b'A' { b'B' } else { b'A' };
-            assert!(BearerSecret::parse(std::str::from_utf8(&other).unwrap()).is_err(), "two secrets one character apart");
+            assert!(
+                BearerSecret::parse(std::str::from_utf8(&other).unwrap()).is_err(),
+                "two secrets one character apart"
+            );
         }
     }
     tezos::mutez(text);
@@ -159,12 +183,40 @@ pub fn words(data: &[u8]) {
 
 pub fn words_seeds() -> Vec<Vec<u8>> {
     let env = jwtis_core::env::Env::system();
-    let secrets = [SecretKind::Admin, SecretKind::Client].map(|kind| BearerSecret::generate(kind, &env).unwrap().reveal().to_owned());
+    let secrets = [SecretKind::Admin, SecretKind::Client]
+        .map(|kind| BearerSecret::generate(kind, &env).unwrap().reveal().to_owned());
     let mut found = seeds::bytes(secrets);
     found.extend(seeds::bytes([
-        "72h", "1h30m", "1.5h", "+4320h0m0s", "1000000000ns", "100ms900ms", "3us1s", "1µs1s", "1μs1s", "9223372036s", "\"72h\"",
-        "1000000000", "1500000", "1.5tz", " 1.5 tz ", ".5tz", "9223372036854.775807tz", "127.0.0.1:4343", ":4343", "localhost:0",
-        "[::1]:80", "shop", "a.b_c-d~", "refreshBoth", "noRefresh", "ES256", "EdDSA", "RSA-OAEP-256", "ECDH-ES+A256KW", "A256GCM",
+        "72h",
+        "1h30m",
+        "1.5h",
+        "+4320h0m0s",
+        "1000000000ns",
+        "100ms900ms",
+        "3us1s",
+        "1µs1s",
+        "1μs1s",
+        "9223372036s",
+        "\"72h\"",
+        "1000000000",
+        "1500000",
+        "1.5tz",
+        " 1.5 tz ",
+        ".5tz",
+        "9223372036854.775807tz",
+        "127.0.0.1:4343",
+        ":4343",
+        "localhost:0",
+        "[::1]:80",
+        "shop",
+        "a.b_c-d~",
+        "refreshBoth",
+        "noRefresh",
+        "ES256",
+        "EdDSA",
+        "RSA-OAEP-256",
+        "ECDH-ES+A256KW",
+        "A256GCM",
     ]));
     found
 }

@@ -7,6 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     missing_docs,
     unreachable_pub,
     dead_code,
@@ -45,6 +46,17 @@ macro_rules! each {
 }
 
 each!(
-    jws, jwe, jwk, pkcs8, claims, tezos_request, base58check, watermark_files, config, words, issuer_http,
-    signer_http, hook_reply,
+    jws,
+    jwe,
+    jwk,
+    pkcs8,
+    claims,
+    tezos_request,
+    base58check,
+    watermark_files,
+    config,
+    words,
+    issuer_http,
+    signer_http,
+    hook_reply,
 );
