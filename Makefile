@@ -1,5 +1,5 @@
 # `make run` builds and starts the server; `make test` runs every test. Nothing else is needed than Rust.
-.PHONY: run test lint ci
+.PHONY: run test lint ci bench bench-size
 
 run:
 	cargo run --release
@@ -15,6 +15,16 @@ lint:
 
 ci:
 	.ci/run
+
+# What requests cost beyond their cryptography; ten minutes on an idle machine. BENCH="--world signer --rounds 3" for a part of it.
+bench:
+	cargo build --release -p jwtis -p jwtis-bench
+	target/release/jwtis-bench --out target/bench $(BENCH)
+
+# Starts with up to 100,000 clients, load with up to a million sessions.
+bench-size:
+	cargo build --release -p jwtis -p jwtis-bench
+	target/release/jwtis-bench --size
 
 # Fuzzing (docs/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
 .PHONY: fuzz fuzz-short

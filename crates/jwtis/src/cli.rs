@@ -18,6 +18,7 @@ mod login;
 mod output;
 mod password;
 mod policy;
+mod prompt;
 mod serve;
 mod signer_start;
 mod store;
@@ -90,12 +91,20 @@ enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Make, import, list and delete the signing keys of the store.
+    ///
+    /// They are for vaults with `driver: store` in the configuration file. The store has one owner at a time: stop the server first.
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Show, raise, import and export the marks against double signing.
+    ///
+    /// A mark is the highest level and round of a kind of message that a key has signed on a network: nothing else is signed at or
+    /// below it, whoever asks. Signatory is another signer for Tezos; its folders of marks are read and written, so that a baker
+    /// can move either way. The store has one owner at a time: stop the server before its marks are shown or changed.
     #[command(subcommand)]
     Watermark(watermark::WatermarkCommand),
     /// Say what a message asks for, and what the policy of a key says to it.
+    ///
+    /// The policy of a key is what the configuration file says behind its hash, below `tezos:`. Neither a server nor a key is needed.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Log in to a running signer as a user of its configuration, and print the token.
