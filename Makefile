@@ -1,5 +1,5 @@
 # `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
-.PHONY: run test lint ci bench bench-size interop schemathesis
+.PHONY: run test lint ci bench bench-size interop schemathesis fuzz fuzz-short
 # `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
 
 run:
@@ -35,3 +35,12 @@ bench-size:
 # Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
 interop:
 	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test issuer_interop --test signer_interop
+# Fuzzing (docs/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
+SECONDS_EACH ?= 120
+TARGETS ?=
+
+fuzz:
+	scripts/fuzz $(SECONDS_EACH) $(TARGETS)
+
+fuzz-short:
+	JWTIS_FUZZ_SECONDS=5 cargo test -p jwtis --test fuzz_targets -- --nocapture
