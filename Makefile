@@ -1,5 +1,6 @@
-# `make run` builds and starts the server; `make test` runs every test. Nothing else is needed than Rust.
-.PHONY: run test lint ci
+# `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
+.PHONY: run test lint ci bench bench-size interop schemathesis fuzz fuzz-short
+# `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
 
 run:
 	cargo run --release
@@ -13,8 +14,36 @@ lint:
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	scripts/cargo-deny check bans licenses sources
 
+# The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
+schemathesis:
+	CI=1 SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-300} SCHEMATHESIS_SEED=$${SCHEMATHESIS_SEED:-$$(date +%s)} \
+		cargo test -p jwtis --test openapi -- --nocapture
+
 ci:
 	.ci/run
+
+# What requests cost beyond their cryptography; ten minutes on an idle machine. BENCH="--world signer --rounds 3" for a part of it.
+bench:
+	cargo build --release -p jwtis -p jwtis-bench
+	target/release/jwtis-bench --out target/bench $(BENCH)
+
+# Starts with up to 100,000 clients, load with up to a million sessions.
+bench-size:
+	cargo build --release -p jwtis -p jwtis-bench
+	target/release/jwtis-bench --size
+
+# Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
+interop:
+	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test issuer_interop --test signer_interop
+# Fuzzing (docs/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
+SECONDS_EACH ?= 120
+TARGETS ?=
+
+fuzz:
+	scripts/fuzz $(SECONDS_EACH) $(TARGETS)
+
+fuzz-short:
+	JWTIS_FUZZ_SECONDS=5 cargo test -p jwtis --test fuzz_targets -- --nocapture
 
 # Endurance (docs/reliability.md): kills at random moments; load for a long time. `endurance-short` is CI's round of both.
 .PHONY: crash soak endurance-short

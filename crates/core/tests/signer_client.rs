@@ -13,6 +13,7 @@ mod guard;
 
 use guard::{rules, signer_with, user};
 use jwtis_core::env::testing::{ManualClock, env};
+use jwtis_core::signer::login::UserConfig;
 use jwtis_core::signer::rules::Guard;
 use jwtis_core::signer::{ClientRefusal, Presented, Rules};
 use jwtis_core::{Signer, Timestamp};
@@ -153,4 +154,34 @@ async fn without_keys_the_caller_stays_who_he_is() {
     let presented = Presented { token: Some(&token), username: None };
     let alice = signer.authenticate(presented).await.unwrap();
     assert_eq!(signer.authenticate_client(alice.clone(), &key, &MESSAGE, None), Ok(alice));
+}
+
+#[tokio::test]
+async fn a_caller_whose_grounds_a_reload_takes_away_while_his_body_comes_is_out_again() {
+    let key: PublicKeyHash = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q".parse().unwrap();
+    let env = env(&ManualClock::at(Timestamp::default()));
+    let of = |users| rules(users, Vec::new(), &env);
+    let signer = signer_with(of(vec![user("alice")]), None, env.clone());
+    let token = guard::login(&signer, "alice", guard::PASSWORD).await.unwrap();
+    let alice = signer.authenticate(Presented { token: Some(&token), username: None }).await.unwrap();
+    let other_secret =
+        UserConfig { current: guard::credentials(guard::PASSWORD, guard::NEW_SECRET), ..user("alice") };
+    for (name, users, stays) in [
+        ("the_same", vec![user("alice"), user("bob")], true),
+        ("a_rotation_begins", vec![guard::rotating("alice", "2030-01-01 00:00:00")], true),
+        ("the_user_is_gone", vec![user("bob")], false),
+        ("the_secret_is_another", vec![other_secret], false),
+        ("a_rotation_is_over", vec![guard::rotating("alice", "1970-01-01 00:00:00")], false),
+    ] {
+        signer.apply(of(users), None);
+        let outcome = signer.authenticate_client(alice.clone(), &key, &MESSAGE, None);
+        let wanted = if stays { Ok(alice.clone()) } else { Err(ClientRefusal::Invalid) };
+        assert_eq!(outcome, wanted, "{name}");
+    }
+
+    signer.apply(Rules { guard: Guard::Open, ..Rules::default() }, None);
+    let anonymous = signer.authenticate(Presented::default()).await.unwrap();
+    signer.apply(of(vec![user("alice")]), None);
+    let outcome = signer.authenticate_client(anonymous, &key, &MESSAGE, None);
+    assert_eq!(outcome, Err(ClientRefusal::Invalid), "tokens came into force");
 }

@@ -16,7 +16,7 @@ mod guard;
 use guard::{Log, PASSWORD, SECRET, forge, login, rules, signer_with, user, user_of, whose};
 use jwtis_core::env::testing::env;
 use jwtis_core::signer::login::TrustedIssuer;
-use jwtis_core::signer::{Presented, TokenRefusal};
+use jwtis_core::signer::{ClientRefusal, Presented, TokenRefusal};
 use jwtis_core::{ClientAccess, IssuerSettings, KeyOptions, RevokeTarget, Signer, Timestamp};
 use jwtis_jose::{SignatureAlgorithm, jws};
 use jwtis_store::MemoryBackend;
@@ -248,4 +248,16 @@ async fn point_07_attack_a_token_whose_permissions_lack_the_kind() {
     };
     assert!(matches!(judge(caller.caller()), Verdict::Deny(Denial::TokenPermission { .. })));
     assert_eq!(judge(&Caller::Anonymous), Verdict::Allow(None), "the policy alone would allow it");
+}
+
+#[tokio::test]
+async fn a_caller_whose_issuer_is_trusted_no_more_is_out_though_his_token_was_checked_before() {
+    let (world, access, signer) = trusting().await;
+    let token = world.issue(&access, r#"{"sub":"carol","aud":"signer"}"#).access_token;
+    let key = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q".parse().unwrap();
+    let carol = signer.authenticate(Presented { token: Some(&token), username: None }).await.unwrap();
+    assert_eq!(signer.authenticate_client(carol.clone(), &key, &[3], None), Ok(carol.clone()));
+    signer.apply(rules(vec![user("carol")], Vec::new(), signer.env()), None);
+    let outcome = signer.authenticate_client(carol, &key, &[3], None);
+    assert_eq!(outcome, Err(ClientRefusal::Invalid), "a login user of the same name is another");
 }

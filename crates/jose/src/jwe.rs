@@ -19,6 +19,7 @@ pub(crate) mod content;
 pub mod encryption_key;
 pub mod key;
 pub(crate) mod key_management;
+mod own_key;
 
 use std::fmt;
 

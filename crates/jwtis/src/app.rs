@@ -5,6 +5,7 @@
 //! `/healthz` says that no more are wanted; the store closes last.
 
 mod clock;
+mod descriptors;
 mod house;
 mod listeners;
 mod marks;
@@ -76,7 +77,11 @@ impl Listeners {
         hangups: Hangups,
     ) -> io::Result<()> {
         let Served { metrics, store, issuer, signer, backup_folder } = served;
+        let listeners = [self.issuer.is_some(), self.signer.is_some(), self.utility.is_some()];
+        let listeners = listeners.into_iter().map(u64::from).sum();
         let limits = Limits::default();
+        let max_connections = descriptors::connections(listeners, limits.max_connections);
+        let limits = Limits { max_connections, ..limits };
         info!(
             issuer = self.issuer_url(),
             signer = self.signer_url(),

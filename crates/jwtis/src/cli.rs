@@ -15,9 +15,11 @@ mod hash_password;
 mod inspect;
 mod key;
 mod login;
+mod openapi;
 mod output;
 mod password;
 mod policy;
+mod prompt;
 mod serve;
 mod signer_start;
 mod store;
@@ -90,12 +92,20 @@ enum Command {
     #[command(subcommand)]
     Token(token::TokenCommand),
     /// Make, import, list and delete the signing keys of the store.
+    ///
+    /// They are for vaults with `driver: store` in the configuration file. The store has one owner at a time: stop the server first.
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Show, raise, import and export the marks against double signing.
+    ///
+    /// A mark is the highest level and round of a kind of message that a key has signed on a network: nothing else is signed at or
+    /// below it, whoever asks. Signatory is another signer for Tezos; its folders of marks are read and written, so that a baker
+    /// can move either way. The store has one owner at a time: stop the server before its marks are shown or changed.
     #[command(subcommand)]
     Watermark(watermark::WatermarkCommand),
     /// Say what a message asks for, and what the policy of a key says to it.
+    ///
+    /// The policy of a key is what the configuration file says behind its hash, below `tezos:`. Neither a server nor a key is needed.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Log in to a running signer as a user of its configuration, and print the token.
@@ -108,6 +118,9 @@ enum Command {
     /// Show or check the configuration of the server.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print the OpenAPI 3.1 document of the issuer's or the signer's API.
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     /// Print a completion script for a shell.
     Completions(completions::Completions),
     /// Print the version.
@@ -145,6 +158,7 @@ impl Cli {
                     Command::Login(login) => login.run(out),
                     Command::HashPassword(command) => command.run(out),
                     Command::Store(command) => command.run(out),
+                    Command::OpenApi(command) => command.run(out),
                     Command::Completions(completions) => completions.run(out),
                     // The words of Signatory's programs (§9 of the signer's behaviour specification).
                     Command::Version => out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION"))),

@@ -7,6 +7,7 @@
 mod connection;
 pub mod issuer;
 mod observe;
+mod openapi;
 mod paths;
 pub mod signer;
 pub mod utility;
@@ -98,8 +99,8 @@ pub async fn serve(
             biased;
             () = &mut shutdown => break,
             accepted = accept(&listener, &permits) => accepted,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
         };
+        while connections.try_join_next().is_some() {}
         let watcher = graceful.watcher();
         let server = Arc::clone(&server);
         connections.spawn(async move {

@@ -99,7 +99,7 @@ fn start(place: &Place, before: &str, arguments: &[&str]) -> Server {
         env!("CARGO_BIN_EXE_jwtis"),
         arguments.join(" ")
     );
-    place.start_program("sh", &["-c", &line])
+    place.start_command(place.command("sh", &["-c", &line]))
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn no_room_for_files_of_marks_refuses_signatures_and_passes() {
     );
     config(&place, &sections);
     let line = format!("trap '' XFSZ; exec {} serve -c jwtis.yaml", env!("CARGO_BIN_EXE_jwtis"));
-    let server = place.start_program("sh", &["-c", &line]);
+    let server = place.start_command(place.command("sh", &["-c", &line]));
     let client = Client::new(&server.url);
     assert_eq!(client.sign(KEY, &attestation(1, 1)).0, 200);
     limit(&server, "fsize", "1:unlimited");
@@ -196,7 +196,7 @@ fn a_store_on_a_read_only_disk_is_refused_at_the_start_and_not_touched() {
 #[test]
 fn without_file_descriptors_who_is_connected_goes_on_and_others_wait() {
     let mut place = Place::new();
-    let shop = Shop::open(&mut place, "ulimit -n 40", &[]);
+    let shop = Shop::open(&mut place, "ulimit -n 256", &[]);
     let address = shop.server.url.trim_start_matches("http://").to_owned();
     let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
     let revoke = |id: &Value| {
@@ -213,7 +213,7 @@ fn without_file_descriptors_who_is_connected_goes_on_and_others_wait() {
     };
     let (_, other) = shop.post("/issue_token", json!({"kid": "shop"}));
     assert_eq!(revoke(&other["id"]).unwrap(), 200, "this connection stays");
-    // More connections than the server can have; the kernel holds those that it cannot take.
+    // More connections than so few descriptors allow; the kernel holds those that the server does not take.
     let crowd: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(&address).unwrap()).collect();
     let (_, other) = (0, json!({"id": other["id"]}));
     assert_eq!(revoke(&other["id"]).unwrap(), 200, "who is connected is served, writes too");

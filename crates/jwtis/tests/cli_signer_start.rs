@@ -4,7 +4,7 @@ mod cli_support;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 
 use cli_support::signer::{
@@ -277,6 +277,25 @@ fn marks_that_signatory_left_are_taken_over_at_every_start_and_the_higher_wins()
 }
 
 #[test]
+fn marks_of_the_store_are_taken_over_by_a_change_to_the_driver_file() {
+    let mut place = Place::new();
+    let running = place.start(&["-c", &with_store(&place)]);
+    let password = running.export("JWTIS_PSWD");
+    assert_eq!(Client::new(&running.url).sign(KEY, &attestation(100, 1)).0, 200);
+    running.stop();
+
+    place.set("JWTIS_PSWD", &password);
+    let before = fs::read_to_string(with_store(&place)).unwrap();
+    let file = before.replace("vaults:\n", "watermark: {driver: file}\nvaults:\n  kept: {driver: store}\n");
+    let running = place.start(&["-c", &place.file("jwtis.yaml", &file)]);
+    let client = Client::new(&running.url);
+    for (level, message, wanted) in [(100, 2, 409), (99, 1, 409), (101, 1, 200)] {
+        assert_eq!(client.sign(KEY, &attestation(level, message)).0, wanted, "{level}");
+    }
+    assert!(running.stop().stderr.contains("watermarks_imported"));
+}
+
+#[test]
 fn tokens_of_our_issuer_open_the_signer_also_while_the_issuer_is_not_served() {
     let mut place = Place::new();
     let sections = format!(
@@ -325,7 +344,7 @@ fn a_request_that_runs_is_answered_while_the_server_stops_and_healthz_says_that_
     let place = Place::new();
     let hook = TcpListener::bind("127.0.0.1:0").unwrap();
     let sections = format!(
-        "{}watermark: {{driver: file}}\npolicy_hook: {{address: 'http://{}/', timeout: 30s}}\nvaults:\n  local: {{driver: mem, config: [{SECRET}]}}\ntezos:\n  {KEY}: {{allow: {{generic: [failing_noop]}}}}\n",
+        "{}watermark: {{driver: file}}\npolicy_hook: {{address: 'http://{}/', timeout: 14s}}\nvaults:\n  local: {{driver: mem, config: [{SECRET}]}}\ntezos:\n  {KEY}: {{allow: {{generic: [failing_noop]}}}}\n",
         server(""),
         hook.local_addr().unwrap()
     );
@@ -356,4 +375,38 @@ fn a_request_that_runs_is_answered_while_the_server_stops_and_healthz_says_that_
     assert_eq!(request.join().unwrap().0, 200);
     hook.join().unwrap();
     assert_eq!(running.signal("TERM").code, Some(0));
+}
+
+#[test]
+fn a_flood_of_connections_leaves_descriptors_for_the_marks() {
+    let place = Place::new();
+    let limited = r#"ulimit -n 256; exec "$0" "$@""#;
+    let file = pure(&place);
+    let line = ["-c", limited, env!("CARGO_BIN_EXE_jwtis"), "-c", &file];
+    let running = place.start_command(place.command("sh", &line));
+    let client = Client::new(&running.url);
+    assert_eq!(client.sign(KEY, &attestation(7, 1)).0, 200);
+
+    let address = running.url.trim_start_matches("http://");
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    // What is not accepted waits in the operating system's queue, and what finds no room there is given up.
+    let patience = std::time::Duration::from_millis(100);
+    let (mut flood, mut missed) = (Vec::new(), 0);
+    while flood.len() < 360 && missed < 3 {
+        match TcpStream::connect_timeout(&address, patience) {
+            Ok(stream) => flood.push(stream),
+            Err(_) => missed += 1,
+        }
+    }
+    assert!(flood.len() > 150, "{}", flood.len());
+    // The client has kept its connection; the server goes on accepting meanwhile.
+    for level in 8..60 {
+        let (status, body) = client.sign(KEY, &attestation(level, 1));
+        assert_eq!(status, 200, "{body}");
+    }
+    drop(flood);
+    let run = running.stop();
+    assert_eq!(run.code, Some(0));
+    assert!(run.stderr.contains("LimitNOFILE"), "{}", run.stderr);
+    assert!(!run.stderr.contains("cannot accept connections"), "{}", run.stderr);
 }

@@ -4,17 +4,18 @@
 //! The scripts are in `interop/signer`, where their packages are installed once, as its lock file says. Where npm, Python or the network
 //! are missing, the tests say so and pass; with `CI` set they fail.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cli_support;
+mod interop_support;
 
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use cli_support::{Place, Run, Server};
+use interop_support::{Table, ask, node_modules, note, python, root};
 use serde_json::Value;
 
 #[test]
@@ -26,26 +27,34 @@ fn taquito_signs_with_every_guard() {
 
 #[test]
 fn the_calls_of_octez_are_answered_in_their_order() {
-    let Some(node_modules) = node_modules() else { return };
-    assert!(node_modules.is_dir());
-    let (open, keys) = (Signer::start("open.yaml"), Signer::start("keys.yaml"));
-    let report = node(&["octez.mjs", "replay", &open.url(), &keys.url()]);
-    assert_all_hold(&report, 12);
+    let Some(report) = octez() else { return };
+    assert_all_hold(report, 12);
 }
 
 #[test]
 fn pytezos_verifies_what_was_signed() {
-    let (Some(signed), Some(python)) = (taquito(), python()) else { return };
-    let mut child = Command::new(python)
-        .arg(folder().join("verify.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(signed.to_string().as_bytes()).unwrap();
-    let run = Run::of(child.wait_with_output().unwrap());
-    assert_all_hold(&report(&run), 7);
+    let Some(report) = pytezos() else { return };
+    assert_all_hold(report, 7);
+}
+
+#[test]
+fn the_page_lists_what_holds_for_the_signer() {
+    let reports = [taquito(), octez(), pytezos()];
+    let mut rows = Vec::new();
+    for report in reports.iter().flatten() {
+        for check in report["checks"].as_array().unwrap() {
+            let holds = if check["ok"] == true { "yes" } else { "**no**" };
+            let [client, name] =
+                [&report["client"], &check["name"]].map(|text| text.as_str().unwrap().to_owned());
+            rows.push(vec![client, name, holds.to_owned()]);
+        }
+    }
+    let head = ["Client", "What", "Holds"].map(str::to_owned).to_vec();
+    let complete = reports.iter().all(Option::is_some);
+    let table = Table { head, rows, complete };
+    table.update("signer");
+    note("signer-run", complete);
+    table.is_on_the_page("signer");
 }
 
 /// One signer of `interop/signer`, on free ports.
@@ -78,12 +87,40 @@ impl Signer {
 fn taquito() -> Option<&'static Value> {
     static REPORT: OnceLock<Option<Value>> = OnceLock::new();
     let run = || {
-        node_modules()?;
+        packages()?;
         let servers = ["open.yaml", "keys.yaml", "tokens.yaml"].map(Signer::start);
         let [open, keys, tokens] = servers.each_ref().map(Signer::url);
         Some(node(&["taquito.mjs", &open, &keys, &tokens]))
     };
     REPORT.get_or_init(run).as_ref()
+}
+
+/// What the replay of `octez.json` found.
+fn octez() -> Option<&'static Value> {
+    static REPORT: OnceLock<Option<Value>> = OnceLock::new();
+    let run = || {
+        packages()?;
+        let servers = ["open.yaml", "keys.yaml"].map(Signer::start);
+        let [open, keys] = servers.each_ref().map(Signer::url);
+        Some(node(&["octez.mjs", "replay", &open, &keys]))
+    };
+    REPORT.get_or_init(run).as_ref()
+}
+
+/// What pytezos says of the signatures that Taquito was given.
+fn pytezos() -> Option<&'static Value> {
+    static REPORT: OnceLock<Option<Value>> = OnceLock::new();
+    let run = || {
+        let (signed, python) = (taquito()?, python(&folder())?);
+        Some(ask(Command::new(python).arg(folder().join("verify.py")), signed))
+    };
+    REPORT.get_or_init(run).as_ref()
+}
+
+/// The packages of npm, installed by whichever test comes first.
+fn packages() -> Option<()> {
+    static INSTALLED: OnceLock<Option<()>> = OnceLock::new();
+    *INSTALLED.get_or_init(|| node_modules(&folder()).map(drop))
 }
 
 fn node(arguments: &[&str]) -> Value {
@@ -109,52 +146,5 @@ fn assert_all_hold(report: &Value, at_least: usize) {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop/signer")
-}
-
-/// The packages of `package-lock.json`, installed without running anything of theirs.
-fn node_modules() -> Option<&'static Path> {
-    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let install = || {
-        let npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-        installed("node_modules", "package-lock.json", &[&npm])
-    };
-    FOLDER.get_or_init(install).as_deref()
-}
-
-/// A Python that has what `requirements.txt` lists.
-fn python() -> Option<PathBuf> {
-    let make = ["python3", "-m", "venv", ".venv"];
-    let install =
-        [".venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt"];
-    Some(installed(".venv", "requirements.txt", &[&make, &install])?.join("bin/python"))
-}
-
-/// A folder that `commands` make from `list`, unless they have made it from the same list before.
-fn installed(name: &str, list: &str, commands: &[&[&str]]) -> Option<PathBuf> {
-    let (folder, list) = (folder(), fs::read(folder().join(list)).unwrap());
-    let (made, stamp) = (folder.join(name), folder.join(name).join(".made-from"));
-    if fs::read(&stamp).is_ok_and(|stamp| stamp == list) {
-        return Some(made);
-    }
-    tell(&format!("installing {name} into {}", folder.display()));
-    for command in commands {
-        let output = Command::new(command[0]).args(&command[1..]).current_dir(&folder).output();
-        let why = match output {
-            Ok(output) if output.status.success() => continue,
-            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
-            Err(error) => error.to_string(),
-        };
-        let line = format!("{} cannot be had: {}", command.join(" "), why.trim());
-        assert!(std::env::var_os("CI").is_none(), "{line}");
-        tell(&format!("SKIPPED, nothing was shown about other programs: {line}"));
-        return None;
-    }
-    fs::write(stamp, list).unwrap();
-    Some(made)
-}
-
-/// Says it even where the test passes, whose other output nobody sees.
-fn tell(line: &str) {
-    std::io::stderr().write_all(format!("\n{line}\n").as_bytes()).unwrap();
+    root().join("interop/signer")
 }

@@ -9,27 +9,67 @@ mod library;
 mod login_token;
 
 use jwtis_jose::jws;
+use jwtis_tezos::policy::User;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
 
 use super::Signer;
+use super::login::{SecretHash, TokenGuard, TrustedIssuer};
 use super::rules::Guard;
+use crate::env::Timestamp;
 
 /// Proof that the caller was authenticated by the guard in force. Only this module makes one.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Authenticated(Caller);
+pub struct Authenticated {
+    caller: Caller,
+    ground: Ground,
+}
+
+/// On what grounds a caller was let in: if a reload takes them away while his body is on its way, he is out again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Ground {
+    /// No token.
+    None,
+    /// A login's token, made with this secret.
+    Login(SecretHash),
+    /// A token of an issuer.
+    Issuer(TrustedIssuer),
+}
 
 impl Authenticated {
     /// Who it is.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
-        &self.0
+        &self.caller
+    }
+
+    const fn without_token(caller: Caller) -> Self {
+        Self { caller, ground: Ground::None }
+    }
+
+    fn by_login((user, secret): (User, SecretHash)) -> Self {
+        Self { caller: Caller::User(user), ground: Ground::Login(secret) }
+    }
+
+    fn by_issuer((user, issuer): (User, TrustedIssuer)) -> Self {
+        Self { caller: Caller::User(user), ground: Ground::Issuer(issuer) }
+    }
+
+    /// Whether this guard, too, would have let him in.
+    fn holds(&self, guard: &TokenGuard, now: Timestamp) -> bool {
+        match (&self.ground, &self.caller) {
+            (Ground::Login(secret), Caller::User(user)) => {
+                guard.user(&user.name).is_some_and(|user| user.has_secret(secret, now))
+            }
+            (Ground::Issuer(issuer), Caller::User(_)) => guard.issuers().contains(issuer),
+            _ => false,
+        }
     }
 
     /// Takes anybody for authenticated: for tests of what comes after.
     #[cfg(feature = "testing")]
     #[must_use]
     pub const fn as_caller(caller: Caller) -> Self {
-        Self(caller)
+        Self::without_token(caller)
     }
 }
 
@@ -86,26 +126,28 @@ impl Signer {
     /// [`TokenRefusal`].
     pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
         let rules = self.rules();
-        let Guard::Tokens(guard) = &rules.guard else { return Ok(Authenticated(Caller::Anonymous)) };
+        let Guard::Tokens(guard) = &rules.guard else {
+            return Ok(Authenticated::without_token(Caller::Anonymous));
+        };
 
         let sent = presented.token.filter(|token| !token.is_empty()).ok_or(TokenRefusal::Missing)?;
         let token = sent.strip_prefix("Bearer ").unwrap_or(sent);
         let username = presented.username.filter(|name| !name.is_empty());
         let parsed = jws::Unverified::parse(token);
-        let user = match &parsed {
+        match &parsed {
             Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(parsed) => {
-                issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await
+                let checked = issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await;
+                checked.map(Authenticated::by_issuer)
             }
             _ => {
                 let parsed = parsed.map_err(|error| library::malformed(token, &error));
-                login_token::check(guard, parsed, username, self.0.env.now())
+                login_token::check(guard, parsed, username, self.0.env.now()).map(Authenticated::by_login)
             }
-        }?;
-        Ok(Authenticated(Caller::User(user)))
+        }
     }
 
     /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
-    /// Where the guard in force has no keys, `caller` comes back as he is.
+    /// Where the guard in force has no keys, `caller` comes back as he is, if that guard would have let him in.
     ///
     /// # Errors
     /// [`ClientRefusal`].
@@ -118,10 +160,11 @@ impl Signer {
     ) -> Result<Authenticated, ClientRefusal> {
         match &self.rules().guard {
             Guard::Keys(keys) => {
-                signer_of(keys, key, message, authentication).map(Caller::Client).map(Authenticated)
+                let client = signer_of(keys, key, message, authentication)?;
+                Ok(Authenticated::without_token(Caller::Client(client)))
             }
-            // Tokens came into force after the request had begun, while nobody asked for one.
-            Guard::Tokens(_) if !matches!(caller.0, Caller::User(_)) => Err(ClientRefusal::Invalid),
+            // After the request had begun, tokens came into force, or his user or secret went.
+            Guard::Tokens(guard) if !caller.holds(guard, self.0.env.now()) => Err(ClientRefusal::Invalid),
             Guard::Tokens(_) | Guard::Open => Ok(caller),
         }
     }

@@ -6,9 +6,9 @@
 //! hangs up is a failure. A user's success forgets his failures. It does not forget those of his source: else whoever has one account
 //! could guess at others for ever.
 //!
-//! Else anybody who knows a name could lock its user out for ever by failing in his place. So the pause of a user is not for the
-//! sources from which he has logged in since the start: there only the source's own counts, and a success in the middle of a user's
-//! pause forgets nothing.
+//! Else anybody who knows a name could lock its user out for ever by failing in his place, and anybody behind the same proxy could lock
+//! out all users. So where a user has logged in since the start, only his own failures from there pause him; they are counted for the
+//! user and the source all the same. A success in the middle of a user's pause does not end it for others.
 //!
 //! Time is the wall clock's. Where it steps back, a pause begins anew: it neither ends at once nor lasts longer than [`LONGEST`] from
 //! then. Counters of configured users stay whatever else is tried. Those of other names and of sources are bounded, and the ones that
@@ -58,8 +58,8 @@ struct State {
 #[derive(Default)]
 struct Account {
     counter: Counter,
-    /// From where he has logged in; the last one was used last.
-    sources: Vec<Source>,
+    /// From where he has logged in, with what he tried there; the last one was used last.
+    sources: Vec<(Source, Counter)>,
 }
 
 /// SHA-256 of a name: a stranger's name may be long, and is nothing to keep.
@@ -98,6 +98,9 @@ impl Drop for Attempt<'_> {
         if self.is_configured {
             let account = state.users.entry(self.name).or_default();
             account.counter.end(self.began, self.succeeded);
+            if let Some(counter) = account.at(self.source) {
+                counter.end(self.began, self.succeeded);
+            }
             if self.succeeded {
                 account.is_from(self.source);
             }
@@ -113,13 +116,20 @@ impl Drop for Attempt<'_> {
 }
 
 impl Account {
-    /// Remembers a source of the user.
+    /// The counter of a source from which he has logged in.
+    fn at(&mut self, source: Source) -> Option<&mut Counter> {
+        self.sources.iter_mut().find(|(known, _)| *known == source).map(|(_, counter)| counter)
+    }
+
+    /// He has logged in from there.
     fn is_from(&mut self, source: Source) {
-        self.sources.retain(|known| *known != source);
+        let mut counter = self.at(source).copied().unwrap_or_default();
+        counter.forgive();
+        self.sources.retain(|(known, _)| *known != source);
         if self.sources.len() >= MAX_SOURCES_OF_USER {
             self.sources.remove(0);
         }
-        self.sources.push(source);
+        self.sources.push((source, counter));
     }
 }
 
@@ -170,20 +180,30 @@ impl Lockout {
         let mut state = self.state();
         let State { users, unknown, sources } = &mut *state;
         let by_source = sources.entry(source);
-        let (by_user, is_his) = if is_configured {
+        let (by_user, mut his) = if is_configured {
             let account = users.entry(name).or_default();
-            (&mut account.counter, account.sources.contains(&source))
+            let his = account.sources.iter_mut().find(|(known, _)| *known == source);
+            (&mut account.counter, his.map(|(_, counter)| counter))
         } else {
-            (unknown.entry(name), false)
+            (unknown.entry(name), None)
         };
         let of_user = by_user.turn(now);
-        let turn = if is_his { by_source.turn(now) } else { of_user.max(by_source.turn(now)) };
+        let turn = match his {
+            Some(ref mut his) => his.turn(now),
+            None => of_user.max(by_source.turn(now)),
+        };
         if turn != Turn::Free {
             return Err(turn);
         }
         by_user.begin(now);
         by_source.begin(now);
-        let pause = by_user.pause_after_these().max(by_source.pause_after_these());
+        let pause = match his {
+            Some(his) => {
+                his.begin(now);
+                his.pause_after_these()
+            }
+            None => by_user.pause_after_these().max(by_source.pause_after_these()),
+        };
         let forgives = !matches!(of_user, Turn::Paused(_));
         Ok(Attempt {
             lockout: self,

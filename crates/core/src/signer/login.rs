@@ -26,7 +26,7 @@ pub use password::{HashPasswordError, hash_password};
 pub use strength::{password_faults, secret_faults};
 
 use password::Work;
-pub(super) use user::{Credentials, User};
+pub(super) use user::{Credentials, SecretHash, User};
 
 /// A user as configured (§2.4, §2.5).
 pub struct UserConfig {
@@ -214,10 +214,11 @@ impl Signer {
             return Err(LoginError::Missing);
         };
         let env = &self.0.env;
-        let attempt = self.0.lockout.begin(name, guard.has_user(name), source, env).await.map_err(|wait| {
-            let retry_after = wait.as_millis().div_ceil(1000);
-            LoginError::Paused { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) }
-        })?;
+        let attempt =
+            self.0.lockout.begin(name, guard.has_user(name), source, env).await.map_err(|wait| {
+                let retry_after = wait.as_millis().div_ceil(1000);
+                LoginError::Paused { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) }
+            })?;
         let Some((user, credentials)) = guard.look(name, password, env.now()).await else {
             let pause_ms = u64::try_from(attempt.pause().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(

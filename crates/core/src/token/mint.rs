@@ -63,8 +63,7 @@ impl Mint<'_> {
         let payload = self.payload(expires_at, Some(generation))?;
         let inner = ProtectedHeader { typ: Some(REFRESH_TYPE), cty: None };
         let keys = self.keys;
-        let token =
-            jwt::nest(&keys.signing, &inner, keys.encryption.encryption_key(), keys.content, &payload)?;
+        let token = jwt::nest_to_self(&keys.signing, &inner, &keys.encryption, keys.content, &payload)?;
         Ok(Minted { token, expires_at })
     }
 

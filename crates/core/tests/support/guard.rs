@@ -124,12 +124,23 @@ pub fn claims_of(token: &str) -> ClaimsSet {
     ClaimsSet::parse(jws::Unverified::parse(token).unwrap().danger_unverified_payload()).unwrap()
 }
 
+/// Has somebody listen on every thread. While nobody does on the thread that comes to an event first, `tracing` may note that nobody
+/// ever will.
+fn listen_everywhere() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let deaf = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::sink);
+        tracing::subscriber::set_global_default(deaf.finish()).unwrap();
+    });
+}
+
 /// What is logged on this thread, as lines of JSON.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     pub fn start(&self) -> tracing::subscriber::DefaultGuard {
+        listen_everywhere();
         let writer = self.clone();
         let subscriber = tracing_subscriber::fmt()
             .json()

@@ -11,6 +11,7 @@ use super::{
     EncryptError, MAX_TOKEN_BYTES,
     content::{self, IV_BYTES, TAG_BYTES},
     key_management::{Recipient, oaep},
+    own_key::OwnScalar,
 };
 use crate::{
     base64url,
@@ -69,6 +70,17 @@ impl EncryptionKey {
         header: &ProtectedHeader<'_>,
         plaintext: &[u8],
     ) -> Result<String, EncryptError> {
+        self.encrypt_as(None, enc, header, plaintext)
+    }
+
+    /// As [`Self::encrypt`]; with the recipient's own scalar, where he is the sender.
+    pub(super) fn encrypt_as(
+        &self,
+        own: Option<&OwnScalar>,
+        enc: ContentEncryption,
+        header: &ProtectedHeader<'_>,
+        plaintext: &[u8],
+    ) -> Result<String, EncryptError> {
         let Public { alg, recipient, header_start, .. } = &*self.0;
         if plaintext.len() > MAX_TOKEN_BYTES {
             return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
@@ -77,7 +89,7 @@ impl EncryptionKey {
         let mut json = String::with_capacity(header_start.len().saturating_add(320));
         json.push_str(header_start);
         header::push_member(&mut json, "enc", enc.name());
-        let sent = recipient.send(*alg, enc, &mut json)?;
+        let sent = recipient.send(*alg, enc, &mut json, own)?;
         header::finish(&mut json, header);
 
         let parts = [json.len(), sent.encrypted_key.len(), IV_BYTES, plaintext.len(), TAG_BYTES];

@@ -11,12 +11,14 @@ use aws_lc_rs::{
 use zeroize::Zeroizing;
 
 use super::{
-    DecryptError, Decrypted, EncryptionKey, Undecrypted,
+    DecryptError, Decrypted, EncryptError, EncryptionKey, Undecrypted,
     content::{self, IV_BYTES, TAG_BYTES},
     encryption_key::key_management_algorithm,
     key_management::{Opener, oaep, wrap_of},
+    own_key::OwnScalar,
 };
 use crate::{
+    header::ProtectedHeader,
     jwa::{ContentEncryption, Curve, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size},
     jwk::{
         Jwk, KeyError, Parameters, PrivateJwk,
@@ -34,6 +36,8 @@ pub struct DecryptionKey {
     /// RSA keys, a second time: AWS-LC's padding types cannot be exported.
     rsa: Option<PrivateDecryptingKey>,
     public: EncryptionKey,
+    /// For [`DecryptionKey::encrypt_to_self`]: the scalar, of keys on P-256.
+    own: Option<OwnScalar>,
 }
 
 impl DecryptionKey {
@@ -211,6 +215,19 @@ impl DecryptionKey {
         Ok(Decrypted { header: header.clone(), plaintext })
     }
 
+    /// Encrypts a token to this key: the same token as [`EncryptionKey::encrypt`] makes, sooner where the key is on P-256.
+    ///
+    /// # Errors
+    /// [`EncryptError`].
+    pub fn encrypt_to_self(
+        &self,
+        enc: ContentEncryption,
+        header: &ProtectedHeader<'_>,
+        plaintext: &[u8],
+    ) -> Result<String, EncryptError> {
+        self.public.encrypt_as(self.own.as_ref(), enc, header, plaintext)
+    }
+
     fn generate_on(alg: KeyManagementAlgorithm, curve: Curve) -> Result<Self, KeyError> {
         let algorithm = curve.agreement().ok_or_else(|| cannot(alg, curve))?;
         Self::from_agreement(alg, curve, agreement::PrivateKey::generate(algorithm)?, None)
@@ -253,7 +270,7 @@ impl DecryptionKey {
                 return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: "an RSA key".into() });
             }
         };
-        Ok(Self { opener, rsa: Some(key), public })
+        Ok(Self { opener, rsa: Some(key), public, own: None })
     }
 
     fn from_agreement(
@@ -264,7 +281,8 @@ impl DecryptionKey {
     ) -> Result<Self, KeyError> {
         let parameters = Parameters::Curve { curve, point: private.compute_public_key()?.as_ref().to_vec() };
         let public = EncryptionKey::new(Jwk::complete(parameters, alg.into(), kid)?)?;
-        Ok(Self { opener: Opener::Ecdh { curve, wrap: wrap_of(alg), private }, rsa: None, public })
+        let own = OwnScalar::of(&private);
+        Ok(Self { opener: Opener::Ecdh { curve, wrap: wrap_of(alg), private }, rsa: None, public, own })
     }
 
     fn agreement_key(&self) -> Result<&agreement::PrivateKey, KeyError> {

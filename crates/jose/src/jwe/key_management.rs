@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use super::{
     DecryptError,
     content::{ContentKey, random_key},
+    own_key::OwnScalar,
 };
 use crate::{
     base64url,
@@ -43,11 +44,14 @@ pub(crate) struct Sent {
 
 impl Recipient {
     /// Makes a content encryption key and the means to recover it; `header` gets the members that the recipient needs.
-    pub(crate) fn send(
+    ///
+    /// `own` is the recipient's scalar where the sender is the recipient: the same message, sooner.
+    pub(super) fn send(
         &self,
         alg: KeyManagementAlgorithm,
         enc: ContentEncryption,
         header: &mut String,
+        own: Option<&OwnScalar>,
     ) -> Result<Sent, Unspecified> {
         match self {
             Self::Pkcs1(key) => {
@@ -67,7 +71,10 @@ impl Recipient {
                 let ephemeral = agreement::PrivateKey::generate(algorithm)?;
                 push_ephemeral_key(header, *curve, ephemeral.compute_public_key()?.as_ref());
                 let agreement = Agreement::new(alg, enc, *wrap);
-                let agreed = agreement.agree(&ephemeral, public.clone(), &[], &[])?;
+                let agreed = match own {
+                    Some(own) => agreement.derive(own.agree(&ephemeral)?.as_slice(), &[], &[])?,
+                    None => agreement.agree(&ephemeral, public.clone(), &[], &[])?,
+                };
                 let Some(wrap) = *wrap else {
                     return Ok(Sent { content_key: agreed, encrypted_key: Vec::new() });
                 };

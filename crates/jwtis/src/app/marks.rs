@@ -1,5 +1,6 @@
-//! Opens the marks against double signing with the driver of the configuration (§5), and takes over what Signatory left.
+//! Opens the marks against double signing with the driver of the configuration (§5), and takes over what Signatory left or another driver.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -14,6 +15,8 @@ use jwtis_core::signer::watermark::mem::MemWatermarks;
 use jwtis_core::signer::watermark::store::StoreWatermarks;
 use jwtis_core::signer::{WatermarkError, Watermarks};
 use jwtis_store::{BoxError, Store};
+use jwtis_tezos::ChainId;
+use jwtis_tezos::watermark::format::ChainMarks;
 use tracing::{info, warn};
 
 use crate::config::signer::WatermarkDriver;
@@ -74,10 +77,16 @@ pub(super) async fn open(
         WatermarkDriver::File => {
             probe(base_dir, env)
                 .map_err(|source| MarksError::BaseDir { path: base_dir.to_path_buf(), source })?;
-            let (marks, notices) = FileWatermarks::open(base_dir, observer)
-                .map_err(|source| MarksError::Files { path: base_dir.to_path_buf(), source })?;
+            let unusable = |source| MarksError::Files { path: base_dir.to_path_buf(), source };
+            let (marks, notices) = FileWatermarks::open(base_dir, observer).map_err(unusable)?;
             for notice in notices {
                 warn!("{notice}");
+            }
+            if let Some(store) = store {
+                // The driver was another one before, perhaps: what it has signed is signed.
+                let left = StoreWatermarks::new(store.clone(), Arc::new(()));
+                let left = left.marks().await.map_err(MarksError::Store)?;
+                join(&marks, &left, "the store").await.map_err(|error| unusable(error.into()))?;
             }
             Ok(Arc::new(marks))
         }
@@ -88,30 +97,38 @@ pub(super) async fn open(
     }
 }
 
-/// Joins what lies below `base_dir` into the store: of two marks the higher one stands. This happens at every start, so that a detour
-/// over Signatory is not forgotten.
+/// Joins what lies below `base_dir` into the store. This happens at every start, so that a detour over Signatory is not forgotten.
 async fn take_over(marks: &StoreWatermarks, base_dir: &Path) -> Result<(), MarksError> {
     let Some(found) = import::from_base_dir(base_dir)? else { return Ok(()) };
     for notice in &found.notices {
         warn!("{notice}");
     }
-    let known = marks.marks().await.map_err(MarksError::Store)?;
-    for (chain, found_marks) in &found.marks {
+    join(marks, &found.marks, &found.folder.display().to_string()).await.map_err(MarksError::Store)
+}
+
+/// Raises the marks to those that were found elsewhere: of two the higher one stands.
+async fn join(
+    marks: &dyn Watermarks,
+    found: &BTreeMap<ChainId, ChainMarks>,
+    folder: &str,
+) -> Result<(), WatermarkError> {
+    let known = marks.marks().await?;
+    for (chain, found_marks) in found {
         let before = known.get(chain).cloned().unwrap_or_default();
         let mut joined = before.clone();
         joined.join(found_marks);
         if joined == before {
             continue;
         }
-        marks.raise(*chain, found_marks).await.map_err(MarksError::Store)?;
+        marks.raise(*chain, found_marks).await?;
         info!(
             target: "jwtis::audit",
             event = "watermarks_imported",
             by = "operator",
-            folder = %found.folder.display(),
+            folder,
             chain_id = %chain,
             keys = found_marks.iter().count(),
-            "marks of Signatory were taken over; where both had one, the higher stands"
+            "marks from elsewhere were taken over; where both had one, the higher stands"
         );
     }
     Ok(())

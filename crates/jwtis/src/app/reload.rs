@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::signals::Hangups;
 use super::signer::{Prepared, Running};
 use super::vaults::Opener;
-use super::watch::Seen;
+use super::watch::{Seen, undisturbed};
 use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::value::Fault;
@@ -90,8 +90,13 @@ impl Reload {
     /// Applies the configuration as it is now, whole, or says all that is wrong. `seen` turns to the files that it consists of.
     async fn apply(&mut self, seen: &mut Option<Seen>) -> Result<(), Vec<String>> {
         let reloader = self.reloader.clone();
-        let loaded =
-            tokio::task::spawn_blocking(move || reloader.load()).await.map_err(|error| one(&error))?;
+        let load = move || undisturbed(reloader.path(), || reloader.load());
+        let loaded = tokio::task::spawn_blocking(load).await.map_err(|error| one(&error))?;
+        let Some(loaded) = loaded else {
+            return Err(vec![
+                "its file changed while it was read: write a new file and rename it".to_owned(),
+            ]);
+        };
         let mut config = loaded.map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
         for warning in &config.warnings {
             warn!("{warning}");

@@ -11,6 +11,8 @@ use crate::config::limited;
 
 /// Pause between two looks. A change is noticed at the second look that finds the same, so that no file is read half-written.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often a file is read that changes meanwhile.
+const ATTEMPTS: usize = 4;
 
 /// Files, and a digest of what each held when it was looked at. One that cannot be read, or is no file,
 /// counts as empty.
@@ -57,6 +59,22 @@ impl Seen {
     }
 }
 
+/// What `read` finds while `file` stays as it is: the first part of a file that is being written may be well-formed, and allow what the
+/// whole forbids. `None` where it changes each time.
+pub(super) fn undisturbed<T>(file: Option<PathBuf>, mut read: impl FnMut() -> T) -> Option<T> {
+    let look = || Seen::look(file.clone());
+    let mut before = look();
+    for _ in 0..ATTEMPTS {
+        let found = read();
+        let after = look();
+        if after == before {
+            return Some(found);
+        }
+        before = after;
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +115,28 @@ mod tests {
             () = watch.changed() => panic!("it was still being written"),
             () = writer => {}
         }
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jwtis.yaml");
+        let parts = ["tezos: {a: {allow: {generic: }", "tezos: {a: {allow: {generic: }, jwt_users: []}}"];
+        std::fs::write(&file, parts[0]).unwrap();
+        let read = || {
+            let found = std::fs::read_to_string(&file).unwrap();
+            std::fs::write(&file, parts[1]).unwrap();
+            found
+        };
+        assert_eq!(undisturbed(Some(file.clone()), read).as_deref(), Some(parts[1]));
+
+        let mut number = 0;
+        let never_still = || {
+            number += 1;
+            std::fs::write(&file, number.to_string()).unwrap();
+        };
+        assert_eq!(undisturbed(Some(file.clone()), never_still), None);
+        assert_eq!(undisturbed(None, || 7), Some(7));
     }
 
     #[test]

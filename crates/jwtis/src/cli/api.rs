@@ -121,9 +121,8 @@ impl Api {
     fn new(url: &str, token: Option<BearerSecret>, ca_cert: Option<&Path>) -> Result<Self, Failure> {
         let base = url.trim_end_matches('/').to_owned();
         if !base.starts_with("http://") && !base.starts_with("https://") {
-            return Err(
-                Failure::usage(format!("{url} is not a URL")).hint("write it like http://127.0.0.1:4343")
-            );
+            return Err(Failure::usage(format!("{url} is not a URL"))
+                .hint("begin it with http:// or https://, like http://HOST:PORT"));
         }
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
@@ -223,7 +222,11 @@ impl Api {
 }
 
 fn no_answer_hint(error: &ureq::Error) -> &'static str {
-    if format!("{error:?}").contains("CaUsedAsEndEntity") {
+    let error = format!("{error:?}");
+    if error.contains("InvalidContentType") {
+        return "what listens there does not speak TLS: is it http:// instead of https://, or another port?";
+    }
+    if error.contains("CaUsedAsEndEntity") {
         return "the server presents a CA's certificate as its own: give it one that a CA has signed and that CA by --ca-cert, or make the self-signed one with `openssl req -x509 … -addext basicConstraints=CA:FALSE`";
     }
     "is the server running? Name it by --url or its variable (see --help); for a private CA give --ca-cert"

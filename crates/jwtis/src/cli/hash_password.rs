@@ -4,16 +4,16 @@ use clap::Args;
 use jwtis_core::Env;
 use jwtis_core::signer::login::{hash_password, password_faults};
 
-use super::{Failure, Outcome, Output, password};
+use super::{Failure, Outcome, Output, prompt};
 
 #[derive(Debug, Args)]
 pub(crate) struct HashPassword {}
 
 impl HashPassword {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
-        let given = match password::prompt_new()? {
+        let given = match prompt::hidden_twice()? {
             Some(password) => password,
-            None => password::piped_line()?,
+            None => prompt::piped_line()?,
         };
         let mut faults = password_faults(&given);
         // A header's value is trimmed and has no control characters (RFC 9110 §5.5), so such a password would never be right.

@@ -6,7 +6,6 @@
 mod import;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -23,7 +22,7 @@ use serde_json::{Value, json};
 use super::output::printable;
 use super::store_file::StoreAtRest;
 use super::when::utc;
-use super::{Failure, Outcome, Output, config as configuration, serve};
+use super::{Failure, Outcome, Output, config as configuration, prompt, serve};
 
 /// Where the values of a block begin, counted from zero (§9).
 const VALUE_COLUMN: usize = 27;
@@ -249,12 +248,10 @@ fn confirm(key: &StoredKey) -> Outcome {
     let question = format!(
         "{hash}{named} will be deleted from the store. Nobody can bring it back but from a backup.\nType its hash to go on: "
     );
-    drop(io::stderr().write_all(question.as_bytes()));
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|error| {
+    let typed = prompt::line(&question).map_err(|error| {
         Failure::usage("standard input cannot be read").because(&error).hint("type the hash, or give --yes")
     })?;
-    if line.trim() == hash.to_string() {
+    if typed.trim() == hash.to_string() {
         return Ok(());
     }
     Err(Failure::usage("the hash was not typed, so nothing was deleted")

@@ -1,6 +1,6 @@
 //! `jwtis login`: a token of a running signer for scripts (§2.1 of the signer's behaviour specification).
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::api::{self, Answer};
 use super::failure::warn;
 use super::output::printable;
-use super::{Failure, Outcome, Output, password};
+use super::{Failure, Outcome, Output, prompt};
 use crate::config::read_secret_file;
 
 /// The variable with the password.
@@ -55,14 +55,8 @@ impl Login {
         if !io::stdin().is_terminal() {
             return Err(missing());
         }
-        drop(io::stderr().write_all(b"User: "));
-        let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line);
-        read.map_err(|error| missing().because(&error))?;
-        match line.trim_end_matches(['\r', '\n']) {
-            "" => Err(missing()),
-            user => Ok(user.to_owned()),
-        }
+        let user = prompt::line("User: ").map_err(|error| missing().because(&error))?;
+        if user.is_empty() { Err(missing()) } else { Ok(user) }
     }
 
     fn password(&self) -> Result<Zeroizing<String>, Failure> {
@@ -75,9 +69,9 @@ impl Login {
         if let Some(password) = super::secret_variable(PASSWORD)? {
             return Ok(password);
         }
-        match password::prompt("Password: ")? {
+        match prompt::hidden("Password: ")? {
             Some(password) => Ok(password),
-            None => password::piped_line(),
+            None => prompt::piped_line(),
         }
     }
 }

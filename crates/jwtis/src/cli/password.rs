@@ -1,9 +1,6 @@
 //! The password of a store: where it comes from, and how a new one is made.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, IsTerminal as _};
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use jwtis_core::{Env, NoEntropy};
@@ -11,8 +8,8 @@ use zeroize::Zeroizing;
 
 use super::failure::Failure;
 use super::output::printable;
+use super::prompt;
 use crate::config::SecretSource;
-use crate::config::limited::{self, MAX_SECRET_BYTES};
 
 /// Name of the systemd credential with the password.
 const CREDENTIAL: &str = "jwtis-password";
@@ -48,66 +45,8 @@ pub(crate) fn for_existing(
     if let Some(password) = given(configured)? {
         return Ok(password);
     }
-    prompt(&format!("Password for {}: ", printable(&path.display().to_string())))?
+    prompt::hidden(&format!("Password for {}: ", printable(&path.display().to_string())))?
         .ok_or_else(|| missing(path))
-}
-
-/// Asks on the terminal; `None` where there is none.
-///
-/// # Errors
-/// When the terminal cannot be read.
-pub(crate) fn prompt(question: &str) -> Result<Option<Zeroizing<String>>, Failure> {
-    if !io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    rpassword::prompt_password(question).map(|text| Some(Zeroizing::new(text))).map_err(|error| {
-        Failure::usage("the password cannot be read from the terminal")
-            .because(&error)
-            .hint("give it by JWTIS_PSWD or --pswd-file FILE")
-    })
-}
-
-/// All that is piped in, trailing line end and all. Read past the buffer of standard input, which is not wiped.
-///
-/// # Errors
-/// With exit code 2 when it cannot be read, or is no text.
-pub(crate) fn piped() -> Result<Zeroizing<String>, Failure> {
-    const HINT: &str = "send it to standard input by a pipe or `<`, or run this on a terminal";
-    let read = || limited::whole(File::from(io::stdin().as_fd().try_clone_to_owned()?), MAX_SECRET_BYTES);
-    let bytes =
-        read().map_err(|error| Failure::usage("standard input cannot be read").because(&error).hint(HINT))?;
-    limited::text(&bytes).ok_or_else(|| Failure::usage("standard input is not UTF-8").hint(HINT))
-}
-
-/// The one line that is piped in: a password.
-///
-/// # Errors
-/// With exit code 2 when there is none, or more than one.
-pub(crate) fn piped_line() -> Result<Zeroizing<String>, Failure> {
-    let text = piped()?;
-    let mut lines = text.lines();
-    match (lines.next(), lines.next()) {
-        (Some(line), None) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
-        (None | Some(""), None) => Err(Failure::usage("standard input has no password")
-            .hint("pipe one line in, or run this on a terminal to be asked")),
-        _ => Err(Failure::usage("standard input has more than one line").hint("pipe the password alone in")),
-    }
-}
-
-/// Asks twice for a new password; `None` without a terminal.
-///
-/// # Errors
-/// When the two differ.
-pub(crate) fn prompt_new() -> Result<Option<Zeroizing<String>>, Failure> {
-    let Some(first) = prompt("New password: ")? else { return Ok(None) };
-    match prompt("The same again: ")? {
-        Some(second) if second == first && !first.is_empty() => Ok(Some(first)),
-        Some(_) if first.is_empty() => {
-            Err(Failure::usage("the new password is empty").hint("type one of 12 characters or more"))
-        }
-        _ => Err(Failure::usage("the two passwords differ; nothing was changed")
-            .hint("run it again and type the same twice")),
-    }
 }
 
 /// What to say of a password that can be guessed.

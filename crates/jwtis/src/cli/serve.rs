@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::failure::disk_hint;
 use super::first_start::{self, AdminToken};
 use super::output::{Output, printable};
-use super::{Failure, Outcome, config as configuration, password, signer_start};
+use super::{Failure, Outcome, config as configuration, password, prompt, signer_start};
 use crate::app::signer::{Prepared, Surroundings};
 use crate::app::{BindError, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which};
 use crate::config::setting::Setting;
@@ -80,7 +80,7 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
                 issuer: issuer.clone(),
                 metrics: Arc::clone(&metrics),
             };
-            let running = prepared.start(around, &mut signer_start::ask).await;
+            let running = prepared.start(around, &mut prompt::ask_hidden).await;
             let running = running.map_err(|error| signer_start::failure(&error))?;
             let signer = running.signer.clone();
             let reload = started.map(|started| Reload::new(reloader, started, running));

@@ -1,24 +1,10 @@
-//! How `jwtis serve` asks for the passwords of encrypted keys, and what it says when the signer cannot start.
-
-use std::io::{self, IsTerminal as _};
+//! What `jwtis serve` says when the signer cannot start.
 
 use jwtis_tezos::SecretKeyError;
-use zeroize::Zeroizing;
 
 use super::Failure;
 use crate::app::signer::{RulesFault, StartError};
 use crate::app::{MarksError, VaultFault};
-
-/// Asks on the terminal, without showing what is typed; `None` where there is none.
-///
-/// # Errors
-/// When the terminal cannot be read.
-pub(super) fn ask(question: &str) -> io::Result<Option<Zeroizing<String>>> {
-    if !io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    rpassword::prompt_password(question).map(|password| Some(Zeroizing::new(password)))
-}
 
 /// What failed, and what to try.
 pub(super) fn failure(error: &StartError) -> Failure {

@@ -14,7 +14,7 @@ use super::api::{As, Connection};
 use super::failure::disk_hint;
 use super::output::{TextTable, printable};
 use super::store_file::{PasswordArgs, StoreFile};
-use super::{Failure, Outcome, Output, first_start, password, serve};
+use super::{Failure, Outcome, Output, first_start, password, prompt, serve};
 use crate::config::read_secret_file;
 
 #[derive(Debug, Subcommand)]
@@ -322,7 +322,7 @@ fn new_password(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
     }
     match super::secret_variable("JWTIS_NEW_PSWD")? {
         Some(text) => Ok(text),
-        None => password::prompt_new()?.ok_or_else(|| {
+        None => prompt::hidden_twice()?.ok_or_else(|| {
             Failure::usage("no new password")
                 .hint("give it by --new-pswd-file FILE or JWTIS_NEW_PSWD, or run this on a terminal")
         }),

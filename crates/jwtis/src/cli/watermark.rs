@@ -78,10 +78,10 @@ pub(crate) struct Raise {
     #[arg(long)]
     kind: Kind,
     /// The level.
-    #[arg(long, value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(0..))]
     level: i32,
     /// The round.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(0..))]
     round: i32,
     /// Print JSON.
     #[arg(long)]

@@ -136,7 +136,7 @@ pub static KEYS: [Key; 54] = [
         "replies are not signed",
         "Who signs its replies.",
     ),
-    key("policy_hook.timeout", "DURATION", "5s", "How long it may take."),
+    key("policy_hook.timeout", "DURATION", "5s", "How long it may take: less than 15s."),
     key(
         "tezos",
         "mapping",

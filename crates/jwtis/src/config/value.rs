@@ -79,16 +79,33 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
+    /// One line: what a file says may be repeated in it, so control characters are written as `\n` and `\u{1b}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.origin.is_empty() {
-            write!(f, "{}: ", self.origin)?;
+            visible(f, &self.origin)?;
+            f.write_str(": ")?;
         }
-        f.write_str(&self.message)?;
+        visible(f, &self.message)?;
         match &self.hint {
-            Some(hint) => write!(f, "; {hint}"),
+            Some(hint) => {
+                f.write_str("; ")?;
+                visible(f, hint)
+            }
             None => Ok(()),
         }
     }
+}
+
+fn visible(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.split_inclusive(char::is_control).try_for_each(|piece| {
+        match piece.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+            Some((at, last)) => {
+                f.write_str(piece.get(..at).unwrap_or_default())?;
+                write!(f, "{}", last.escape_default())
+            }
+            None => f.write_str(piece),
+        }
+    })
 }
 
 /// A value as text, and where it came from. Some are secrets, so all are wiped and none is shown by `Debug`.
@@ -250,6 +267,21 @@ pub fn shown(setting: &Setting, raw: Option<&Raw>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by fuzzing: an unknown key of the file came out as it was, line ends and terminal controls included.
+    #[test]
+    fn a_fault_is_one_line_whatever_the_file_says() {
+        for (text, wanted) in [
+            ("\"a\\nb\": 1", "f:1:1: unknown section `a\\nb`"),
+            ("\"\\e[2J\": 1", "f:1:1: unknown section `\\u{1b}[2J`"),
+            ("ser\u{7f}er:", "f:1:1: unknown section `ser\\u{7f}er`; did you mean `server`?"),
+        ] {
+            let faults = super::super::ConfigFile::parse(Path::new("f"), text).faults;
+            assert!(faults[0].to_string().starts_with(wanted), "{}", faults[0]);
+        }
+        let hinted = Fault::new("a\n", "b\r").hint("c\t");
+        assert_eq!(hinted.to_string(), r"a\n: b\r; c\t");
+    }
 
     /// A value of `issuer.listen` per source, and which of them wins.
     #[test]

@@ -9,24 +9,27 @@ mod body;
 mod clients;
 mod keys;
 pub mod problem;
+mod routes;
+mod schemas;
 mod tokens;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
 use jwtis_core::Issuer;
-use serde_json::json;
+use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use super::Limits;
 use super::observe::{Observer, observe};
+use super::openapi;
 use crate::metrics::Metrics;
 use problem::{Code, Problem};
 
@@ -54,24 +57,14 @@ pub fn router_with_backups_in(
     let deadline = limits.request_timeout;
     let api = Arc::new(Api { issuer, metrics, limits: limits.clone(), backup_folder });
 
-    let routes = Router::new()
-        .route("/", get(greeting))
-        .route("/ping", get(ping))
-        .route("/register/{kid}", post(clients::register))
-        .route("/keys/{kid}", get(keys::public))
-        .route("/keys/{kid}/jwks.json", get(keys::jwks))
-        .route("/renew_keys", post(clients::renew_keys))
-        .route("/issue_token", post(tokens::issue))
-        .route("/renew_token", post(tokens::renew))
-        .route("/revoke_token", post(tokens::revoke))
-        .route("/verify_token", post(tokens::verify))
-        .route("/clients", get(clients::list))
-        .route("/clients/{kid}", get(clients::show).delete(clients::delete))
+    // Backups are outside of the time limit: reading all of a large store takes its time.
+    let (unhurried, hurried): (Vec<_>, Vec<_>) =
+        routes::all().into_iter().partition(|route| route.operation.path == routes::BACKUP);
+    let routes = openapi::serve(hurried)
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(deadline, within))
-        // Outside of the time limit: reading all of a large store takes its time.
-        .route("/store/backup", get(backup::download).fallback(method_not_allowed));
+        .merge(openapi::serve(unhurried).method_not_allowed_fallback(method_not_allowed));
     observed(routes, observer).with_state(api)
 }
 
@@ -81,6 +74,18 @@ pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, obse
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn(problem::render))
         .layer(middleware::from_fn_with_state(observer, observe))
+}
+
+/// The document of these routes, as OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> Value {
+    routes::document()
+}
+
+/// `GET /openapi.json`
+async fn described() -> impl IntoResponse {
+    static TEXT: LazyLock<String> = LazyLock::new(|| openapi().to_string());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
 async fn greeting() -> &'static str {
@@ -116,9 +121,9 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
+    use axum::routing::get;
     use jwtis_core::Timestamp;
     use jwtis_core::env::testing::{ManualClock, env};
-    use serde_json::Value;
     use tower::ServiceExt as _;
 
     use super::*;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceExt as _;
 
 /// What an unknown path is answered with.
-const NOT_FOUND: &str = "404 page not found\n";
+pub(super) const NOT_FOUND: &str = "404 page not found\n";
 
 /// Where requests are routed that have no path of ours: nothing can be there.
 const NOWHERE: &str = "/..";

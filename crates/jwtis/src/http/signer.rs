@@ -10,6 +10,7 @@ mod error;
 mod go;
 mod keys;
 mod login;
+mod routes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +20,14 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use jwtis_core::Signer;
+use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use super::Limits;
 use super::observe::{Observer, observe};
+use super::openapi;
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use crate::metrics::Metrics;
 use error::Refusal;
@@ -43,20 +45,17 @@ pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_b
     let observer = Observer { env: signer.env().clone(), metrics: Arc::clone(&metrics) };
     let api = Arc::new(Api { signer, metrics, limits: limits.clone(), max_body_bytes });
 
-    // HEAD is not taken for GET.
-    let routes = Router::new()
-        .route("/login", post(login::login).fallback(login::other_method))
-        .route("/keys/{pkh}", post(keys::sign).get(keys::show).head(method_not_allowed))
-        .route("/bls_prove_possession/{pkh}", get(keys::prove).head(method_not_allowed))
-        .route("/authorized_keys", get(keys::authorized).head(method_not_allowed))
-        .route(
-            "/known_keys",
-            get(keys::known).head(keys::known_by_other_method).fallback(keys::known_by_other_method),
-        )
+    let routes = openapi::serve(routes::all())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
         .with_state(api);
     as_in_go(observed(routes, limits.request_timeout, observer))
+}
+
+/// The document of these routes, as OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> Value {
+    routes::document()
 }
 
 /// Around routes: a time limit, panics become failures, and every request is known.
@@ -87,6 +86,7 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
+    use axum::routing::get;
     use jwtis_core::Timestamp;
     use jwtis_core::env::testing::{ManualClock, env};
     use tower::ServiceExt as _;

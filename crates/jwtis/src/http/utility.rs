@@ -1,4 +1,5 @@
-//! The utility listener: `/metrics` for Prometheus and `/healthz` for whoever decides about restarts and load balancing.
+//! The utility listener: `/metrics` for Prometheus, `/healthz` for whoever decides about restarts and load balancing, and under
+//! `/openapi` the documents of the APIs: the signer's routes are Signatory's, so its document is here.
 //!
 //! It listens on another address than the APIs and asks for no credentials: it tells counts and a state, never names. Its answers are
 //! Signatory's (§1.10), also for the issuer.
@@ -15,6 +16,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jwtis_core::{Env, Issuer, Signer};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -22,6 +24,7 @@ use tracing::{error, info, warn};
 
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
+use super::{issuer, signer};
 use crate::metrics::{CONTENT_TYPE, Metrics};
 
 /// Longest that a check may take; what needs longer is not ready.
@@ -78,6 +81,8 @@ pub fn router(
     let routes = Router::new()
         .route("/metrics", get(page).head(method_not_allowed).with_state(metrics))
         .route("/healthz", get(healthz).head(method_not_allowed).with_state(parts))
+        .route("/openapi/issuer.json", get(issuer_described).head(method_not_allowed))
+        .route("/openapi/signer.json", get(signer_described).head(method_not_allowed))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
         .layer(CatchPanicLayer::custom(panicked))
@@ -87,6 +92,19 @@ pub fn router(
 
 async fn page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render())
+}
+
+async fn issuer_described() -> impl IntoResponse {
+    described(issuer::openapi())
+}
+
+async fn signer_described() -> impl IntoResponse {
+    described(signer::openapi())
+}
+
+/// Documents are asked for seldom: they are made when they are.
+fn described(document: Value) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, JSON)], document.to_string())
 }
 
 async fn healthz(State(parts): State<Arc<Parts>>) -> Response {

@@ -82,6 +82,21 @@ fn every_refusal_has_its_words_and_its_hint() {
 }
 
 #[test]
+fn https_to_a_listener_without_tls_is_said_to_be_that() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(answer("400 Bad Request", "").as_bytes()).unwrap();
+        // Until the client goes away; closed before, it would look like a lost connection.
+        drop(std::io::copy(&mut stream, &mut std::io::sink()));
+    });
+    let run = piped(&Place::new(), PASSWORD, &["login", "--url", &url, "--user", "x"]);
+    refused(&run, 1, "hint: what listens there does not speak TLS");
+    server.join().unwrap();
+}
+
+#[test]
 fn a_hash_is_printed_alone_and_a_weak_password_gets_none() {
     let place = Place::new();
     let hash = |password: &str| piped(&place, password, &["hash-password"]);

@@ -8,6 +8,7 @@ mod keys;
 mod keys_import;
 mod login;
 mod policy;
+mod prompts;
 mod watermarks;
 mod watermarks_folders;
 

@@ -62,8 +62,8 @@ fn what_is_not_understood_is_refused_with_its_place() {
     let place = Place::new();
     let longer = format!("{}00", attestation());
     for (message, wanted) in [
-        ("", "gotez: buffer is too short"),
-        ("ff", "gotez: unknown tag 255 (at byte 0, in magic byte)"),
+        ("", "not understood: buffer is too short"),
+        ("ff", "not understood: unknown tag 255 (at byte 0, in magic byte)"),
         (longer.as_str(), "the message is not understood"),
     ] {
         refused(&place.run(&["policy", "explain", message]), 1, wanted);

@@ -84,6 +84,9 @@ fn a_folder_with_a_damaged_file_is_not_taken_over_at_all() {
         fs::write(place.path().join(format!("base/watermark_v2/{name}.json")), text).unwrap();
         refused(&place.run(&["watermark", "import", "base"]), 1, "none was");
         assert_eq!(marks(&place), [], "{text}");
+        for command in [&["watermark", "show", "--base-dir", "base"][..], &["watermark", "export", "base"]] {
+            refused(&place.run(command), 1, "hint: mend or remove that file");
+        }
     }
     let place = with_store();
     fs::create_dir(place.path().join("empty")).unwrap();

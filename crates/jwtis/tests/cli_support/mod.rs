@@ -89,18 +89,13 @@ impl Place {
 
     /// Starts a server and waits for the line that says that it listens.
     pub fn start(&self, arguments: &[&str]) -> Server {
-        self.start_program(env!("CARGO_BIN_EXE_jwtis"), arguments)
+        self.start_command(self.command(env!("CARGO_BIN_EXE_jwtis"), arguments))
     }
 
-    /// As [`Self::start`], by a program that becomes the server.
-    pub fn start_program(&self, program: &str, arguments: &[&str]) -> Server {
+    /// Starts a server by a command that becomes one.
+    pub fn start_command(&self, mut command: Command) -> Server {
         let log = self.path().join("stderr.log");
-        let mut child = self
-            .command(program, arguments)
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap()).spawn().unwrap();
         let reader = BufReader::new(child.stdout.take().unwrap());
         let mut server = Server { child, reader, stdout: String::new(), url: String::new(), log };
         while server.reader.read_line(&mut server.stdout).unwrap() > 0 {

@@ -10,11 +10,14 @@
 mod auth;
 mod body;
 mod clients;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod docs;
 mod faults;
 mod issue;
 mod keys;
 mod observe;
+mod openapi;
 mod register;
 mod renew;
 mod revoke;

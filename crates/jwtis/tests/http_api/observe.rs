@@ -222,7 +222,7 @@ async fn healthz_follows_the_store() {
 }
 
 #[tokio::test]
-async fn the_utility_listener_has_two_routes() {
+async fn the_utility_listener_has_no_routes_of_the_apis() {
     let world = World::new().await;
     let utility = utility_of(&world, true, false);
     for path in ["/issue_token", "/", "/healthz/", "/livez"] {

@@ -1,6 +1,6 @@
 //! A world for each test: a store in memory, a clock set by hand, entropy that counts, and the router over them.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +16,8 @@ use jwtis_store::testing::{Faulty, store_over};
 use jwtis_store::{MemoryBackend, Store};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+
+use crate::conformance::assert_promised;
 
 /// When every world begins: 2026-11-18T13:06:40Z.
 pub(crate) const START: u64 = 1_795_000_000;
@@ -76,6 +78,7 @@ impl World {
     pub(crate) fn call(&self, method: Method, path: &str) -> Call {
         let mut call = Call::of(self.router.clone(), path);
         *call.request.method_mut() = method;
+        call.promised = true;
         call
     }
 
@@ -116,10 +119,18 @@ impl World {
     }
 }
 
+/// What the issuer promises.
+pub(crate) fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(issuer::openapi);
+    &DOCUMENT
+}
+
 /// A request that is being put together.
 pub(crate) struct Call {
     router: Router,
     request: Request<Body>,
+    /// Whether the issuer's document says what the answer is like.
+    promised: bool,
 }
 
 impl Call {
@@ -127,7 +138,7 @@ impl Call {
     pub(crate) fn of(router: Router, path: &str) -> Self {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = path.parse().unwrap();
-        Self { router, request }
+        Self { router, request, promised: false }
     }
 
     /// A request of `path` by any method.
@@ -165,9 +176,13 @@ impl Call {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        let (method, path) = (self.request.method().to_string(), self.request.uri().path().to_owned());
         let response = self.router.oneshot(self.request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
+        if self.promised {
+            assert_promised(document(), &method, &path, parts.status.as_u16(), &parts.headers, &body);
+        }
         Answer { status: parts.status, headers: parts.headers, body }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::support::{Jammed, PASSWORD, SECRET, Setup, TZ1, attestation, hex, noop};
+use crate::support::{Jammed, PASSWORD, PEER, SECRET, Setup, TZ1, attestation, hex, noop};
 
 /// Collects what a test logs.
 #[derive(Clone, Default)]
@@ -77,6 +77,8 @@ async fn each_decision_is_one_line_with_the_request_it_belongs_to() {
             (&span["method"], &span["route"], &span["user"]),
             (&json!("POST"), &json!("/keys/{pkh}"), &json!("payouts"))
         );
+        let peer: std::net::SocketAddr = PEER.parse().unwrap();
+        assert_eq!(span["source"], peer.ip().to_string(), "who asked is not told");
     }
     let [allowed, refused] = [&lines[0]["fields"], &lines[1]["fields"]];
     assert_eq!(

@@ -12,12 +12,15 @@
 mod forge;
 
 mod authentication;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod hook;
 mod hostile;
 mod keys;
 mod log;
 mod login;
 mod metrics;
+mod openapi;
 mod order;
 mod reload;
 mod routes;

@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 use crate::support::{Answer, Jammed, Setup, TZ1, World, noop};
 
 /// Every route and the methods that it has.
-const ROUTES: [(&str, &[&str]); 5] = [
+pub(crate) const ROUTES: [(&str, &[&str]); 5] = [
     ("/login", &["POST"]),
     ("/keys/tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q", &["GET", "POST"]),
     ("/bls_prove_possession/tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q", &["GET"]),
@@ -18,7 +18,7 @@ const ROUTES: [(&str, &[&str]); 5] = [
     ("/known_keys", &["GET"]),
 ];
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     let mut setup = Setup::with_tokens();
     setup.rules.known_keys = true;
     setup.build()

@@ -1,7 +1,7 @@
 //! A world for each test: known keys, marks in memory, a clock set by hand, and the router over them.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +26,8 @@ use jwtis_tezos::policy::{Allow, OperationPermission};
 use jwtis_tezos::{Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+
+use crate::conformance::assert_promised;
 
 /// When every world begins: 2026-11-18T13:06:40Z.
 pub(crate) const START: u64 = 1_795_000_000;
@@ -205,6 +207,12 @@ impl World {
     }
 }
 
+/// What the signer promises.
+pub(crate) fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(signer::openapi);
+    &DOCUMENT
+}
+
 /// A request that is being put together.
 pub(crate) struct Call {
     router: Router,
@@ -241,13 +249,12 @@ impl Call {
     }
 
     pub(crate) async fn send(self) -> Answer {
+        let (method, path) = (self.request.method().to_string(), self.request.uri().path().to_owned());
         let response = self.router.oneshot(self.request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        let body = body.collect().await.unwrap().to_bytes();
+        assert_promised(document(), &method, &path, parts.status.as_u16(), &parts.headers, &body);
+        Answer { status: parts.status, headers: parts.headers, body }
     }
 }
 

@@ -14,13 +14,13 @@ use crate::issuer::Issuer;
 use crate::signer::login::{TokenGuard, TrustedIssuer};
 use crate::token::verify::{Inactive, Verification};
 
-/// Whose token it is.
+/// Whose token it is, and of which issuer.
 pub(super) async fn check(
     guard: &TokenGuard,
     issuer: Option<&Issuer>,
     token: &str,
     username: Option<&str>,
-) -> Result<User, TokenRefusal> {
+) -> Result<(User, TrustedIssuer), TokenRefusal> {
     let Some(issuer) = issuer else {
         tracing::error!("tokens of an issuer are trusted, and there is no issuer to ask");
         return Err(TokenRefusal::Unavailable);
@@ -36,7 +36,7 @@ pub(super) async fn check(
             None | Some(Verification::Inactive(Inactive::UnknownKey)) => {}
             Some(Verification::Inactive(reason)) => refusal = inactive(reason),
             Some(Verification::Active { claims, .. }) if is_for_us(&claims, trusted) => {
-                return user_of(guard, &claims, username);
+                return Ok((user_of(guard, &claims, username)?, trusted.clone()));
             }
             Some(Verification::Active { .. }) => refusal = library::refused(library::WRONG_AUDIENCE),
         }

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use super::{TokenRefusal, library, warn_of_mismatch};
 use crate::env::Timestamp;
-use crate::signer::login::TokenGuard;
+use crate::signer::login::{SecretHash, TokenGuard};
 
-/// Whose token it is. `parsed` is the token, or why it is none: that is said only once a user is known.
+/// Whose token it is, and of which secret. `parsed` is the token, or why it is none: that is said only once a user is known.
 pub(super) fn check(
     guard: &TokenGuard,
     parsed: Result<Unverified<'_>, TokenRefusal>,
     username: Option<&str>,
     now: Timestamp,
-) -> Result<User, TokenRefusal> {
+) -> Result<(User, SecretHash), TokenRefusal> {
     let claimed = match (username, &parsed) {
         (Some(name), _) => name.to_owned(),
         (None, Ok(token)) => claimed_user(token)?,
@@ -25,16 +25,16 @@ pub(super) fn check(
     let token = parsed?;
 
     let in_force = user.in_force(now);
-    let claims = match (verify(&token, &in_force.current.key, now), in_force.pending) {
-        (Err(_), Some(pending)) => verify(&token, &pending.key, now)?,
-        (claims, _) => claims?,
+    let (claims, pair) = match (verify(&token, &in_force.current.key, now), in_force.pending) {
+        (Err(_), Some(pending)) => (verify(&token, &pending.key, now)?, pending),
+        (claims, _) => (claims?, in_force.current),
     };
     let Some(Value::String(of_token)) = claims.get("user") else { return Err(TokenRefusal::Invalid) };
     if of_token != user.name() {
         warn_of_mismatch(user.name(), of_token);
         return Err(TokenRefusal::Invalid);
     }
-    Ok(User::named(user.name()))
+    Ok((User::named(user.name()), pair.secret_hash))
 }
 
 /// Whom the token says that it is of. It selects the secret, nothing else: the claim is looked at again when it has been verified.

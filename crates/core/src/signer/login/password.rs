@@ -5,14 +5,14 @@
 //! cost from user to user, so a look does the work of the most expensive user for everybody, for names without a user too.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::digest::{SHA256, digest};
 use subtle::{Choice, ConstantTimeEq as _};
 use tokio::sync::Semaphore;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::env::{Env, NoEntropy};
 
@@ -23,7 +23,12 @@ const MAX_PASSES: u32 = 16;
 /// Most lanes of a hash that is accepted.
 const MAX_LANES: u32 = 16;
 /// Hashes at once in this process, whoever asks: each takes a processor, and its memory.
-static HASHING: Semaphore = Semaphore::const_new(2);
+const AT_ONCE: usize = 2;
+static HASHING: Semaphore = Semaphore::const_new(AT_ONCE);
+/// Memory of hashes that are done, wiped.
+static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+/// Blocks of a kibibyte beyond which memory is given back: 32 MiB.
+const MAX_KEPT_BLOCKS: usize = 32 * 1024;
 
 /// Memory of the hashes that [`hash_password`] makes, in KiB: 19 MiB.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -123,7 +128,7 @@ impl Hash {
         tests::WORK.set(tests::WORK.get().and(Work::of(&self.params)));
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
         let argon2 = Argon2::new(Algorithm::Argon2id, self.version, self.params.clone());
-        match argon2.hash_password_into(password, &self.salt, &mut output) {
+        match hash(&argon2, password, &self.salt, &mut output) {
             Ok(()) => output.as_slice().ct_eq(&self.output),
             Err(error) => {
                 tracing::error!(error = %error, "a password could not be hashed, and counts as wrong");
@@ -164,7 +169,7 @@ impl Work {
         tests::WORK.set(tests::WORK.get().and(Self::of(&params)));
         let mut output = Zeroizing::new([0; 32]);
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let _ = argon2.hash_password_into(password, b"nobody's salt", output.as_mut_slice());
+        let _ = hash(&argon2, password, b"nobody's salt", output.as_mut_slice());
         std::hint::black_box(&output);
     }
 }
@@ -200,6 +205,21 @@ fn look(presented: &[u8], known: &[Option<Password>; 2], most: Work) -> [bool; 2
     found.map(bool::from)
 }
 
+/// Hashes in memory that is used again. A new piece for every login would come from another arena of the allocator each time, which
+/// keeps it: a few logins would hold hundreds of megabytes. What is kept has been wiped.
+fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> Result<(), argon2::Error> {
+    let kept = MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut memory = kept.unwrap_or_default();
+    memory.resize(argon2.params().block_count(), Block::default());
+    let hashed = argon2.hash_password_into_with_memory(password, salt, output, &mut memory);
+    memory.iter_mut().for_each(Zeroize::zeroize);
+    let mut pool = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    if pool.len() < AT_ONCE && memory.len() <= MAX_KEPT_BLOCKS {
+        pool.push(memory);
+    }
+    hashed
+}
+
 /// An Argon2id PHC string for the configuration: 19 MiB, 2 passes, 1 lane, as OWASP and the library have it.
 ///
 /// # Errors
@@ -208,11 +228,8 @@ pub fn hash_password(password: &str, env: &Env) -> Result<String, HashPasswordEr
     let salt = env.random::<16>()?;
     let mut output = Zeroizing::new([0; 32]);
     let params = Params::new(MEMORY_KIB, PASSES, 1, Some(output.len()))?;
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
-        password.as_bytes(),
-        &salt,
-        output.as_mut_slice(),
-    )?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    hash(&argon2, password.as_bytes(), &salt, output.as_mut_slice())?;
     let base64 = base64_simd::STANDARD_NO_PAD;
     let (salt, output) = (base64.encode_to_string(salt), base64.encode_to_string(output.as_slice()));
     Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}"))
@@ -250,7 +267,7 @@ impl From<argon2::Error> for HashPasswordError {
     }
 }
 
-fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
+pub(super) fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut hash = Zeroizing::new([0; 32]);
     for (to, from) in hash.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
         *to = *from;

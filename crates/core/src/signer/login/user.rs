@@ -1,10 +1,11 @@
 //! A user: checking what the configuration says of him (§2.4, §2.5), and what is good at some moment.
 
+use std::fmt;
 use std::time::Duration;
 
 use jwtis_jose::HmacKey;
 
-use super::password::{HashFault, Password, Work, is_hash};
+use super::password::{HashFault, Password, Work, is_hash, sha256};
 use super::rotation::{InForce, Rotating, parse_moment};
 use super::strength::{password_faults, secret_faults};
 use super::{CredentialsConfig, UserConfig};
@@ -24,8 +25,20 @@ pub(in crate::signer) struct Credentials {
     pub(super) password: Password,
     /// The key of the tokens.
     pub(in crate::signer) key: HmacKey,
+    /// Tells whether a token was made with this key.
+    pub(in crate::signer) secret_hash: SecretHash,
     /// How long they live.
     pub(super) token_life: Duration,
+}
+
+/// SHA-256 of a secret, to know it again.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(in crate::signer) struct SecretHash([u8; 32]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash")
+    }
 }
 
 impl User {
@@ -109,6 +122,12 @@ impl User {
         found
     }
 
+    /// Whether tokens that were made with this secret are his at `now`.
+    pub(in crate::signer) fn has_secret(&self, secret: &SecretHash, now: Timestamp) -> bool {
+        let InForce { current, pending, .. } = self.in_force(now);
+        current.secret_hash == *secret || pending.is_some_and(|pending| pending.secret_hash == *secret)
+    }
+
     /// The most work that looking at his passwords can be.
     pub(super) fn work(&self) -> Work {
         self.credentials.all().fold(Work::default(), |sum, pair| sum.and(pair.password.work()))
@@ -126,7 +145,8 @@ impl Credentials {
         let (Ok(password), Ok(key), true) = (password, key, faults.is_empty()) else { return Err(faults) };
         let minutes = if config.jwt_exp == 0 { DEFAULT_MINUTES } else { config.jwt_exp };
         let token_life = Duration::from_secs(u64::from(minutes).saturating_mul(60));
-        Ok(Self { password, key, token_life })
+        let secret_hash = SecretHash(*sha256(config.secret.as_bytes()));
+        Ok(Self { password, key, secret_hash, token_life })
     }
 }
 

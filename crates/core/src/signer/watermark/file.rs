@@ -1,6 +1,6 @@
 //! Marks in files of Signatory's format, version 2 (§5.2): the driver `file`.
 //!
-//! Marks are judged and written by one thread ([`writer`]), so that no task waits on a disk, and a caller that goes away while it
+//! Marks are judged and written by one thread (`writer`), so that no task waits on a disk, and a caller that goes away while it
 //! waits leaves nothing half done. What is already decided by the durable marks, a refusal or the very message of a mark, is answered
 //! without it.
 

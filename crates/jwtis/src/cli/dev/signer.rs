@@ -99,7 +99,7 @@ curl -sS {url}/keys/{key} -H 'Authorization: Bearer {token}'
 curl -sS -X POST {url}/login -H 'username: {USER}' -H 'password: {password}'
 jwtis login
 
-# revoke the sessions that the token above is of, then try one of the lines above again
+# revoke the token that the lines with `Authorization` carry, then try one of them again
 {revoke}
 "
         )

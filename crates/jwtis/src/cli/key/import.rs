@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Alias, failure, show_new, with_vault};
 use crate::cli::output::printable;
 use crate::cli::store_file::StoreAtRest;
-use crate::cli::{Failure, Outcome, Output, password};
+use crate::cli::{Failure, Outcome, Output, prompt};
 use crate::config::limited::{self, MAX_INPUT_BYTES};
 use crate::config::read_secret_file;
 
@@ -73,8 +73,10 @@ impl Import {
     }
 
     fn file(&self, path: &Path) -> Result<Vec<NamedSecretKey>, Failure> {
-        let text = limited::text_file(path, MAX_INPUT_BYTES)
-            .map_err(|message| Failure::usage(message).hint("--from takes a file that this user can read"))?;
+        let text = limited::text_file(path, MAX_INPUT_BYTES).map_err(|message| {
+            Failure::usage(message)
+                .hint("--from takes a text file with keys, of at most 1 MiB, that this user can read")
+        })?;
         let shown = path.display();
         if text.trim_start().starts_with("-----BEGIN") {
             return Err(Failure::usage(format!("{shown} is PEM, which is not read here"))
@@ -135,7 +137,7 @@ impl Import {
                 Failure::usage(format!("no password of {of}: {message}"))
                     .hint("the file's first line is the password, as UTF-8 text that this user can read")
             })?,
-            None => password::prompt(&format!("Password of {of}: "))?.ok_or_else(|| {
+            None => prompt::hidden(&format!("Password of {of}: "))?.ok_or_else(|| {
                 Failure::usage(format!("{of} is encrypted, and nobody is there to type its password"))
                     .hint("give the password by --password-file FILE, or run this on a terminal")
             })?,
@@ -189,8 +191,8 @@ fn one(text: &str, origin: &str) -> Result<NamedSecretKey, Failure> {
 
 /// A line typed without echo, or all of what is piped in.
 fn input() -> Result<Zeroizing<String>, Failure> {
-    match password::prompt("Secret key: ")? {
+    match prompt::hidden("Secret key: ")? {
         Some(text) => Ok(text),
-        None => password::piped(),
+        None => prompt::piped(),
     }
 }

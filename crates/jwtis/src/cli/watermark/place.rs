@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use jwtis_core::signer::watermark::file::FileWatermarks;
+use jwtis_core::signer::watermark::file::{FileError, FileWatermarks};
 use jwtis_core::signer::watermark::import;
 use jwtis_core::signer::watermark::store::StoreWatermarks;
 use jwtis_core::signer::watermark::{WatermarkObserver, Watermarks};
 
 use super::{Marks, unavailable};
-use crate::cli::failure::warn;
+use crate::cli::failure::{disk_hint, warn};
 use crate::cli::store_file::StoreAtRest;
 use crate::cli::{Failure, config as configuration, serve};
 use crate::config::signer::WatermarkDriver;
@@ -131,12 +131,23 @@ pub(super) fn open_files(base: &Path) -> Result<FileWatermarks, Failure> {
     let (files, notices) = FileWatermarks::open(base, nobody()).map_err(|error| {
         Failure::refused(format!("the marks below {} cannot be opened", base.display()))
             .because(&*error)
-            .hint("stop the server that keeps its marks there, and check that this user may write the folder")
+            .hint(hint(error.downcast_ref()))
     })?;
     for notice in notices {
         warn(notice);
     }
     Ok(files)
+}
+
+fn hint(error: Option<&FileError>) -> &'static str {
+    match error {
+        Some(FileError::InUse(_)) => {
+            "stop the server that keeps its marks there, run this again, and start it"
+        }
+        Some(FileError::Marks(_)) => "mend or remove that file; docs/signer.md says how marks are kept",
+        Some(FileError::Io { source, .. }) => disk_hint(source),
+        None => "look at the folder and its disk, and run it again",
+    }
 }
 
 /// That the folder is there: a misspelt one would hold no marks, and be made.

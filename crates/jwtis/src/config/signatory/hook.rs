@@ -8,6 +8,7 @@ use jwtis_core::Ttl;
 use super::super::signer::HookConfig;
 use super::super::yaml::Node;
 use super::reading::Reading;
+use crate::http::Limits;
 
 /// How long the hook may take where the file does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,7 +18,16 @@ pub(super) fn hook(reading: &mut Reading<'_>, node: &Node) -> Option<HookConfig>
     let fields = reading.fields("policy_hook", node);
     let authorized_keys = fields.value("authorized_keys").map(|node| reading.flat("authorized_keys", node));
     let timeout = match fields.value("timeout") {
-        Some(node) => reading.parse::<Ttl>("timeout", node).map(Ttl::as_duration),
+        Some(node) => {
+            let timeout = reading.parse::<Ttl>("timeout", node).map(Ttl::as_duration);
+            let limit = Limits::default().request_timeout;
+            if timeout.is_some_and(|timeout| timeout >= limit) {
+                let message =
+                    format!("timeout: requests are given up after {limit:?}, and the hook must be quicker");
+                reading.fault(node.mark, message);
+            }
+            timeout
+        }
         None => Some(DEFAULT_TIMEOUT),
     };
     let address = match fields.value("address") {

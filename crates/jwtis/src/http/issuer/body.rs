@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::Api;
 use super::problem::{Code, Problem};
 use crate::http::Limits;
+use crate::http::openapi::schema::Member;
 
 /// Deepest body: claims may be 16 deep, one level below the top, and what is deeper gets the error of claims, up to here.
 const MAX_BODY_DEPTH: usize = 24;
@@ -88,7 +89,8 @@ async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes,
 
 impl Members {
     /// Refuses members that are unknown and look like a known one that is missing.
-    pub(super) fn check_names(&self, known: &[&str]) -> Result<(), Problem> {
+    pub(super) fn check_names(&self, known: &[Member]) -> Result<(), Problem> {
+        let known: Vec<&str> = known.iter().map(|Member(name, ..)| *name).collect();
         for name in self.0.keys().filter(|name| !known.contains(&name.as_str())) {
             let meant = known.iter().find(|known| !self.0.contains_key(**known) && looks_like(name, known));
             if let Some(meant) = meant {
@@ -251,6 +253,7 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::openapi::schema::Kind;
 
     fn members(json: &str) -> Members {
         let Ok(Value::Object(members)) = serde_json::from_str(json) else { panic!("{json}") };
@@ -263,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_likely_typo_is_refused_and_a_stranger_ignored() {
-        let known = ["kid", "auth_ttl", "refresh_ttl", "sig_alg"];
+        let known = ["kid", "auth_ttl", "refresh_ttl", "sig_alg"].map(|name| Member(name, Kind::Text, ""));
         for typo in ["auth_tll", "auth_tt", "authTTL", "refreshttl", "sigAlg", "kidd", "sig-alg"] {
             let body = format!(r#"{{"{typo}":1}}"#);
             assert_eq!(code(members(&body).check_names(&known)), Some("unknown_member"), "{typo}");

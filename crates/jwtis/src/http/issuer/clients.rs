@@ -15,20 +15,25 @@ use super::auth::{Admin, Caller, Kid, Registrar};
 use super::body::Members;
 use super::keys::ActiveKeys;
 use super::problem::{Code, Problem};
+use crate::http::openapi::schema::{Kind, Member};
 
-/// The options of `/register/{kid}` and `/renew_keys`.
-const OPTIONS: [&str; 11] = [
-    "expiry",
-    "sig_alg",
-    "sig_bits",
-    "enc_alg",
-    "enc_bits",
-    "cont_enc",
-    "auth_ttl",
-    "refresh_ttl",
-    "refresh_strategy",
-    "issuer",
-    "audience",
+/// The options of `/register/{kid}` and `/renew_keys`; what is left out is the server's choice, or stays as it was.
+pub(super) const OPTIONS: &[Member] = &[
+    Member("expiry", Kind::Duration, "life of the keys; no token outlives them"),
+    Member("sig_alg", Kind::SignatureAlgorithm, "signature algorithm"),
+    Member("sig_bits", Kind::SignatureBits, "size of the signing key; follows `sig_alg`"),
+    Member(
+        "enc_alg",
+        Kind::KeyManagementAlgorithm,
+        "key management algorithm; RSA1_5 where the server allows it",
+    ),
+    Member("enc_bits", Kind::KeyManagementBits, "size of the encryption key; follows `enc_alg`"),
+    Member("cont_enc", Kind::ContentEncryption, "content encryption"),
+    Member("auth_ttl", Kind::Duration, "longest life of an access token; at most `refresh_ttl`"),
+    Member("refresh_ttl", Kind::Duration, "longest life of a refresh token"),
+    Member("refresh_strategy", Kind::RefreshStrategy, "when renewals make a new refresh token"),
+    Member("issuer", Kind::Issuer, "`iss` of the tokens, at most 512 bytes; the `kid` unless given"),
+    Member("audience", Kind::Audience, "`aud` of tokens whose claims name none; 1 to 512 bytes each"),
 ];
 
 /// `POST /register/{kid}`
@@ -57,7 +62,7 @@ pub(super) async fn renew_keys(
 }
 
 fn key_options(mut members: Members) -> Result<KeyOptions, Problem> {
-    members.check_names(&OPTIONS)?;
+    members.check_names(OPTIONS)?;
     Ok(KeyOptions {
         expiry: members.ttl("expiry")?,
         sig_alg: members.parsed("sig_alg")?,

@@ -20,7 +20,7 @@ const JWK_SET_JSON: &str = "application/jwk-set+json";
 
 /// How long verifiers may keep a key set without asking. New keys are used from their first second on, so a verifier that meets an
 /// unknown `kid` asks again at once; this bounds how long it goes on trusting keys of a client that was deleted.
-const CACHE_CONTROL: &str = "public, max-age=300";
+pub(super) const CACHE_CONTROL: &str = "public, max-age=300";
 
 /// `GET /keys/{kid}`: both shapes of the Go program in one.
 pub(super) async fn public(State(api): State<Arc<Api>>, Kid(kid): Kid) -> Result<Response, Problem> {

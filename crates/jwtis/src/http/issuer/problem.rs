@@ -30,7 +30,7 @@ pub use code::Code;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What a 401 tells about how to authenticate (RFC 9110 §11.6.1).
-const CHALLENGE: &str = r#"Bearer realm="jwtis", Basic realm="jwtis""#;
+pub(super) const CHALLENGE: &str = r#"Bearer realm="jwtis", Basic realm="jwtis""#;
 
 /// An answer that says no.
 #[derive(Clone, Debug)]

@@ -15,12 +15,57 @@ use super::Api;
 use super::auth::Caller;
 use super::body::{Members, invalid, missing};
 use super::problem::{Code, Problem};
+use crate::http::openapi::schema::{Kind, Member};
 
 /// Names of the access token: the README's, then OAuth's.
-const ACCESS_TOKEN: [&str; 2] = ["auth_token", "access_token"];
+pub(super) const ACCESS_TOKEN: [&str; 2] = ["auth_token", "access_token"];
 const ACCESS_VALID_TIME: [&str; 2] = ["auth_token_valid_time", "access_token_valid_time"];
 /// The first one is the README's spelling.
 const REFRESH_VALID_TIME: [&str; 2] = ["resresh_token_valid_time", "refresh_token_valid_time"];
+
+/// Names the client, where the path does not.
+pub(super) const KID: Member = Member("kid", Kind::Kid, "the client");
+const SAME: &str = "the same, by another name";
+
+/// The members of `/issue_token`.
+pub(super) const ISSUE: &[Member] = &[
+    KID,
+    Member("claims", Kind::Claims, "claims of the tokens, beside the server's own"),
+    Member(ACCESS_VALID_TIME[0], Kind::Duration, "life of the access token, cut to the client's `auth_ttl`"),
+    Member(ACCESS_VALID_TIME[1], Kind::Duration, SAME),
+    Member(
+        REFRESH_VALID_TIME[0],
+        Kind::Duration,
+        "life of the refresh token, cut to the client's `refresh_ttl`",
+    ),
+    Member(REFRESH_VALID_TIME[1], Kind::Duration, SAME),
+];
+
+/// The members of `/renew_token`.
+pub(super) const RENEW: &[Member] = &[
+    KID,
+    Member("refresh_token", Kind::RequiredText, "the newest refresh token of the session"),
+    Member("refresh_strategy", Kind::RefreshStrategy, "a stricter one than the client's"),
+];
+
+/// The members of `/revoke_token`.
+pub(super) const REVOKE: &[Member] = &[
+    KID,
+    Member("id", Kind::Session, "ends this session"),
+    Member("refresh_token", Kind::Text, "ends the session of this token"),
+    Member(ACCESS_TOKEN[0], Kind::Text, "ends the session of this token"),
+    Member(ACCESS_TOKEN[1], Kind::Text, SAME),
+    Member("sub", Kind::Text, "ends all sessions with this claim `sub`"),
+    Member("all", Kind::Flag, "ends all sessions of the client"),
+];
+
+/// The members of `/verify_token`.
+pub(super) const VERIFY: &[Member] = &[
+    KID,
+    Member(ACCESS_TOKEN[0], Kind::Text, "the access token"),
+    Member(ACCESS_TOKEN[1], Kind::Text, SAME),
+    Member("refresh_token", Kind::Text, "the refresh token that is said to be of the same session"),
+];
 
 /// `POST /issue_token`
 pub(super) async fn issue(
@@ -36,9 +81,7 @@ pub(super) async fn issue(
 }
 
 async fn issue_for(api: &Api, caller: &Caller, mut members: Members) -> Result<TokenSet, Problem> {
-    let [auth, access] = ACCESS_VALID_TIME;
-    let [resresh, refresh] = REFRESH_VALID_TIME;
-    members.check_names(&["kid", "claims", auth, access, resresh, refresh])?;
+    members.check_names(ISSUE)?;
     let access = caller.client(api, &members.kid()?).await?;
     let command = IssueToken {
         claims: claims(members.value("claims"))?,
@@ -71,7 +114,7 @@ pub(super) async fn renew(
 }
 
 async fn renew_for(api: &Api, caller: &Caller, mut members: Members) -> Result<TokenSet, Problem> {
-    members.check_names(&["kid", "refresh_token", "refresh_strategy"])?;
+    members.check_names(RENEW)?;
     let access = caller.client(api, &members.kid()?).await?;
     let token = members.required_text("refresh_token")?;
     let command = RenewToken { refresh_token: &token, strategy: members.parsed("refresh_strategy")? };
@@ -91,8 +134,7 @@ pub(super) async fn revoke(
 }
 
 async fn revoke_for(api: &Api, caller: &Caller, mut members: Members) -> Result<(), Problem> {
-    let [auth, access] = ACCESS_TOKEN;
-    members.check_names(&["kid", "id", "refresh_token", auth, access, "sub", "all"])?;
+    members.check_names(REVOKE)?;
     let access = caller.client(api, &members.kid()?).await?;
 
     let session = members.text("id")?;
@@ -129,8 +171,7 @@ pub(super) async fn verify(
 }
 
 async fn verify_for(api: &Api, caller: &Caller, mut members: Members) -> Result<Verification, Problem> {
-    let [auth, access] = ACCESS_TOKEN;
-    members.check_names(&["kid", auth, access, "refresh_token"])?;
+    members.check_names(VERIFY)?;
     let access = caller.client(api, &members.kid()?).await?;
     let token = members.text_any(&ACCESS_TOKEN)?.ok_or_else(|| missing("auth_token"))?;
     let refresh = members.text("refresh_token")?;

@@ -3,10 +3,10 @@
 //! octez-client can send headers only whose names begin with `x-`, so each of ours has a second name. The first that is not empty
 //! counts, and of a header that is repeated the first value, as in Go.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use jwtis_core::signer::{Authenticated, Presented};
@@ -84,7 +84,5 @@ fn readable(value: &[u8]) -> &str {
 }
 
 fn source(extensions: &Extensions) -> IpAddr {
-    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-    // Every connection has a peer; a router in a test may have none.
-    address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.to_canonical())
+    observe::source(extensions).unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }

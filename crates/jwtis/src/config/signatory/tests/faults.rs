@@ -117,6 +117,10 @@ fn every_fault_has_its_text_and_its_line() {
         ),
         ("policy_hook: {address: ftp://h/}\n".to_owned(), "1:24: policy_hook.address must be a whole URL"),
         ("policy_hook: {address: http://h/, timeout: 5}\n".to_owned(), "1:44: timeout: "),
+        (
+            "policy_hook: {address: http://h/, timeout: 15s}\n".to_owned(),
+            "1:44: timeout: requests are given up after 15s, and the hook must be quicker",
+        ),
         ("policy_hook: {address: http://h/, authorized_keys: [x]}\n".to_owned(), "1:53: authorized_keys: "),
         (
             "watermark: {driver: aws}\n".to_owned(),

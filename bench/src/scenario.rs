@@ -1,0 +1,140 @@
+//! Scenarios: what is asked of which server, and the floor that it is held against.
+
+pub(crate) mod issuer;
+mod signer;
+
+use std::path::Path;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::Fault;
+use crate::floor::{self, Work};
+use crate::load::{self, Arrival, Load, User};
+use crate::server::Server;
+
+/// Time of the floor in each round.
+const FLOOR_TIME: Duration = Duration::from_millis(300);
+
+/// A server that is prepared for some scenarios.
+pub(crate) struct World {
+    pub(crate) server: Server,
+    pub(crate) scenarios: Vec<Scenario>,
+    /// The scratch folder; it goes away with the world.
+    pub(crate) _folder: tempfile::TempDir,
+}
+
+/// Prepares a world; the path is the program's.
+pub(crate) type Start = fn(&Path) -> Result<World, Fault>;
+
+/// All worlds.
+pub(crate) const WORLDS: [(&str, Start); 5] = [
+    ("issuer", issuer::default_algorithms),
+    ("issuer-eddsa", issuer::eddsa),
+    ("issuer-rsa", issuer::rsa),
+    ("signer", signer::store),
+    ("signer-file", signer::file),
+];
+
+/// Makes that many users, each for a connection of its own.
+pub(crate) type Users = Box<dyn Fn(usize) -> Result<Vec<Box<dyn User>>, Fault>>;
+
+/// One kind of request.
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    /// Where the requests go: `IP:PORT`.
+    pub(crate) address: String,
+    /// Numbers of connections to measure with.
+    pub(crate) connections: Vec<usize>,
+    pub(crate) users: Users,
+    pub(crate) floor: Work,
+}
+
+/// What was measured.
+pub(crate) struct Row {
+    pub(crate) scenario: String,
+    pub(crate) connections: usize,
+    /// Microseconds: medians over the rounds.
+    pub(crate) server_us: f64,
+    pub(crate) floor_us: f64,
+    /// Median, least and greatest of the rounds' own ratios; none where the floor is nothing.
+    pub(crate) ratio: Option<[f64; 3]>,
+    pub(crate) per_second: f64,
+    pub(crate) latency: Histogram<u64>,
+    /// Latencies at half of the rate of the closed loop.
+    pub(crate) half_load: Option<Histogram<u64>>,
+    pub(crate) resident_kib: u64,
+    pub(crate) written_per_request: f64,
+}
+
+impl Scenario {
+    /// Floor and server in turns.
+    pub(crate) fn measure(
+        &mut self,
+        server: &Server,
+        connections: usize,
+        rounds: usize,
+        time: Duration,
+    ) -> Result<Row, Fault> {
+        let warm = time.min(Duration::from_millis(300));
+        load::run(&self.address, (self.users)(connections)?, Arrival::Closed, warm)?;
+
+        let (mut floors, mut costs, mut ratios, mut rates) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut latency: Option<Histogram<u64>> = None;
+        let (mut requests, written) = (0_u64, server.written()?);
+        for _ in 0..rounds {
+            let floor = floor::measure(&mut self.floor, FLOOR_TIME)?;
+            let before = server.cpu()?;
+            let load = load::run(&self.address, (self.users)(connections)?, Arrival::Closed, time)?;
+            let spent = server.cpu()?.saturating_sub(before);
+            let cost = spent.as_secs_f64() * 1e6 / load.requests as f64;
+            floors.push(floor);
+            costs.push(cost);
+            ratios.push(cost / floor);
+            rates.push(load.per_second());
+            requests = requests.saturating_add(load.requests);
+            merge(&mut latency, load)?;
+        }
+        let written = server.written()?.saturating_sub(written);
+        let half = Arrival::Rate(median(&rates) / 2.0);
+        let half_load = match connections {
+            1 => None,
+            _ => Some(load::run(&self.address, (self.users)(connections)?, half, time)?.latency),
+        };
+        let floor_us = median(&floors);
+        Ok(Row {
+            scenario: self.name.clone(),
+            connections,
+            server_us: median(&costs),
+            floor_us,
+            ratio: (floor_us > 0.05).then(|| [median(&ratios), least(&ratios), greatest(&ratios)]),
+            per_second: median(&rates),
+            latency: latency.ok_or("no rounds")?,
+            half_load,
+            resident_kib: server.resident_kib()?,
+            written_per_request: written as f64 / requests as f64,
+        })
+    }
+}
+
+fn merge(into: &mut Option<Histogram<u64>>, load: Load) -> Result<(), Fault> {
+    match into {
+        Some(all) => all.add(load.latency)?,
+        None => *into = Some(load.latency),
+    }
+    Ok(())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn greatest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
+}
