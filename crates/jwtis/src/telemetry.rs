@@ -72,7 +72,12 @@ pub fn start(settings: &LogSettings) {
     // Who changed what is always told: an audit trail that has to be switched on is missing when it is needed.
     let level = if settings.verbose { "info" } else { "warn,jwtis::audit=info" };
     let filter = settings.filter.as_ref().map_or(level, |filter| filter.0.as_str());
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    // A line that cannot be written (a full disk under the log) is lost; to complain about that on the same standard error would be a
+    // panic, and the request's end.
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(io::stderr)
+        .log_internal_errors(false);
     let terminal = io::stderr().is_terminal();
     let human = match settings.format {
         LogFormat::Auto => terminal,
