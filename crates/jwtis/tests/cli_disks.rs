@@ -261,5 +261,5 @@ impl Drop for Disk {
 /// Straight to standard error: a test's own output would be hidden.
 fn skip(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{why}, and CI skips nothing");
-    writeln!(io::stderr(), "SKIPPED: {why}").unwrap();
+    io::stderr().write_all(format!("\nSKIPPED: {why}\n").as_bytes()).unwrap();
 }
