@@ -9,6 +9,7 @@
 //! * `codec`: a record as a value.
 
 mod codec;
+mod company;
 mod engine;
 mod file;
 mod header;

@@ -8,19 +8,13 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, TryRecvError},
     },
-    time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
+use super::company::{Company, GROUP_LIMIT, LINGER};
 use super::engine::{Engine, EngineError, Records, Verdict};
 use crate::backend::{Batch, CommitError, Observers};
-
-/// Batches in one durable transaction at most.
-const GROUP_LIMIT: usize = 512;
-
-/// How long the thread waits for company when commits come from several callers: three times this at most.
-const LINGER: Duration = Duration::from_micros(100);
 
 /// What the thread is asked for.
 pub(super) enum Message {
@@ -66,8 +60,7 @@ pub(super) struct Writer {
     broken: bool,
     /// The last commit failed: said once, not for every commit of a full disk.
     failing: bool,
-    /// Size of the group before.
-    previous: usize,
+    company: Company,
 }
 
 impl Writer {
@@ -78,7 +71,7 @@ impl Writer {
         inbox: Receiver<Message>,
     ) -> Result<Self, EngineError> {
         shared.show(Some(engine.records()?));
-        Ok(Self { engine, shared, inbox, broken: false, failing: false, previous: 0 })
+        Ok(Self { engine, shared, inbox, broken: false, failing: false, company: Company::default() })
     }
 
     /// Works until nobody can send any more; then leaves the file as after a clean shutdown.
@@ -102,17 +95,19 @@ impl Writer {
             self.take(first, &mut group);
             self.take_waiting(&mut group);
         }
-        // Alone now and alone before: nobody to wait for. Else the others of the last group are about to be back.
-        let company = self.shared.in_flight.load(Ordering::Relaxed).max(self.previous);
-        for _ in 0..3 {
-            if company < 2 || group.len() >= company.min(GROUP_LIMIT) {
-                break;
+        let enough = self.company.enough(self.shared.in_flight.load(Ordering::Relaxed));
+        let begin = Instant::now();
+        let mut waited = false;
+        while group.len() < enough && !waited {
+            match self.inbox.recv_timeout(LINGER.saturating_sub(begin.elapsed())) {
+                Ok(message) => {
+                    self.take(message, &mut group);
+                    self.take_waiting(&mut group);
+                }
+                Err(_) => waited = true,
             }
-            let Ok(message) = self.inbox.recv_timeout(LINGER) else { break };
-            self.take(message, &mut group);
-            self.take_waiting(&mut group);
         }
-        self.previous = group.len();
+        self.company.went(group.len(), waited);
         Some(group)
     }
 
