@@ -3,15 +3,17 @@
 //! The Bitcoin alphabet; the first four bytes of a double SHA-256 as checksum. The prefix bytes are chosen so that the
 //! text starts with the letters in [`Prefix::text`] and always has the length in [`Prefix::text_len`].
 
+mod base58;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use zeroize::Zeroizing;
+
+use base58::ALPHABET;
 
 /// Longest text that is decoded, in characters: an encrypted ML-DSA-44 key. Base58 costs the square of the length.
 pub const MAX_TEXT_CHARS: usize = 5332;
 
 const CHECKSUM_BYTES: usize = 4;
-
-const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /// Why a text is not base58check, or not of Tezos. The messages are those of gotez, which Signatory's clients see (§1.4).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,11 +72,8 @@ pub(crate) fn encode_secret(prefix: Prefix, payload: &[u8]) -> Zeroizing<String>
     let sum = checksum(&bytes);
     bytes.extend_from_slice(&sum);
 
-    // A byte takes less than 1.4 characters.
-    let mut text = Zeroizing::new(vec![0; bytes.len() * 7 / 5 + 1]);
-    let written = bs58::encode(bytes.as_slice()).onto(text.as_mut_slice()).unwrap_or(0);
-    text.truncate(written);
-    Zeroizing::new(text.iter().copied().map(char::from).collect())
+    // ASCII, moved and not copied.
+    Zeroizing::new(String::from_utf8(std::mem::take(&mut *base58::encode(&bytes))).unwrap_or_default())
 }
 
 /// Reads a text of any kind. The payload is wiped when it is dropped, since it may be a secret.
