@@ -28,6 +28,9 @@ pub(super) type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
 /// Pages that redb keeps in memory, in bytes.
 const CACHE_BYTES: usize = 128 << 20;
 
+/// The same while it looks at every page of the file, one after the other: none of them is soon wanted again.
+const CHECK_CACHE_BYTES: usize = 1 << 20;
+
 /// Why the database could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EngineError {
@@ -64,7 +67,7 @@ impl Engine {
     /// An empty database in the empty `file`.
     pub(super) fn create(file: Arc<dyn StorageBackend>) -> Result<Self, EngineError> {
         let stage = StagedFile::new(file.clone());
-        let database = open_database(stage.clone())?;
+        let database = open_unchecked(stage.clone())?;
         let mut engine = Self { file, stage, database, last_published: 0 };
         guarded(|| {
             let transaction = begin_write(&engine.database)?;
@@ -111,7 +114,7 @@ impl Engine {
     fn open_slot(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<Self, EngineError> {
         let stage = StagedFile::new(file.clone());
         slot.select(&stage)?;
-        let database = open_database(stage.clone())?;
+        let database = open_checked(&stage)?;
         Ok(Self { file: file.clone(), stage, database, last_published: slot.transaction })
     }
 
@@ -212,14 +215,26 @@ pub(super) fn begin_write(database: &Database) -> Result<redb::WriteTransaction,
     Ok(transaction)
 }
 
-fn builder() -> redb::Builder {
+fn checking() -> redb::Builder {
     let mut builder = redb::Builder::new();
-    builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+    builder.set_cache_size(CHECK_CACHE_BYTES).set_check_integrity_on_open(true);
     builder
 }
 
-fn open_database(stage: StagedFile) -> Result<Database, EngineError> {
-    guarded(|| builder().create_with_backend(stage).map_err(database_error))
+/// Opens what has just been made, or looked at.
+fn open_unchecked(stage: StagedFile) -> Result<Database, EngineError> {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    guarded(|| builder.create_with_backend(stage).map_err(database_error))
+}
+
+/// Opens after a look at every page, which leaves the stage as a clean shutdown leaves a file.
+fn open_checked(stage: &StagedFile) -> Result<Database, EngineError> {
+    guarded(|| {
+        let database = checking().create_with_backend(stage.clone()).map_err(database_error)?;
+        database.close().map_err(redb)
+    })?;
+    open_unchecked(stage.clone())
 }
 
 /// Whether `slot` itself is sound, without a look at the pages: redb reads the slots first and only then offers to
@@ -227,7 +242,7 @@ fn open_database(stage: StagedFile) -> Result<Database, EngineError> {
 fn probe(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<(), EngineError> {
     let stage = StagedFile::new(file.clone());
     slot.select(&stage)?;
-    let mut builder = builder();
+    let mut builder = checking();
     builder.set_repair_callback(redb::RepairSession::abort);
     guarded(|| match builder.create_with_backend(stage) {
         Err(DatabaseError::RepairAborted) => Ok(()),
