@@ -1,8 +1,8 @@
-//! Log lines as JSON (RFC 8259), one object per event: keys and values as tracing-subscriber's flattened JSON format has them.
+//! Log lines as JSON (RFC 8259), one object per event: keys and values are those of tracing-subscriber's flattened format.
 //!
-//! That format parses a span's fields again for each event and each value recorded later, which was a twentieth of all the work under
-//! load. Here a span's fields are written once, and only copied from then on. One difference in substance: where names collide, the
-//! member that a parser would believe (the last one) is the only one that is written.
+//! That one parses a span's fields again for each event and for each value that is recorded later, which was a twentieth of all the
+//! work under load. Here they are written once, and copied from then on. Where names collide, only the member that parsers believe (the
+//! last one) is written; bytes are hexadecimal also in spans.
 
 use std::fmt::{self, Debug};
 
