@@ -125,10 +125,10 @@ impl Metrics {
     /// Counts an answered request.
     pub(crate) fn request(&self, route: &str, method: &'static str, status: u16, took: Duration) {
         let status = u32::from(status);
-        self.requests.get_or_create(&RequestLabels { route: route.to_owned(), method, status }).inc();
-        self.latency
-            .get_or_create(&LatencyLabels { route: route.to_owned(), status })
-            .observe(took.as_secs_f64());
+        let labels = RequestLabels { route: route.to_owned(), method, status };
+        self.requests.get_or_create(&labels).inc();
+        let labels = LatencyLabels { route: labels.route, status };
+        self.latency.get_or_create(&labels).observe(took.as_secs_f64());
     }
 
     /// Counts an issued token pair.

@@ -1,10 +1,14 @@
 //! Logs: `tracing` events to standard error, human on a terminal, JSON lines otherwise. Standard output carries results only.
 
+mod json;
+
 use std::io::{self, IsTerminal as _};
 use std::str::FromStr;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+
+use json::{JsonLine, SpanFields};
 
 /// How much is logged, and how it looks.
 #[derive(Clone, Default, Debug)]
@@ -89,7 +93,7 @@ pub fn start(settings: &LogSettings) {
             .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
             .try_init()
     } else {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        builder.fmt_fields(SpanFields).event_format(JsonLine).try_init()
     };
     // The one error is that a subscriber is in place already.
     drop(outcome);

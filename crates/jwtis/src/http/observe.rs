@@ -84,14 +84,14 @@ pub(crate) fn authenticated_user(user: &str) {
 pub(crate) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers(), &observer.env);
     let method = method_name(request.method());
-    let route = request.extensions().get::<MatchedPath>().map_or(UNMATCHED, MatchedPath::as_str).to_owned();
+    let matched = request.extensions().get::<MatchedPath>().cloned();
     let source = source(request.extensions()).map(field::display);
     // At level ERROR, so that its fields stand in every event inside it, however high the log level is set.
     let span = tracing::error_span!(
         "request",
         id = id.as_str(),
         method,
-        route,
+        route = route_name(matched.as_ref()),
         source,
         client = field::Empty,
         user = field::Empty
@@ -103,7 +103,7 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
         span: span.clone(),
         metrics: observer.metrics,
         method,
-        route,
+        matched,
         sent: false,
     };
     let mut response = next.run(request).instrument(span).await;
@@ -134,13 +134,18 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
+/// The route as the router has it.
+fn route_name(matched: Option<&MatchedPath>) -> &str {
+    matched.map_or(UNMATCHED, MatchedPath::as_str)
+}
+
 /// Counts and logs the request once, also when its future is dropped because the caller went away.
 struct Report {
     started: Instant,
     span: Span,
     metrics: Arc<Metrics>,
     method: &'static str,
-    route: String,
+    matched: Option<MatchedPath>,
     sent: bool,
 }
 
@@ -152,7 +157,7 @@ impl Report {
     fn send(&mut self, status: u16, failure: Option<&Failure>) {
         self.sent = true;
         let took = self.started.elapsed();
-        self.metrics.request(&self.route, self.method, status, took);
+        self.metrics.request(route_name(self.matched.as_ref()), self.method, status, took);
 
         let latency_ms = (took.as_secs_f64() * 1e6).round() / 1e3;
         let code = failure.map(|failure| failure.code);
