@@ -5,6 +5,7 @@
 //! other machines; the figures themselves hold on the machine that the report names.
 
 mod clock;
+mod disk;
 mod floor;
 mod http;
 mod load;
@@ -78,7 +79,8 @@ fn run(options: &Options) -> Result<(), Fault> {
                 continue;
             }
             for connections in scenario.connections.clone() {
-                let row = scenario.measure(&world.server, connections, options.rounds, time)?;
+                let row =
+                    scenario.measure((&world.server, &world.disk), connections, options.rounds, time)?;
                 report::line(&row)?;
                 rows.push(row);
             }

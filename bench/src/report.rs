@@ -11,7 +11,7 @@ use crate::scenario::Row;
 use crate::{Fault, plot};
 
 /// Columns of the table.
-const HEADING: &str = "scenario                        conns   server   floor  ratio (least–most)       req/s     p50     p90     p99   p99.9  p99 at half     RSS   bytes/req
+const HEADING: &str = "scenario                        conns   server   floor  ratio (least–most)       req/s     p50     p90     p99   p99.9  p99 at half     RSS   bytes/req   syncs/req
                                          µs      µs                                    ms      ms      ms      ms           ms     MiB";
 
 /// Writes the head of the table.
@@ -27,7 +27,7 @@ pub(crate) fn line(row: &Row) -> Result<(), Fault> {
     );
     let half = row.half_load.as_ref().map_or_else(|| "–".to_owned(), |half| ms(half, 0.99));
     say(&format!(
-        "{:<32}{:>5}{:>9.1}{:>8.1}  {:<18}{:>10.0}{:>8}{:>8}{:>8}{:>8}{:>13}{:>8.1}{:>12.0}",
+        "{:<32}{:>5}{:>9.1}{:>8.1}  {:<18}{:>10.0}{:>8}{:>8}{:>8}{:>8}{:>13}{:>8.1}{:>12.0}{:>12}",
         row.scenario,
         row.connections,
         row.server_us,
@@ -41,6 +41,7 @@ pub(crate) fn line(row: &Row) -> Result<(), Fault> {
         half,
         row.resident_kib as f64 / 1024.0,
         row.written_per_request,
+        syncs(row),
     ))
 }
 
@@ -72,13 +73,14 @@ fn to_json(row: &Row) -> Value {
         "latency_at_half_load_us": row.half_load.as_ref().map(latency),
         "resident_kib": row.resident_kib,
         "bytes_written_per_request": row.written_per_request,
+        "syncs_per_request": row.syncs_per_request,
     })
 }
 
 /// The table of the documents.
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| Scenario | Connections | Server µs | Floor µs | Ratio (least–most) | Requests/s | p50 ms | p99 ms | p99 at half load | RSS MiB | Bytes written |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| Scenario | Connections | Server µs | Floor µs | Ratio (least–most) | Requests/s | p50 ms | p99 ms | p99 at half load | RSS MiB | Bytes written | Syncs |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let ratio = row.ratio.map_or_else(String::new, |[median, least, most]| {
@@ -87,7 +89,7 @@ fn markdown(rows: &[Row]) -> String {
         let floor = if row.ratio.is_some() { format!("{:.0}", row.floor_us) } else { String::new() };
         let half = row.half_load.as_ref().map_or_else(String::new, |half| ms(half, 0.99));
         text.push_str(&format!(
-            "| {} | {} | {:.0} | {floor} | {ratio} | {:.0} | {} | {} | {half} | {:.0} | {:.0} |\n",
+            "| {} | {} | {:.0} | {floor} | {ratio} | {:.0} | {} | {} | {half} | {:.0} | {:.0} | {} |\n",
             row.scenario,
             row.connections,
             row.server_us,
@@ -96,9 +98,15 @@ fn markdown(rows: &[Row]) -> String {
             ms(&row.latency, 0.99),
             row.resident_kib as f64 / 1024.0,
             row.written_per_request,
+            syncs(row),
         ));
     }
     text
+}
+
+/// To a thousandth: many requests share a sync.
+fn syncs(row: &Row) -> String {
+    row.syncs_per_request.map_or_else(|| "–".to_owned(), |syncs| format!("{syncs:.3}"))
 }
 
 fn ms(histogram: &Histogram<u64>, quantile: f64) -> String {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::Fault;
+use crate::disk::Disk;
 use crate::floor::{self, Work};
 use crate::load::{self, Arrival, Load, User};
 use crate::server::Server;
@@ -20,8 +21,17 @@ const FLOOR_TIME: Duration = Duration::from_millis(300);
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) scenarios: Vec<Scenario>,
+    /// The disk that the server writes to.
+    pub(crate) disk: Disk,
     /// The scratch folder; it goes away with the world.
-    pub(crate) _folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new(server: Server, scenarios: Vec<Scenario>, folder: tempfile::TempDir) -> Result<Self, Fault> {
+        let disk = Disk::below(folder.path())?;
+        Ok(Self { server, scenarios, disk, _folder: folder })
+    }
 }
 
 /// Prepares a world; the path is the program's.
@@ -65,13 +75,15 @@ pub(crate) struct Row {
     pub(crate) half_load: Option<Histogram<u64>>,
     pub(crate) resident_kib: u64,
     pub(crate) written_per_request: f64,
+    /// None where the disk does not count them.
+    pub(crate) syncs_per_request: Option<f64>,
 }
 
 impl Scenario {
     /// Floor and server in turns.
     pub(crate) fn measure(
         &mut self,
-        server: &Server,
+        (server, disk): (&Server, &Disk),
         connections: usize,
         rounds: usize,
         time: Duration,
@@ -82,11 +94,16 @@ impl Scenario {
         let (mut floors, mut costs, mut ratios, mut rates) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut latency: Option<Histogram<u64>> = None;
         let (mut requests, written) = (0_u64, server.written()?);
+        let mut syncs = Some(0_u64);
         for _ in 0..rounds {
             let floor = floor::measure(&mut self.floor, FLOOR_TIME)?;
-            let before = server.cpu()?;
-            let load = load::run(&self.address, (self.users)(connections)?, Arrival::Closed, time)?;
+            // What it takes to prepare the users does not count.
+            let users = (self.users)(connections)?;
+            let (before, flushes) = (server.cpu()?, disk.flushes());
+            let load = load::run(&self.address, users, Arrival::Closed, time)?;
             let spent = server.cpu()?.saturating_sub(before);
+            let flushed = disk.flushes().zip(flushes).map(|(after, before)| after.saturating_sub(before));
+            syncs = syncs.zip(flushed).map(|(all, these)| all.saturating_add(these));
             let cost = spent.as_secs_f64() * 1e6 / load.requests as f64;
             floors.push(floor);
             costs.push(cost);
@@ -113,6 +130,7 @@ impl Scenario {
             half_load,
             resident_kib: server.resident_kib()?,
             written_per_request: written as f64 / requests as f64,
+            syncs_per_request: syncs.map(|syncs| syncs as f64 / requests as f64),
         })
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn default_algorithms(binary: &Path) -> Result<World, Fault> {
         ),
         scenario("mix 70/20/10", &both, floor::nothing()?, mixed(&both, &access_of(&both)?)),
     ];
-    Ok(World { server, scenarios, _folder: folder })
+    World::new(server, scenarios, folder)
 }
 
 /// EdDSA, ECDH-ES, A256GCM.
@@ -93,7 +93,7 @@ pub(super) fn eddsa(binary: &Path) -> Result<World, Fault> {
         floor::gcm()?,
     ]);
     let scenarios = vec![scenario("issue, EdDSA + ECDH-ES", &client, floor, same(issue(&client)))];
-    Ok(World { server, scenarios, _folder: folder })
+    World::new(server, scenarios, folder)
 }
 
 /// RS256, RSA-OAEP-256, A256GCM.
@@ -105,7 +105,7 @@ pub(super) fn rsa(binary: &Path) -> Result<World, Fault> {
     let floor =
         floor::all(vec![floor::rs256_sign()?, floor::rs256_sign()?, floor::oaep_send()?, floor::gcm()?]);
     let scenarios = vec![scenario("issue, RS256 + RSA-OAEP-256", &client, floor, same(issue(&client)))];
-    Ok(World { server, scenarios, _folder: folder })
+    World::new(server, scenarios, folder)
 }
 
 /// What the start prints before the issuer's address.
@@ -272,14 +272,15 @@ fn sessions(client: &Registered, access: &str, next: Next) -> Users {
     Box::new(move |count| {
         let client =
             Registered { address: address.clone(), kid: kid.clone(), authorization: authorization.clone() };
-        let user = |_| -> Result<Box<dyn User>, Fault> {
+        let user = |index: usize| -> Result<Box<dyn User>, Fault> {
             let tokens = first_tokens(&client)?;
             Ok(Box::new(Session {
                 kid: kid.clone(),
                 authorization: authorization.clone(),
                 refresh: text(&tokens, "refresh_token")?,
                 access: access.clone(),
-                count: 0,
+                // Users of a mix do not all ask for the same thing at once.
+                count: index as u64,
                 next,
             }))
         };

@@ -46,14 +46,14 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
         same(login),
         floor::argon2id()?,
     ));
-    Ok(signer.world(scenarios))
+    signer.world(scenarios)
 }
 
 /// Attestations alone, with the marks in files.
 pub(super) fn file(binary: &Path) -> Result<World, Fault> {
     let signer = Signer::start(binary, "file")?;
     let scenarios = signer.attestations("file")?;
-    Ok(signer.world(scenarios))
+    signer.world(scenarios)
 }
 
 /// A signer that runs.
@@ -106,8 +106,8 @@ impl Signer {
         Ok(vec![self.scenario(name, vec![1, BAKERS], users, floor::tezos_sign(Curve::Ed25519)?)])
     }
 
-    fn world(self, scenarios: Vec<Scenario>) -> World {
-        World { server: self.server, scenarios, _folder: self.folder }
+    fn world(self, scenarios: Vec<Scenario>) -> Result<World, Fault> {
+        World::new(self.server, scenarios, self.folder)
     }
 }
 
