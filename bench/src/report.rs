@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::scenario::Row;
+use crate::target::Verdict;
 use crate::{Fault, plot};
 
 /// Columns of the table.
@@ -46,15 +47,40 @@ pub(crate) fn line(row: &Row) -> Result<(), Fault> {
 }
 
 /// Writes `report.json` and the plots into `folder`.
-pub(crate) fn save(folder: &Path, rows: &[Row]) -> Result<(), Fault> {
+pub(crate) fn save(folder: &Path, rows: &[Row], verdicts: &[Verdict]) -> Result<(), Fault> {
     fs::create_dir_all(folder)?;
     let rows_json: Vec<Value> = rows.iter().map(to_json).collect();
-    let report = json!({"machine": machine(), "rows": rows_json});
+    let report = json!({"machine": machine(), "rows": rows_json, "targets": verdicts_json(verdicts)});
     fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
-    fs::write(folder.join("report.md"), markdown(rows))?;
+    fs::write(folder.join("report.md"), markdown(rows) + &targets_markdown(verdicts))?;
     fs::write(folder.join("ratios.svg"), plot::ratios(rows))?;
     fs::write(folder.join("latency.svg"), plot::latencies(rows))?;
     say(&format!("report.json, report.md, ratios.svg and latency.svg are in {}", folder.display()))
+}
+
+/// Writes what the targets were, and whether they were met.
+pub(crate) fn targets(verdicts: &[Verdict]) -> Result<(), Fault> {
+    if cfg!(debug_assertions) {
+        say("\nThis is a debug build: its times say nothing, and the targets are not its own.")?;
+    }
+    let [name, bound, measured] = ["target", "bound", "measured"];
+    say(&format!("\n{name:<66} {bound:<23} {measured}"))?;
+    for verdict in verdicts {
+        let [name, bound, measured, met] = verdict.cells();
+        say(&format!("{name:<66} {bound:<23} {measured:<23} {met}"))?;
+    }
+    Ok(())
+}
+
+/// For `targets` in a JSON file.
+pub(crate) fn verdicts_json(verdicts: &[Verdict]) -> Vec<Value> {
+    verdicts.iter().map(Verdict::to_json).collect()
+}
+
+/// The targets as a table of their own.
+pub(crate) fn targets_markdown(verdicts: &[Verdict]) -> String {
+    let head = "\n| Target | Bound | Measured | |\n|---|---|---|---|\n".to_owned();
+    verdicts.iter().fold(head, |text, verdict| text + &format!("| {} |\n", verdict.cells().join(" | ")))
 }
 
 fn to_json(row: &Row) -> Value {
@@ -114,7 +140,7 @@ fn ms(histogram: &Histogram<u64>, quantile: f64) -> String {
 }
 
 /// The processor and how many of it.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let count = info.lines().filter(|line| line.starts_with("processor")).count();

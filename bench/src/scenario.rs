@@ -1,5 +1,6 @@
 //! Scenarios: what is asked of which server, and the floor that it is held against.
 
+pub(crate) mod expected;
 pub(crate) mod issuer;
 mod signer;
 
@@ -14,8 +15,9 @@ use crate::floor::{self, Work};
 use crate::load::{self, Arrival, Load, User};
 use crate::server::Server;
 
-/// Time of the floor in each round.
+/// Time of the floor in each round, and of load before the first one: at most half of a round's.
 const FLOOR_TIME: Duration = Duration::from_millis(300);
+const WARM_TIME: Duration = Duration::from_millis(300);
 
 /// A server that is prepared for some scenarios.
 pub(crate) struct World {
@@ -23,14 +25,16 @@ pub(crate) struct World {
     pub(crate) scenarios: Vec<Scenario>,
     /// The disk that the server writes to.
     pub(crate) disk: Disk,
+    /// Resident memory before the first scenario.
+    pub(crate) idle_kib: u64,
     /// The scratch folder; it goes away with the world.
     _folder: tempfile::TempDir,
 }
 
 impl World {
     fn new(server: Server, scenarios: Vec<Scenario>, folder: tempfile::TempDir) -> Result<Self, Fault> {
-        let disk = Disk::below(folder.path())?;
-        Ok(Self { server, scenarios, disk, _folder: folder })
+        let (disk, idle_kib) = (Disk::below(folder.path())?, server.resident_kib()?);
+        Ok(Self { server, scenarios, disk, idle_kib, _folder: folder })
     }
 }
 
@@ -79,6 +83,13 @@ pub(crate) struct Row {
     pub(crate) syncs_per_request: Option<f64>,
 }
 
+impl Row {
+    /// The scenario and its load.
+    pub(crate) fn name(&self) -> String {
+        format!("{}, {} at once", self.scenario, self.connections)
+    }
+}
+
 impl Scenario {
     /// Floor and server in turns.
     pub(crate) fn measure(
@@ -88,7 +99,7 @@ impl Scenario {
         rounds: usize,
         time: Duration,
     ) -> Result<Row, Fault> {
-        let warm = time.min(Duration::from_millis(300));
+        let (warm, floor_time) = ((time / 2).min(WARM_TIME), (time / 2).min(FLOOR_TIME));
         load::run(&self.address, (self.users)(connections)?, Arrival::Closed, warm)?;
 
         let (mut floors, mut costs, mut ratios, mut rates) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -96,7 +107,7 @@ impl Scenario {
         let (mut requests, written) = (0_u64, server.written()?);
         let mut syncs = Some(0_u64);
         for _ in 0..rounds {
-            let floor = floor::measure(&mut self.floor, FLOOR_TIME)?;
+            let floor = floor::measure(&mut self.floor, floor_time)?;
             // What it takes to prepare the users does not count.
             let users = (self.users)(connections)?;
             let (before, flushes) = (server.cpu()?, disk.flushes());
@@ -143,7 +154,7 @@ fn merge(into: &mut Option<Histogram<u64>>, load: Load) -> Result<(), Fault> {
     Ok(())
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()

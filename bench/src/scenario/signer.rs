@@ -10,7 +10,8 @@ use jwtis_core::Env;
 use jwtis_core::signer::login::hash_password;
 use jwtis_tezos::{Curve, SecretKey};
 
-use super::issuer::{expect, once, same};
+use super::expected::Expected;
+use super::issuer::{once, same};
 use super::{Scenario, Users, World};
 use crate::Fault;
 use crate::floor;
@@ -33,7 +34,7 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
     let mut scenarios = Vec::new();
     for ((name, curve), key) in CURVES.into_iter().zip(&signer.keys) {
         let connections = if curve == Curve::Ed25519 { vec![1, 16, 64] } else { vec![16] };
-        let users = same(sign(key, &signer.headers, &failing_noop()));
+        let users = same(sign(key, &signer.headers, &failing_noop()), Expected::SIGNATURE);
         let floor = floor::tezos_sign(curve)?;
         scenarios.push(signer.scenario(format!("sign {name}, generic"), connections, users, floor));
     }
@@ -43,7 +44,7 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
     scenarios.push(signer.scenario(
         "login, Argon2id".to_owned(),
         vec![1, 4],
-        same(login),
+        same(login, Expected::TOKEN),
         floor::argon2id()?,
     ));
     signer.world(scenarios)
@@ -82,7 +83,7 @@ impl Signer {
         let address = server.address(LISTENS)?.to_owned();
 
         let login = post("/login", &format!("username: {USER}\r\npassword: {PASSWORD}\r\n"), "");
-        let token = String::from_utf8(once(&address, &login)?)?;
+        let token = String::from_utf8(once(&address, &login, Expected::TOKEN)?)?;
         let headers = format!("authorization: Bearer {token}\r\nusername: {USER}\r\n");
         Ok(Self { server, folder, address, headers, keys })
     }
@@ -164,7 +165,7 @@ impl User for Baker {
     }
 
     fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Fault> {
-        expect(answer)
+        Expected::SIGNATURE.of(answer)
     }
 }
 
