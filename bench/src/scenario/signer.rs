@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use jwtis_core::Env;
 use jwtis_core::signer::login::hash_password;
-use jwtis_tezos::{Curve, SecretKey};
+use jwtis_tezos::{Curve, SecretKey, Signature, SigningVersion};
 
 use super::expected::Expected;
-use super::issuer::{once, same};
+use super::issuer::{once, same, text};
 use super::{Scenario, Users, World};
 use crate::Fault;
 use crate::floor;
@@ -85,7 +85,20 @@ impl Signer {
         let login = post("/login", &format!("username: {USER}\r\npassword: {PASSWORD}\r\n"), "");
         let token = String::from_utf8(once(&address, &login, Expected::TOKEN)?)?;
         let headers = format!("authorization: Bearer {token}\r\nusername: {USER}\r\n");
-        Ok(Self { server, folder, address, headers, keys })
+        let signer = Self { server, folder, address, headers, keys };
+        for secret in secrets.iter().take(CURVES.len()) {
+            signer.signs_rightly(secret)?;
+        }
+        Ok(signer)
+    }
+
+    /// Asks for one signature of this key and verifies it.
+    fn signs_rightly(&self, secret: &SecretKey) -> Result<(), Fault> {
+        let public = secret.public_key();
+        let request = sign(&public.hash().to_string(), &self.headers, &failing_noop());
+        let body = once(&self.address, &request, Expected::SIGNATURE)?;
+        let signature: Signature = text(&serde_json::from_slice(&body)?, "signature")?.parse()?;
+        Ok(public.verify_strictly(&failing_noop(), &signature, SigningVersion::LATEST)?)
     }
 
     fn scenario(&self, name: String, connections: Vec<usize>, users: Users, floor: floor::Work) -> Scenario {
