@@ -1,5 +1,5 @@
 # `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
-.PHONY: run test lint ci bench bench-size interop schemathesis fuzz fuzz-short
+.PHONY: run test lint ci bench bench-size bench-short interop schemathesis fuzz fuzz-short
 # `make run` builds and starts the server; `make test` runs every test. Rust, Node and Python are needed.
 
 run:
@@ -25,12 +25,18 @@ ci:
 # What requests cost beyond their cryptography; ten minutes on an idle machine. BENCH="--world signer --rounds 3" for a part of it.
 bench:
 	cargo build --release -p jwtis -p jwtis-bench
-	target/release/jwtis-bench --out target/bench $(BENCH)
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-bench --out target/bench $(BENCH)
 
-# Starts with up to 100,000 clients, load with up to a million sessions.
+# Starts with up to 100,000 clients, load with up to a million sessions; some minutes, most of them for making the sessions.
 bench-size:
 	cargo build --release -p jwtis -p jwtis-bench
-	target/release/jwtis-bench --size
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-bench --size --out target/bench $(BENCH)
+
+# CI's round of both, on debug builds: that every request is answered, and rightly. Times say nothing here and fail nothing.
+bench-short:
+	cargo build --quiet -p jwtis -p jwtis-bench
+	$${CARGO_TARGET_DIR:-target}/debug/jwtis-bench --rounds 1 --seconds 0.2 --out target/bench-short
+	$${CARGO_TARGET_DIR:-target}/debug/jwtis-bench --size --largest 1000 --rounds 1 --seconds 0.2 --out target/bench-short
 
 # Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
 interop:

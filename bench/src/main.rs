@@ -5,6 +5,7 @@
 //! other machines; the figures themselves hold on the machine that the report names.
 
 mod clock;
+mod disk;
 mod floor;
 mod http;
 mod load;
@@ -13,12 +14,15 @@ mod report;
 mod scenario;
 mod server;
 mod size;
+mod target;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+
+use crate::size::Extent;
 
 /// What can go wrong; the benchmark ends there.
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -44,7 +48,10 @@ struct Options {
     /// Measure starts with up to 100,000 clients and load with up to a million sessions instead. Takes minutes.
     #[arg(long)]
     size: bool,
-    /// Where report.json goes.
+    /// With --size: no more clients and no more sessions than this.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
+    largest: u64,
+    /// Where report.json goes, or with --size, size.json.
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
@@ -61,28 +68,35 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Fault> {
     let binary = server::binary(options.binary.clone())?;
-    if options.size {
-        size::starts(&binary)?;
-        return size::sessions(&binary);
-    }
     let time = Duration::from_secs_f64(options.seconds);
-    let mut rows = Vec::new();
+    if options.size {
+        return size::run(
+            &binary,
+            &Extent { largest: options.largest, rounds: options.rounds, time },
+            &options.out,
+        );
+    }
+    let (mut rows, mut idle) = (Vec::new(), Vec::new());
     report::heading()?;
     for (name, start) in scenario::WORLDS {
         if !options.world.is_empty() && options.world != name {
             continue;
         }
         let mut world = start(&binary)?;
+        idle.push((name, world.idle_kib));
         for scenario in &mut world.scenarios {
             if !scenario.name.contains(&options.only) {
                 continue;
             }
             for connections in scenario.connections.clone() {
-                let row = scenario.measure(&world.server, connections, options.rounds, time)?;
+                let observed = (&world.server, &world.disk);
+                let row = scenario.measure(observed, connections, options.rounds, time)?;
                 report::line(&row)?;
                 rows.push(row);
             }
         }
     }
-    report::save(&options.out, &rows)
+    let verdicts = target::of_requests(&rows, &idle);
+    report::targets(&verdicts)?;
+    report::save(&options.out, &rows, &verdicts)
 }

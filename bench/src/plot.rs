@@ -1,8 +1,9 @@
-//! Two plots as SVG 1.1: ratios by scenario, and latencies by quantile. Plain shapes and text, so that they show everywhere.
+//! Plots as SVG 1.1: ratios by scenario, latencies by quantile, and what size costs. Plain shapes and text, so that they show everywhere.
 
 use std::fmt::Write as _;
 
 use crate::scenario::Row;
+use crate::size::{Cost, Growth, Start};
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 300.0;
@@ -20,8 +21,7 @@ pub(crate) fn ratios(rows: &[Row]) -> String {
     let mut svg = open(height, "Server CPU for a request over the floor of its cryptography");
     for (index, (row, [median, least, greatest])) in bars.iter().enumerate() {
         let y = index as f64 * BAR + 40.0;
-        let label = format!("{}, {} at once", row.scenario, row.connections);
-        text(&mut svg, LEFT - 8.0, y + 12.0, "end", &label);
+        text(&mut svg, LEFT - 8.0, y + 12.0, "end", &row.name());
         let width = x(*median) - LEFT;
         let _ = writeln!(
             svg,
@@ -77,6 +77,80 @@ pub(crate) fn latencies(rows: &[Row]) -> String {
             y = at - 4.0
         );
         text(&mut svg, 616.0, at, "start", &row.scenario);
+    }
+    svg + "</svg>\n"
+}
+
+/// Time from start to ready without the password's hash over clients.
+pub(crate) fn starts(starts: &[Start]) -> String {
+    let points = starts.iter().map(|start| (start.clients as f64, start.beyond_hash_ms)).collect();
+    curves(
+        "Start to ready beyond the password hash, ms, over clients",
+        &[("start to ready".to_owned(), points)],
+    )
+}
+
+/// Median and 99th percentile of latencies over sessions.
+pub(crate) fn sessions(growths: &[Growth]) -> String {
+    let kinds = growths.first().map_or(0, |growth| growth.costs.len());
+    let of = |kind: usize| {
+        growths.iter().filter_map(move |growth| Some((growth.sessions as f64, growth.costs.get(kind)?)))
+    };
+    let curve = |kind: usize, quantile: &str, latency: fn(&Cost) -> f64| {
+        let name = of(kind).next().map_or("", |(_, cost)| cost.kind);
+        (format!("{name}, {quantile}"), of(kind).map(|(sessions, cost)| (sessions, latency(cost))).collect())
+    };
+    let all: Vec<(String, Vec<(f64, f64)>)> = (0..kinds)
+        .flat_map(|kind| [curve(kind, "p50", |cost| cost.p50_ms), curve(kind, "p99", |cost| cost.p99_ms)])
+        .collect();
+    curves("Latency in a closed loop of 16 connections, ms, over live sessions with state", &all)
+}
+
+/// Named curves: a logarithm from ten to a million to the right, plain numbers from zero upwards.
+fn curves(title: &str, curves: &[(String, Vec<(f64, f64)>)]) -> String {
+    let (height, bottom) = (320.0, 280.0);
+    let highest = curves.iter().flat_map(|(_, points)| points).map(|(_, y)| *y).fold(1.0, f64::max);
+    // Three to five lines at 1, 2 or 5 times a power of ten.
+    let power = 10_f64.powf(highest.log10().floor());
+    let step = if highest < 2.0 * power {
+        0.5 * power
+    } else if highest < 5.0 * power {
+        power
+    } else {
+        2.0 * power
+    };
+    let top = (highest / step).ceil() * step;
+    let x = |size: f64| 70.0 + (size.max(10.0).log10() - 1.0) / 5.0 * 480.0;
+    let y = |value: f64| bottom - value.max(0.0) / top * (bottom - 40.0);
+
+    let mut svg = open(height, title);
+    for (size, label) in
+        [(1e1, "10"), (1e2, "100"), (1e3, "1,000"), (1e4, "10,000"), (1e5, "100,000"), (1e6, "1,000,000")]
+    {
+        line(&mut svg, (x(size), 40.0), (x(size), bottom), "#dddddd");
+        text(&mut svg, x(size), bottom + 18.0, "middle", label);
+    }
+    let mut value = 0.0;
+    while value <= top {
+        line(&mut svg, (70.0, y(value)), (x(1e6), y(value)), "#dddddd");
+        text(&mut svg, 64.0, y(value) + 4.0, "end", &format!("{value}"));
+        value += step;
+    }
+    for (index, (name, points)) in curves.iter().enumerate() {
+        let colour = COLOURS.get(index % COLOURS.len()).copied().unwrap_or("#000000");
+        let points: Vec<(f64, f64)> = points.iter().map(|(size, value)| (x(*size), y(*value))).collect();
+        let joined: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        let _ = writeln!(
+            svg,
+            r#"<polyline points="{}" fill="none" stroke="{colour}" stroke-width="1.5"/>"#,
+            joined.join(" ")
+        );
+        for (x, y) in points {
+            let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="3" fill="{colour}"/>"#);
+        }
+        let at = 48.0 + index as f64 * 18.0;
+        line(&mut svg, (580.0, at - 4.0), (610.0, at - 4.0), colour);
+        text(&mut svg, 616.0, at, "start", name);
     }
     svg + "</svg>\n"
 }

@@ -8,10 +8,11 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::scenario::Row;
+use crate::target::Verdict;
 use crate::{Fault, plot};
 
 /// Columns of the table.
-const HEADING: &str = "scenario                        conns   server   floor  ratio (least–most)       req/s     p50     p90     p99   p99.9  p99 at half     RSS   bytes/req
+const HEADING: &str = "scenario                        conns   server   floor  ratio (least–most)       req/s     p50     p90     p99   p99.9  p99 at half     RSS   bytes/req   syncs/req
                                          µs      µs                                    ms      ms      ms      ms           ms     MiB";
 
 /// Writes the head of the table.
@@ -27,7 +28,7 @@ pub(crate) fn line(row: &Row) -> Result<(), Fault> {
     );
     let half = row.half_load.as_ref().map_or_else(|| "–".to_owned(), |half| ms(half, 0.99));
     say(&format!(
-        "{:<32}{:>5}{:>9.1}{:>8.1}  {:<18}{:>10.0}{:>8}{:>8}{:>8}{:>8}{:>13}{:>8.1}{:>12.0}",
+        "{:<32}{:>5}{:>9.1}{:>8.1}  {:<18}{:>10.0}{:>8}{:>8}{:>8}{:>8}{:>13}{:>8.1}{:>12.0}{:>12}",
         row.scenario,
         row.connections,
         row.server_us,
@@ -41,19 +42,45 @@ pub(crate) fn line(row: &Row) -> Result<(), Fault> {
         half,
         row.resident_kib as f64 / 1024.0,
         row.written_per_request,
+        syncs(row),
     ))
 }
 
 /// Writes `report.json` and the plots into `folder`.
-pub(crate) fn save(folder: &Path, rows: &[Row]) -> Result<(), Fault> {
+pub(crate) fn save(folder: &Path, rows: &[Row], verdicts: &[Verdict]) -> Result<(), Fault> {
     fs::create_dir_all(folder)?;
     let rows_json: Vec<Value> = rows.iter().map(to_json).collect();
-    let report = json!({"machine": machine(), "rows": rows_json});
+    let report = json!({"machine": machine(), "rows": rows_json, "targets": verdicts_json(verdicts)});
     fs::write(folder.join("report.json"), serde_json::to_vec_pretty(&report)?)?;
-    fs::write(folder.join("report.md"), markdown(rows))?;
+    fs::write(folder.join("report.md"), markdown(rows) + &targets_markdown(verdicts))?;
     fs::write(folder.join("ratios.svg"), plot::ratios(rows))?;
     fs::write(folder.join("latency.svg"), plot::latencies(rows))?;
     say(&format!("report.json, report.md, ratios.svg and latency.svg are in {}", folder.display()))
+}
+
+/// Writes what the targets were, and whether they were met.
+pub(crate) fn targets(verdicts: &[Verdict]) -> Result<(), Fault> {
+    if cfg!(debug_assertions) {
+        say("\nThis is a debug build: its times say nothing, and the targets are not its own.")?;
+    }
+    let [name, bound, measured] = ["target", "bound", "measured"];
+    say(&format!("\n{name:<66} {bound:<23} {measured}"))?;
+    for verdict in verdicts {
+        let [name, bound, measured, met] = verdict.cells();
+        say(&format!("{name:<66} {bound:<23} {measured:<23} {met}"))?;
+    }
+    Ok(())
+}
+
+/// For `targets` in a JSON file.
+pub(crate) fn verdicts_json(verdicts: &[Verdict]) -> Vec<Value> {
+    verdicts.iter().map(Verdict::to_json).collect()
+}
+
+/// The targets as a table of their own.
+pub(crate) fn targets_markdown(verdicts: &[Verdict]) -> String {
+    let head = "\n| Target | Bound | Measured | |\n|---|---|---|---|\n".to_owned();
+    verdicts.iter().fold(head, |text, verdict| text + &format!("| {} |\n", verdict.cells().join(" | ")))
 }
 
 fn to_json(row: &Row) -> Value {
@@ -72,13 +99,14 @@ fn to_json(row: &Row) -> Value {
         "latency_at_half_load_us": row.half_load.as_ref().map(latency),
         "resident_kib": row.resident_kib,
         "bytes_written_per_request": row.written_per_request,
+        "syncs_per_request": row.syncs_per_request,
     })
 }
 
 /// The table of the documents.
 fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| Scenario | Connections | Server µs | Floor µs | Ratio (least–most) | Requests/s | p50 ms | p99 ms | p99 at half load | RSS MiB | Bytes written |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+        "| Scenario | Connections | Server µs | Floor µs | Ratio (least–most) | Requests/s | p50 ms | p99 ms | p99 at half load | RSS MiB | Bytes written | Syncs |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
         let ratio = row.ratio.map_or_else(String::new, |[median, least, most]| {
@@ -87,7 +115,7 @@ fn markdown(rows: &[Row]) -> String {
         let floor = if row.ratio.is_some() { format!("{:.0}", row.floor_us) } else { String::new() };
         let half = row.half_load.as_ref().map_or_else(String::new, |half| ms(half, 0.99));
         text.push_str(&format!(
-            "| {} | {} | {:.0} | {floor} | {ratio} | {:.0} | {} | {} | {half} | {:.0} | {:.0} |\n",
+            "| {} | {} | {:.0} | {floor} | {ratio} | {:.0} | {} | {} | {half} | {:.0} | {:.0} | {} |\n",
             row.scenario,
             row.connections,
             row.server_us,
@@ -96,9 +124,15 @@ fn markdown(rows: &[Row]) -> String {
             ms(&row.latency, 0.99),
             row.resident_kib as f64 / 1024.0,
             row.written_per_request,
+            syncs(row),
         ));
     }
     text
+}
+
+/// To a thousandth: many requests share a sync.
+fn syncs(row: &Row) -> String {
+    row.syncs_per_request.map_or_else(|| "–".to_owned(), |syncs| format!("{syncs:.3}"))
 }
 
 fn ms(histogram: &Histogram<u64>, quantile: f64) -> String {
@@ -106,7 +140,7 @@ fn ms(histogram: &Histogram<u64>, quantile: f64) -> String {
 }
 
 /// The processor and how many of it.
-fn machine() -> String {
+pub(crate) fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let count = info.lines().filter(|line| line.starts_with("processor")).count();

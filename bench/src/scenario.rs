@@ -1,5 +1,6 @@
 //! Scenarios: what is asked of which server, and the floor that it is held against.
 
+pub(crate) mod expected;
 pub(crate) mod issuer;
 mod signer;
 
@@ -9,19 +10,32 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use crate::Fault;
+use crate::disk::Disk;
 use crate::floor::{self, Work};
 use crate::load::{self, Arrival, Load, User};
 use crate::server::Server;
 
-/// Time of the floor in each round.
+/// Time of the floor in each round, and of load before the first one: at most half of a round's.
 const FLOOR_TIME: Duration = Duration::from_millis(300);
+const WARM_TIME: Duration = Duration::from_millis(300);
 
 /// A server that is prepared for some scenarios.
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) scenarios: Vec<Scenario>,
+    /// The disk that the server writes to.
+    pub(crate) disk: Disk,
+    /// Resident memory before the first scenario.
+    pub(crate) idle_kib: u64,
     /// The scratch folder; it goes away with the world.
-    pub(crate) _folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    fn new(server: Server, scenarios: Vec<Scenario>, folder: tempfile::TempDir) -> Result<Self, Fault> {
+        let (disk, idle_kib) = (Disk::below(folder.path())?, server.resident_kib()?);
+        Ok(Self { server, scenarios, disk, idle_kib, _folder: folder })
+    }
 }
 
 /// Prepares a world; the path is the program's.
@@ -65,28 +79,42 @@ pub(crate) struct Row {
     pub(crate) half_load: Option<Histogram<u64>>,
     pub(crate) resident_kib: u64,
     pub(crate) written_per_request: f64,
+    /// None where the disk does not count them.
+    pub(crate) syncs_per_request: Option<f64>,
+}
+
+impl Row {
+    /// The scenario and its load.
+    pub(crate) fn name(&self) -> String {
+        format!("{}, {} at once", self.scenario, self.connections)
+    }
 }
 
 impl Scenario {
     /// Floor and server in turns.
     pub(crate) fn measure(
         &mut self,
-        server: &Server,
+        (server, disk): (&Server, &Disk),
         connections: usize,
         rounds: usize,
         time: Duration,
     ) -> Result<Row, Fault> {
-        let warm = time.min(Duration::from_millis(300));
+        let (warm, floor_time) = ((time / 2).min(WARM_TIME), (time / 2).min(FLOOR_TIME));
         load::run(&self.address, (self.users)(connections)?, Arrival::Closed, warm)?;
 
         let (mut floors, mut costs, mut ratios, mut rates) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut latency: Option<Histogram<u64>> = None;
         let (mut requests, written) = (0_u64, server.written()?);
+        let mut syncs = Some(0_u64);
         for _ in 0..rounds {
-            let floor = floor::measure(&mut self.floor, FLOOR_TIME)?;
-            let before = server.cpu()?;
-            let load = load::run(&self.address, (self.users)(connections)?, Arrival::Closed, time)?;
+            let floor = floor::measure(&mut self.floor, floor_time)?;
+            // What it takes to prepare the users does not count.
+            let users = (self.users)(connections)?;
+            let (before, flushes) = (server.cpu()?, disk.flushes());
+            let load = load::run(&self.address, users, Arrival::Closed, time)?;
             let spent = server.cpu()?.saturating_sub(before);
+            let flushed = disk.flushes().zip(flushes).map(|(after, before)| after.saturating_sub(before));
+            syncs = syncs.zip(flushed).map(|(all, these)| all.saturating_add(these));
             let cost = spent.as_secs_f64() * 1e6 / load.requests as f64;
             floors.push(floor);
             costs.push(cost);
@@ -113,6 +141,7 @@ impl Scenario {
             half_load,
             resident_kib: server.resident_kib()?,
             written_per_request: written as f64 / requests as f64,
+            syncs_per_request: syncs.map(|syncs| syncs as f64 / requests as f64),
         })
     }
 }
@@ -125,7 +154,7 @@ fn merge(into: &mut Option<Histogram<u64>>, load: Load) -> Result<(), Fault> {
     Ok(())
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()

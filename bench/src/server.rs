@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::Fault;
 use crate::clock::now;
 
@@ -81,6 +83,16 @@ impl Server {
     /// Bytes handed to the disk so far.
     pub(crate) fn written(&self) -> Result<u64, Fault> {
         field(&self.proc("io")?, "write_bytes:")
+    }
+
+    /// Asks the server to stop, and waits until it has: its store needs no repair afterwards.
+    pub(crate) fn stop(mut self) -> Result<(), Fault> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let status = self.child.wait()?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(format!("the server stopped with {status}").into())
     }
 
     fn proc(&self, file: &str) -> Result<String, Fault> {

@@ -1,96 +1,159 @@
-//! What size costs: the time from start to ready and the memory with many clients, and latency and memory with many sessions that have
-//! state. The stores are made in this process, by the use cases that the server runs.
+//! What size costs: the time from start to ready and the memory with many clients, and latency and memory with many live sessions that
+//! have state.
 
+mod fill;
+
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use jwtis_core::{
-    ClientAccess, ClientId, Credentials, Env, Issuer, IssuerSettings, KeyOptions, RevokeTarget, SessionId,
-};
-use jwtis_store::{KdfParams, Password, Store, create_redb, open_redb};
-use serde_json::json;
-use tokio::task::JoinSet;
+use serde_json::{Value, json};
 
-use crate::http::post;
 use crate::load::{self, Arrival};
-use crate::scenario::issuer::{LISTENS, claims, once, same};
+use crate::scenario::expected::Expected;
+use crate::scenario::issuer::{LISTENS, Registered, cycle, issue, once, renewing};
+use crate::scenario::{Users, median};
 use crate::server::Server;
-use crate::{Fault, floor, report};
+use crate::{Fault, floor, plot, report, target};
 
-const PASSWORD: &str = "a password of the benchmark";
-/// Requests at once while a store is filled.
-const FILLERS: u64 = 64;
+const CLIENTS: [u64; 3] = [10, 10_000, 100_000];
+const SESSIONS: [u64; 3] = [1000, 100_000, 1_000_000];
+/// Connections while sessions are measured.
+const CONNECTIONS: usize = 16;
 
-/// Starts with ten, ten thousand and a hundred thousand clients.
-pub(crate) fn starts(binary: &Path) -> Result<(), Fault> {
-    let hash = floor::measure(&mut floor::argon2id()?, Duration::from_millis(500))? / 1000.0;
-    report::say(&format!("one password hash takes {hash:.0} ms"))?;
-    report::say(
-        "clients    store MiB   start to ready ms   beyond the hash ms   RSS MiB   RSS MiB after one token of each of 1000",
-    )?;
-    for clients in [10_u64, 10_000, 100_000] {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("keys.db");
-        let last = fill(&path, clients, 0)?;
-        let mut times = Vec::new();
-        let mut memory = (0, 0);
-        for _ in 0..5 {
-            let server = start(binary, &path)?;
-            times.push(server.ready_after.as_secs_f64() * 1e3);
-            memory.0 = server.resident_kib()? / 1024;
-            for number in 0..clients.min(1000) {
-                let request = issue(&format!("client-{number}"), &last.reveal(number));
-                once(server.address(LISTENS)?, &request)?;
-            }
-            memory.1 = server.resident_kib()? / 1024;
-        }
-        times.sort_by(f64::total_cmp);
-        let ready = times.get(times.len() / 2).copied().unwrap_or_default();
-        let size = std::fs::metadata(&path)?.len() / (1 << 20);
-        report::say(&format!(
-            "{clients:<10}{size:>10}{ready:>20.0}{:>21.0}{:>10}{:>10}",
-            ready - hash,
-            memory.0,
-            memory.1
-        ))?;
-    }
-    Ok(())
+/// How far and how long.
+pub(crate) struct Extent {
+    /// No more clients and no more sessions than this.
+    pub(crate) largest: u64,
+    pub(crate) rounds: usize,
+    /// Load in each round.
+    pub(crate) time: Duration,
 }
 
-/// Verifies and issues with a thousand, a hundred thousand and a million sessions that have state.
-pub(crate) fn sessions(binary: &Path) -> Result<(), Fault> {
-    report::say("sessions   store MiB   issue µs   p99 ms   verify µs   p99 ms   RSS MiB")?;
-    for sessions in [1000_u64, 100_000, 1_000_000] {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("keys.db");
-        let secrets = fill(&path, 1, sessions)?;
-        let server = start(binary, &path)?;
-        let address = server.address(LISTENS)?.to_owned();
-        let issue = issue("client-0", &secrets.reveal(0));
-        let tokens: serde_json::Value = serde_json::from_slice(&once(&address, &issue)?)?;
-        let access = tokens.get("access_token").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let verify = post(
-            "/verify_token",
-            &authorization(&secrets.reveal(0)),
-            &json!({"kid": "client-0", "auth_token": access}).to_string(),
-        );
-        let mut cells = Vec::new();
-        for request in [issue, verify] {
-            let time = Duration::from_secs(3);
-            let before = server.cpu()?;
-            let load = load::run(&address, same(request)(16)?, Arrival::Closed, time)?;
-            let cost = server.cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / load.requests as f64;
-            cells.push((cost, load.latency.value_at_quantile(0.99) as f64 / 1e6));
-        }
-        let [(issue, issue_p99), (verify, verify_p99)] =
-            <[(f64, f64); 2]>::try_from(cells).map_err(|_| "two kinds of requests")?;
-        let size = std::fs::metadata(&path)?.len() / (1 << 20);
-        let resident = server.resident_kib()? / 1024;
-        report::say(&format!(
-            "{sessions:<11}{size:>9}{issue:>11.1}{issue_p99:>9.2}{verify:>12.1}{verify_p99:>9.2}{resident:>10}"
-        ))?;
+impl Extent {
+    /// These sizes, but for those above the largest: that one stands for them.
+    fn sizes(&self, wanted: [u64; 3]) -> Vec<u64> {
+        let mut sizes = wanted.map(|size| size.min(self.largest)).to_vec();
+        sizes.dedup();
+        sizes
     }
-    Ok(())
+}
+
+/// Starts with many clients: medians of the rounds.
+pub(crate) struct Start {
+    pub(crate) clients: u64,
+    pub(crate) store_mib: u64,
+    /// Milliseconds from the start of the process until it serves.
+    pub(crate) ready_ms: f64,
+    /// Without the hash of the store's password.
+    pub(crate) beyond_hash_ms: f64,
+    pub(crate) resident_kib: u64,
+    /// The same after one token of each of the first thousand clients.
+    pub(crate) used_kib: u64,
+}
+
+/// What one kind of request costs.
+pub(crate) struct Cost {
+    pub(crate) kind: &'static str,
+    pub(crate) server_us: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+/// What requests cost beside many sessions: medians of the rounds.
+pub(crate) struct Growth {
+    pub(crate) sessions: u64,
+    pub(crate) store_mib: u64,
+    pub(crate) costs: Vec<Cost>,
+    pub(crate) resident_kib: u64,
+}
+
+/// Starts and sessions; the report goes to the terminal and into `folder`.
+pub(crate) fn run(binary: &Path, extent: &Extent, folder: &Path) -> Result<(), Fault> {
+    report::say(&report::machine())?;
+    // A server that starts has no load yet.
+    let hash_ms = floor::alone(&mut floor::argon2id()?, Duration::from_millis(500))? / 1000.0;
+    report::say(&format!("one password hash takes {hash_ms:.0} ms\n{}", Start::HEADING))?;
+    let mut starts = Vec::new();
+    for clients in extent.sizes(CLIENTS) {
+        let start = starts_with(binary, extent, clients, hash_ms)?;
+        report::say(&start.line())?;
+        starts.push(start);
+    }
+    report::say(&format!("\n{}", Growth::HEADING))?;
+    let mut growths = Vec::new();
+    for sessions in extent.sizes(SESSIONS) {
+        let growth = beside(binary, extent, sessions)?;
+        for line in growth.lines() {
+            report::say(&line)?;
+        }
+        growths.push(growth);
+    }
+    save(folder, hash_ms, &starts, &growths)
+}
+
+fn starts_with(binary: &Path, extent: &Extent, clients: u64, hash_ms: f64) -> Result<Start, Fault> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("keys.db");
+    let filled = fill::fill(&path, clients, 0)?;
+    let (mut ready, mut resident, mut used) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..extent.rounds {
+        let server = start(binary, &path)?;
+        ready.push(server.ready_after.as_secs_f64() * 1e3);
+        resident.push(server.resident_kib()? as f64);
+        let address = server.address(LISTENS)?;
+        for number in 0..clients.min(fill::KEPT_CLIENTS) {
+            let client = Registered::new(address, &format!("client-{number}"), filled.secret(number)?);
+            once(address, &issue(&client), Expected::TOKENS)?;
+        }
+        used.push(server.resident_kib()? as f64);
+        // Killed, it would leave a store to be repaired by the next start.
+        server.stop()?;
+    }
+    let ready_ms = median(&ready);
+    Ok(Start {
+        clients,
+        store_mib: mebibytes(&path)?,
+        ready_ms,
+        beyond_hash_ms: ready_ms - hash_ms,
+        resident_kib: median(&resident) as u64,
+        used_kib: median(&used) as u64,
+    })
+}
+
+fn beside(binary: &Path, extent: &Extent, sessions: u64) -> Result<Growth, Fault> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("keys.db");
+    let filled = fill::fill(&path, 1, sessions)?;
+    let store_mib = mebibytes(&path)?;
+    let server = start(binary, &path)?;
+    let address = server.address(LISTENS)?.to_owned();
+    let client = Registered::new(&address, "client-0", filled.secret(0)?);
+    let verify =
+        |access: &String| client.post("/verify_token", json!({"kid": "client-0", "auth_token": access}));
+    let kinds: [(&str, Users); 3] = [
+        ("issue", cycle(vec![issue(&client)], Expected::TOKENS)),
+        ("verify", cycle(filled.access_tokens.iter().map(verify).collect(), Expected::ACTIVE)),
+        ("renew, refreshBoth", renewing(&client)),
+    ];
+    let mut costs = Vec::new();
+    for (kind, users) in kinds {
+        load::run(&address, users(CONNECTIONS)?, Arrival::Closed, extent.time / 2)?;
+        let (mut server_us, mut p50, mut p99) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..extent.rounds {
+            let users = users(CONNECTIONS)?;
+            let before = server.cpu()?;
+            let load = load::run(&address, users, Arrival::Closed, extent.time)?;
+            let spent = server.cpu()?.saturating_sub(before);
+            server_us.push(spent.as_secs_f64() * 1e6 / load.requests as f64);
+            p50.push(load.latency.value_at_quantile(0.5) as f64 / 1e6);
+            p99.push(load.latency.value_at_quantile(0.99) as f64 / 1e6);
+        }
+        costs.push(Cost { kind, server_us: median(&server_us), p50_ms: median(&p50), p99_ms: median(&p99) });
+    }
+    let resident_kib = server.resident_kib()?;
+    server.stop()?;
+    Ok(Growth { sessions, store_mib, costs, resident_kib })
 }
 
 fn start(binary: &Path, store: &Path) -> Result<Server, Fault> {
@@ -98,90 +161,138 @@ fn start(binary: &Path, store: &Path) -> Result<Server, Fault> {
     Server::start(
         binary,
         &["serve", "-l", "127.0.0.1:0", "--utility-address", "off", "--dbPath", store],
-        &[("JWTIS_PSWD", PASSWORD)],
+        &[("JWTIS_PSWD", fill::PASSWORD)],
         &[LISTENS],
     )
 }
 
-fn issue(kid: &str, token: &str) -> Vec<u8> {
-    post("/issue_token", &authorization(token), &json!({"kid": kid, "claims": claims()}).to_string())
+fn mebibytes(path: &Path) -> Result<u64, Fault> {
+    Ok(fs::metadata(path)?.len() / (1 << 20))
 }
 
-fn authorization(token: &str) -> String {
-    format!("authorization: Bearer {token}\r\n")
-}
+impl Start {
+    const HEADING: &str = "   clients   store MiB   start to ready ms   beyond the hash ms   RSS MiB   after a token of each of 1000";
 
-/// The client tokens of the first thousand clients.
-struct Secrets(Vec<String>);
+    fn line(&self) -> String {
+        let (resident, used) = (self.resident_kib / 1024, self.used_kib / 1024);
+        format!(
+            "{:>10}{:>12}{:>20.0}{:>21.0}{resident:>10}{used:>10}",
+            self.clients, self.store_mib, self.ready_ms, self.beyond_hash_ms
+        )
+    }
 
-impl Secrets {
-    fn reveal(&self, number: u64) -> String {
-        usize::try_from(number).ok().and_then(|at| self.0.get(at)).cloned().unwrap_or_default()
+    fn to_json(&self) -> Value {
+        json!({
+            "clients": self.clients,
+            "store_mib": self.store_mib,
+            "start_to_ready_ms": self.ready_ms,
+            "beyond_hash_ms": self.beyond_hash_ms,
+            "resident_kib": self.resident_kib,
+            "resident_after_1000_tokens_kib": self.used_kib,
+        })
+    }
+
+    fn markdown(&self) -> String {
+        let (resident, used) = (self.resident_kib / 1024, self.used_kib / 1024);
+        let (clients, store, ready, beyond) =
+            (self.clients, self.store_mib, self.ready_ms, self.beyond_hash_ms);
+        format!("| {clients} | {store} | {ready:.0} | {beyond:.0} | {resident} | {used} |\n")
     }
 }
 
-/// A store with clients `client-0`, `client-1`, …, and that many sessions of the first one that have been revoked.
-fn fill(path: &Path, clients: u64, sessions: u64) -> Result<Secrets, Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let store = create_redb(path, &Password::new(PASSWORD), KdfParams::default())?;
-        let issuer = issuer(store).await?;
-        let mut tasks = JoinSet::new();
-        for filler in 0..FILLERS.min(clients) {
-            let issuer = issuer.clone();
-            tasks.spawn(async move {
-                let mut secrets = Vec::new();
-                for number in (filler..clients).step_by(FILLERS as usize) {
-                    let access = issuer.registration(None)?;
-                    let kid: ClientId = format!("client-{number}").parse()?;
-                    let made = issuer.register(&access, kid, KeyOptions::default()).await?;
-                    if number < 1000 {
-                        secrets.push((number, made.client_token.reveal().to_owned()));
-                    }
-                }
-                Ok::<_, Fault>(secrets)
-            });
-        }
-        let mut secrets = Vec::new();
-        while let Some(done) = tasks.join_next().await {
-            secrets.extend(done??);
-        }
-        secrets.sort();
-        let secrets: Vec<String> = secrets.into_iter().map(|(_, secret)| secret).collect();
-        if sessions > 0 {
-            let first = secrets.first().ok_or("no clients")?;
-            let credentials = Credentials { secret: jwtis_core::BearerSecret::parse(first)?, user: None };
-            let access = issuer.client_access(Some(&credentials), &"client-0".parse()?).await?;
-            revoke(&issuer, &access, sessions).await?;
-        }
-        drop(issuer);
-        // A server that starts finds what a server that stopped has left: opened and closed once.
-        drop(open_redb(path, &Password::new(PASSWORD))?);
-        Ok(Secrets(secrets))
-    })
+impl Growth {
+    const HEADING: &str =
+        "  sessions   store MiB   request               server µs   p50 ms   p99 ms   RSS MiB";
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        self.costs.iter().map(|cost| {
+            format!(
+                "{:>10}{:>12}   {:<20}{:>11.1}{:>9.2}{:>9.2}{:>10}",
+                self.sessions,
+                self.store_mib,
+                cost.kind,
+                cost.server_us,
+                cost.p50_ms,
+                cost.p99_ms,
+                self.resident_kib / 1024
+            )
+        })
+    }
+
+    fn to_json(&self) -> Value {
+        let cost = |cost: &Cost| {
+            json!({
+                "request": cost.kind,
+                "server_cpu_us": cost.server_us,
+                "p50_ms": cost.p50_ms,
+                "p99_ms": cost.p99_ms,
+            })
+        };
+        json!({
+            "sessions": self.sessions,
+            "store_mib": self.store_mib,
+            "connections": CONNECTIONS,
+            "costs": self.costs.iter().map(cost).collect::<Vec<_>>(),
+            "resident_kib": self.resident_kib,
+        })
+    }
+
+    fn markdown(&self) -> String {
+        let row = |cost: &Cost| {
+            format!(
+                "| {} | {} | {} | {:.0} | {:.2} | {:.2} | {} |\n",
+                self.sessions,
+                self.store_mib,
+                cost.kind,
+                cost.server_us,
+                cost.p50_ms,
+                cost.p99_ms,
+                self.resident_kib / 1024
+            )
+        };
+        self.costs.iter().map(row).collect()
+    }
 }
 
-async fn issuer(store: Store) -> Result<Issuer, Fault> {
-    let settings = IssuerSettings { open_registration: true, ..IssuerSettings::default() };
-    Ok(Issuer::open(store, Env::system(), settings).await?)
+/// `size.json`, `size.md` and two plots.
+fn save(folder: &Path, hash_ms: f64, starts: &[Start], growths: &[Growth]) -> Result<(), Fault> {
+    let mut verdicts = target::of_starts(starts);
+    verdicts.extend(target::of_sessions(growths));
+    report::targets(&verdicts)?;
+
+    fs::create_dir_all(folder)?;
+    let json = json!({
+        "machine": report::machine(),
+        "password_hash_ms": hash_ms,
+        "starts": starts.iter().map(Start::to_json).collect::<Vec<_>>(),
+        "sessions": growths.iter().map(Growth::to_json).collect::<Vec<_>>(),
+        "targets": report::verdicts_json(&verdicts),
+    });
+    fs::write(folder.join("size.json"), serde_json::to_vec_pretty(&json)?)?;
+    let markdown = format!(
+        "| Clients | Store MiB | Start to ready ms | Beyond the hash ms | RSS MiB | RSS MiB after a token of each of 1000 |\n\
+        |---|---|---|---|---|---|\n{}\n\
+        | Sessions | Store MiB | Request | Server µs | p50 ms | p99 ms | RSS MiB |\n|---|---|---|---|---|---|---|\n{}{}",
+        starts.iter().map(Start::markdown).collect::<String>(),
+        growths.iter().map(Growth::markdown).collect::<String>(),
+        report::targets_markdown(&verdicts),
+    );
+    fs::write(folder.join("size.md"), markdown)?;
+    fs::write(folder.join("starts.svg"), plot::starts(starts))?;
+    fs::write(folder.join("sessions.svg"), plot::sessions(growths))?;
+    report::say(&format!("size.json, size.md, starts.svg and sessions.svg are in {}", folder.display()))
 }
 
-/// Session ids need no token: revoking one makes its record.
-async fn revoke(issuer: &Issuer, access: &ClientAccess, sessions: u64) -> Result<(), Fault> {
-    let mut tasks = JoinSet::new();
-    for filler in 0..FILLERS {
-        let (issuer, access) = (issuer.clone(), access.clone());
-        tasks.spawn(async move {
-            for _ in (filler..sessions).step_by(FILLERS as usize) {
-                let env = issuer.env();
-                let id = SessionId::new(env.now(), &env.random()?);
-                issuer.revoke(&access, RevokeTarget::Session(&id.uuid().to_string())).await?;
-            }
-            Ok::<_, Fault>(())
-        });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_size_stands_for_those_above_it() {
+        let sizes = |largest| Extent { largest, rounds: 1, time: Duration::ZERO }.sizes(SESSIONS);
+        assert_eq!(sizes(u64::MAX), SESSIONS);
+        assert_eq!(sizes(1_000_000), SESSIONS);
+        assert_eq!(sizes(5000), [1000, 5000]);
+        assert_eq!(sizes(10), [10]);
     }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! The issuer: issue, renew, verify, revoke, public keys.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jwtis_core::{BearerSecret, Env, SecretKind};
 use serde_json::{Value, json};
 
+use super::expected::Expected;
 use super::{Scenario, Users, World};
 use crate::Fault;
 use crate::floor::{self, Work};
@@ -17,8 +19,8 @@ pub(crate) fn claims() -> Value {
     json!({"sub": "user-1234", "aud": "api", "role": "admin", "name": "Somebody Important"})
 }
 
-/// A registered client and the tokens of one session.
-struct Registered {
+/// A registered client.
+pub(crate) struct Registered {
     address: String,
     kid: String,
     authorization: String,
@@ -48,12 +50,15 @@ pub(super) fn default_algorithms(binary: &Path) -> Result<World, Fault> {
     let etag = etag(&shop)?;
     let jwks = format!("/keys/{}/jwks.json", shop.kid);
     let scenarios = vec![
-        scenario("issue", &shop, issue_floor()?, same(issue(&shop))),
+        scenario("issue", &shop, issue_floor()?, same(issue(&shop), Expected::TOKENS)),
         scenario(
             "renew, noRefresh",
             &shop,
             floor::all(vec![open_floor()?, floor::es256_sign()?]),
-            same(shop.post("/renew_token", json!({"kid": shop.kid, "refresh_token": refresh}))),
+            same(
+                shop.post("/renew_token", json!({"kid": shop.kid, "refresh_token": refresh})),
+                Expected::TOKENS,
+            ),
         ),
         scenario(
             "renew, refreshBoth",
@@ -65,19 +70,22 @@ pub(super) fn default_algorithms(binary: &Path) -> Result<World, Fault> {
             "verify",
             &shop,
             floor::es256_verify()?,
-            same(shop.post("/verify_token", json!({"kid": shop.kid, "auth_token": access}))),
+            same(
+                shop.post("/verify_token", json!({"kid": shop.kid, "auth_token": access})),
+                Expected::ACTIVE,
+            ),
         ),
         scenario("revoke", &shop, floor::nothing()?, revoking(&shop)),
-        scenario("jwks", &shop, floor::nothing()?, same(get(&jwks, ""))),
+        scenario("jwks", &shop, floor::nothing()?, same(get(&jwks, ""), Expected::KEYS)),
         scenario(
             "jwks with ETag",
             &shop,
             floor::nothing()?,
-            same(get(&jwks, &format!("if-none-match: {etag}\r\n"))),
+            same(get(&jwks, &format!("if-none-match: {etag}\r\n")), Expected::NotModified),
         ),
         scenario("mix 70/20/10", &both, floor::nothing()?, mixed(&both, &access_of(&both)?)),
     ];
-    Ok(World { server, scenarios, _folder: folder })
+    World::new(server, scenarios, folder)
 }
 
 /// EdDSA, ECDH-ES, A256GCM.
@@ -92,8 +100,9 @@ pub(super) fn eddsa(binary: &Path) -> Result<World, Fault> {
         floor::ecdh_es_send(false)?,
         floor::gcm()?,
     ]);
-    let scenarios = vec![scenario("issue, EdDSA + ECDH-ES", &client, floor, same(issue(&client)))];
-    Ok(World { server, scenarios, _folder: folder })
+    let scenarios =
+        vec![scenario("issue, EdDSA + ECDH-ES", &client, floor, same(issue(&client), Expected::TOKENS))];
+    World::new(server, scenarios, folder)
 }
 
 /// RS256, RSA-OAEP-256, A256GCM.
@@ -104,8 +113,9 @@ pub(super) fn rsa(binary: &Path) -> Result<World, Fault> {
     let client = register(&address, &admin, "shop", options)?;
     let floor =
         floor::all(vec![floor::rs256_sign()?, floor::rs256_sign()?, floor::oaep_send()?, floor::gcm()?]);
-    let scenarios = vec![scenario("issue, RS256 + RSA-OAEP-256", &client, floor, same(issue(&client)))];
-    Ok(World { server, scenarios, _folder: folder })
+    let scenarios =
+        vec![scenario("issue, RS256 + RSA-OAEP-256", &client, floor, same(issue(&client), Expected::TOKENS))];
+    World::new(server, scenarios, folder)
 }
 
 /// What the start prints before the issuer's address.
@@ -127,27 +137,34 @@ fn start(binary: &Path) -> Result<(Server, tempfile::TempDir, String), Fault> {
 
 fn register(address: &str, admin: &str, kid: &str, options: Value) -> Result<Registered, Fault> {
     let headers = format!("authorization: Bearer {admin}\r\n");
-    let body = once(address, &post(&format!("/register/{kid}"), &headers, &options.to_string()))?;
+    let request = post(&format!("/register/{kid}"), &headers, &options.to_string());
+    let body = once(address, &request, Expected::Holds("\"client_token\":"))?;
     let token = text(&serde_json::from_slice(&body)?, "client_token")?;
-    Ok(Registered {
-        address: address.to_owned(),
-        kid: kid.to_owned(),
-        authorization: format!("authorization: Bearer {token}\r\n"),
-    })
+    Ok(Registered::new(address, kid, &token))
 }
 
 impl Registered {
-    fn post(&self, path: &str, body: Value) -> Vec<u8> {
+    /// The client `kid` of the issuer at `address`, with its token.
+    pub(crate) fn new(address: &str, kid: &str, token: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            kid: kid.to_owned(),
+            authorization: format!("authorization: Bearer {token}\r\n"),
+        }
+    }
+
+    pub(crate) fn post(&self, path: &str, body: Value) -> Vec<u8> {
         post(path, &self.authorization, &body.to_string())
     }
 }
 
-fn issue(client: &Registered) -> Vec<u8> {
+/// A request for the tokens of a new session.
+pub(crate) fn issue(client: &Registered) -> Vec<u8> {
     client.post("/issue_token", json!({"kid": client.kid, "claims": claims()}))
 }
 
 fn first_tokens(client: &Registered) -> Result<Value, Fault> {
-    Ok(serde_json::from_slice(&once(&client.address, &issue(client))?)?)
+    Ok(serde_json::from_slice(&once(&client.address, &issue(client), Expected::TOKENS)?)?)
 }
 
 fn access_of(client: &Registered) -> Result<String, Fault> {
@@ -165,22 +182,15 @@ fn etag(client: &Registered) -> Result<String, Fault> {
     })
 }
 
-/// One exchange, which must succeed.
-pub(crate) fn once(address: &str, request: &[u8]) -> Result<Vec<u8>, Fault> {
+/// One exchange; gives the body.
+pub(crate) fn once(address: &str, request: &[u8], expected: Expected) -> Result<Vec<u8>, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut connection = Connection::open(address).await?;
         let answer = connection.exchange(request).await?;
-        expect(&answer)?;
+        expected.of(&answer)?;
         Ok(answer.body.to_vec())
     })
-}
-
-pub(super) fn expect(answer: &Answer<'_>) -> Result<(), Fault> {
-    match answer.status {
-        200..=299 | 304 => Ok(()),
-        status => Err(format!("status {status}: {}", String::from_utf8_lossy(answer.body)).into()),
-    }
 }
 
 pub(super) fn text(object: &Value, name: &str) -> Result<String, Fault> {
@@ -198,23 +208,38 @@ fn scenario(name: &str, client: &Registered, floor: Work, users: Users) -> Scena
 }
 
 /// Users that send the same request again and again.
-pub(crate) fn same(request: Vec<u8>) -> Users {
-    struct Same(Vec<u8>);
+pub(crate) fn same(request: Vec<u8>, expected: Expected) -> Users {
+    cycle(vec![request], expected)
+}
 
-    impl User for Same {
+/// Users that send all of these requests in turns, each user from another one on.
+pub(crate) fn cycle(requests: Vec<Vec<u8>>, expected: Expected) -> Users {
+    struct Cycle {
+        requests: Arc<[Vec<u8>]>,
+        at: usize,
+        expected: Expected,
+    }
+
+    impl User for Cycle {
         fn request(&mut self) -> Vec<u8> {
-            self.0.clone()
+            let at = self.at.checked_rem(self.requests.len()).unwrap_or_default();
+            self.at = at.saturating_add(1);
+            self.requests.get(at).cloned().unwrap_or_default()
         }
 
         fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Fault> {
-            expect(answer)
+            self.expected.of(answer)
         }
     }
-    Box::new(move |count| Ok((0..count).map(|_| Box::new(Same(request.clone())) as Box<dyn User>).collect()))
+    let requests: Arc<[Vec<u8>]> = requests.into();
+    Box::new(move |count| {
+        let user = |at| Box::new(Cycle { requests: requests.clone(), at, expected }) as Box<dyn User>;
+        Ok((0..count).map(user).collect())
+    })
 }
 
 /// What a [`Session`] sends next.
-type Next = fn(&mut Session) -> Vec<u8>;
+type Next = fn(&mut Session) -> (Vec<u8>, Expected);
 
 /// A user with tokens of his own.
 struct Session {
@@ -223,6 +248,7 @@ struct Session {
     refresh: String,
     access: String,
     count: u64,
+    expected: Expected,
     next: Next,
 }
 
@@ -231,19 +257,22 @@ impl Session {
         post(path, &self.authorization, &body.to_string())
     }
 
-    fn renew(&mut self) -> Vec<u8> {
-        self.post("/renew_token", json!({"kid": self.kid, "refresh_token": self.refresh}))
-    }
-
-    fn issue(&mut self) -> Vec<u8> {
-        self.post("/issue_token", json!({"kid": self.kid, "claims": claims()}))
+    fn renew(&mut self) -> (Vec<u8>, Expected) {
+        let body = json!({"kid": self.kid, "refresh_token": self.refresh});
+        (self.post("/renew_token", body), Expected::TOKENS)
     }
 
     /// Seven times issue, twice verify, once renew.
-    fn mixed(&mut self) -> Vec<u8> {
+    fn mixed(&mut self) -> (Vec<u8>, Expected) {
         match self.count % 10 {
-            0..7 => self.issue(),
-            7..9 => self.post("/verify_token", json!({"kid": self.kid, "auth_token": self.access})),
+            0..7 => {
+                let body = json!({"kid": self.kid, "claims": claims()});
+                (self.post("/issue_token", body), Expected::TOKENS)
+            }
+            7..9 => {
+                let body = json!({"kid": self.kid, "auth_token": self.access});
+                (self.post("/verify_token", body), Expected::ACTIVE)
+            }
             _ => self.renew(),
         }
     }
@@ -251,15 +280,19 @@ impl Session {
 
 impl User for Session {
     fn request(&mut self) -> Vec<u8> {
-        let request = (self.next)(self);
+        let (request, expected) = (self.next)(self);
         self.count = self.count.wrapping_add(1);
+        self.expected = expected;
         request
     }
 
     fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Fault> {
-        expect(answer)?;
-        let body: Value = serde_json::from_slice(answer.body)?;
-        if let Ok(refresh) = text(&body, "refresh_token") {
+        self.expected.of(answer)?;
+        if self.expected == Expected::TOKENS {
+            let refresh = text(&serde_json::from_slice(answer.body)?, "refresh_token")?;
+            if refresh == self.refresh {
+                return Err("a renewal with rotation made no new refresh token".into());
+            }
             self.refresh = refresh;
         }
         Ok(())
@@ -272,14 +305,16 @@ fn sessions(client: &Registered, access: &str, next: Next) -> Users {
     Box::new(move |count| {
         let client =
             Registered { address: address.clone(), kid: kid.clone(), authorization: authorization.clone() };
-        let user = |_| -> Result<Box<dyn User>, Fault> {
+        let user = |index: usize| -> Result<Box<dyn User>, Fault> {
             let tokens = first_tokens(&client)?;
             Ok(Box::new(Session {
                 kid: kid.clone(),
                 authorization: authorization.clone(),
                 refresh: text(&tokens, "refresh_token")?,
                 access: access.clone(),
-                count: 0,
+                // Users of a mix do not all ask for the same thing at once.
+                count: index as u64,
+                expected: Expected::TOKENS,
                 next,
             }))
         };
@@ -288,7 +323,7 @@ fn sessions(client: &Registered, access: &str, next: Next) -> Users {
 }
 
 /// Users that each renew the tokens of a session of their own.
-fn renewing(client: &Registered) -> Users {
+pub(crate) fn renewing(client: &Registered) -> Users {
     sessions(client, "", Session::renew)
 }
 
@@ -307,7 +342,7 @@ fn revoking(client: &Registered) -> Users {
         }
 
         fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Fault> {
-            expect(answer)
+            Expected::Holds("{}").of(answer)
         }
     }
     let (kid, authorization) = (client.kid.clone(), client.authorization.clone());

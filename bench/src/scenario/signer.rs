@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use jwtis_core::Env;
 use jwtis_core::signer::login::hash_password;
-use jwtis_tezos::{Curve, SecretKey};
+use jwtis_tezos::{Curve, SecretKey, Signature, SigningVersion};
 
-use super::issuer::{expect, once, same};
+use super::expected::Expected;
+use super::issuer::{once, same, text};
 use super::{Scenario, Users, World};
 use crate::Fault;
 use crate::floor;
@@ -33,7 +34,7 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
     let mut scenarios = Vec::new();
     for ((name, curve), key) in CURVES.into_iter().zip(&signer.keys) {
         let connections = if curve == Curve::Ed25519 { vec![1, 16, 64] } else { vec![16] };
-        let users = same(sign(key, &signer.headers, &failing_noop()));
+        let users = same(sign(key, &signer.headers, &failing_noop()), Expected::SIGNATURE);
         let floor = floor::tezos_sign(curve)?;
         scenarios.push(signer.scenario(format!("sign {name}, generic"), connections, users, floor));
     }
@@ -43,17 +44,17 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
     scenarios.push(signer.scenario(
         "login, Argon2id".to_owned(),
         vec![1, 4],
-        same(login),
+        same(login, Expected::TOKEN),
         floor::argon2id()?,
     ));
-    Ok(signer.world(scenarios))
+    signer.world(scenarios)
 }
 
 /// Attestations alone, with the marks in files.
 pub(super) fn file(binary: &Path) -> Result<World, Fault> {
     let signer = Signer::start(binary, "file")?;
     let scenarios = signer.attestations("file")?;
-    Ok(signer.world(scenarios))
+    signer.world(scenarios)
 }
 
 /// A signer that runs.
@@ -82,9 +83,22 @@ impl Signer {
         let address = server.address(LISTENS)?.to_owned();
 
         let login = post("/login", &format!("username: {USER}\r\npassword: {PASSWORD}\r\n"), "");
-        let token = String::from_utf8(once(&address, &login)?)?;
+        let token = String::from_utf8(once(&address, &login, Expected::TOKEN)?)?;
         let headers = format!("authorization: Bearer {token}\r\nusername: {USER}\r\n");
-        Ok(Self { server, folder, address, headers, keys })
+        let signer = Self { server, folder, address, headers, keys };
+        for secret in secrets.iter().take(CURVES.len()) {
+            signer.signs_rightly(secret)?;
+        }
+        Ok(signer)
+    }
+
+    /// Asks for one signature of this key and verifies it.
+    fn signs_rightly(&self, secret: &SecretKey) -> Result<(), Fault> {
+        let public = secret.public_key();
+        let request = sign(&public.hash().to_string(), &self.headers, &failing_noop());
+        let body = once(&self.address, &request, Expected::SIGNATURE)?;
+        let signature: Signature = text(&serde_json::from_slice(&body)?, "signature")?.parse()?;
+        Ok(public.verify_strictly(&failing_noop(), &signature, SigningVersion::LATEST)?)
     }
 
     fn scenario(&self, name: String, connections: Vec<usize>, users: Users, floor: floor::Work) -> Scenario {
@@ -106,8 +120,8 @@ impl Signer {
         Ok(vec![self.scenario(name, vec![1, BAKERS], users, floor::tezos_sign(Curve::Ed25519)?)])
     }
 
-    fn world(self, scenarios: Vec<Scenario>) -> World {
-        World { server: self.server, scenarios, _folder: self.folder }
+    fn world(self, scenarios: Vec<Scenario>) -> Result<World, Fault> {
+        World::new(self.server, scenarios, self.folder)
     }
 }
 
@@ -164,7 +178,7 @@ impl User for Baker {
     }
 
     fn answer(&mut self, answer: &Answer<'_>) -> Result<(), Fault> {
-        expect(answer)
+        Expected::SIGNATURE.of(answer)
     }
 }
 
