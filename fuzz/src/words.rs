@@ -61,7 +61,8 @@ pub fn config(data: &[u8]) {
             assert!(read.faults.is_empty(), "a file with faults is used");
             config.warnings.iter().chain(&config.notices).for_each(one_line);
             let again = load(false).unwrap();
-            assert_eq!((&again.warnings, &again.notices), (&config.warnings, &config.notices));
+            assert_eq!(again.warnings, config.warnings);
+            assert!(timeless(&again.notices).eq(timeless(&config.notices)), "{:?}", again.notices);
             assert_eq!(again.signer.is_some(), config.signer.is_some());
         }
         Err(faults) => {
@@ -69,6 +70,11 @@ pub fn config(data: &[u8]) {
             faults.iter().for_each(one_line);
         }
     }
+}
+
+/// Without those that say how much time is left.
+fn timeless(notices: &[Fault]) -> impl Iterator<Item = &Fault> {
+    notices.iter().filter(|notice| !notice.to_string().contains("Scheduled credential rotation"))
 }
 
 fn one_line(fault: &Fault) {
