@@ -101,7 +101,7 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
         fields(&event),
         serde_json::json!({
             "event": "signed", "verdict": "allowed", "key": hash, "user": "alice", "kind": "attestation",
-            "ops": "attestation=1", "chain": "NetXo5iVw1vBoxM", "level": 7, "round": 2,
+            "ops": "attestation=1", "chain": "NetXo5iVw1vBoxM", "lvl": 7, "round": 2,
             "vault": "File", "vault_name": "disk", "version": 2,
         })
     );

@@ -96,7 +96,7 @@ impl<'a> Decision<'a> {
                     kind = self.kind(),
                     ops,
                     chain,
-                    level,
+                    lvl = level,
                     round,
                     reason,
                     detail,
