@@ -44,6 +44,8 @@ pub fn redb_backend(path: &Path) -> Arc<dyn Backend> {
 pub enum Fault {
     /// `Unavailable`, and nothing was done.
     Unavailable,
+    /// `ReadOnly`, and nothing was written. Of a read: `Unavailable`.
+    ReadOnly,
     /// `Full`, and nothing was written. Of a read: `Unavailable`.
     Full,
     /// `Damaged`, and nothing was done.
@@ -201,6 +203,7 @@ impl<B: Backend> Backend for Faulty<B> {
             match (fault, first) {
                 (None, _) => self.inner.commit(batch).await,
                 (Some(Fault::Conflict), Some(key)) => Err(CommitError::Conflict { key }),
+                (Some(Fault::ReadOnly), _) => Err(CommitError::ReadOnly(INJECTED.into())),
                 (Some(Fault::Full), _) => Err(CommitError::Full(INJECTED.into())),
                 (Some(Fault::UnavailableAfterwards), _) => {
                     self.inner.commit(batch).await?;

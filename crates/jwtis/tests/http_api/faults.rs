@@ -16,7 +16,7 @@ async fn a_store_that_cannot_be_written_is_503_and_nothing_has_changed() {
     let world = World::new().await;
     let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
     let issued = world.issue("shop", &token, json!({})).await;
-    for fault in [Fault::Unavailable, Fault::Full] {
+    for fault in [Fault::Unavailable, Fault::Full, Fault::ReadOnly] {
         for call in [
             world.post("/register/new", json!({})).bearer(&world.admin),
             world.post("/renew_keys", json!({"kid": "shop"})).bearer(&token),
@@ -78,6 +78,8 @@ async fn a_store_that_hangs_is_given_up_in_time() {
     let answer = world.renew("shop", &token, &issued.refresh).await;
     answer.problem(503, "timeout");
     assert!(answer.header("retry-after").is_some());
+    assert!(world.is_active("shop", &token, &issued.auth).await, "who only reads is not kept waiting");
+    assert_eq!(world.get("/keys/shop/jwks.json").send().await.status, 200);
     world.backend.release();
     assert_eq!(world.renew("shop", &token, &issued.refresh).await.status, 201);
 }
