@@ -106,6 +106,10 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
         })
     );
 
+    for own in ["timestamp", "level", "target", "span"] {
+        assert!(fields(&event).get(own).is_none(), "in a flat line this would hide the line's own {own}");
+    }
+
     let client = pkh(&new_key(Curve::P256));
     let batch = [transaction(3), forge::transaction(4, 2, None).0].concat();
     sign_as(&signer, Caller::Client(client), pkh(&key), &batch).await;

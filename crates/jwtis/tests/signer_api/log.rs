@@ -82,11 +82,11 @@ async fn each_decision_is_one_line_with_the_request_it_belongs_to() {
     }
     let [allowed, refused] = [&lines[0]["fields"], &lines[1]["fields"]];
     assert_eq!(
-        (&allowed["verdict"], &allowed["level"], &allowed["round"]),
+        (&allowed["verdict"], &allowed["lvl"], &allowed["round"]),
         (&json!("allowed"), &json!(10), &json!(1))
     );
     assert_eq!(
-        (&refused["verdict"], &refused["level"], &refused["round"]),
+        (&refused["verdict"], &refused["lvl"], &refused["round"]),
         (&json!("refused"), &json!(9), &json!(3))
     );
     assert_eq!(refused["reason"], "watermark");
