@@ -17,6 +17,8 @@ use crate::server::Server;
 
 /// Time of the floor in each round, and of load before the first one: at most half of a round's.
 const FLOOR_TIME: Duration = Duration::from_millis(300);
+/// What a loop over nothing takes: a ratio to that says nothing.
+const NO_FLOOR_US: f64 = 1.0;
 const WARM_TIME: Duration = Duration::from_millis(300);
 
 /// A server that is prepared for some scenarios.
@@ -135,7 +137,7 @@ impl Scenario {
             connections,
             server_us: median(&costs),
             floor_us,
-            ratio: (floor_us > 0.05).then(|| [median(&ratios), least(&ratios), greatest(&ratios)]),
+            ratio: (floor_us > NO_FLOOR_US).then(|| [median(&ratios), least(&ratios), greatest(&ratios)]),
             per_second: median(&rates),
             latency: latency.ok_or("no rounds")?,
             half_load,

@@ -1,8 +1,8 @@
 //! How long a commit waits for others, as a rule: one transaction for many costs the disk, and the processor, little more than one for
 //! each of them.
 //!
-//! A lone caller never waits. Where several come, the thread learns how many by waiting its whole time once in a while, and goes on as
-//! soon as that many are there.
+//! A lone caller does not wait. Where several come together, the thread learns how many by waiting its whole time once in a while, and goes
+//! on as soon as that many are there; when fewer come, the first that comes alone waits in vain, once.
 
 use std::time::Duration;
 

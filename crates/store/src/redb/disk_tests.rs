@@ -14,6 +14,10 @@ use super::{
 };
 use crate::backend::{Backend, Batch, CommitError, Expect, RecordKey, SealedRecord, Version, Write};
 
+const FULL: i32 = 28;
+const IO: i32 = 5;
+const READ_ONLY: i32 = 30;
+
 /// A disk that remembers every order, and refuses some.
 #[derive(Clone, Debug, Default)]
 struct Disk(Arc<Mutex<State>>);
@@ -23,6 +27,8 @@ struct State {
     bytes: Vec<u8>,
     log: Vec<Order>,
     refuse: Refuse,
+    /// So many reads fail.
+    unreadable: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -92,7 +98,11 @@ impl StorageBackend for Disk {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let state = self.state();
+        let mut state = self.state();
+        if state.unreadable > 0 {
+            state.unreadable -= 1;
+            return Err(io::Error::from_raw_os_error(IO));
+        }
         let offset = usize::try_from(offset).unwrap();
         let there = state.bytes.get(offset..offset + out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
         out.copy_from_slice(there);
@@ -168,6 +178,13 @@ fn a_power_cut_at_any_write_keeps_every_acknowledged_commit() {
     let log = disk.state().log.clone();
     acknowledged.push((log.len(), contents));
 
+    let cuts = cut_everywhere(&[], first, &log, &acknowledged);
+    assert!(cuts > 100, "only {cuts} cuts tried");
+}
+
+/// Tries each prefix of `log` from `first` on, over the file `image`, with several choices of which unsynced writes survive. What is found
+/// then must be the contents at the last acknowledgement before the cut, or at the one after. Returns how many cuts were tried.
+fn cut_everywhere(image: &[u8], first: usize, log: &[Order], acknowledged: &[(usize, Contents)]) -> usize {
     let mut cuts = 0;
     for cut in first..=log.len() {
         let synced = log[..cut].iter().rposition(|order| matches!(order, Order::Sync)).map_or(0, |at| at + 1);
@@ -189,7 +206,7 @@ fn a_power_cut_at_any_write_keeps_every_acknowledged_commit() {
         let before = acknowledged.iter().rposition(|(at, _)| *at <= cut).unwrap();
         let allowed = [&acknowledged[before].1, &acknowledged[(before + 1).min(acknowledged.len() - 1)].1];
         for (n, choice) in choices.iter().enumerate() {
-            let mut bytes = Vec::new();
+            let mut bytes = image.to_vec();
             log[..synced].iter().chain(choice).for_each(|order| apply(&mut bytes, order));
             let opened = Engine::open(Arc::new(Disk::with(bytes)));
             let engine = opened.unwrap_or_else(|error| panic!("cut {cut}, choice {n}: {error}"));
@@ -198,16 +215,112 @@ fn a_power_cut_at_any_write_keeps_every_acknowledged_commit() {
             cuts += 1;
         }
     }
+    cuts
+}
+
+/// After a clean end and after a kill at any commit; the file of the latter is cut to what is in use.
+#[test]
+fn a_power_cut_while_a_store_is_opened_keeps_every_acknowledged_commit() {
+    let disk = Disk::default();
+    let mut engine = Engine::create(Arc::new(disk.clone())).unwrap();
+    let mut contents = Contents::new();
+    let mut images = Vec::new();
+    for n in 0..8 {
+        engine.commit(std::iter::once(&step(n, &mut contents))).unwrap();
+        images.push((disk.state().bytes.clone(), contents.clone()));
+    }
+    engine.close().unwrap();
+    images.push((disk.state().bytes.clone(), contents));
+    let mut cuts = 0;
+    for (image, contents) in images {
+        let disk = Disk::with(image.clone());
+        let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
+        assert!(disk.state().log.is_empty(), "opening has written");
+        engine.publish().unwrap();
+        let log = disk.state().log.clone();
+        cuts += cut_everywhere(&image, 0, &log, &[(0, contents)]);
+    }
     assert!(cuts > 100, "only {cuts} cuts tried");
+}
+
+/// A commit fails, is taken back and tried again; the power goes at any time in between.
+#[tokio::test]
+async fn a_power_cut_while_a_failed_commit_is_taken_back_keeps_what_was_acknowledged() {
+    let image = {
+        let disk = Disk::default();
+        Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();
+        disk.state().bytes.clone()
+    };
+    let mut cuts = 0;
+    for (from, times) in (0..40).step_by(3).flat_map(|from| [(from, 1), (from, 7)]) {
+        let disk = Disk::with(image.clone());
+        let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
+        engine.publish().unwrap();
+        disk.state().refuse = Refuse { from, times, errno: IO, but_does: true, seen: 0 };
+        let backend = RedbBackend::start(engine).unwrap();
+        let mut contents = Contents::new();
+        let mut acknowledged = vec![(disk.state().log.len(), contents.clone())];
+        for n in 0..3 {
+            let mut after = contents.clone();
+            let batch = step(n, &mut after);
+            while backend.commit(batch.clone()).await.is_err() {}
+            contents = after;
+            acknowledged.push((disk.state().log.len(), contents.clone()));
+        }
+        let log = disk.state().log.clone();
+        cuts += cut_everywhere(&image, acknowledged[0].0, &log, &acknowledged);
+    }
+    assert!(cuts > 1000, "only {cuts} cuts tried");
+}
+
+/// The disk refuses a commit, what takes it back, and a read; when it works again, so does the store.
+#[tokio::test]
+async fn reads_that_fail_while_a_failed_commit_is_taken_back_find_all_of_it_later() {
+    let image = {
+        let disk = Disk::default();
+        Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();
+        disk.state().bytes.clone()
+    };
+    for (from, times, unreadable) in (0..30).flat_map(|from| [(from, 1, 1), (from, 12, 1), (from, 25, 3)]) {
+        let disk = Disk::with(image.clone());
+        let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
+        engine.publish().unwrap();
+        disk.state().refuse = Refuse { from, times, errno: IO, but_does: true, seen: 0 };
+        let backend = RedbBackend::start(engine).unwrap();
+        let mut contents = Contents::new();
+        for n in 0..4 {
+            let mut after = contents.clone();
+            let batch = step(n, &mut after);
+            let mut tries = 0;
+            while backend.commit(batch.clone()).await.is_err() {
+                if tries == 0 {
+                    disk.state().unreadable = unreadable;
+                    drop(backend.get(&key(1_000_000)).await);
+                }
+                tries += 1;
+                assert!(tries < 100, "from {from}, {times} times: does not recover");
+            }
+            contents = after;
+        }
+        disk.state().unreadable = 0;
+        let mut found = backend.scan(1, None, 100).await;
+        for _ in 0..3 {
+            if found.is_err() {
+                found = backend.scan(1, None, 100).await;
+            }
+        }
+        let found: Contents = found.unwrap().into_iter().collect();
+        assert_eq!(found, contents, "from {from}, {times} times");
+        drop(backend);
+        let closed = Engine::open(Arc::new(Disk::with(disk.state().bytes.clone()))).unwrap();
+        assert_eq!(contents_of(&closed), contents, "from {from}, {times} times, after closing");
+    }
 }
 
 /// Each order in turn fails, with each error, once or for a while; meanwhile reads go on, what failed left no
 /// trace, and what was acknowledged is there, here and after a crash.
 #[tokio::test]
 async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
-    const FULL: i32 = 28;
-    const IO: i32 = 5;
-    const READ_ONLY: i32 = 30;
     let image = {
         let disk = Disk::default();
         Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();

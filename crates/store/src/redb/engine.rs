@@ -120,8 +120,10 @@ impl Engine {
 
     /// Writes to the file what opening, repair and commits have staged; when it returns, they are durable.
     pub(super) fn publish(&mut self) -> Result<(), EngineError> {
+        // Looked up before: once it is in the file, nothing may fail before this knows of it.
+        let transaction = Header::read(&self.stage)?.primary().transaction;
         self.stage.publish()?;
-        self.last_published = Header::read(&*self.file)?.primary().transaction;
+        self.last_published = transaction;
         Ok(())
     }
 

@@ -40,6 +40,9 @@ enum Order {
 struct View {
     /// Length of the file with all that is staged; `None` if unchanged.
     length: Option<u64>,
+    /// Where the file's own bytes end: those behind were cut off, and read as zeros if the file has grown again. `None`
+    /// if all of them count.
+    kept: Option<u64>,
     /// Blocks as they will be, by number.
     blocks: BTreeMap<u64, Box<[u8; BLOCK]>>,
 }
@@ -51,14 +54,24 @@ impl StagedFile {
 
     /// Plays all that was written to the file, in order; `Ok` means that the last sync in it was done.
     ///
-    /// After an error everything is still staged, and a later try plays all of it again: every order says the same
-    /// wherever the first try stopped. Orders behind the last sync (redb cuts the file there, when a commit is
-    /// durable already) may fail without an error; they stay staged.
+    /// After an error all that no sync has confirmed is still staged, and a later try plays it again: every order says
+    /// the same wherever the first try stopped. What was confirmed is not played again, since older orders than those
+    /// that are in the file would undo them for a while. Orders behind the last sync (redb cuts the file there, when a
+    /// commit is durable already) may fail without an error; they stay staged.
     pub(super) fn publish(&self) -> io::Result<()> {
         let mut log = self.0.log.lock().unwrap_or_else(PoisonError::into_inner);
         let (durable, rest) =
             log.split_at(log.iter().rposition(|o| matches!(o, Order::Sync)).map_or(0, |at| at + 1));
-        durable.iter().try_for_each(|order| self.play(order))?;
+        let mut confirmed = 0;
+        for (at, order) in durable.iter().enumerate() {
+            if let Err(error) = self.play(order) {
+                log.drain(..confirmed);
+                return Err(error);
+            }
+            if matches!(order, Order::Sync) {
+                confirmed = at + 1;
+            }
+        }
         if let Err(error) = rest.iter().try_for_each(|order| self.play(order)) {
             tracing::warn!(%error, "the store file could not be trimmed yet");
             let durable = durable.len();
@@ -110,7 +123,7 @@ impl StorageBackend for StagedFile {
                 if offset.checked_add(out.len() as u64).is_none_or(|end| end > length) {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                read_with_zeros(&*self.0.file, offset, out)?;
+                view.below(&*self.0.file, offset, out)?;
             }
         }
         view.lay_over(offset, out);
@@ -119,19 +132,11 @@ impl StorageBackend for StagedFile {
 
     fn set_len(&self, length: u64) -> io::Result<()> {
         let mut view = self.view_mut();
-        let real = self.0.file.len()?;
-        let last = length / BLOCK as u64;
-        let within = to_usize(length % BLOCK as u64);
-        // What is cut off must read as zeros if the file grows again.
-        if within != 0 && (real > length || view.blocks.contains_key(&last)) {
-            let block = view.block(&*self.0.file, last)?;
-            block.get_mut(within..).unwrap_or_default().fill(0);
+        if let Some(block) = view.blocks.get_mut(&(length / BLOCK as u64)) {
+            block.get_mut(to_usize(length % BLOCK as u64)..).unwrap_or_default().fill(0);
         }
-        let first_gone = length.div_ceil(BLOCK as u64);
-        view.blocks.split_off(&first_gone);
-        for gone in first_gone..real.div_ceil(BLOCK as u64) {
-            view.blocks.insert(gone, Box::new([0; BLOCK]));
-        }
+        view.blocks.split_off(&length.div_ceil(BLOCK as u64));
+        view.kept = Some(view.kept.map_or(length, |kept| kept.min(length)));
         view.length = Some(length);
         drop(view);
         self.record(Order::Resize(length));
@@ -175,8 +180,13 @@ impl View {
             std::collections::btree_map::Entry::Vacant(entry) => entry,
         };
         let mut block = Box::new([0; BLOCK]);
-        read_with_zeros(file, number * BLOCK as u64, &mut *block)?;
+        below(self.kept, file, number * BLOCK as u64, &mut *block)?;
         Ok(entry.insert(block))
+    }
+
+    /// What the file itself contributes.
+    fn below(&self, file: &dyn StorageBackend, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        below(self.kept, file, offset, out)
     }
 
     fn lay_over(&self, offset: u64, out: &mut [u8]) {
@@ -189,9 +199,10 @@ impl View {
     }
 }
 
-/// Reads what is there, and zeros beyond the end.
-fn read_with_zeros(file: &dyn StorageBackend, offset: u64, out: &mut [u8]) -> io::Result<()> {
-    let real = to_usize(file.len()?.saturating_sub(offset)).min(out.len());
+/// Reads what the file has of its first `kept` bytes, and zeros behind.
+fn below(kept: Option<u64>, file: &dyn StorageBackend, offset: u64, out: &mut [u8]) -> io::Result<()> {
+    let end = file.len()?.min(kept.unwrap_or(u64::MAX));
+    let real = to_usize(end.saturating_sub(offset)).min(out.len());
     let (there, beyond) = out.split_at_mut(real);
     beyond.fill(0);
     if there.is_empty() { Ok(()) } else { file.read(offset, there) }
@@ -244,6 +255,18 @@ mod tests {
                 .prop_map(|(at, data)| Step::Write(at, data)),
             (0..30_000_u64).prop_map(Step::Resize),
         ]
+    }
+
+    #[test]
+    fn what_is_cut_off_takes_no_memory() {
+        let behind = Arc::new(InMemoryBackend::new());
+        behind.set_len(10 << 20).unwrap();
+        behind.write(5000, &[7; 100]).unwrap();
+        let staged = StagedFile::new(behind);
+        staged.set_len(4100).unwrap();
+        staged.set_len(10 << 20).unwrap();
+        assert!(staged.view().blocks.is_empty());
+        assert!(bytes_of(&staged).iter().all(|byte| *byte == 0));
     }
 
     proptest! {

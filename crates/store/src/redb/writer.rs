@@ -61,6 +61,8 @@ pub(super) struct Writer {
     /// The last commit failed: said once, not for every commit of a full disk.
     failing: bool,
     company: Company,
+    /// Readers have asked to open the database again.
+    reopen: bool,
 }
 
 impl Writer {
@@ -71,7 +73,15 @@ impl Writer {
         inbox: Receiver<Message>,
     ) -> Result<Self, EngineError> {
         shared.show(Some(engine.records()?));
-        Ok(Self { engine, shared, inbox, broken: false, failing: false, company: Company::default() })
+        Ok(Self {
+            engine,
+            shared,
+            inbox,
+            broken: false,
+            failing: false,
+            company: Company::default(),
+            reopen: false,
+        })
     }
 
     /// Works until nobody can send any more; then leaves the file as after a clean shutdown.
@@ -118,17 +128,26 @@ impl Writer {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
+        if mem::take(&mut self.reopen) {
+            self.reopen();
+        }
+    }
+
+    /// Opens the database again if it refuses to work. Many readers may ask for that at once.
+    fn reopen(&mut self) {
+        if self.engine.records().is_ok() {
+            return;
+        }
+        // What an earlier recovery has staged goes to the file first: from one of which half is there, no third could go back.
+        if self.broken || self.engine.publish_rest().is_ok() {
+            self.recover();
+        }
     }
 
     fn take(&mut self, message: Message, group: &mut Vec<Request>) {
         match message {
             Message::Commit(request) => group.push(request),
-            Message::Reopen => {
-                // Several reads may have asked for the same.
-                if self.engine.records().is_err() {
-                    self.recover();
-                }
-            }
+            Message::Reopen => self.reopen = true,
         }
     }
 
