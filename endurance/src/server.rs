@@ -91,10 +91,12 @@ impl World {
         server.kill()?;
         let mut printed = String::new();
         output.read_to_string(&mut printed)?;
-        Ok(match printed {
-            printed if printed.contains(" is listening on ") => Reached::Listening,
-            printed if printed.contains(" with the store ") => Reached::Opened,
-            _ => Reached::Opening,
+        Ok(if printed.contains(" is listening on ") {
+            Reached::Listening
+        } else if printed.contains(" with the store ") {
+            Reached::Opened
+        } else {
+            Reached::Opening
         })
     }
 
