@@ -29,9 +29,9 @@ struct Pages {
     places: HashMap<(Slot, Place), (Vec<u8>, String)>,
     /// The highest signature of each slot.
     highest: HashMap<Slot, Message>,
-    /// Mutez for which a client has a signature.
+    /// Mutez of payments that happened: a client has a signature, or a comparison has shown it.
     spent: u64,
-    /// Mutez of payments whose answer never came.
+    /// Mutez of payments since the last comparison whose answer never came.
     perhaps_spent: u64,
     refused: u64,
 }
@@ -154,7 +154,8 @@ impl Book {
         Ok(Some(()))
     }
 
-    /// The refusal of all that the limit allows says how much of it is used.
+    /// The refusal of all that the limit allows says how much of it is used. From then on that is what was spent: a payment without an
+    /// answer that did happen must not hide the loss of one that was acknowledged later. Nobody pays meanwhile.
     fn check_spent(&self, signer: &mut Connection) -> Result<(), Fault> {
         let hash = self.payer.hash();
         let bytes = payment(self.counter.fetch_add(1, Ordering::SeqCst), SPENDABLE);
@@ -168,7 +169,11 @@ impl Book {
         let answer = signer.request("POST", &format!("/keys/{hash}"), "", &body(&bytes))?;
         let used = answer.body.split_once("of which ").and_then(|(_, rest)| mutez(rest.split_once(" tz")?.0));
         match used {
-            Some(used) if answer.status == 403 && (least..=most).contains(&used) => Ok(()),
+            Some(used) if answer.status == 403 && (least..=most).contains(&used) => {
+                let mut pages = self.pages();
+                (pages.spent, pages.perhaps_spent) = (used, 0);
+                Ok(())
+            }
             _ => Err(format!("spent: {least} to {most} mutez; the server says {answer:?}").into()),
         }
     }

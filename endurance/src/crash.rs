@@ -1,4 +1,4 @@
-//! `crash`: random work, kill -9, restart, comparison.
+//! `crash`: random work, kill -9, restart, comparison. Some restarts are killed too, before one is let be.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::book::Book;
 use crate::http::Connection;
 use crate::random::Random;
-use crate::server::{Server, World};
+use crate::server::{Reached, Server, World};
 use crate::worker::Worker;
 use crate::{Fault, now, say, wait};
 
@@ -17,6 +17,9 @@ const ISSUER_CLIENTS: usize = 6;
 const SIGNER_CLIENTS: usize = 4;
 /// The longest life of a server in a round.
 const LONGEST_MS: u64 = 700;
+/// One round in so many kills starts; so many in a row at most.
+const STARTS_KILLED_IN: u64 = 4;
+const STARTS_KILLED: u64 = 4;
 /// The store file is verified whole each so many rounds.
 const STORE_CHECKED_EVERY: u64 = 10;
 
@@ -26,6 +29,8 @@ struct Counts {
     issuer: AtomicU64,
     signer: AtomicU64,
     checks: AtomicU64,
+    /// Starts killed before the store was open, before the server listened, and afterwards.
+    starts: [AtomicU64; 3],
 }
 
 /// Runs so many rounds.
@@ -53,15 +58,20 @@ fn all_rounds(world: &World, rounds: u64, seed: u64) -> Result<(), Fault> {
     let mut workers = Worker::several(&world.start()?, &world.admin, ISSUER_CLIENTS, seed)?;
     for round in 0..rounds {
         let mut random = Random::new(seed ^ (round << 32));
-        let server = world.start()?;
-        let life = Duration::from_millis(random.below(LONGEST_MS));
         let context = |fault: Fault| -> Fault { format!("round {round}: {fault}").into() };
+        let began = now();
+        let server = world.start().map_err(context)?;
+        let start = began.elapsed();
+        let life = Duration::from_millis(random.below(LONGEST_MS));
         work_until_killed(world, server, life, &mut workers, &book, &counts, &mut random).map_err(context)?;
+        if random.one_in(STARTS_KILLED_IN) {
+            kill_starts(world, start, &counts, &mut random).map_err(context)?;
+        }
         if round % STORE_CHECKED_EVERY == 0 {
             world.check_store().map_err(context)?;
         }
         let server = world.start().map_err(context)?;
-        check(&server, &mut workers, &book, &counts, &mut random).map_err(context)?;
+        check(&server, &world.admin, &mut workers, &book, &counts, &mut random).map_err(context)?;
         server.kill()?;
         if (round + 1) % 25 == 0 || round + 1 == rounds {
             report(round + 1, &counts, &book, world)?;
@@ -73,14 +83,32 @@ fn all_rounds(world: &World, rounds: u64, seed: u64) -> Result<(), Fault> {
 fn report(rounds: u64, counts: &Counts, book: &Book, world: &World) -> Result<(), Fault> {
     let count = |counter: &AtomicU64| counter.load(Ordering::SeqCst);
     let (signatures, refused, spent) = book.totals();
+    let [opening, opened, listening] = counts.starts.each_ref().map(count);
     say(&format!(
-        "{rounds} rounds: {} answers of the issuer, {} of the signer ({signatures} places signed, {refused} refused by a mark, {spent} \
+        "{rounds} rounds: {} starts killed ({opening} before the store was open, {opened} before the server listened, {listening} after), {} answers of the issuer, {} of the signer ({signatures} places signed, {refused} refused by a mark, {spent} \
          mutez spent), {} comparisons, store {} KiB",
+        opening + opened + listening,
         count(&counts.issuer),
         count(&counts.signer),
         count(&counts.checks),
         world.store_bytes()? / 1024
     ))
+}
+
+/// Kills starts in a row, each at some moment of the time that one takes. What they find is what a kill under load has left.
+fn kill_starts(world: &World, start: Duration, counts: &Counts, random: &mut Random) -> Result<(), Fault> {
+    // A quarter more: the repair takes its time.
+    let longest = u64::try_from(start.as_micros() * 5 / 4)?;
+    for _ in 0..=random.below(STARTS_KILLED) {
+        let [opening, opened, listening] = &counts.starts;
+        let counter = match world.start_and_kill(Duration::from_micros(random.below(longest)))? {
+            Reached::Opening => opening,
+            Reached::Opened => opened,
+            Reached::Listening => listening,
+        };
+        counter.fetch_add(1, Ordering::SeqCst);
+    }
+    Ok(())
 }
 
 fn work_until_killed(
@@ -138,6 +166,7 @@ fn until_killed(
 /// Compares the server with what the clients were told, all at once.
 fn check(
     server: &Server,
+    admin: &str,
     workers: &mut [Worker],
     book: &Book,
     counts: &Counts,
@@ -147,7 +176,7 @@ fn check(
         let mut threads = Vec::new();
         for worker in workers {
             let (mut random, mut issuer) = (random.split(), Connection::new(&server.issuer));
-            threads.push(scope.spawn(move || worker.check(&mut issuer, &mut random)));
+            threads.push(scope.spawn(move || worker.check(&mut issuer, admin, &mut random)));
         }
         let mut signer = Connection::new(&server.signer);
         threads.push(scope.spawn(move || book.check(&mut signer)));

@@ -1,8 +1,8 @@
 //! The instrument for endurance: what a running jwtis survives.
 //!
-//! `crash` kills the real server at random moments under random work and compares what it says after the restart with what it had told
-//! its clients. `soak` loads it for a long time and watches memory, latency, the store file and open files. Both end with 1 and a
-//! reason where a promise is broken.
+//! `crash` kills the real server at random moments under random work, and while it starts, and compares what it says after the
+//! restart with what it had told its clients. `soak` loads it for a long time and watches memory, latency, the store file and open
+//! files. Both end with 1 and a reason where a promise is broken.
 
 mod book;
 mod client;
@@ -38,7 +38,7 @@ struct Options {
 enum Command {
     /// Random work by many clients, kill -9 at a random moment, restart, comparison; and again.
     Crash {
-        /// How often the server is killed.
+        /// How often the server is killed under work; some starts are killed besides.
         #[arg(long, default_value_t = 300)]
         rounds: u64,
         /// The seed of a run before, to choose the same work and the same moments again.

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jwtis_tezos::{Curve, PublicKey, SecretKey};
 
-use crate::Fault;
+use crate::{Fault, wait};
 
 /// The keys that bake. The last is the tz4.
 const BAKERS: [Curve; 4] = [Curve::Ed25519, Curve::Secp256k1, Curve::P256, Curve::Bls12381];
@@ -36,6 +37,16 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) issuer: String,
     pub(crate) signer: String,
+}
+
+/// How far a start had come when it was killed.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Reached {
+    /// The store was being opened, repaired or published, or not yet touched.
+    Opening,
+    /// The store was open; nobody could connect.
+    Opened,
+    Listening,
 }
 
 impl World {
@@ -69,25 +80,45 @@ impl World {
         Ok(self.start_and_read()?.0)
     }
 
-    fn start_and_read(&self) -> Result<(Server, String), Fault> {
-        let log = self.folder.path().join("log");
-        let mut child = self
+    /// Starts the server and sends SIGKILL after `life`, wherever it is by then.
+    pub(crate) fn start_and_kill(&self, life: Duration) -> Result<Reached, Fault> {
+        let mut server = self.spawn()?;
+        let mut output = server.child.stdout.take().ok_or("the server has no output")?;
+        wait(life);
+        if let Some(status) = server.child.try_wait()? {
+            return Err(format!("the server ended before it was killed: {status}\n{}", self.log()).into());
+        }
+        server.kill()?;
+        let mut printed = String::new();
+        output.read_to_string(&mut printed)?;
+        Ok(if printed.contains(" is listening on ") {
+            Reached::Listening
+        } else if printed.contains(" with the store ") {
+            Reached::Opened
+        } else {
+            Reached::Opening
+        })
+    }
+
+    fn spawn(&self) -> Result<Server, Fault> {
+        let child = self
             .command(&["serve", "-c", "jwtis.yaml"])
             .args(&self.options)
             .stdout(Stdio::piped())
-            .stderr(File::create(&log)?)
+            .stderr(File::create(self.log_path())?)
             .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or("the server has no output")?).lines();
-        let mut server = Server { child, issuer: String::new(), signer: String::new() };
+        Ok(Server { child, issuer: String::new(), signer: String::new() })
+    }
+
+    fn start_and_read(&self) -> Result<(Server, String), Fault> {
+        let mut server = self.spawn()?;
+        let output = server.child.stdout.take().ok_or("the server has no output")?;
+        let mut lines = BufReader::new(output).lines();
         let mut printed = String::new();
         while server.issuer.is_empty() || server.signer.is_empty() {
             let Some(line) = lines.next().transpose()? else {
                 let status = server.child.wait()?;
-                return Err(format!(
-                    "the server did not start: {status}\n{printed}{}",
-                    fs::read_to_string(&log)?
-                )
-                .into());
+                return Err(format!("the server did not start: {status}\n{printed}{}", self.log()).into());
             };
             if let Some((who, address)) = line.split_once(" is listening on http://") {
                 let address = address.trim().to_owned();
@@ -117,7 +148,11 @@ impl World {
 
     /// What the server has logged since its start.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("log")
     }
 
     /// The folder stays when the program ends.

@@ -68,7 +68,7 @@ pub(crate) fn run(binary: Option<PathBuf>, time: Duration) -> Result<(), Fault> 
     let mut random = Random::new(2);
     let mut checks = book.check(&mut Connection::new(&server.signer))?;
     for worker in &mut workers {
-        checks += worker.check(&mut issuer, &mut random)?;
+        checks += worker.check(&mut issuer, &world.admin, &mut random)?;
     }
     server.kill()?;
     world.check_store()?;
@@ -176,10 +176,11 @@ fn paced(
             }
         };
         let before = connection.requests;
-        work(connection)?.ok_or("the server gave no answer")?;
-        if connection.requests > before {
-            latencies.lock().unwrap_or_else(PoisonError::into_inner).push(begin.elapsed());
+        // Some work needs no request: then the next does, in the same slot.
+        while connection.requests == before {
+            work(connection)?.ok_or("the server gave no answer")?;
         }
+        latencies.lock().unwrap_or_else(PoisonError::into_inner).push(begin.elapsed());
     }
     Ok(())
 }

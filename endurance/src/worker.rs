@@ -1,5 +1,7 @@
 //! One thread's clients of the issuer.
 
+use std::collections::VecDeque;
+
 use crate::Fault;
 use crate::client::Client;
 use crate::http::Connection;
@@ -8,6 +10,8 @@ use crate::server::Server;
 
 /// Registrations of a thread; when there are more, the oldest is deleted.
 const REGISTRATIONS: usize = 5;
+/// Deleted registrations that a thread remembers for the next comparison; the oldest is forgotten.
+const DROPPED: usize = 32;
 
 /// Some clients of its own, and a share in one that all threads use.
 #[derive(Debug)]
@@ -15,6 +19,8 @@ pub(crate) struct Worker {
     name: String,
     /// The shared one is the first.
     clients: Vec<Client>,
+    /// Deleted since the last comparison, and not to be registered again.
+    dropped: VecDeque<Client>,
     registered: u64,
 }
 
@@ -24,8 +30,12 @@ impl Worker {
         let mut issuer = Connection::new(&server.issuer);
         let shared = Client::register(&mut issuer, admin, "shared".to_owned(), &mut Random::new(seed))?;
         let shared = shared.ok_or("the server does not answer")?;
-        let worker =
-            |number| Self { name: format!("w{number}"), clients: vec![shared.share()], registered: 0 };
+        let worker = |number| Self {
+            name: format!("w{number}"),
+            clients: vec![shared.share()],
+            dropped: VecDeque::new(),
+            registered: 0,
+        };
         Ok((0..count).map(worker).collect())
     }
 
@@ -37,7 +47,8 @@ impl Worker {
         random: &mut Random,
     ) -> Result<Option<()>, Fault> {
         if self.clients.len() > REGISTRATIONS {
-            return self.clients.remove(1).delete(issuer, admin);
+            let oldest = self.clients.remove(1);
+            return self.drop_client(oldest, issuer, admin);
         }
         if self.clients.len() < 2 || random.one_in(60) {
             self.registered += 1;
@@ -53,12 +64,32 @@ impl Worker {
         }
     }
 
-    /// Compares the server with all that it has said to these clients. Gives the number of comparisons.
-    pub(crate) fn check(&mut self, issuer: &mut Connection, random: &mut Random) -> Result<u64, Fault> {
-        let mut checks = 0;
-        for client in &mut self.clients {
-            checks += client.check(issuer, random)?;
+    fn drop_client(
+        &mut self,
+        mut client: Client,
+        issuer: &mut Connection,
+        admin: &str,
+    ) -> Result<Option<()>, Fault> {
+        let answer = client.delete(issuer, admin)?;
+        if self.dropped.len() >= DROPPED {
+            self.dropped.pop_front();
         }
+        self.dropped.push_back(client);
+        Ok(answer)
+    }
+
+    /// Compares the server with all that it has said to these clients. Gives the number of comparisons.
+    pub(crate) fn check(
+        &mut self,
+        issuer: &mut Connection,
+        admin: &str,
+        random: &mut Random,
+    ) -> Result<u64, Fault> {
+        let mut checks = 0;
+        for client in self.clients.iter_mut().chain(&mut self.dropped) {
+            checks += client.check(issuer, admin, random)?;
+        }
+        self.dropped.clear();
         Ok(checks)
     }
 }
