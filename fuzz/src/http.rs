@@ -1,11 +1,11 @@
-//! Both APIs as their routers see requests, and what the policy hook replies.
+//! Both APIs as their routers see requests.
 //!
 //! The worlds have state: clients, sessions, marks. They are made anew every few thousand requests.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,12 +15,12 @@ use http_body_util::BodyExt as _;
 use jwtis::http::{Limits, issuer, signer};
 use jwtis::metrics::Metrics;
 use jwtis_core::env::testing::{ManualClock, env};
-use jwtis_core::signer::hook::{Hook, HookReply};
+use jwtis_core::signer::hook::Hook;
 use jwtis_core::signer::vault::software::SoftwareVault;
 use jwtis_core::signer::watermark::mem::MemWatermarks;
-use jwtis_core::signer::{KeyRules, PolicyHook, Rules, Vault};
+use jwtis_core::signer::{KeyRules, Rules, Vault};
 use jwtis_core::{BearerSecret, Issuer, IssuerSettings, SecretKind, Signer, SignerParts, Timestamp};
-use jwtis_store::{BoxError, BoxFuture, open_memory};
+use jwtis_store::open_memory;
 use jwtis_tezos::policy::{Allow, OperationPermission};
 use jwtis_tezos::{Policy, RequestKind, SecretKey, SignRequest, Signature, SigningVersion};
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ use super::{seeds, tezos};
 const START: u64 = 1_795_000_000;
 const RENEW_WORLD_AFTER: u32 = 4_000;
 
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     content_type: String,
     body: Vec<u8>,
 }
@@ -42,13 +42,13 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// Data as a request: `METHOD target`, lines of headers, an empty line, the body. `None` where hyper would not let it through.
-fn request(data: &[u8]) -> Option<(Request<Body>, Vec<u8>)> {
+pub(crate) fn request(data: &[u8]) -> Option<(Request<Body>, Vec<u8>)> {
     let end = data.windows(2).position(|two| two == b"\n\n")?;
     let (head, body) = (std::str::from_utf8(&data[..end]).ok()?, data[end + 2..].to_vec());
     let mut lines = head.split('\n');
@@ -72,7 +72,7 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
     RUNTIME.with(|runtime| runtime.block_on(work))
 }
 
-fn send(router: &Router, request: Request<Body>) -> Answer {
+pub(crate) fn send(router: &Router, request: Request<Body>) -> Answer {
     wait(async {
         let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
         let content_type = parts.headers.get("content-type").map(|value| value.to_str().unwrap().to_owned());
@@ -82,7 +82,7 @@ fn send(router: &Router, request: Request<Body>) -> Answer {
 }
 
 /// `@name@` in data becomes the value.
-fn filled(data: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn filled(data: &[u8], values: &[(&str, &str)]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len());
     let mut rest = data;
     while let [first, tail @ ..] = rest {
@@ -241,7 +241,7 @@ pub fn issuer_seeds() -> Vec<Vec<u8>> {
 }
 
 /// The test key that may sign everything, that of a baker, and one that may sign nothing.
-const KEYS: [&str; 4] = [
+pub(crate) const KEYS: [&str; 4] = [
     "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd",
     "spsk24LwT422zfBWHZsjnMU5hYigbwYoKKiu1o6kWuLJPC2FPLWpL4",
     "p2sk41tCF3pP8dVakokSThduNVMfsdSvTyH1LBFmuSoasjdJ939jN2",
@@ -263,7 +263,7 @@ fn everything() -> Policy {
     }
 }
 
-fn signer_router(hook: Option<Hook>) -> Router {
+pub(crate) fn signer_router(hook: Option<Hook>) -> Router {
     let keys = secret_keys();
     let policies = [everything(), Policy::baker(), Policy::default(), everything()];
     let mut rules = Rules { hook, ..Rules::default() };
@@ -380,72 +380,4 @@ pub fn signer_seeds() -> Vec<Vec<u8>> {
     found.push("POST /login\nusername: u\npassword: p\n\n".to_owned());
     found.push("POST /keys/@tz1@\nauthorization: Bearer a.b.c\n\nnull".to_owned());
     seeds::bytes(found)
-}
-
-/// A hook that says what it is told to, with `@nonce@` and `@key@` filled in, signed where `seal` says so.
-struct Puppet {
-    says: Mutex<(bool, Vec<u8>)>,
-    said: Mutex<Vec<u8>>,
-    asked: Mutex<String>,
-}
-
-struct Strings(Arc<Puppet>);
-
-impl PolicyHook for Strings {
-    fn ask(&self, body: Vec<u8>) -> BoxFuture<'_, Result<HookReply, BoxError>> {
-        let question: Value = serde_json::from_slice(&body).unwrap();
-        let nonce = question["nonce"].as_str().unwrap().to_owned();
-        let key: SecretKey = KEYS[0].parse().unwrap();
-        let (seal, text) = self.0.says.lock().unwrap().clone();
-        let payload = filled(&text, &[("nonce", &nonce), ("key", &key.public_key().hash().to_string())]);
-        let body = if seal {
-            let signature = key.sign(&payload, SigningVersion::LATEST).unwrap().to_string();
-            [br#"{"payload":"#, payload.as_slice(), br#","signature":""#, signature.as_bytes(), b"\"}"]
-                .concat()
-        } else {
-            payload.clone()
-        };
-        *self.0.said.lock().unwrap() = payload;
-        *self.0.asked.lock().unwrap() = nonce;
-        Box::pin(std::future::ready(Ok(HookReply { status: 200, status_text: "200 OK".to_owned(), body })))
-    }
-}
-
-/// A reply is believed only where it was signed, and says yes to our question in the name of the key that signed it.
-pub fn hook(data: &[u8]) {
-    thread_local!(static WORLD: (Router, Arc<Puppet>) = {
-        let puppet = Arc::new(Puppet { says: Mutex::default(), said: Mutex::default(), asked: Mutex::default() });
-        let key: SecretKey = KEYS[0].parse().unwrap();
-        let hook = Hook { transport: Arc::new(Strings(Arc::clone(&puppet))), authorized_keys: Some(vec![key.public_key().clone()]) };
-        (signer_router(Some(hook)), puppet)
-    });
-    let [first, text @ ..] = data else { return };
-    let seal = first & 1 == 1;
-    WORLD.with(|(router, puppet)| {
-        *puppet.says.lock().unwrap() = (seal, text.to_vec());
-        let key: SecretKey = KEYS[0].parse().unwrap();
-        let (request, _) =
-            request(format!("POST /keys/{}\n\n\"05030b\"", key.public_key().hash()).as_bytes()).unwrap();
-        let answer = send(router, request);
-        if answer.status != 200 {
-            assert!(matches!(answer.status, 401 | 403 | 500), "{}: {}", answer.status, answer.text());
-            return;
-        }
-        assert!(seal, "an unsigned reply is believed");
-        let said: Value = serde_json::from_slice(&puppet.said.lock().unwrap()).expect("the payload is JSON");
-        assert_eq!(said["status"], json!(200));
-        assert_eq!(said["nonce"].as_str(), Some(puppet.asked.lock().unwrap().as_str()));
-        assert_eq!(said["public_key_hash"], json!(key.public_key().hash().to_string()));
-    });
-}
-
-pub fn hook_seeds() -> Vec<Vec<u8>> {
-    seeds::bytes([
-        "1{\"status\":200,\"public_key_hash\":\"@key@\",\"nonce\":\"@nonce@\"}",
-        "1{\"status\":200,\"error\":\"\",\"public_key_hash\":\"@key@\",\"nonce\":\"@nonce@\",\"other\":[{}]}",
-        "1{\"status\":403,\"error\":\"no\",\"public_key_hash\":\"@key@\",\"nonce\":\"@nonce@\"}",
-        "1{\"nonce\":\"\\u0041\",\"status\":2e2}",
-        "0{\"payload\":{\"status\":200,\"public_key_hash\":\"@key@\",\"nonce\":\"@nonce@\"},\"signature\":\"edsigtendgcUcFnp2YNtrCSLoZdpztnZjfKvHqUH8SaQxZFbQeoNroc3yafZVmaP5LJ8rNpu9Q2kBYZ2JQvUyGiTfM6iYAoP8Pg\"}",
-        "0{}",
-    ])
 }

@@ -16,6 +16,7 @@
     reason = "fuzz targets: a panic is the finding"
 )]
 
+pub mod hook;
 pub mod http;
 pub mod jose;
 pub mod plain;
@@ -43,7 +44,7 @@ pub const ALL: &[Target] = &[
     Target { name: "words", run: words::words, seeds: words::words_seeds },
     Target { name: "issuer_http", run: http::issuer, seeds: http::issuer_seeds },
     Target { name: "signer_http", run: http::signer, seeds: http::signer_seeds },
-    Target { name: "hook_reply", run: http::hook, seeds: http::hook_seeds },
+    Target { name: "hook_reply", run: hook::reply, seeds: hook::reply_seeds },
 ];
 
 /// The target of this name.

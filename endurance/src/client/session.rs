@@ -11,7 +11,7 @@ use crate::random::Random;
 const SESSIONS: usize = 24;
 
 /// A session and what is known of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     id: Value,
     sub: String,
@@ -65,11 +65,12 @@ impl Client {
         Ok(Some(()))
     }
 
-    /// An index of a session, if there is one.
-    fn any_session(&mut self, random: &mut Random) -> Option<usize> {
+    /// A session and its index, if there is one.
+    fn any_session(&mut self, random: &mut Random) -> Option<(usize, Session)> {
         let index = random.index(self.sessions.len());
-        self.sessions.get_mut(index)?.touched = true;
-        Some(index)
+        let session = self.sessions.get_mut(index)?;
+        session.touched = true;
+        Some((index, session.clone()))
     }
 
     pub(super) fn renew(
@@ -77,13 +78,11 @@ impl Client {
         server: &mut Connection,
         random: &mut Random,
     ) -> Result<Option<()>, Fault> {
-        let Some(index) = self.any_session(random) else { return Ok(Some(())) };
-        let Some(session) = self.sessions.get(index) else { return Ok(Some(())) };
-        let fate = session.fate;
+        let Some((index, session)) = self.any_session(random) else { return Ok(Some(())) };
         let call = json!({"kid": self.kid, "refresh_token": session.refresh});
         // Without an answer the session may have gone on; within the grace the same token then gets the answer once more.
         let Some(answer) = heard(server.post("/renew_token", &self.token, &call)) else { return Ok(None) };
-        match fate {
+        match session.fate {
             Fate::Alive => {
                 self.expect(answer.status == 201, "renewal", &answer)?;
                 self.rotate(index, &answer.json());
@@ -111,8 +110,7 @@ impl Client {
         server: &mut Connection,
         random: &mut Random,
     ) -> Result<Option<()>, Fault> {
-        let Some(index) = self.any_session(random) else { return Ok(Some(())) };
-        let Some(session) = self.sessions.get(index) else { return Ok(Some(())) };
+        let Some((_, session)) = self.any_session(random) else { return Ok(Some(())) };
         let call = json!({"kid": self.kid, "auth_token": session.access});
         let Some(answer) = heard(server.post("/verify_token", &self.token, &call)) else { return Ok(None) };
         self.expect_verdict(session.fate, &answer)?;
@@ -140,8 +138,7 @@ impl Client {
         server: &mut Connection,
         random: &mut Random,
     ) -> Result<Option<()>, Fault> {
-        let Some(index) = self.any_session(random) else { return Ok(Some(())) };
-        let Some(session) = self.sessions.get(index) else { return Ok(Some(())) };
+        let Some((index, session)) = self.any_session(random) else { return Ok(Some(())) };
         let (kid, sub) = (&self.kid, session.sub.clone());
         let (call, by_sub) = match random.below(4) {
             0 => (json!({"kid": kid, "id": session.id}), false),
@@ -173,8 +170,7 @@ impl Client {
         server: &mut Connection,
         random: &mut Random,
     ) -> Result<Option<()>, Fault> {
-        let Some(index) = self.any_session(random) else { return Ok(Some(())) };
-        let Some(session) = self.sessions.get(index) else { return Ok(Some(())) };
+        let Some((index, session)) = self.any_session(random) else { return Ok(Some(())) };
         let (Some(stolen), Fate::Alive) = (session.stolen.clone(), session.fate) else { return Ok(Some(())) };
         self.fate(|at, _| at == index, Fate::Unsure);
         let call = json!({"kid": self.kid, "refresh_token": stolen});

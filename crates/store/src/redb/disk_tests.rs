@@ -150,6 +150,22 @@ fn step(n: u64, contents: &mut Contents) -> Batch {
     batch
 }
 
+/// The file of a store in which nothing is.
+fn empty_store() -> Vec<u8> {
+    let disk = Disk::default();
+    Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();
+    disk.state().bytes.clone()
+}
+
+/// The store in `image`, open, on a disk that refuses some orders from now on.
+fn on_failing_disk(image: &[u8], refuse: Refuse) -> (Disk, RedbBackend) {
+    let disk = Disk::with(image.to_vec());
+    let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
+    engine.publish().unwrap();
+    disk.state().refuse = refuse;
+    (disk, RedbBackend::start(engine).unwrap())
+}
+
 fn contents_of(engine: &Engine) -> Contents {
     let mut contents = Contents::new();
     super::each_record(&engine.records().unwrap(), std::ops::Bound::Unbounded, |key, record| {
@@ -246,18 +262,11 @@ fn a_power_cut_while_a_store_is_opened_keeps_every_acknowledged_commit() {
 /// A commit fails, is taken back and tried again; the power goes at any time in between.
 #[tokio::test]
 async fn a_power_cut_while_a_failed_commit_is_taken_back_keeps_what_was_acknowledged() {
-    let image = {
-        let disk = Disk::default();
-        Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();
-        disk.state().bytes.clone()
-    };
+    let image = empty_store();
     let mut cuts = 0;
     for (from, times) in (0..40).step_by(3).flat_map(|from| [(from, 1), (from, 7)]) {
-        let disk = Disk::with(image.clone());
-        let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
-        engine.publish().unwrap();
-        disk.state().refuse = Refuse { from, times, errno: IO, but_does: true, seen: 0 };
-        let backend = RedbBackend::start(engine).unwrap();
+        let (disk, backend) =
+            on_failing_disk(&image, Refuse { from, times, errno: IO, but_does: true, seen: 0 });
         let mut contents = Contents::new();
         let mut acknowledged = vec![(disk.state().log.len(), contents.clone())];
         for n in 0..3 {
@@ -276,17 +285,10 @@ async fn a_power_cut_while_a_failed_commit_is_taken_back_keeps_what_was_acknowle
 /// The disk refuses a commit, what takes it back, and a read; when it works again, so does the store.
 #[tokio::test]
 async fn reads_that_fail_while_a_failed_commit_is_taken_back_find_all_of_it_later() {
-    let image = {
-        let disk = Disk::default();
-        Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();
-        disk.state().bytes.clone()
-    };
+    let image = empty_store();
     for (from, times, unreadable) in (0..30).flat_map(|from| [(from, 1, 1), (from, 12, 1), (from, 25, 3)]) {
-        let disk = Disk::with(image.clone());
-        let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
-        engine.publish().unwrap();
-        disk.state().refuse = Refuse { from, times, errno: IO, but_does: true, seen: 0 };
-        let backend = RedbBackend::start(engine).unwrap();
+        let (disk, backend) =
+            on_failing_disk(&image, Refuse { from, times, errno: IO, but_does: true, seen: 0 });
         let mut contents = Contents::new();
         for n in 0..4 {
             let mut after = contents.clone();
@@ -321,21 +323,13 @@ async fn reads_that_fail_while_a_failed_commit_is_taken_back_find_all_of_it_late
 /// trace, and what was acknowledged is there, here and after a crash.
 #[tokio::test]
 async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
-    let image = {
-        let disk = Disk::default();
-        Engine::create(Arc::new(disk.clone())).unwrap().close().unwrap();
-        disk.state().bytes.clone()
-    };
+    let image = empty_store();
     let mut failures = 0;
     for (errno, times, but_does) in
         [(FULL, 1, false), (IO, 1, true), (READ_ONLY, 6, false), (FULL, 40, false), (IO, 40, true)]
     {
         for from in (0..80).step_by(if times == 1 { 1 } else { 6 }) {
-            let disk = Disk::with(image.clone());
-            let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
-            engine.publish().unwrap();
-            disk.state().refuse = Refuse { from, times, errno, but_does, seen: 0 };
-            let backend = RedbBackend::start(engine).unwrap();
+            let (disk, backend) = on_failing_disk(&image, Refuse { from, times, errno, but_does, seen: 0 });
             let mut contents = Contents::new();
             let mut n = 0;
             let mut tries = 0;

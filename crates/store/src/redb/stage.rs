@@ -123,7 +123,7 @@ impl StorageBackend for StagedFile {
                 if offset.checked_add(out.len() as u64).is_none_or(|end| end > length) {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                view.below(&*self.0.file, offset, out)?;
+                below(view.kept, &*self.0.file, offset, out)?;
             }
         }
         view.lay_over(offset, out);
@@ -182,11 +182,6 @@ impl View {
         let mut block = Box::new([0; BLOCK]);
         below(self.kept, file, number * BLOCK as u64, &mut *block)?;
         Ok(entry.insert(block))
-    }
-
-    /// What the file itself contributes.
-    fn below(&self, file: &dyn StorageBackend, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        below(self.kept, file, offset, out)
     }
 
     fn lay_over(&self, offset: u64, out: &mut [u8]) {
