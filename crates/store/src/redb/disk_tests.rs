@@ -47,6 +47,8 @@ struct Refuse {
     /// A refused write still reaches the disk, as when only the sync afterwards fails.
     but_does: bool,
     seen: usize,
+    /// One more fails, so many orders after the last of those.
+    again: Option<usize>,
 }
 
 impl Disk {
@@ -65,10 +67,19 @@ impl Disk {
         let refused = refuse.times > 0 && refuse.seen > refuse.from;
         if refused {
             refuse.times -= 1;
+            if refuse.times == 0
+                && let Some(later) = refuse.again.take()
+            {
+                (refuse.from, refuse.times) = (refuse.seen + later, 1);
+            }
             let error = io::Error::from_raw_os_error(refuse.errno);
             if refuse.but_does {
                 apply(&mut state.bytes, &order);
                 state.log.push(order);
+            } else if matches!(order, Order::Sync) {
+                // What a sync failed to write is never written: the kernel takes it for clean afterwards.
+                let confirmed = state.log.iter().rposition(|order| matches!(order, Order::Sync));
+                state.log.truncate(confirmed.map_or(0, |at| at + 1));
             }
             return Err(error);
         }
@@ -264,12 +275,14 @@ fn a_power_cut_while_a_store_is_opened_keeps_every_acknowledged_commit() {
 async fn a_power_cut_while_a_failed_commit_is_taken_back_keeps_what_was_acknowledged() {
     let image = empty_store();
     let mut cuts = 0;
-    for (from, times) in (0..40).step_by(3).flat_map(|from| [(from, 1), (from, 7)]) {
-        let (disk, backend) =
-            on_failing_disk(&image, Refuse { from, times, errno: IO, but_does: true, seen: 0 });
+    let once = (0..24).flat_map(|from| [(from, true, None), (from, false, None)]);
+    let twice = (0..12).step_by(3).flat_map(|from| (0..20).map(move |later| (from, false, Some(later))));
+    for (from, but_does, again) in once.chain(twice) {
+        let refuse = Refuse { from, times: 1, errno: IO, but_does, seen: 0, again };
+        let (disk, backend) = on_failing_disk(&image, refuse);
         let mut contents = Contents::new();
         let mut acknowledged = vec![(disk.state().log.len(), contents.clone())];
-        for n in 0..3 {
+        for n in 0..2 {
             let mut after = contents.clone();
             let batch = step(n, &mut after);
             while backend.commit(batch.clone()).await.is_err() {}
@@ -286,9 +299,11 @@ async fn a_power_cut_while_a_failed_commit_is_taken_back_keeps_what_was_acknowle
 #[tokio::test]
 async fn reads_that_fail_while_a_failed_commit_is_taken_back_find_all_of_it_later() {
     let image = empty_store();
-    for (from, times, unreadable) in (0..30).flat_map(|from| [(from, 1, 1), (from, 12, 1), (from, 25, 3)]) {
-        let (disk, backend) =
-            on_failing_disk(&image, Refuse { from, times, errno: IO, but_does: true, seen: 0 });
+    let long = (0..30).flat_map(|from| [(from, 1, 1, None), (from, 12, 1, None), (from, 25, 3, None)]);
+    let twice = (0..12).flat_map(|from| (0..20).map(move |later| (from, 1, 1, Some(later))));
+    for (from, times, unreadable, again) in long.chain(twice) {
+        let refuse = Refuse { from, times, errno: IO, but_does: true, seen: 0, again };
+        let (disk, backend) = on_failing_disk(&image, refuse);
         let mut contents = Contents::new();
         for n in 0..4 {
             let mut after = contents.clone();
@@ -329,7 +344,8 @@ async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
         [(FULL, 1, false), (IO, 1, true), (READ_ONLY, 6, false), (FULL, 40, false), (IO, 40, true)]
     {
         for from in (0..80).step_by(if times == 1 { 1 } else { 6 }) {
-            let (disk, backend) = on_failing_disk(&image, Refuse { from, times, errno, but_does, seen: 0 });
+            let (disk, backend) =
+                on_failing_disk(&image, Refuse { from, times, errno, but_does, seen: 0, again: None });
             let mut contents = Contents::new();
             let mut n = 0;
             let mut tries = 0;
