@@ -23,7 +23,7 @@ use jwtis_core::{BearerSecret, Issuer, IssuerSettings, SecretKind, Signer, Signe
 use jwtis_store::open_memory;
 use jwtis_tezos::policy::{Allow, OperationPermission};
 use jwtis_tezos::{Policy, RequestKind, SecretKey, SignRequest, Signature, SigningVersion};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{seeds, tezos};
