@@ -179,6 +179,23 @@ pub struct Credentials {
     pub user: Option<String>,
 }
 
+/// Credentials with a token that somebody has: the admin or a client. They tell that the caller is no stranger, and nothing about what
+/// the caller may do: that is for [`crate::Issuer::client_access`]. Only [`crate::Issuer::recognise`] makes one.
+#[derive(Debug)]
+pub struct Recognised(Credentials);
+
+impl Recognised {
+    pub(crate) const fn found(credentials: Credentials) -> Self {
+        Self(credentials)
+    }
+
+    /// What the request brought along.
+    #[must_use]
+    pub const fn credentials(&self) -> &Credentials {
+        &self.0
+    }
+}
+
 /// Proof that the caller holds the admin token. Only [`crate::Issuer::admin`] makes one.
 #[derive(Clone, Debug)]
 pub struct AdminAccess(());

@@ -2,9 +2,11 @@
 
 mod cache;
 mod record;
+mod token;
 
 pub(crate) use cache::ClientCache;
 pub(crate) use record::{ClientRecord, StoredKeySet, client_name};
+pub(crate) use token::{ClientToken, TokenName};
 
 use std::fmt;
 use std::str::FromStr;

@@ -4,6 +4,7 @@
 pub(crate) mod clients;
 mod keygen;
 mod session_clock;
+mod token_index;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::access::{
-    AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, RegistrationAccess, SecretHash,
-    SecretKind,
+    AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, Recognised, RegistrationAccess,
+    SecretHash, SecretKind,
 };
 use crate::audit::{Actor, Event};
-use crate::client::{Client, ClientCache, ClientId, ClientRecord, client_name};
+use crate::client::{Client, ClientCache, ClientId, ClientRecord, ClientToken, TokenName, client_name};
 use crate::env::{Env, Timestamp};
 use crate::key::plan::KeyDefaults;
 use crate::session::{decode_json, encode_json};
@@ -56,6 +57,8 @@ struct Inner {
     settings: IssuerSettings,
     clients: Arc<ClientCache>,
     admin: RwLock<Option<SecretHash>>,
+    /// Whether every client can be found by its token. Else a token that is not found may still be a client's.
+    tokens_indexed: bool,
     keygen: KeyGenerator,
     session_clocks: SessionClocks,
 }
@@ -74,12 +77,14 @@ impl Issuer {
         let cache = Arc::clone(&clients);
         let table = ClientRecord::TABLE.id;
         store.observe(Arc::new(move |changes| cache.forget(changes, |key| key.table() == table)));
+        let tokens_indexed = token_index::complete(&store).await?;
         Ok(Self(Arc::new(Inner {
             store,
             env,
             settings,
             clients,
             admin: RwLock::new(admin),
+            tokens_indexed,
             keygen: KeyGenerator::default(),
             session_clocks: SessionClocks::default(),
         })))
@@ -133,6 +138,23 @@ impl Issuer {
         }
     }
 
+    /// Turns away strangers, before anything else about a request is known: only the admin and clients have tokens. A client that gives
+    /// a name beside its token must give its own.
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`] for a token that nobody has; [`AccessError::Store`] where it cannot be looked up.
+    pub async fn recognise(&self, credentials: Credentials) -> Result<Recognised, AccessError> {
+        let Credentials { secret, user } = &credentials;
+        let known = match secret.kind() {
+            SecretKind::Admin => self.is_admin(secret),
+            SecretKind::Client => match self.client_of(secret).await? {
+                Some(client) => user.as_ref().is_none_or(|user| user == client.id.as_str()),
+                None => !self.0.tokens_indexed,
+            },
+        };
+        if known { Ok(Recognised::found(credentials)) } else { Err(AccessError::Denied) }
+    }
+
     /// Lets in who may act for the client `kid`: the client itself and the admin.
     ///
     /// # Errors
@@ -173,6 +195,19 @@ impl Issuer {
 
     pub(crate) fn settings(&self) -> &IssuerSettings {
         &self.0.settings
+    }
+
+    /// The client that has this token, from the cache or the store.
+    async fn client_of(&self, secret: &BearerSecret) -> Result<Option<Arc<Client>>, ReadError> {
+        let hash = secret.hash();
+        let client = match self.0.clients.find_by_token(&hash) {
+            Some(client) => Some(client),
+            None => match self.0.store.get::<ClientToken>(TokenName::of(&hash).name()).await? {
+                Some(entry) => self.load(&entry.value.client).await?,
+                None => None,
+            },
+        };
+        Ok(client.filter(|client| client.token_hash.matches(secret)))
     }
 
     /// The client, from the cache or the store.

@@ -26,7 +26,8 @@ pub mod token;
 pub mod ttl;
 
 pub use access::{
-    AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, RegistrationAccess, SecretKind,
+    AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, Recognised, RegistrationAccess,
+    SecretKind,
 };
 pub use client::{Client, ClientId, RefreshStrategy, TokenPolicy};
 pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};

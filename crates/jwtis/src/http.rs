@@ -4,6 +4,8 @@
 //! send a request's head, time to send its body, time without any progress. A listener survives running out of file descriptors, and
 //! stops without cutting off a request that runs.
 
+mod body;
+mod budget;
 mod connection;
 pub mod issuer;
 mod observe;
@@ -27,6 +29,7 @@ use tokio::time;
 use tracing::{debug, warn};
 
 use crate::tls;
+pub use budget::{Budget, SMALL_BODY};
 use connection::Guarded;
 pub(crate) use paths::percent_decode;
 
@@ -35,6 +38,8 @@ pub(crate) use paths::percent_decode;
 pub struct Limits {
     /// Longest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Memory for the bodies of all requests; listeners with clones of these limits share it.
+    pub bodies: Budget,
     /// Longest request head (request line and headers), in bytes; at least 8 KiB.
     pub max_header_bytes: usize,
     /// Most header lines.
@@ -57,6 +62,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_bytes: 64 * 1024,
+            bodies: Budget::default(),
             max_header_bytes: 16 * 1024,
             max_headers: 64,
             header_read_timeout: Duration::from_secs(5),

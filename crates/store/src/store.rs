@@ -219,6 +219,14 @@ impl Store {
         self.commit_listing(batch, unlisted).await
     }
 
+    /// Asks the engine for a record, as any read does, and so tells whether it can read now. No record of a user is touched.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] if the engine cannot read now.
+    pub async fn probe(&self) -> Result<(), ReadError> {
+        self.0.backend.get(&directory_key(0)).await.map(drop)
+    }
+
     /// Calls `observer` with the changes of every commit, in commit order, after it is durable and before its
     /// committer hears `Ok`. It must be quick, must not block and must not commit.
     pub fn observe(&self, observer: Observer) {

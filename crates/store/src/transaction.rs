@@ -1,7 +1,7 @@
 //! One atomic change of typed records, built step by step and handed to [`Store::commit`].
 
 use crate::{
-    backend::{Batch, Expect, Version, Write},
+    backend::{Batch, Expect, RecordKey, Version, Write},
     seal,
     store::{Name, Record, Store, Table},
 };
@@ -41,8 +41,14 @@ impl<'s> Transaction<'s> {
     }
 
     /// Deletes the record, which must have version `previous`.
-    pub fn delete<T: Record>(mut self, name: Name<'_>, previous: Version) -> Self {
-        self.batch.write(self.store.key_of::<T>(name), Expect::Version(previous), Write::Delete);
+    pub fn delete<T: Record>(self, name: Name<'_>, previous: Version) -> Self {
+        let key = self.store.key_of::<T>(name);
+        self.delete_key(key, previous)
+    }
+
+    /// As [`Self::delete`], of the record under `key`, as met in a scan.
+    pub fn delete_key(mut self, key: RecordKey, previous: Version) -> Self {
+        self.batch.write(key, Expect::Version(previous), Write::Delete);
         self
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jwtis_store::{Change, RecordKey};
 
 use super::Client;
+use crate::access::SecretHash;
 
 /// Most key sets kept loaded, over all clients. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
 const MAX_KEY_SETS: usize = 20_000;
@@ -20,6 +21,8 @@ pub(crate) struct ClientCache {
 #[derive(Default)]
 struct Inner {
     clients: HashMap<RecordKey, Arc<Client>>,
+    /// Record key of each kept client by the hash of its token.
+    tokens: HashMap<[u8; 32], RecordKey>,
     key_sets: usize,
     /// Rises with every change to a client record; a client that was read before a rise is not kept.
     epoch: u64,
@@ -47,6 +50,12 @@ impl ClientCache {
         inner.clients.get(key).cloned().ok_or(Epoch(inner.epoch))
     }
 
+    /// The kept client whose token has this hash.
+    pub(crate) fn find_by_token(&self, hash: &SecretHash) -> Option<Arc<Client>> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.clients.get(inner.tokens.get(hash.as_bytes())?).cloned()
+    }
+
     /// Keeps a client that was read from the store at `epoch`, unless a client record has changed since.
     pub(crate) fn keep(&self, key: RecordKey, client: &Arc<Client>, epoch: Epoch) {
         let mut dropped = Vec::new();
@@ -63,6 +72,7 @@ impl ClientCache {
                 dropped.extend(inner.remove(&other));
             }
             inner.key_sets = inner.key_sets.saturating_add(sets);
+            inner.tokens.insert(*client.token_hash.as_bytes(), key);
             inner.clients.insert(key, Arc::clone(client));
         }
         // Wiping keys takes its time: not under the lock.
@@ -86,6 +96,9 @@ impl Inner {
     fn remove(&mut self, key: &RecordKey) -> Option<Arc<Client>> {
         let client = self.clients.remove(key)?;
         self.key_sets = self.key_sets.saturating_sub(client.keys().entries().len());
+        if self.tokens.get(client.token_hash.as_bytes()) == Some(key) {
+            self.tokens.remove(client.token_hash.as_bytes());
+        }
         Some(client)
     }
 }
@@ -95,16 +108,20 @@ mod tests {
     use jwtis_store::Version;
 
     use super::*;
-    use crate::access::SecretHash;
     use crate::client::ClientRecord;
     use crate::env::Env;
     use crate::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
 
     fn client(kid: &str) -> Arc<Client> {
+        with_token(kid, 0)
+    }
+
+    /// A client whose token has a hash of this byte.
+    fn with_token(kid: &str, token: u8) -> Arc<Client> {
         let id: crate::ClientId = kid.parse().unwrap();
         let plan = KeyPlan::for_registration(&id, &KeyOptions::default(), &KeyDefaults::default()).unwrap();
         let keys = plan.generate(&Env::system()).unwrap();
-        let record = ClientRecord::new(id, SecretHash::from_bytes([0; 32]), &keys).unwrap();
+        let record = ClientRecord::new(id, SecretHash::from_bytes([token; 32]), &keys).unwrap();
         Arc::new(record.load(Version(1)).unwrap())
     }
 
@@ -140,5 +157,32 @@ mod tests {
         cache.forget(&[Change { key: key(2), version: None }], |_| false);
         cache.keep(key(1), &client("shop"), epoch);
         assert!(cache.find(&key(1)).is_ok());
+    }
+
+    #[test]
+    fn a_client_is_found_by_its_token_for_as_long_as_it_is_kept() {
+        let cache = ClientCache::holding(2);
+        let found = |token: u8| {
+            let client = cache.find_by_token(&SecretHash::from_bytes([token; 32]));
+            client.map(|client| client.id().to_string())
+        };
+        for (number, kid) in [(1, "shop"), (2, "bank")] {
+            let Err(epoch) = cache.find(&key(number)) else { panic!("empty") };
+            cache.keep(key(number), &with_token(kid, number), epoch);
+        }
+        assert_eq!((found(1).as_deref(), found(2).as_deref(), found(3)), (Some("shop"), Some("bank"), None));
+
+        cache.forget(&[Change { key: key(1), version: None }], |_| true);
+        assert_eq!((found(1), found(2).as_deref()), (None, Some("bank")));
+
+        // The client got another token.
+        let Err(epoch) = cache.find(&key(1)) else { panic!("forgotten") };
+        cache.keep(key(1), &with_token("shop", 4), epoch);
+        assert_eq!((found(1), found(4).as_deref()), (None, Some("shop")));
+
+        let Err(epoch) = cache.find(&key(5)) else { panic!("never kept") };
+        cache.keep(key(5), &with_token("cafe", 5), epoch);
+        let kept = [2, 4, 5].into_iter().filter(|&token| found(token).is_some()).count();
+        assert_eq!((kept, found(5).as_deref()), (2, Some("cafe")), "one made room");
     }
 }

@@ -10,7 +10,7 @@ use super::keygen::GenerateError;
 use super::{Issuer, damaged};
 use crate::access::{AdminAccess, BearerSecret, ClientAccess, RegistrationAccess, SecretKind};
 use crate::audit::{Actor, Event};
-use crate::client::{Client, ClientId, ClientRecord, StoredKeySet, client_name};
+use crate::client::{Client, ClientId, ClientRecord, ClientToken, StoredKeySet, TokenName, client_name};
 use crate::env::{NoEntropy, Timestamp};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
@@ -54,10 +54,17 @@ impl Issuer {
         let keys = self.0.keygen.generate(plan, self.env().clone()).await?;
         let client_token = BearerSecret::generate(SecretKind::Client, self.env())?;
         let record = ClientRecord::new(kid.clone(), client_token.hash(), &keys)?;
-        let tx = Transaction::new(self.store()).create(client_name(&kid), &record);
+        let token = TokenName::of(&record.token_hash);
+        let tx = Transaction::new(self.store())
+            .create(client_name(&kid), &record)
+            .create(token.name(), &ClientToken { client: kid.clone() });
         match self.store().commit(tx).await {
             Ok(()) => {}
-            Err(CommitError::Conflict { .. }) => return Err(RegisterError::Taken),
+            Err(CommitError::Conflict { key })
+                if key == self.store().key_of::<ClientRecord>(client_name(&kid)) =>
+            {
+                return Err(RegisterError::Taken);
+            }
             Err(error) => return Err(error.into()),
         }
         Event::ClientRegistered(&kid).record(access.actor());
@@ -147,11 +154,16 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             let name = client_name(kid);
             let stored = self.store().get::<ClientRecord>(name).await?.ok_or(DeleteError::Unknown)?;
-            match self
-                .store()
-                .commit(Transaction::new(self.store()).delete::<ClientRecord>(name, stored.version))
-                .await
-            {
+            let token = TokenName::of(&stored.value.token_hash);
+            let tx = Transaction::new(self.store()).delete::<ClientRecord>(name, stored.version);
+            let tx = match self.store().get::<ClientToken>(token.name()).await {
+                Ok(Some(entry)) => tx.delete::<ClientToken>(token.name(), entry.version),
+                Ok(None) => tx.require_absent::<ClientToken>(token.name()),
+                // It leads nowhere once the client is gone.
+                Err(ReadError::Damaged { .. }) => tx,
+                Err(error) => return Err(error.into()),
+            };
+            match self.store().commit(tx).await {
                 Ok(()) => {
                     Event::ClientDeleted(kid).record(Actor::Admin);
                     return Ok(());

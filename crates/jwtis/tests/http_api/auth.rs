@@ -1,8 +1,10 @@
 //! Credentials, on every route that wants them.
 
+use axum::body::Body;
 use axum::http::{HeaderName, Method, header};
 use serde_json::{Value, json};
 
+use crate::body::Endless;
 use crate::support::{Answer, Call, World};
 
 const CLIENT_TOKEN: HeaderName = HeaderName::from_static("clienttoken");
@@ -177,5 +179,29 @@ async fn without_credentials_the_body_is_not_looked_at() {
     {
         let answer = world.call(Method::POST, path).body("not JSON").send().await;
         answer.problem(401, "unauthorized");
+    }
+}
+
+#[tokio::test]
+async fn the_body_of_a_stranger_is_not_waited_for() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let gone = world.register("gone", json!({})).await;
+    world.call(Method::DELETE, "/clients/gone").bearer(&world.admin).send().await;
+    let stall = || Body::new(Endless(None));
+    for path in ["/issue_token", "/renew_token", "/revoke_token", "/verify_token", "/renew_keys"] {
+        for call in [
+            world.call(Method::POST, path),
+            world.call(Method::POST, path).bearer(&gone),
+            world.call(Method::POST, path).basic("shop", &gone),
+            world.call(Method::POST, path).basic("gone", &token),
+        ] {
+            call.body(stall()).send().await.problem(401, "unauthorized");
+        }
+    }
+    for credentials in [None, Some(&token), Some(&gone)] {
+        let call = world.call(Method::POST, "/register/bank").body(stall());
+        let call = if let Some(token) = credentials { call.bearer(token) } else { call };
+        call.send().await.problem(401, "unauthorized");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{Method, header};
 use hyper::body::{Body as HttpBody, Frame};
-use jwtis::http::Limits;
+use jwtis::http::{Budget, Limits};
 use jwtis_core::IssuerSettings;
 use serde_json::json;
 
@@ -18,7 +18,7 @@ async fn send(world: &World, body: impl Into<Body>) -> Answer {
 }
 
 /// A body without a declared length: `chunk`, over and over, or silence.
-struct Endless(Option<Bytes>);
+pub(crate) struct Endless(pub(crate) Option<Bytes>);
 
 impl HttpBody for Endless {
     type Data = Bytes;
@@ -63,6 +63,16 @@ async fn a_body_that_does_not_come_is_given_up() {
     let limits = Limits { body_read_timeout: Duration::from_millis(20), ..Limits::default() };
     let world = World::with_limits(IssuerSettings::default(), &limits).await;
     send(&world, Body::new(Endless(None))).await.problem(408, "body_timeout");
+}
+
+#[tokio::test]
+async fn a_body_without_room_is_503_and_changes_nothing() {
+    let limits = Limits { bodies: Budget::of(0), ..Limits::default() };
+    let world = World::with_limits(IssuerSettings::default(), &limits).await;
+    let answer = world.post("/register/shop", json!({})).bearer(&world.admin).send().await;
+    answer.problem(503, "overloaded");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    world.get("/keys/shop").send().await.problem(404, "unknown_kid");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, also in its helpers"
 )]
 
+mod bodies;
 mod limits;
 mod stop;
 mod support;

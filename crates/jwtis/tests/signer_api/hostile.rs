@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::Frame;
+use jwtis::http::Budget;
 use serde_json::json;
 
 use crate::support::{Setup, TZ1, hex, noop};
@@ -74,6 +75,28 @@ async fn a_slow_body_is_given_up() {
     let world = Setup::new().build();
     let call = world.post(&path()).body(Body::new(Pieces { left: 1, ends: false }));
     assert_eq!(call.send().await.failure(408), "the request body took too long to arrive");
+}
+
+#[tokio::test]
+async fn a_body_without_room_is_503_and_is_worth_a_retry() {
+    let mut setup = Setup::new();
+    setup.limits.bodies = Budget::of(0);
+    let answer = setup.build().sign(TZ1, &noop("abc")).send().await;
+    assert_eq!(
+        answer.failure(503),
+        "too many request bodies are on their way at once: try again in a second"
+    );
+    assert_eq!(answer.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn the_body_of_a_caller_without_a_token_is_not_waited_for() {
+    let world = Setup::with_tokens().build();
+    let stalled = || Body::new(Pieces { left: 0, ends: false });
+    assert_eq!(world.post(&path()).body(stalled()).send().await.status, 401);
+    assert_eq!(world.post("/keys/nonsense").body(stalled()).send().await.status, 401);
+    let open = Setup::new().build();
+    assert_eq!(open.post("/keys/nonsense").body(stalled()).send().await.status, 400);
 }
 
 #[tokio::test]

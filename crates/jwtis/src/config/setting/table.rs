@@ -313,7 +313,7 @@ pub static SIGNER_KEY_FILE: Setting =
 pub static MAX_BODY_BYTES: Setting = Setting::new(
     "server.max_body_bytes",
     Value("BYTES"),
-    "1048576",
+    "131072",
     "Longest body of `POST /keys/{pkh}`: the message in hexadecimal and two quotation marks.",
 );
 

@@ -143,7 +143,7 @@ fn the_sample_of_section_3_4_works() {
         (WatermarkDriver::File, Path::new("/var/lib/signatory"))
     );
     assert!(signer.tls.is_none() && !signer.strict_vaults && !signer.watch_config);
-    assert_eq!(signer.max_body_bytes, 1_048_576);
+    assert_eq!(signer.max_body_bytes, 131_072);
     let [vault] = signer.vaults.as_slice() else { panic!("{:?}", signer.vaults) };
     assert_eq!(vault.name, "local");
     assert!(matches!(&vault.driver, VaultDriver::File { path, password_file: None }

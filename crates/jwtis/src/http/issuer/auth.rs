@@ -1,4 +1,5 @@
-//! Who is calling: header text becomes [`Credentials`], and those become a proof or a refusal before the body is read.
+//! Who is calling: header text becomes [`Credentials`], and those become a proof or a refusal before the body is read. A client's token
+//! is looked up by its hash; whether it is the token of the client that the body names is checked once the body is there.
 //!
 //! `Authorization: Bearer TOKEN` (RFC 6750 §2.1), `Authorization: Basic` with `kid:TOKEN` (RFC 7617), or `ClientToken: TOKEN`, the
 //! header that the Go program's README promised. One of them: whoever sends two cannot know which one counts.
@@ -8,7 +9,9 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use jwtis_core::{AdminAccess, BearerSecret, ClientAccess, ClientId, Credentials, RegistrationAccess};
+use jwtis_core::{
+    AdminAccess, BearerSecret, ClientAccess, ClientId, Credentials, Recognised, RegistrationAccess,
+};
 use zeroize::Zeroizing;
 
 use super::Api;
@@ -17,8 +20,8 @@ use crate::http::observe::authenticated;
 
 const CLIENT_TOKEN: HeaderName = HeaderName::from_static("clienttoken");
 
-/// A caller who showed something that could be a token. Nothing is proved before [`Caller::client`].
-pub(super) struct Caller(Credentials);
+/// A caller with a token that somebody has. For whom it counts is proved by [`Caller::client`].
+pub(super) struct Caller(Recognised);
 
 /// A caller who proved to be the admin.
 pub(super) struct Admin(pub(super) AdminAccess);
@@ -32,7 +35,7 @@ pub(super) struct Kid(pub(super) ClientId);
 impl Caller {
     /// Lets the caller act for `kid`, and names that client in the log.
     pub(super) async fn client(&self, api: &Api, kid: &ClientId) -> Result<ClientAccess, Problem> {
-        let access = api.issuer.client_access(Some(&self.0), kid).await?;
+        let access = api.issuer.client_access(Some(self.0.credentials()), kid).await?;
         authenticated(kid.as_str());
         Ok(access)
     }
@@ -41,8 +44,9 @@ impl Caller {
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
-        credentials(&parts.headers)?.map(Self).ok_or(Problem::new(Code::Unauthorized))
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let credentials = credentials(&parts.headers)?.ok_or(Problem::new(Code::Unauthorized))?;
+        Ok(Self(api.issuer.recognise(credentials).await?))
     }
 }
 

@@ -7,18 +7,16 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jwtis_core::{ClientId, Ttl, TtlError};
 use jwtis_jose::json;
 use serde_json::{Map, Value};
-use tokio::time::timeout;
 
 use super::Api;
 use super::problem::{Code, Problem};
-use crate::http::Limits;
+use crate::http::body::{self, Arrived, BodyFault};
+use crate::http::budget::Charge;
 use crate::http::openapi::schema::Member;
 
 /// Deepest body: claims may be 16 deep, one level below the top, and what is deeper gets the error of claims, up to here.
@@ -27,7 +25,11 @@ const MAX_BODY_DEPTH: usize = 24;
 const SAY_JSON: &str = "the body is read as JSON: send Content-Type: application/json";
 
 /// The members of a request's JSON object. Each is taken out by its name and type.
-pub(super) struct Members(Map<String, Value>);
+pub(super) struct Members {
+    members: Map<String, Value>,
+    /// What the request holds of the memory for bodies, until it has been worked on.
+    _charge: Option<Charge>,
+}
 
 impl FromRequest<Arc<Api>> for Members {
     type Rejection = Problem;
@@ -35,13 +37,14 @@ impl FromRequest<Arc<Api>> for Members {
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_content_type(&parts.headers)?;
-        let bytes = read(&parts.headers, body, &api.limits).await?;
+        let Arrived { bytes, charge } =
+            body::read(&parts, body, &api.limits, api.limits.max_body_bytes).await?;
         if bytes.is_empty() {
             return Err(Problem::new(Code::EmptyBody));
         }
         let limits = json::Limits { max_depth: MAX_BODY_DEPTH, max_safe_numbers: false };
         match json::parse_with(&bytes, limits)? {
-            Value::Object(members) => Ok(Self(members)),
+            Value::Object(members) => Ok(Self { members, _charge: Some(charge) }),
             _ => Err(Problem::with_detail(Code::MalformedBody, "the body is JSON, but not an object")),
         }
     }
@@ -71,19 +74,14 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
     if json { Ok(()) } else { Err(Problem::with_detail(Code::UnsupportedMediaType, SAY_JSON)) }
 }
 
-async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Code::BodyTooLarge);
-    // A declared length is refused before the first byte is read.
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > limits.max_body_bytes) {
-        return Err(too_large());
-    }
-    match timeout(limits.body_read_timeout, Limited::new(body, limits.max_body_bytes).collect()).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Problem::with_detail(Code::MalformedBody, "the body broke off")),
-        Err(_) => Err(Problem::new(Code::BodyTimeout)),
+impl From<BodyFault> for Problem {
+    fn from(fault: BodyFault) -> Self {
+        match fault {
+            BodyFault::TooLarge => Self::new(Code::BodyTooLarge),
+            BodyFault::Slow => Self::new(Code::BodyTimeout),
+            BodyFault::Broken => Self::with_detail(Code::MalformedBody, "the body broke off"),
+            BodyFault::NoRoom => Self::new(Code::Overloaded),
+        }
     }
 }
 
@@ -91,8 +89,9 @@ impl Members {
     /// Refuses members that are unknown and look like a known one that is missing.
     pub(super) fn check_names(&self, known: &[Member]) -> Result<(), Problem> {
         let known: Vec<&str> = known.iter().map(|Member(name, ..)| *name).collect();
-        for name in self.0.keys().filter(|name| !known.contains(&name.as_str())) {
-            let meant = known.iter().find(|known| !self.0.contains_key(**known) && looks_like(name, known));
+        for name in self.members.keys().filter(|name| !known.contains(&name.as_str())) {
+            let meant =
+                known.iter().find(|known| !self.members.contains_key(**known) && looks_like(name, known));
             if let Some(meant) = meant {
                 let name: String = name.chars().take(64).collect();
                 return Err(Problem::with_detail(
@@ -116,7 +115,7 @@ impl Members {
 
     /// A text; null and the empty text count as left out.
     pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
-        match self.0.remove(name) {
+        match self.members.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -140,7 +139,7 @@ impl Members {
 
     /// A number of bits; null and 0 count as left out.
     pub(super) fn bits(&mut self, name: &'static str) -> Result<Option<u32>, Problem> {
-        match self.0.remove(name) {
+        match self.members.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Number(number)) => match number.as_u64().map(u32::try_from) {
                 Some(Ok(0)) => Ok(None),
@@ -153,7 +152,7 @@ impl Members {
 
     /// A duration: integer nanoseconds or a Go duration string. Zero and the empty text count as left out.
     pub(super) fn ttl(&mut self, name: &'static str) -> Result<Option<Ttl>, Problem> {
-        let read = match self.0.remove(name) {
+        let read = match self.members.remove(name) {
             None => return Ok(None),
             Some(Value::String(text)) if text.is_empty() => return Ok(None),
             Some(Value::String(text)) => text.parse(),
@@ -180,7 +179,7 @@ impl Members {
 
     /// A yes or no; left out means no.
     pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
-        match self.0.remove(name) {
+        match self.members.remove(name) {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(flag)) => Ok(flag),
             Some(_) => Err(invalid(name, "must be true or false")),
@@ -189,7 +188,7 @@ impl Members {
 
     /// One text or a list of texts. An empty list is a value: none.
     pub(super) fn texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>, Problem> {
-        match self.0.remove(name) {
+        match self.members.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => Ok(None),
             Some(Value::String(text)) => Ok(Some(vec![text])),
@@ -206,7 +205,7 @@ impl Members {
 
     /// The member as it is.
     pub(super) fn value(&mut self, name: &'static str) -> Option<Value> {
-        self.0.remove(name)
+        self.members.remove(name)
     }
 
     fn any<T: PartialEq>(
@@ -257,7 +256,7 @@ mod tests {
 
     fn members(json: &str) -> Members {
         let Ok(Value::Object(members)) = serde_json::from_str(json) else { panic!("{json}") };
-        Members(members)
+        Members { members, _charge: None }
     }
 
     fn code<T>(result: Result<T, Problem>) -> Option<&'static str> {

@@ -48,6 +48,7 @@ const BODY: &[Code] = &[
     Code::BodyTimeout,
     Code::BodyTooLarge,
     Code::UnsupportedMediaType,
+    Code::Overloaded,
 ];
 /// What a request that names a client in its body can.
 const CLIENT: &[Code] = &[Code::InvalidKid, Code::UnknownKid];

@@ -36,6 +36,8 @@ pub(super) struct Refusal {
     status: StatusCode,
     text: String,
     shape: Shape,
+    /// When to come again, in seconds.
+    retry_after: Option<u64>,
     code: &'static str,
     chain: Option<String>,
 }
@@ -45,8 +47,8 @@ pub(super) struct Refusal {
 enum Shape {
     /// The array with one failure.
     Array,
-    /// The bare text, and when to come again, in seconds.
-    Plain { retry_after: Option<u64> },
+    /// The bare text.
+    Plain,
     /// The page of what is not there.
     NoPage,
 }
@@ -54,7 +56,12 @@ enum Shape {
 impl Refusal {
     /// A refusal as an array; `code` is for the log.
     pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), shape: Shape::Array, code, chain: None }
+        Self { status, text: text.into(), shape: Shape::Array, retry_after: None, code, chain: None }
+    }
+
+    /// The same, and when to come again.
+    pub(super) fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
     }
 
     /// What the caller sent cannot be read.
@@ -75,7 +82,7 @@ impl Refusal {
     }
 
     fn plain(status: StatusCode, code: &'static str, text: String, retry_after: Option<u64>) -> Self {
-        Self { status, text, shape: Shape::Plain { retry_after }, code, chain: None }
+        Self { status, text, shape: Shape::Plain, retry_after, code, chain: None }
     }
 }
 
@@ -92,15 +99,12 @@ impl IntoResponse for Refusal {
             Shape::Array => {
                 Json([Item { id: "failure", kind: "temporary", msg: &self.text }]).into_response()
             }
-            Shape::Plain { retry_after } => {
-                let mut response = self.text.into_response();
-                if let Some(seconds) = retry_after {
-                    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-                }
-                response
-            }
+            Shape::Plain => self.text.into_response(),
             Shape::NoPage => paths::not_found(),
         };
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         *response.status_mut() = self.status;
         response.extensions_mut().insert(Failure { code: self.code, chain: self.chain });
         response

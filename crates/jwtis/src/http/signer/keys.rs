@@ -51,10 +51,10 @@ async fn signature(
     let (parts, body) = request.into_parts();
     let query = Parameters::of(&parts.uri);
     let version = SigningVersion::from_query(query.first("version"));
-    let message = body::message(api, &parts.headers, body).await?;
-    let caller = client(api, caller, &key, &message, query.first("authentication"), source)?;
+    let message = body::message(api, &parts, body).await?;
+    let caller = client(api, caller, &key, &message.bytes, query.first("authentication"), source)?;
 
-    let command = SignCommand { caller, key, message: &message, version, source };
+    let command = SignCommand { caller, key, message: &message.bytes, version, source };
     let Decided { outcome, about } = api.signer.sign(command).await;
     match outcome {
         Ok(signature) => {

@@ -105,7 +105,7 @@ pub(super) fn document() -> Value {
                 },
                 "Cache-Control": { "required": true, "schema": { "const": "no-store" } },
                 "Retry-After": {
-                    "description": "seconds; of pauses after wrong passwords",
+                    "description": "seconds; of pauses after wrong passwords, and where too many bodies are on their way",
                     "schema": { "type": "integer", "minimum": 1 },
                 },
             },
@@ -248,14 +248,14 @@ const fn meaning(status: u16) -> &'static str {
         409 => "the watermark forbids it: it could be a second signature for one block",
         413 => "the body is too large",
         429 => "a pause after wrong passwords",
-        503 => "not now",
+        503 => "not now; with `Retry-After` where too many request bodies are on their way",
         _ => "the server, its vault or the policy hook failed",
     }
 }
 
 /// Headers of an answer.
 fn headers(status: u16) -> Value {
-    let more: &[&str] = if status == 429 { &["Retry-After"] } else { &[] };
+    let more: &[&str] = if matches!(status, 429 | 503) { &["Retry-After"] } else { &[] };
     let names = ["X-Request-Id", "Cache-Control"].iter().chain(more);
     names
         .map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))

@@ -125,6 +125,8 @@ codes! {
         "Give the operator the `request_id`: the log has the reason.";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be used at the moment",
         "Nothing was changed. Try again after `Retry-After` seconds.";
+    Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many request bodies are on their way at once",
+        "Nothing was changed. Try again after `Retry-After` seconds. Send a body at once after its headers; bodies of up to 16 KiB have memory of their own.";
     Contended = "contended", SERVICE_UNAVAILABLE, "Too many requests change the same thing at once",
         "Nothing was changed. Try again after `Retry-After` seconds.";
     Timeout = "timeout", SERVICE_UNAVAILABLE, "The server did not finish in time",
@@ -141,7 +143,7 @@ impl Code {
     /// Seconds after which a retry makes sense (RFC 9110 §10.2.3).
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::StoreUnavailable | Self::Contended | Self::Timeout => Some(1),
+            Self::StoreUnavailable | Self::Overloaded | Self::Contended | Self::Timeout => Some(1),
             Self::Busy => Some(5),
             _ => None,
         }
