@@ -50,7 +50,7 @@ async fn every_act_leaves_one_event_and_no_secret() {
     world.seconds_pass(31);
     assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "reused");
     let other = world.issue(&access, "{}");
-    world.issuer.revoke(&access, RevokeTarget::RefreshToken(&other.refresh_token)).await.unwrap();
+    world.issuer.revoke(&access, RevokeTarget::Token(&other.refresh_token)).await.unwrap();
     world.issuer.revoke(&access, RevokeTarget::Subject("secret-subject")).await.unwrap();
     world.issuer.revoke(&access, RevokeTarget::All).await.unwrap();
     world.issuer.renew_keys(&world.access("shop").await, KeyOptions::default()).await.unwrap();

@@ -120,8 +120,8 @@ async fn a_revocation_by_token_holds_when_the_clock_stepped_back_across_a_restar
 fn by<'a>(target: &str, id: &'a str, tokens: &'a TokenSet) -> RevokeTarget<'a> {
     match target {
         "id" => RevokeTarget::Session(id),
-        "refresh_token" => RevokeTarget::RefreshToken(&tokens.refresh_token),
-        "auth_token" => RevokeTarget::AccessToken(&tokens.access_token),
+        "refresh_token" => RevokeTarget::Token(&tokens.refresh_token),
+        "auth_token" => RevokeTarget::Token(&tokens.access_token),
         "sub" => RevokeTarget::Subject("u1"),
         _ => RevokeTarget::All,
     }

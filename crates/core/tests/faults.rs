@@ -99,8 +99,8 @@ async fn a_revocation_that_could_not_be_stored_is_not_acknowledged() {
         let id = tokens.session.uuid().to_string();
         let target = match target {
             "id" => RevokeTarget::Session(&id),
-            "refresh_token" => RevokeTarget::RefreshToken(&tokens.refresh_token),
-            "auth_token" => RevokeTarget::AccessToken(&tokens.access_token),
+            "refresh_token" => RevokeTarget::Token(&tokens.refresh_token),
+            "auth_token" => RevokeTarget::Token(&tokens.access_token),
             "sub" => RevokeTarget::Subject("u1"),
             _ => RevokeTarget::All,
         };

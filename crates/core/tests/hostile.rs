@@ -145,8 +145,8 @@ async fn point_05_after_revocation() {
         let id = tokens.session.uuid().to_string();
         let revoke = match target {
             "id" => RevokeTarget::Session(&id),
-            "refresh_token" => RevokeTarget::RefreshToken(&tokens.refresh_token),
-            "auth_token" => RevokeTarget::AccessToken(&tokens.access_token),
+            "refresh_token" => RevokeTarget::Token(&tokens.refresh_token),
+            "auth_token" => RevokeTarget::Token(&tokens.access_token),
             "sub" => RevokeTarget::Subject("u1"),
             _ => RevokeTarget::All,
         };
@@ -182,18 +182,31 @@ async fn revoking_what_is_not_ours_changes_nothing_and_is_no_error() {
     let bank = world.client("bank", KeyOptions::default()).await;
     let id = tokens.session.uuid().to_string();
     for target in [
-        RevokeTarget::RefreshToken(&tokens.refresh_token),
-        RevokeTarget::AccessToken(&tokens.access_token),
+        RevokeTarget::Token(&tokens.refresh_token),
+        RevokeTarget::Token(&tokens.access_token),
         RevokeTarget::Session(&id),
         RevokeTarget::Subject("u1"),
         RevokeTarget::All,
-        RevokeTarget::AccessToken("garbage"),
-        RevokeTarget::RefreshToken(""),
     ] {
         world.issuer.revoke(&bank, target).await.unwrap();
         assert_eq!(world.status(&access, &tokens.access_token).await, "active");
     }
-    assert!(world.issuer.revoke(&access, RevokeTarget::Session("garbage")).await.is_err());
+    let cut = &tokens.access_token[..tokens.access_token.len() - 4];
+    let changed = tokens.refresh_token.replacen('.', ".A", 1);
+    for (target, refusal) in [
+        (RevokeTarget::Session("garbage"), "a session id is"),
+        (RevokeTarget::Token("garbage"), "not a token"),
+        (RevokeTarget::Token(""), "not a token"),
+        (RevokeTarget::Token("a.b.c"), "not a token"),
+        (RevokeTarget::Token("a.b.c.d.e"), "not a token"),
+        (RevokeTarget::Token(&id), "not a token"),
+        (RevokeTarget::Token(cut), "cut short or changed"),
+        (RevokeTarget::Token(&changed), "cut short or changed"),
+    ] {
+        let refused = world.issuer.revoke(&access, target).await.unwrap_err().to_string();
+        assert!(refused.contains(refusal), "{refused}");
+    }
+    assert_eq!(world.status(&access, &tokens.access_token).await, "active");
 }
 
 #[tokio::test]

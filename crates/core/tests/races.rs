@@ -58,7 +58,7 @@ async fn act(world: &World, first: &TokenSet, act: Act) -> Outcome {
             }
         }
         Act::RevokeSession => revoke(RevokeTarget::Session(&session)).await,
-        Act::RevokeToken => revoke(RevokeTarget::AccessToken(&first.access_token)).await,
+        Act::RevokeToken => revoke(RevokeTarget::Token(&first.access_token)).await,
         Act::RevokeSubject => revoke(RevokeTarget::Subject("u1")).await,
         Act::RevokeAll => revoke(RevokeTarget::All).await,
         Act::Verify => Outcome::Status(world.status(&access, &first.access_token).await),

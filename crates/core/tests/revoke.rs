@@ -102,7 +102,7 @@ async fn a_revocation_outlives_tokens_made_under_longer_lives_since() {
         let long = world.renew(&now, &first.refresh_token).await.unwrap();
         // The request that revokes has read the client before the keys were renewed.
         let target = if target == "session" {
-            RevokeTarget::AccessToken(&first.access_token)
+            RevokeTarget::Token(&first.access_token)
         } else {
             RevokeTarget::Subject("u1")
         };
@@ -165,7 +165,7 @@ async fn one_damaged_client_does_not_keep_the_others_from_being_tidied() {
     let world = World::with(store_over(backend.clone()), IssuerSettings::default()).await;
     let access = world.client("shop", KeyOptions::default()).await;
     let tokens = world.issue(&access, "{}");
-    world.issuer.revoke(&access, RevokeTarget::AccessToken(&tokens.access_token)).await.unwrap();
+    world.issuer.revoke(&access, RevokeTarget::Token(&tokens.access_token)).await.unwrap();
     let (key, mut record) = backend.scan(1, None, 10).await.unwrap().remove(0);
     let version = record.version;
     record.sealed[30] ^= 1;

@@ -104,11 +104,7 @@ async fn housekeeping_drops_what_has_retired_and_counts_the_rest() {
     let access = world.client("shop", KeyOptions::default()).await;
     world.client("bank", KeyOptions::default()).await;
     let tokens = world.issue(&access, r#"{"sub":"u1"}"#);
-    world
-        .issuer
-        .revoke(&access, jwtis_core::RevokeTarget::RefreshToken(&tokens.refresh_token))
-        .await
-        .unwrap();
+    world.issuer.revoke(&access, jwtis_core::RevokeTarget::Token(&tokens.refresh_token)).await.unwrap();
     world.issuer.revoke(&access, jwtis_core::RevokeTarget::Subject("u1")).await.unwrap();
     rotate(&world, KeyOptions::default()).await;
     let (census, deleted, dropped) = pass(&world).await;

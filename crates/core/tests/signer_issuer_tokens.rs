@@ -111,7 +111,7 @@ async fn point_07_attack_a_revoked_issuer_token_is_refused_at_once() {
     let revoked = "JWT: token has been revoked".to_owned();
     let token = issue();
     assert!(whose(&signer, &token.access_token, None).await.is_ok());
-    world.issuer.revoke(&access, RevokeTarget::AccessToken(&token.access_token)).await.unwrap();
+    world.issuer.revoke(&access, RevokeTarget::Token(&token.access_token)).await.unwrap();
     assert_eq!(whose(&signer, &token.access_token, None).await, Err(revoked.clone()));
     for target in [RevokeTarget::Subject("carol"), RevokeTarget::All] {
         let token = issue();
@@ -181,7 +181,7 @@ async fn a_token_of_one_kind_never_passes_for_the_other() {
     let (world, access, signer) = trusting().await;
     let issued = world.issue(&access, r#"{"sub":"alice","user":"alice","aud":"signer"}"#).access_token;
     // Right for both rules: it is the issuer's, whatever else it says. Its claims and its revocation count.
-    world.issuer.revoke(&access, RevokeTarget::AccessToken(&issued)).await.unwrap();
+    world.issuer.revoke(&access, RevokeTarget::Token(&issued)).await.unwrap();
     assert_eq!(user_of(&signer, &issued, Some("alice")).await.unwrap_err(), TokenRefusal::Revoked);
 
     // A public key of the issuer is no secret of a user, and a user's secret signs for no client.

@@ -329,6 +329,11 @@ fn a_refused_token_and_a_refused_request_end_with_a_hint() {
         place.set(name, &server.export(name));
     }
     let token = place.ok(&["token", "issue", "demo", "--only", "access"]);
+    let garbage = File::open(place.file("garbage", "garbage")).unwrap();
+    let from_input = ["token", "revoke", "demo", "--auth-token", "-"];
+    let run = Run::of(place.command(JWTIS, &from_input).stdin(garbage).output().unwrap());
+    assert_eq!(run.stdout, "", "nothing was revoked");
+    refused(&run, 1, "auth_token: this is not a token");
     place.ok(&["token", "revoke", "demo", "--all"]);
     refused(&place.run(&["token", "verify", "demo", token.trim()]), 1, "not active: revoked");
     refused(&place.run(&["token", "verify", "demo", "garbage"]), 1, "error: ");

@@ -50,7 +50,7 @@ pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Resu
     let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
     let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
     let keys = client.keys.by_signing_kid(kid, now).ok_or(NotOpened::UnknownKey)?;
-    open_signed(keys, &token, ACCESS_TYPE)
+    open_signed(keys, &token, Some(ACCESS_TYPE))
 }
 
 /// Opens a refresh token.
@@ -67,12 +67,38 @@ pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Res
     if inner.header().kid() != Some(keys.signing.kid()) {
         return Err(NotOpened::UnknownKey);
     }
-    open_signed(keys, &inner, REFRESH_TYPE)
+    open_signed(keys, &inner, Some(REFRESH_TYPE))
 }
 
-fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: &str) -> Result<Opened, NotOpened> {
+/// Opens a token of either kind, to end its session. Key sets that have retired count too: by a clock that is right again, their tokens
+/// may be valid.
+pub(super) fn any_token(client: &Client, token: &str) -> Result<Opened, NotOpened> {
+    match token.split('.').count() {
+        3 => {
+            let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
+            let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
+            let mut sets = client.keys.entries().iter().map(|entry| &*entry.keys);
+            let keys = sets.find(|keys| keys.signing.kid() == kid).ok_or(NotOpened::UnknownKey)?;
+            open_signed(keys, &token, None)
+        }
+        5 => {
+            let token = jwe::Undecrypted::parse(token).map_err(|_| NotOpened::Malformed)?;
+            let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
+            let mut sets = client.keys.entries().iter().map(|entry| &*entry.keys);
+            let keys = sets.find(|keys| keys.encryption.kid() == kid).ok_or(NotOpened::UnknownKey)?;
+            let nested =
+                keys.encryption.decrypt(&token, &[keys.content]).map_err(|_| NotOpened::BadSignature)?;
+            let text = std::str::from_utf8(nested.plaintext()).map_err(|_| NotOpened::Malformed)?;
+            open_signed(keys, &jws::Unverified::parse(text).map_err(|_| NotOpened::Malformed)?, None)
+        }
+        _ => Err(NotOpened::Malformed),
+    }
+}
+
+/// Verifies the signature and reads the claims; `typ` is the type that the token must have, if it must have one.
+fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: Option<&str>) -> Result<Opened, NotOpened> {
     let verified = keys.signing.verifying_key().verify(token).map_err(|_| NotOpened::BadSignature)?;
-    if verified.header().typ() != Some(typ) {
+    if typ.is_some() && verified.header().typ() != typ {
         return Err(NotOpened::WrongType);
     }
     let claims = ClaimsSet::parse(verified.payload()).map_err(|_| NotOpened::InvalidClaims)?;
@@ -87,7 +113,7 @@ fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: &str) -> Result<
     let session = claims.get("sid").and_then(|sid| sid.as_str()).ok_or(NotOpened::InvalidClaims)?;
     let session = SessionId::parse(session).map_err(|_| NotOpened::InvalidClaims)?;
     let generation = match claims.get("gen") {
-        None if typ == ACCESS_TYPE => 0,
+        None if typ != Some(REFRESH_TYPE) => 0,
         generation => generation.and_then(|found| found.as_u64()).ok_or(NotOpened::InvalidClaims)?,
     };
     let subject = claims.subject().map_err(invalid)?.map(str::to_owned);

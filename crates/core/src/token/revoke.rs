@@ -1,11 +1,12 @@
 //! Revoking: a session, a subject's sessions, or all sessions of a client. Effective before the caller hears of success.
 //!
-//! A token stands for its session: revoking either of its tokens ends both and all renewals (RFC 7009 §2.1). A token that is unknown,
-//! expired or another client's is no error and changes nothing (RFC 7009 §2.2).
+//! A token stands for its session: revoking either of its tokens ends both and all renewals, and the caller need not say which kind it is
+//! (RFC 7009 §2.1). A token that is unknown, expired or another client's is no error (RFC 7009 §2.2). A text that is no token is one:
+//! nobody must read "revoked" where nothing was looked at.
 
 use jwtis_store::{CommitError, Name, ReadError, Transaction};
 
-use super::open::{self, CLOCK_SKEW};
+use super::open::{self, CLOCK_SKEW, NotOpened};
 use super::state::settled;
 use crate::access::ClientAccess;
 use crate::audit::Event;
@@ -20,10 +21,8 @@ use crate::session::{InvalidSessionId, SessionId, SubjectMark, subject_name};
 pub enum RevokeTarget<'a> {
     /// The session of this `id`.
     Session(&'a str),
-    /// The session of this refresh token.
-    RefreshToken(&'a str),
-    /// The session of this access token.
-    AccessToken(&'a str),
+    /// The session of this token: an access token or a refresh token, read as [`bare`] does.
+    Token(&'a str),
     /// All sessions opened so far whose tokens have this `sub`.
     Subject(&'a str),
     /// All sessions of the client opened so far.
@@ -45,6 +44,16 @@ pub enum RevokeError {
     /// The id is none.
     #[error(transparent)]
     InvalidSession(#[from] InvalidSessionId),
+    /// The text is no token at all.
+    #[error(
+        "this is not a token: an access token has three base64url parts between dots, a refresh token has five; nothing was revoked"
+    )]
+    NotAToken,
+    /// The token names a key of this client that did not make it.
+    #[error(
+        "the token names a key of this client, and its signature does not fit: it was cut short or changed; nothing was revoked"
+    )]
+    DamagedToken,
     /// Others kept changing the same record; try again.
     #[error("the record was changed by other requests at the same moment")]
     Conflict,
@@ -56,25 +65,51 @@ pub enum RevokeError {
     Read(#[from] ReadError),
 }
 
+/// A token without what people copy along with it: white space around it, quotes, and the `Bearer` of a header.
+#[must_use]
+pub fn bare(text: &str) -> &str {
+    let quoted = |text: &str, quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    let mut text = text.trim();
+    loop {
+        let before = text.len();
+        for quote in ['"', '\'', '`'] {
+            if quoted(text, quote) {
+                text = text.trim_matches(quote).trim();
+            }
+        }
+        if let Some((scheme, rest)) = text.split_once(char::is_whitespace)
+            && scheme.eq_ignore_ascii_case("Bearer")
+        {
+            text = rest.trim();
+        }
+        if text.len() == before {
+            return text;
+        }
+    }
+}
+
 impl Issuer {
     /// Revokes. Success means that it is durable, and that [`Issuer::verify`] and [`Issuer::renew`] refuse from now on.
     ///
     /// # Errors
-    /// After [`RevokeError::InvalidSession`] and [`RevokeError::Conflict`] nothing was revoked; after the others it may have been, and
-    /// trying again is safe.
+    /// After [`RevokeError::Store`] and [`RevokeError::Read`] it may have been revoked, and trying again is safe; after the others nothing
+    /// was.
     pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
-        let (client, now) = (access.client(), self.env().now());
         match target {
             RevokeTarget::Session(id) => {
                 self.revoke_session(access, SessionId::parse(id)?, Opened::Perhaps).await
             }
-            RevokeTarget::RefreshToken(token) => match open::refresh_token(client, token, now) {
+            RevokeTarget::Token(token) => match open::any_token(access.client(), bare(token)) {
                 Ok(token) => self.revoke_session(access, token.session, Opened::Surely).await,
-                Err(_) => Ok(()),
-            },
-            RevokeTarget::AccessToken(token) => match open::access_token(client, token, now) {
-                Ok(token) => self.revoke_session(access, token.session, Opened::Surely).await,
-                Err(_) => Ok(()),
+                // Another client's, another server's, or of keys that are gone because all their tokens have expired.
+                Err(NotOpened::UnknownKey) => Ok(()),
+                Err(NotOpened::Malformed) => Err(RevokeError::NotAToken),
+                Err(
+                    NotOpened::BadSignature
+                    | NotOpened::WrongType
+                    | NotOpened::WrongIssuer
+                    | NotOpened::InvalidClaims,
+                ) => Err(RevokeError::DamagedToken),
             },
             RevokeTarget::Subject(subject) => self.revoke_subject(access, subject).await,
             RevokeTarget::All => self.revoke_all(access).await,
@@ -151,5 +186,28 @@ impl Issuer {
             }
         }
         Err(RevokeError::Conflict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn what_people_copy_along_is_taken_off() {
+        for text in [
+            "a.b.c",
+            " a.b.c\r\n",
+            "\"a.b.c\"",
+            "Bearer a.b.c",
+            "bearer  a.b.c ",
+            "'Bearer a.b.c'",
+            "Bearer \"a.b.c\"\n",
+        ] {
+            assert_eq!(bare(text), "a.b.c", "{text:?}");
+        }
+        for text in ["", "\"", "Bearer", "a b", "\"\"a", "x Bearer a.b.c"] {
+            assert_eq!(bare(text), text, "{text:?}");
+        }
     }
 }

@@ -61,12 +61,57 @@ async fn revoke_all_ends_every_session_of_this_client_only() {
 }
 
 #[tokio::test]
-async fn revoke_of_unknown_tokens_succeeds() {
+async fn revoke_takes_either_kind_of_token_under_every_name_and_as_people_copy_it() {
     let world = World::new().await;
     let token = world.register("shop", json!({})).await;
+    for member in ["auth_token", "access_token", "refresh_token"] {
+        for (before, after) in
+            [("", ""), ("", "\n"), ("", " "), ("Bearer ", ""), ("bearer  ", "\r\n"), ("\"", "\"")]
+        {
+            let kinds: [fn(&Tokens) -> &str; 2] = [|tokens| &tokens.auth, |tokens| &tokens.refresh];
+            for kind in kinds {
+                let tokens = world.issue("shop", &token, json!({"sub": "u1"})).await;
+                let text = format!("{before}{}{after}", kind(&tokens));
+                revoke(&world, &token, json!({"kid": "shop", member: text})).await;
+                assert!(
+                    !world.is_active("shop", &token, &tokens.auth).await,
+                    "{member}: {before:?} {after:?}"
+                );
+                world.renew("shop", &token, &tokens.refresh).await.problem(403, "token_revoked");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn revoke_of_what_is_no_token_says_so_and_ends_nothing() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let tokens = world.issue("shop", &token, json!({})).await;
+    let cut = &tokens.auth[..tokens.auth.len() - 1];
+    for text in ["garbage", "a.b.c", "a.b.c.d.e", "Bearer", &tokens.id, &token, cut, &tokens.auth[2..]] {
+        for member in ["auth_token", "access_token", "refresh_token"] {
+            let body = json!({"kid": "shop", member: text});
+            let refused = world.post("/revoke_token", body).bearer(&token).send().await;
+            refused.problem(400, "invalid_member");
+        }
+    }
+    assert!(world.is_active("shop", &token, &tokens.auth).await);
+}
+
+#[tokio::test]
+async fn revoke_of_unknown_and_expired_tokens_succeeds() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let bank = world.register("bank", json!({})).await;
+    let foreign = world.issue("bank", &bank, json!({})).await;
+    let expired = world.issue("shop", &token, json!({})).await;
+    world.pass(721 * 3600);
     for body in [
-        json!({"kid": "shop", "refresh_token": "garbage"}),
-        json!({"kid": "shop", "auth_token": "garbage"}),
+        json!({"kid": "shop", "refresh_token": foreign.refresh}),
+        json!({"kid": "shop", "auth_token": foreign.auth}),
+        json!({"kid": "shop", "refresh_token": expired.refresh}),
+        json!({"kid": "shop", "auth_token": expired.auth}),
         json!({"kid": "shop", "id": "019a9730-1234-7abc-8def-0123456789ab"}),
         json!({"kid": "shop", "sub": "nobody"}),
     ] {

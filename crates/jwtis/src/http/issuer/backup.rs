@@ -53,7 +53,9 @@ fn copy(store: &Store, path: &Path) -> Result<(File, u64), Problem> {
     }
     let opened = open(path).map_err(|error| Problem::caused_by(Code::Internal, error));
     // Without its name the copy lives as long as somebody reads it.
-    let _ = fs::remove_file(path);
+    if let Err(error) = fs::remove_file(path) {
+        warn!(path = %path.display(), error = &error as &dyn std::error::Error, "the copy of a backup stays: remove it");
+    }
     opened
 }
 

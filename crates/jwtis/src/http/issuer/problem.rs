@@ -276,10 +276,9 @@ impl From<RenewError> for Problem {
 impl From<RevokeError> for Problem {
     fn from(error: RevokeError) -> Self {
         match error {
-            RevokeError::InvalidSession(_) => Self::with_detail(
-                Code::InvalidMember,
-                "id: take the id of an issue answer, a UUID of version 7",
-            ),
+            RevokeError::InvalidSession(_) | RevokeError::NotAToken | RevokeError::DamagedToken => {
+                Self::explained(Code::InvalidMember, &error)
+            }
             RevokeError::Conflict => Self::caused_by(Code::Contended, error),
             RevokeError::Store(error) => error.into(),
             RevokeError::Read(error) => error.into(),

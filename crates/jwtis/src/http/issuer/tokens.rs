@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jwtis_core::{IssueToken, RenewToken, RevokeTarget, TokenSet, Verification};
+use jwtis_core::{IssueToken, RenewToken, RevokeError, RevokeTarget, TokenSet, Verification};
 use jwtis_jose::ClaimsSet;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -52,8 +52,8 @@ pub(super) const RENEW: &[Member] = &[
 pub(super) const REVOKE: &[Member] = &[
     KID,
     Member("id", Kind::Session, "ends this session"),
-    Member("refresh_token", Kind::Text, "ends the session of this token"),
-    Member(ACCESS_TOKEN[0], Kind::Text, "ends the session of this token"),
+    Member("refresh_token", Kind::Text, "ends the session of this token, of either kind"),
+    Member(ACCESS_TOKEN[0], Kind::Text, "ends the session of this token, of either kind"),
     Member(ACCESS_TOKEN[1], Kind::Text, SAME),
     Member("sub", Kind::Text, "ends all sessions with this claim `sub`"),
     Member("all", Kind::Flag, "ends all sessions of the client"),
@@ -121,7 +121,7 @@ async fn renew_for(api: &Api, caller: &Caller, mut members: Members) -> Result<T
     Ok(api.issuer.renew(&access, command).await?)
 }
 
-/// `POST /revoke_token`: unknown tokens too are answered with success (RFC 7009 §2.2).
+/// `POST /revoke_token`: unknown and expired tokens too are answered with success (RFC 7009 §2.2), texts that are no tokens are not.
 pub(super) async fn revoke(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -142,21 +142,26 @@ async fn revoke_for(api: &Api, caller: &Caller, mut members: Members) -> Result<
     let token = members.text_any(&ACCESS_TOKEN)?;
     let subject = members.text("sub")?;
     let mut targets = [
-        session.as_deref().map(RevokeTarget::Session),
-        refresh.as_deref().map(RevokeTarget::RefreshToken),
-        token.as_deref().map(RevokeTarget::AccessToken),
-        subject.as_deref().map(RevokeTarget::Subject),
-        members.flag("all")?.then_some(RevokeTarget::All),
+        session.as_deref().map(|id| ("id", RevokeTarget::Session(id))),
+        refresh.as_deref().map(|token| ("refresh_token", RevokeTarget::Token(token))),
+        token.as_deref().map(|token| (ACCESS_TOKEN[0], RevokeTarget::Token(token))),
+        subject.as_deref().map(|subject| ("sub", RevokeTarget::Subject(subject))),
+        members.flag("all")?.then_some(("all", RevokeTarget::All)),
     ]
     .into_iter()
     .flatten();
 
     let choice = "one of id, refresh_token, auth_token, sub, all";
-    let target = targets.next().ok_or_else(|| missing(choice))?;
+    let (member, target) = targets.next().ok_or_else(|| missing(choice))?;
     if targets.next().is_some() {
         return Err(Problem::with_detail(Code::ConflictingMembers, format!("give just {choice}")));
     }
-    Ok(api.issuer.revoke(&access, target).await?)
+    api.issuer.revoke(&access, target).await.map_err(|error| match error {
+        RevokeError::InvalidSession(_) | RevokeError::NotAToken | RevokeError::DamagedToken => {
+            invalid(member, error)
+        }
+        RevokeError::Conflict | RevokeError::Store(_) | RevokeError::Read(_) => error.into(),
+    })
 }
 
 /// `POST /verify_token`
