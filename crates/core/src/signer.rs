@@ -18,10 +18,10 @@ pub mod usage;
 pub mod vault;
 pub mod watermark;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use jwtis_store::Store;
@@ -34,7 +34,7 @@ pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal};
 pub use hook::{HookError, PolicyHook};
 pub use login::LoginError;
 pub use pipeline::{Cleared, ClearedProof};
-pub use rules::{KeyRules, Rules};
+pub use rules::{GuardRemoved, KeyRules, Rules};
 pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use watermark::{WatermarkError, Watermarks};
 
@@ -65,6 +65,8 @@ pub struct Signer(Arc<Inner>);
 struct Inner {
     env: Env,
     rules: RwLock<Arc<Rules>>,
+    /// Keys that were for authenticated callers under any rules so far.
+    guarded: Mutex<BTreeSet<PublicKeyHash>>,
     keys: KeyRing,
     watermarks: Arc<dyn Watermarks>,
     usage: Option<UsageBook>,
@@ -80,6 +82,7 @@ impl Signer {
         Self(Arc::new(Inner {
             keys: KeyRing::new(env.clone(), vaults),
             env,
+            guarded: Mutex::new(rules.guarded_keys().copied().collect()),
             rules: RwLock::new(Arc::new(rules)),
             watermarks,
             usage: store.map(UsageBook::new),
@@ -96,7 +99,24 @@ impl Signer {
 
     /// Puts other rules, and other vaults where some are given, into force for all requests that come from now on. Failed logins and
     /// what keys have spent are not forgotten.
+    ///
+    /// # Errors
+    /// [`GuardRemoved`] if they lack a guard of the rules in force. Then nothing changes.
+    pub fn reload(&self, rules: Rules, vaults: Option<Vec<Vault>>) -> Result<(), GuardRemoved> {
+        let mut guarded = self.0.guarded.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rules().keep_guards(&guarded, &rules)?;
+        guarded.extend(rules.guarded_keys());
+        self.put(rules, vaults);
+        Ok(())
+    }
+
+    /// Puts other rules into force, whatever they are: for tests of what follows.
+    #[cfg(feature = "testing")]
     pub fn apply(&self, rules: Rules, vaults: Option<Vec<Vault>>) {
+        self.put(rules, vaults);
+    }
+
+    fn put(&self, rules: Rules, vaults: Option<Vec<Vault>>) {
         if let Some(vaults) = vaults {
             self.0.keys.replace(vaults);
         }

@@ -151,7 +151,7 @@ async fn trap_1_and_2_null_empty_and_lists_of_permissions_at_the_signer() {
         ),
         ("without_users_every_user_may", Policy::baker(), user(), &attest, "signed"),
         ("an_empty_list_of_users_is_nobody", nobody.clone(), user(), &attest, "user"),
-        ("without_tokens_users_mean_nothing", nobody, Caller::Anonymous, &attest, "signed"),
+        ("users_keep_out_who_is_none", nobody, Caller::Anonymous, &attest, "user_required"),
     ] {
         let signer = Setup::new()
             .list(&key, policy)

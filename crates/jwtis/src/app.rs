@@ -61,6 +61,8 @@ pub struct ServedSigner {
     pub signer: Signer,
     /// The longest body of `POST /keys/{pkh}`, in bytes.
     pub max_body_bytes: usize,
+    /// Whether other machines reach it.
+    pub exposed: bool,
     /// Applies changed configurations.
     pub reload: Option<Reload>,
 }
@@ -92,9 +94,11 @@ impl Listeners {
             let metrics = Arc::clone(&metrics);
             store.time_commits(Box::new(move |took| metrics.observe_commit(took)));
         }
-        let (signer, max_body_bytes, reload) = match signer {
-            Some(ServedSigner { signer, max_body_bytes, reload }) => (Some(signer), max_body_bytes, reload),
-            None => (None, 0, None),
+        let (signer, max_body_bytes, exposed, reload) = match signer {
+            Some(ServedSigner { signer, max_body_bytes, exposed, reload }) => {
+                (Some(signer), max_body_bytes, exposed, reload)
+            }
+            None => (None, 0, false, None),
         };
         let (stopping, stopped) = channel::channel(false);
         tokio::spawn(async move {
@@ -129,7 +133,7 @@ impl Listeners {
         let observation = async {
             let Some(listener) = self.utility else { return Ok(()) };
             info!("Utility HTTP server is listening for connections on {}", listener.local_addr()?);
-            let router = utility_router(&metrics, issuer.as_ref(), signer.as_ref(), stopped.clone());
+            let router = utility_router(&metrics, issuer.as_ref(), signer.as_ref(), exposed, stopped.clone());
             // It watches the others finish, and has nothing to finish itself.
             let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
             http::serve(listener, None, router, limits, told(all_drained)).await
@@ -160,11 +164,14 @@ fn utility_router(
     metrics: &Arc<Metrics>,
     issuer: Option<&Issuer>,
     signer: Option<&Signer>,
+    exposed: bool,
     stopped: channel::Receiver<bool>,
 ) -> Router {
     let mut parts: Vec<Arc<dyn utility::Health>> = Vec::new();
     parts.extend(issuer.map(|issuer| Arc::new(issuer.clone()) as _));
-    parts.extend(signer.map(|signer| Arc::new(signer.clone()) as _));
+    parts.extend(signer.cloned().map(|signer| -> Arc<dyn utility::Health> {
+        if exposed { Arc::new(utility::Exposed(signer)) } else { Arc::new(signer) }
+    }));
     utility::router(Arc::clone(metrics), env_of(issuer, signer), parts, stopped)
 }
 

@@ -162,6 +162,36 @@ fn a_configuration_with_a_fault_changes_nothing() {
 }
 
 #[test]
+fn a_file_that_lost_its_guard_opens_nothing() {
+    let place = Place::new();
+    let file = Wanted::PLAIN.write(&place);
+    let text = fs::read_to_string(&file).unwrap();
+    let running = place.start(&["-c", &file]);
+    let (stranger, payouts) =
+        (Client::new(&running.url), Client::logged_in(&running.url, "payouts", PASSWORD));
+    let (before, jwt) = text.split_once("  jwt:\n").unwrap();
+    let without_tokens = format!("{before}{}", &jwt[jwt.find("watermark").unwrap()..]);
+    for (number, (lost, wanted)) in [
+        (without_tokens.clone(), "jwt_users without server.jwt"),
+        (
+            without_tokens.replace(", jwt_users: [payouts]", ""),
+            "neither server.jwt nor server.authorized_keys",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        place.file("jwtis.yaml", &lost);
+        running.send("HUP");
+        wait_until(wanted, || refused(&running) > number);
+        assert!(running.log().contains(wanted), "{}", running.log());
+        let (status, body) = stranger.sign(KEY, NOOP);
+        assert_eq!((status, body.as_str()), (401, "token required"), "{lost}");
+        assert_eq!(payouts.sign(KEY, NOOP).0, 200, "{lost}");
+    }
+}
+
+#[test]
 fn watch_config_applies_a_change_of_the_file_without_a_signal() {
     let place = Place::new();
     let watching = Wanted { settings: "watch_config: true\n", ..Wanted::PLAIN };

@@ -65,6 +65,28 @@ fn a_signer_that_needs_no_store_makes_none() {
 }
 
 #[test]
+fn a_signer_that_anybody_reaches_starts_and_says_so_at_the_start_and_in_its_health() {
+    let place = Place::new();
+    let open = pure(&place);
+    let text = fs::read_to_string(&open).unwrap();
+    let beyond = text.replacen("address: 127.0.0.1:0", "address: 0.0.0.0:0", 1);
+    let client = pkh(OTHER_SECRET);
+    let closed = beyond.replace("    allow:", &format!("    authorized_keys: [{client}]\n    allow:"));
+    for (name, text, warned) in
+        [("loopback", &text, false), ("open", &beyond, true), ("closed", &closed, false)]
+    {
+        let file = place.file("jwtis.yaml", text);
+        let running = place.start(&["-c", &file]);
+        let warning = "WARNING: whoever reaches the signer may sign with 1 key(s)";
+        assert_eq!(running.stdout.contains(warning), warned, "{name}: {}", running.stdout);
+        let health = cli_support::get(&format!("{}/healthz", running.utility_url()));
+        let said = "the signer signs for anybody who reaches it, with 1 key(s)";
+        let wanted = if warned { json!({"ready": true, "warnings": [said]}) } else { json!({"ready": true}) };
+        assert_eq!(health, (200, format!("{wanted}\n")), "{name}");
+    }
+}
+
+#[test]
 fn marks_in_files_survive_a_restart_and_belong_to_one_process() {
     let place = Place::new();
     let file = pure(&place);

@@ -76,14 +76,35 @@ impl Policy {
         Self { allow: Allow::baker(), ..Self::default() }
     }
 
+    /// Whether the key is for users or roles that it names, be it for none.
+    #[must_use]
+    pub const fn names_users(&self) -> bool {
+        self.jwt_users.is_some() || self.jwt_roles.is_some()
+    }
+
+    /// Whether the key signs, or proves possession, for a caller whom nobody knows. Limits and chains are not looked at.
+    #[must_use]
+    pub fn serves_anybody(&self) -> bool {
+        let names_callers = self.names_users() || self.authorized_keys.is_some();
+        !names_callers && (self.allow.requests().next().is_some() || self.allow_proof_of_possession)
+    }
+
     /// Whether the caller may use the key at all: the step before the message is decoded (specification 1.4 step 9).
     ///
+    /// A key that names users or roles is for users alone. Signatory lets everybody pass where tokens are switched off
+    /// (specification 4.6); then a lost section of a file would open the key.
+    ///
     /// # Errors
-    /// [`Denial::User`], [`Denial::Role`], [`Denial::TokenKey`].
+    /// [`Denial::UserRequired`], [`Denial::User`], [`Denial::Role`], [`Denial::TokenKey`].
     pub fn admit(&self, key: &PublicKeyHash, caller: &Caller) -> Result<(), Denial> {
-        // Without tokens, `jwt_users` has no effect (specification 4.6).
-        let Caller::User(user) = caller else { return Ok(()) };
         let key_text = Address::from(*key);
+        let user = match caller {
+            Caller::User(user) => user,
+            Caller::Anonymous | Caller::Client(_) if self.names_users() => {
+                return Err(Denial::UserRequired { key: key_text });
+            }
+            Caller::Anonymous | Caller::Client(_) => return Ok(()),
+        };
         if self.jwt_users.as_ref().is_some_and(|users| !users.contains(&user.name)) {
             return Err(Denial::User { user: user.name.clone(), key: key_text });
         }

@@ -1,6 +1,6 @@
 //! What the operator decides about the signer: who may ask, what each key may sign, and who else is asked. Replaced as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jwtis_tezos::{Policy, PublicKey, PublicKeyHash};
 
@@ -41,4 +41,60 @@ pub struct KeyRules {
     pub policy: Policy,
     /// Whether messages are logged at level info instead of debug.
     pub log_payloads: bool,
+}
+
+/// A guard that other rules would take away. Only a restart does that: a file that was cut off must not open a key.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum GuardRemoved {
+    /// Callers were authenticated, and nobody would be any more.
+    #[error("neither server.jwt nor server.authorized_keys is there, and one of them was in force")]
+    Server,
+    /// The key was for authenticated callers, and would sign for anybody.
+    #[error("{0} would sign for anybody, and it was for authenticated callers")]
+    Key(PublicKeyHash),
+    /// A hook was asked, and nobody would be.
+    #[error("there is no policy_hook, and one was in force")]
+    Hook,
+    /// Replies of the hook were signed, and need not be any more.
+    #[error("there is no policy_hook.authorized_keys, and replies of the hook had to be signed")]
+    HookKeys,
+}
+
+impl Rules {
+    /// The keys that sign for a caller whom nobody knows.
+    pub fn open_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
+        let open = matches!(self.guard, Guard::Open);
+        self.keys.iter().filter(move |(_, rules)| open && rules.policy.serves_anybody()).map(|(key, _)| key)
+    }
+
+    /// The keys that are for authenticated callers alone, or for nobody.
+    pub(super) fn guarded_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
+        let open = matches!(self.guard, Guard::Open);
+        let is_guarded = move |rules: &KeyRules| {
+            !open || rules.policy.names_users() || rules.policy.authorized_keys.is_some()
+        };
+        self.keys.iter().filter(move |(_, rules)| is_guarded(rules)).map(|(key, _)| key)
+    }
+
+    /// Whether every guard of these rules is in `next`, and every key of `guarded` has one there if it is still listed.
+    pub(super) fn keep_guards(
+        &self,
+        guarded: &BTreeSet<PublicKeyHash>,
+        next: &Self,
+    ) -> Result<(), GuardRemoved> {
+        match (&self.guard, &next.guard) {
+            (Guard::Keys(_) | Guard::Tokens(_), Guard::Open) => return Err(GuardRemoved::Server),
+            (Guard::Open, _) | (_, Guard::Keys(_) | Guard::Tokens(_)) => {}
+        }
+        if let Some(key) = next.open_keys().find(|key| guarded.contains(key)) {
+            return Err(GuardRemoved::Key(*key));
+        }
+        match (&self.hook, &next.hook) {
+            (Some(_), None) => Err(GuardRemoved::Hook),
+            (Some(hook), Some(next)) if hook.authorized_keys.is_some() && next.authorized_keys.is_none() => {
+                Err(GuardRemoved::HookKeys)
+            }
+            (None | Some(_), _) => Ok(()),
+        }
+    }
 }

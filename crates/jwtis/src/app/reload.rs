@@ -1,7 +1,7 @@
 //! Reading the configuration again while the server runs: SIGHUP, and `watch_config` (decisions section 6).
 //!
 //! Users, keys, policies, the hook and the keys of `file` and `mem` vaults are replaced together, or nothing is: a configuration with a
-//! fault changes nothing. Requests that run keep the rules that they began with. One reload runs at a time.
+//! fault changes nothing, and one that lacks a guard of the one in force is at fault. Requests that run keep the rules that they began with. One reload runs at a time.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -124,9 +124,9 @@ impl Reload {
         // Nobody can be asked for a password now.
         let (rules, opened) =
             prepared.open(&self.opener, &mut |_| Ok(None)).await.map_err(|error| one(&error))?;
-        let vaults = self.opener.keep(opened);
-        self.vaults = vaults.iter().map(|vault| vault.name.clone()).collect();
-        self.signer.apply(rules, Some(vaults));
+        let removed = |guard| format!("{guard}; a restart removes a guard, a reload does not");
+        self.signer.reload(rules, Some(opened.vaults.clone())).map_err(|guard| vec![removed(guard)])?;
+        self.vaults = self.opener.keep(opened).into_iter().map(|vault| vault.name).collect();
 
         info!(
             target: "jwtis::audit",

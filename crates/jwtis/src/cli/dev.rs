@@ -72,7 +72,7 @@ impl Dev {
                 out.line(signer.lines(&signer_url, &demo.signer_token, &demo.revoke(&url, SIGNER_SUBJECT)))?;
                 out.line(format_args!("signer is at {signer_url}"))?;
                 let max_body_bytes = setting::MAX_BODY_BYTES.default.parse().unwrap_or_default();
-                Some(ServedSigner { signer: signer.signer, max_body_bytes, reload: None })
+                Some(ServedSigner { signer: signer.signer, max_body_bytes, exposed: false, reload: None })
             }
             None => None,
         };

@@ -62,9 +62,9 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
     let started = Started::of(&config, seen);
     let signer = match config.signer.take() {
         Some(signer) => {
-            let max_body_bytes = signer.max_body_bytes;
+            let (max_body_bytes, exposed) = (signer.max_body_bytes, !signer.listen.is_loopback());
             let prepared = Prepared::new(signer, &env).map_err(|error| signer_start::failure(&error))?;
-            Some((prepared, max_body_bytes))
+            Some((prepared, max_body_bytes, exposed))
         }
         None => None,
     };
@@ -73,7 +73,7 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
     let metrics = Arc::new(Metrics::new());
     let store = issuer.as_ref().map(|issuer| issuer.store().clone());
     let signer = match signer {
-        Some((prepared, max_body_bytes)) => {
+        Some((prepared, max_body_bytes, exposed)) => {
             let around = Surroundings {
                 env,
                 store: store.clone(),
@@ -84,7 +84,7 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
             let running = running.map_err(|error| signer_start::failure(&error))?;
             let signer = running.signer.clone();
             let reload = started.map(|started| Reload::new(reloader, started, running));
-            Some(ServedSigner { signer, max_body_bytes, reload })
+            Some(ServedSigner { signer, max_body_bytes, exposed, reload })
         }
         None => None,
     };
@@ -94,6 +94,12 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
     let (stop, hangups) = signals.split();
     if let Some(url) = listeners.utility_url() {
         out.notice(format_args!("metrics and health on {url}"));
+    }
+    let exposed = signer.as_ref().filter(|signer| signer.exposed);
+    let open = exposed.map_or(0, |exposed| exposed.signer.rules().open_keys().count());
+    if open > 0 {
+        out.notice(format_args!("WARNING: whoever reaches the signer may sign with {open} key(s)"));
+        out.notice("hint: add server.jwt or server.authorized_keys, or listen on 127.0.0.1");
     }
     if let Some(url) = listeners.signer_url() {
         out.notice(format_args!("signer is listening on {url}"));

@@ -140,6 +140,10 @@ impl Reader<'_> {
 
     fn setting(&mut self, setting: &'static Setting, node: &Node) {
         match &node.value {
+            Value::Null if setting.guards => {
+                let fault = Fault::new(self.at(node.mark), format!("{} has no value", setting.name));
+                self.found.faults.push(fault.hint("give it one, or leave it out"));
+            }
             Value::Null => {}
             Value::Text(text) => {
                 let source = Source::File(self.at(node.mark));

@@ -38,13 +38,13 @@ pub static KEYS: [Key; 54] = [
         "server.authorized_keys",
         "public key, or list",
         "anybody may ask",
-        "Requests for signatures must be signed by one of these keys (octez-client's `authentication`). Not together with `jwt`. An empty list refuses everybody.",
+        "Requests for signatures must be signed by one of these keys (octez-client's `authentication`). Not together with `jwt`. An empty list, or none behind the name, refuses everybody.",
     ),
     key(
         "server.jwt",
         "mapping",
         "no tokens",
-        "Every request carries a token. Not together with `authorized_keys`.",
+        "Every request carries a token. Not together with `authorized_keys`. Without users and issuers, nobody can sign.",
     ),
     key("server.jwt.users", "mapping", "nobody", "Who may log in at `POST /login`, by name."),
     key("server.jwt.users.NAME", "mapping", "required", "A user."),
@@ -129,12 +129,12 @@ pub static KEYS: [Key; 54] = [
     ),
     at_start("watermark.config", "nothing", "", "Signatory's cloud drivers need it, which are not here."),
     key("policy_hook", "mapping", "nobody", "A service that is asked before each signature."),
-    key("policy_hook.address", "URL", "nobody", "`http` or `https`, whole. Redirects are not followed."),
+    key("policy_hook.address", "URL", "required", "`http` or `https`, whole. Redirects are not followed."),
     key(
         "policy_hook.authorized_keys",
         "public key, or list",
         "replies are not signed",
-        "Who signs its replies.",
+        "Who signs its replies. An empty list: no reply counts.",
     ),
     key("policy_hook.timeout", "DURATION", "5s", "How long it may take: less than 15s."),
     key(
@@ -161,7 +161,7 @@ pub static KEYS: [Key; 54] = [
         "tezos.PKH.allowed_chains",
         "list of chain ids",
         "any",
-        "The chains of consensus requests. Others do not name theirs.",
+        "The chains of consensus requests. Others do not name theirs. An empty list: none.",
     ),
     key(
         "tezos.PKH.allow_proof_of_possession",
@@ -180,13 +180,13 @@ pub static KEYS: [Key; 54] = [
         "tezos.PKH.jwt_users",
         "list of names",
         "all",
-        "Which users may use this key. An empty list: nobody.",
+        "Which users may use this key; needs `server.jwt`. An empty list: nobody.",
     ),
     key(
         "tezos.PKH.jwt_roles",
         "list of names",
         "any",
-        "The token must have one of these roles, so it is one of our issuer. An empty list: nobody.",
+        "The token must have one of these roles, so it is one of our issuer; needs `server.jwt`. An empty list: nobody.",
     ),
     key("tezos.PKH.limits", "mapping", "none", "What generic requests may spend."),
     key("tezos.PKH.limits.max_amount", "AMOUNT", "", "The most that one request spends: mutez, or `1.5tz`."),
@@ -217,6 +217,14 @@ pub(super) fn sections() -> impl Iterator<Item = &'static str> {
 /// Whether `name` is one of them.
 pub(super) fn is_section(name: &str) -> bool {
     sections().any(|section| section == name)
+}
+
+/// Mappings inside Signatory's sections that Signatory does not have, so that no file of it has a stray there.
+const OURS: [&str; 3] = ["server.jwt.issuers.N", "tezos.PKH.limits", "tezos.PKH.limits.per"];
+
+/// Whether the mapping at `path` is ours alone.
+pub(super) fn is_ours(path: &str) -> bool {
+    OURS.contains(&path)
 }
 
 /// The keys that may stand directly below `path`.

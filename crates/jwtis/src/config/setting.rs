@@ -25,6 +25,8 @@ pub struct Setting {
     pub default: &'static str,
     /// Whether a reload applies a change; else it takes a restart.
     pub reloaded: bool,
+    /// Whether it keeps somebody out: written without a value in the file it is a fault, not its default.
+    pub guards: bool,
     /// What it means, in one or two sentences.
     pub help: &'static str,
 }
@@ -52,6 +54,7 @@ impl Setting {
             kind,
             default,
             reloaded: false,
+            guards: false,
             help,
         }
     }
@@ -83,6 +86,11 @@ impl Setting {
 
     const fn reloaded(mut self) -> Self {
         self.reloaded = true;
+        self
+    }
+
+    const fn guards(mut self) -> Self {
+        self.guards = true;
         self
     }
 

@@ -42,7 +42,7 @@ pub(super) fn read(
     let guard = server::guard(&mut reading, section("server"));
     let vaults = vaults::vaults(&mut reading, section("vaults"), strict_vaults);
     let watermark = vaults::watermark(&mut reading, section("watermark"));
-    let hook = hook::hook(&mut reading, section("policy_hook"));
+    let hook = hook::hook(&mut reading, find("policy_hook"));
     let keys = keys::keys(&mut reading, section("tezos"), &guard);
     warn_of_readers(path, &mut reading);
 
@@ -94,13 +94,15 @@ fn exposure(signer: &SignerConfig, values: &Values) -> Option<Fault> {
     }
     let at = origin(&setting::SIGNER_ADDRESS, &values.source(&setting::SIGNER_ADDRESS));
     match &signer.rules.guard {
-        GuardConfig::Open => Some(
-            Fault::new(
-                at,
-                format!("{} is reachable from other machines, and who reaches it may sign", signer.listen),
-            )
-            .hint("add server.jwt or server.authorized_keys, or listen on 127.0.0.1"),
-        ),
+        GuardConfig::Open => {
+            let open = signer.rules.keys.values().filter(|rules| rules.policy.serves_anybody()).count();
+            let message = format!(
+                "{} is reachable from other machines, and whoever reaches it may sign with {open} key(s)",
+                signer.listen
+            );
+            let hint = "add server.jwt or server.authorized_keys, or listen on 127.0.0.1";
+            (open > 0).then(|| Fault::new(at, message).hint(hint))
+        }
         GuardConfig::Tokens { .. } if signer.tls.is_none() => Some(
             Fault::new(
                 at,

@@ -16,7 +16,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jwtis_core::{Env, Issuer, Signer};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -39,6 +39,11 @@ pub type Unhealthy = Box<dyn Error + Send + Sync>;
 pub trait Health: Send + Sync + 'static {
     /// Looks, now.
     fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>>;
+
+    /// What the operator should know although the part can do its work. No text names anybody.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The issuer is healthy while its store can be read.
@@ -57,6 +62,22 @@ impl Health for Signer {
         Box::pin(async {
             if self.ready().await { Ok(()) } else { Err("a vault of the signer is not ready".into()) }
         })
+    }
+}
+
+/// A signer that other machines reach: it says how many keys sign for whoever does.
+#[derive(Debug)]
+pub struct Exposed(pub Signer);
+
+impl Health for Exposed {
+    fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
+        self.0.check()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let open = self.0.rules().open_keys().count();
+        let warning = || format!("the signer signs for anybody who reaches it, with {open} key(s)");
+        (open > 0).then(warning).into_iter().collect()
     }
 }
 
@@ -106,12 +127,16 @@ fn described(document: Value) -> impl IntoResponse {
 }
 
 async fn healthz(State(parts): State<Arc<Parts>>) -> Response {
-    let (status, text) = if parts.ready().await {
-        (StatusCode::OK, "{\"ready\":true}\n")
+    let ready = parts.ready().await;
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let warnings: Vec<String> = parts.parts.iter().flat_map(|part| part.warnings()).collect();
+    // Signatory's body, to which a warning adds one member.
+    let said = if warnings.is_empty() {
+        json!({ "ready": ready })
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "{\"ready\":false}\n")
+        json!({ "ready": ready, "warnings": warnings })
     };
-    (status, [(header::CONTENT_TYPE, JSON)], text).into_response()
+    (status, [(header::CONTENT_TYPE, JSON)], format!("{said}\n")).into_response()
 }
 
 impl Parts {

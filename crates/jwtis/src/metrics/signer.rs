@@ -262,7 +262,15 @@ impl SignerMetrics {
                 self.violation(about, "authentication".to_owned());
                 self.authentication_failed(403, "authorized_keys", source);
             }
-            _ => {}
+            Denial::UserRequired { .. } => {
+                self.violation(about, "authentication".to_owned());
+                self.authentication_failed(403, "jwt", source);
+            }
+            Denial::Chain { .. }
+            | Denial::User { .. }
+            | Denial::Role { .. }
+            | Denial::TokenKey { .. }
+            | Denial::TokenPermission { .. } => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cli_support::signer::USER;
 use crate::cli_support::{Place, Run};
 use crate::{TESTNET, TZ1, piped, refused};
 
@@ -17,8 +18,10 @@ fn attestation() -> String {
 }
 
 fn config(policy: &str) -> String {
+    let jwt =
+        if policy.contains("jwt_") { format!(", jwt: {{users: {{alice: {USER}}}}}") } else { String::new() };
     format!(
-        "server: {{address: \"127.0.0.1:0\"}}\nvaults: {{s: {{driver: store}}}}\nbase_dir: .\ntezos:\n  {TZ1}: {policy}\n"
+        "server: {{address: \"127.0.0.1:0\"{jwt}}}\nvaults: {{s: {{driver: store}}}}\nbase_dir: .\ntezos:\n  {TZ1}: {policy}\n"
     )
 }
 
@@ -108,12 +111,16 @@ fn the_verdict_names_the_rule_and_is_the_exit_code() {
             &[attestation.as_str(), "--user", "alice"],
             Ok("`jwt_users` lists alice"),
         ),
-        ("{allow: {attestation: }, jwt_users: [alice]}", &[attestation.as_str()], Ok("give --user NAME")),
     ] {
         place.file("signer.yaml", &config(policy));
         let asked = [&["policy", "explain", "-c", "signer.yaml"], arguments].concat();
         judged(&place.run(&asked), &place.run(&[&asked[..], &["--json"]].concat()), verdict);
     }
+    place.file("signer.yaml", &config("{allow: {attestation: }, jwt_users: [alice]}"));
+    let nobody = place.run(&["policy", "explain", "-c", "signer.yaml", &attestation]);
+    let wanted = "only users with a token may use tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";
+    assert!(nobody.code == Some(1) && nobody.stderr.contains(wanted), "{}", nobody.stderr);
+    assert!(nobody.stderr.contains("ask as a user by --user NAME"), "{}", nobody.stderr);
 }
 
 /// Compares what was printed for people and for programs.

@@ -42,6 +42,12 @@ pub enum Denial {
         /// The key that he asked for.
         key: Address,
     },
+    /// The key has `jwt_users` or `jwt_roles`, and the caller is no user.
+    #[error("only users with a token may use {key}")]
+    UserRequired {
+        /// The key that they asked for.
+        key: Address,
+    },
     /// The user has none of the `jwt_roles` of the key.
     #[error("user `{user}' has no role for {key}")]
     Role {
@@ -80,6 +86,7 @@ impl Denial {
             Self::RequestKind { .. } => "request_kind",
             Self::Operation { .. } => "operation",
             Self::User { .. } => "user",
+            Self::UserRequired { .. } => "user_required",
             Self::Role { .. } => "role",
             Self::TokenKey { .. } => "token_key",
             Self::TokenPermission { .. } => "token_permission",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jwtis_tezos::policy::{Permissions, User};
-use jwtis_tezos::{Caller, Policy};
+use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash};
 
 use crate::forge::{UNIT, block, consensus, tag, transaction};
 use crate::{allowing, ask_as, key};
@@ -37,8 +37,46 @@ fn trap_2_jwt_users_empty_denies_all_and_absent_allows_all() {
         let policy = policy(users);
         assert_eq!(policy.admit(&key(0xaa), &user).map_err(|denial| denial.to_string()), wanted, "{name}");
         assert_eq!(ask_as(&policy, &user, &block(1, 0, 0)), wanted, "{name}");
-        // Without tokens the list has no effect.
-        assert_eq!(ask_as(&policy, &Caller::Anonymous, &block(1, 0, 0)), Ok(()), "{name}");
+    }
+}
+
+/// Signatory's specification 4.6 lets everybody pass where tokens are switched off. A lost section would then open the key.
+#[test]
+fn a_key_that_names_users_or_roles_signs_and_proves_for_no_one_else() {
+    let tz4 = PublicKeyHash::new(Curve::Bls12381, [1; 20]);
+    let denied = |key: PublicKeyHash| format!("only users with a token may use {key}");
+    let proving = || Policy { allow_proof_of_possession: true, ..everything() };
+    for (name, users, roles) in [
+        ("users", Some(&["alice"][..]), None),
+        ("no_users", Some(&[][..]), None),
+        ("roles", None, Some(&["baker"][..])),
+        ("no_roles", None, Some(&[][..])),
+        ("both", Some(&["alice"][..]), Some(&["baker"][..])),
+    ] {
+        let policy = Policy { jwt_users: users.map(names), jwt_roles: roles.map(names), ..proving() };
+        let with_clients = Policy { authorized_keys: Some([key(1)].into()), ..policy.clone() };
+        for policy in [policy, with_clients] {
+            assert!(!policy.serves_anybody(), "{name}");
+            for caller in [Caller::Anonymous, Caller::Client(key(1))] {
+                assert_eq!(ask_as(&policy, &caller, &block(1, 0, 0)), Err(denied(key(0xaa))), "{name}");
+                let proof = policy.possession(&tz4, &caller).map_err(|denial| denial.to_string());
+                assert_eq!(proof, Err(denied(tz4)), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_serves_anybody_where_it_names_nobody_and_allows_something() {
+    let clients = Policy { authorized_keys: Some([].into()), ..everything() };
+    let proofs = Policy { allow_proof_of_possession: true, ..Policy::default() };
+    for (name, policy, wanted) in [
+        ("a_baker", Policy::baker(), true),
+        ("an_empty_policy", Policy::default(), false),
+        ("proofs_alone", proofs, true),
+        ("clients", clients, false),
+    ] {
+        assert_eq!(policy.serves_anybody(), wanted, "{name}");
     }
 }
 

@@ -132,7 +132,7 @@ impl Explain {
             Verdict::Allow(_) => None,
             Verdict::Deny(denial) => Some(Refused::Denied(denial)),
         };
-        Judged { key, rules: said(policy, &caller, request), notes: notes(policy, &caller), denial }
+        Judged { key, rules: said(policy, &caller, request), notes: notes(policy), denial }
     }
 }
 
@@ -155,11 +155,8 @@ fn said(policy: &Policy, caller: &Caller, request: &SignRequest) -> Vec<String> 
 }
 
 /// What the verdict left out.
-fn notes(policy: &Policy, caller: &Caller) -> Vec<&'static str> {
+fn notes(policy: &Policy) -> Vec<&'static str> {
     let mut notes = Vec::new();
-    if matches!(caller, Caller::Anonymous) && (policy.jwt_users.is_some() || policy.jwt_roles.is_some()) {
-        notes.push("`jwt_users` and `jwt_roles` were not asked: give --user NAME");
-    }
     if policy.limits.per.is_some() {
         notes.push("limits over time were counted as if the key had spent nothing yet");
     }
@@ -197,6 +194,9 @@ fn cure(denial: &Denial, key: &PublicKeyHash) -> String {
         Denial::RequestKind { kind } => format!("to allow it, add `{kind}` to `tezos.{key}.allow`"),
         Denial::Operation { name } => format!("to allow it, add `{name}` to `tezos.{key}.allow.generic`"),
         Denial::User { user, .. } => format!("to allow it, add {user} to `tezos.{key}.jwt_users`"),
+        Denial::UserRequired { .. } => {
+            format!("`tezos.{key}` names users or roles; ask as a user by --user NAME")
+        }
         Denial::Role { .. } => {
             format!("`tezos.{key}.jwt_roles` names roles that tokens of the issuer must have")
         }

@@ -63,21 +63,24 @@ pub static TLS: Setting = Setting::new(
     "Serve HTTPS (TLS 1.2 and 1.3) with the certificate and key below.",
 )
 .flag("tls")
-.env("JWTIS_TLS");
+.env("JWTIS_TLS")
+.guards();
 
 /// `--certFile`.
 pub static CERT_FILE: Setting =
     Setting::new("issuer.cert_file", Value("FILE"), "", "Certificate chain for TLS, PEM, leaf first.")
         .flag("certFile")
         .alias("cert-file")
-        .env("JWTIS_CERT_FILE");
+        .env("JWTIS_CERT_FILE")
+        .guards();
 
 /// `--keyFile`.
 pub static KEY_FILE: Setting =
     Setting::new("issuer.key_file", Value("FILE"), "", "Private key for TLS, PEM.")
         .flag("keyFile")
         .alias("key-file")
-        .env("JWTIS_KEY_FILE");
+        .env("JWTIS_KEY_FILE")
+        .guards();
 
 /// `--insecure`.
 pub static INSECURE: Setting = Setting::new(
@@ -303,11 +306,13 @@ pub static SIGNER_CERT_FILE: Setting = Setting::new(
     Value("FILE"),
     "",
     "Certificate chain of the signer's listener, PEM, leaf first. With the key it speaks HTTPS.",
-);
+)
+.guards();
 
 /// `server.tls_key_file`.
 pub static SIGNER_KEY_FILE: Setting =
-    Setting::new("server.tls_key_file", Value("FILE"), "", "Private key of the signer's listener, PEM.");
+    Setting::new("server.tls_key_file", Value("FILE"), "", "Private key of the signer's listener, PEM.")
+        .guards();
 
 /// `server.max_body_bytes`.
 pub static MAX_BODY_BYTES: Setting = Setting::new(
@@ -324,6 +329,7 @@ pub static RESTRICT_PUBLIC_KEYS: Setting = Setting::new(
     "false",
     "Answer `GET /keys/{pkh}` for keys in `tezos:` only, not for every key that a vault holds.",
 )
+.guards()
 .reloaded();
 
 /// `server.known_keys`.
@@ -356,6 +362,7 @@ pub static STRICT_VAULTS: Setting = Setting::new(
     "false",
     "Refuse to start when a vault cannot be opened, or when no vault holds a key of `tezos:`.",
 )
+.guards()
 .reloaded();
 
 /// `-v, --verbose`.

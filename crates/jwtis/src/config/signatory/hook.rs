@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use jwtis_core::Ttl;
+use jwtis_tezos::PublicKey;
 
 use super::super::signer::HookConfig;
-use super::super::yaml::Node;
+use super::super::yaml::Entry;
 use super::reading::Reading;
 use crate::http::Limits;
 
 /// How long the hook may take where the file does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The hook, where the section has an address.
-pub(super) fn hook(reading: &mut Reading<'_>, node: &Node) -> Option<HookConfig> {
-    let fields = reading.fields("policy_hook", node);
-    let authorized_keys = fields.value("authorized_keys").map(|node| reading.flat("authorized_keys", node));
+/// The hook, where there is the section. A section without an address is a fault: somebody was to be asked.
+pub(super) fn hook(reading: &mut Reading<'_>, section: Option<&Entry>) -> Option<HookConfig> {
+    let section = section?;
+    let fields = reading.fields("policy_hook", &section.value);
+    let authorized_keys = fields.given("authorized_keys").map(|entry| keys(reading, entry));
     let timeout = match fields.value("timeout") {
         Some(node) => {
             let timeout = reading.parse::<Ttl>("timeout", node).map(Ttl::as_duration);
@@ -32,13 +34,12 @@ pub(super) fn hook(reading: &mut Reading<'_>, node: &Node) -> Option<HookConfig>
     };
     let address = match fields.value("address") {
         Some(node) => (node.mark, reading.text("address", node)?.to_string()),
-        None => (fields.mark, String::new()),
+        None => (section.mark, String::new()),
     };
     let (mark, url) = address;
     if url.is_empty() {
-        if authorized_keys.is_some() || fields.value("timeout").is_some() {
-            reading.warning(mark, "policy_hook has no address, so nobody is asked");
-        }
+        let hint = "give policy_hook.address, or leave the section out";
+        reading.fault_with_hint(mark, "policy_hook has no address, so nobody would be asked", hint);
         return None;
     }
     let is_whole = url.parse::<Uri>().is_ok_and(|uri| {
@@ -53,4 +54,15 @@ pub(super) fn hook(reading: &mut Reading<'_>, node: &Node) -> Option<HookConfig>
         return None;
     }
     Some(HookConfig { url, authorized_keys, timeout: timeout? })
+}
+
+/// Who signs its replies.
+fn keys(reading: &mut Reading<'_>, entry: &Entry) -> Vec<PublicKey> {
+    let before = reading.found.faults.len();
+    let keys = reading.flat_members("authorized_keys", entry);
+    if keys.is_empty() && reading.found.faults.len() == before {
+        let message = "policy_hook.authorized_keys lists no key, so no reply counts and nobody can sign";
+        reading.warning(entry.mark, message);
+    }
+    keys
 }

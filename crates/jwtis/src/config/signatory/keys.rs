@@ -97,7 +97,7 @@ fn policy(
         jwt_users: users(reading, fields, guard),
         jwt_roles: roles(reading, fields, guard),
         allow_proof_of_possession: wants_proof && has_proof,
-        limits: fields.value("limits").map(|node| limits(reading, node)).unwrap_or_default(),
+        limits: fields.given("limits").map(|entry| limits(reading, entry)).unwrap_or_default(),
     }
 }
 
@@ -170,7 +170,11 @@ impl Words {
 }
 
 fn chains(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Option<BTreeSet<String>> {
-    let items = reading.list("allowed_chains", fields.value("allowed_chains")?)?;
+    let entry = fields.given("allowed_chains")?;
+    let items = reading.members("allowed_chains", entry)?;
+    if items.is_empty() {
+        reading.warning(entry.mark, "allowed_chains lists no chain, so no consensus request is allowed");
+    }
     let mut chains = BTreeSet::new();
     for item in items {
         let Some(chain) = reading.text("allowed_chains", item) else { continue };
@@ -190,10 +194,14 @@ fn clients(
     fields: &Fields<'_>,
     guard: &GuardConfig,
 ) -> Option<BTreeSet<PublicKeyHash>> {
-    let entry = fields.find("authorized_keys")?;
-    let clients: BTreeSet<PublicKeyHash> =
-        reading.flat::<Client>("authorized_keys", &entry.value).into_iter().map(|client| client.0).collect();
+    let entry = fields.given("authorized_keys")?;
+    let before = reading.found.faults.len();
+    let clients = reading.flat_members::<Client>("authorized_keys", entry);
+    let clients: BTreeSet<PublicKeyHash> = clients.into_iter().map(|client| client.0).collect();
     match guard {
+        GuardConfig::Keys(_) if clients.is_empty() && reading.found.faults.len() == before => {
+            lists_nobody(reading, entry);
+        }
         GuardConfig::Keys(known) => {
             for client in &clients {
                 if known.iter().all(|key| key.hash() != *client) {
@@ -211,8 +219,8 @@ fn clients(
 }
 
 fn users(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) -> Option<BTreeSet<String>> {
-    let entry = fields.find("jwt_users")?;
-    let items = reading.list("jwt_users", &entry.value)?;
+    let entry = fields.given("jwt_users")?;
+    let items = reading.members("jwt_users", entry)?;
     let mut users = BTreeSet::new();
     for item in items {
         let Some(name) = reading.text("jwt_users", item) else { continue };
@@ -224,29 +232,48 @@ fn users(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) ->
         }
         users.insert(name.to_string());
     }
-    if !matches!(guard, GuardConfig::Tokens { .. }) {
-        reading.warning(entry.mark, "jwt_users without server.jwt has no effect");
+    match guard {
+        GuardConfig::Tokens { .. } if items.is_empty() => lists_nobody(reading, entry),
+        GuardConfig::Tokens { .. } => {}
+        GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, entry),
     }
     Some(users)
 }
 
+/// An empty list lets nobody in. That may be meant.
+fn lists_nobody(reading: &mut Reading<'_>, entry: &Entry) {
+    let message = format!("{} lists nobody, so nobody can sign with this key", entry.key);
+    reading.warning(entry.mark, message);
+}
+
+/// Users and roles come with tokens alone.
+fn without_tokens(reading: &mut Reading<'_>, entry: &Entry) {
+    let message = format!("{} without server.jwt: the signer would not know who asks", entry.key);
+    let hint = format!("add server.jwt with users or issuers, or leave out {}", entry.key);
+    reading.fault_with_hint(entry.mark, message, &hint);
+}
+
 fn roles(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) -> Option<BTreeSet<String>> {
-    let entry = fields.find("jwt_roles")?;
+    let entry = fields.given("jwt_roles")?;
+    let items = reading.members("jwt_roles", entry)?;
     match guard {
+        GuardConfig::Tokens { .. } if items.is_empty() => lists_nobody(reading, entry),
         GuardConfig::Tokens { issuers, .. } if !issuers.is_empty() => {}
         GuardConfig::Tokens { .. } => reading.warning(
             entry.mark,
             "jwt_roles without server.jwt.issuers: tokens of a login have no roles, so nobody can sign with this key",
         ),
-        GuardConfig::Open | GuardConfig::Keys(_) => {
-            reading.warning(entry.mark, "jwt_roles without server.jwt has no effect");
-        }
+        GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, entry),
     }
-    reading.collect::<String, _>("jwt_roles", &entry.value)
+    Some(items.iter().filter_map(|item| reading.parse("jwt_roles", item)).collect())
 }
 
-fn limits(reading: &mut Reading<'_>, node: &Node) -> Limits {
-    let fields = reading.fields("tezos.PKH.limits", node);
+fn limits(reading: &mut Reading<'_>, entry: &Entry) -> Limits {
+    let fields = reading.fields("tezos.PKH.limits", &entry.value);
+    if fields.is_empty() {
+        let hint = "give it a limit, like max_amount, or leave it out";
+        reading.fault_with_hint(entry.mark, "limits has no limit in it", hint);
+    }
     let mut amount = |name| fields.value(name).and_then(|node| reading.parse::<Mutez>(name, node));
     let (max_amount, max_fee) = (amount("max_amount"), amount("max_fee"));
     Limits {

@@ -50,6 +50,16 @@ impl<'n> Fields<'n> {
         found.filter(|entry| !matches!(entry.value.value, Value::Null))
     }
 
+    /// Whether there is none.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entry of `key`, be it null: a guard that is written without a value lets nobody in, as an empty one.
+    pub(super) fn given(&self, key: &str) -> Option<&'n Entry> {
+        self.entries.iter().find(|entry| entry.key == key)
+    }
+
     /// The value of `key`, unless it is null.
     pub(super) fn value(&self, key: &str) -> Option<&'n Node> {
         self.find(key).map(|entry| &entry.value)
@@ -106,7 +116,8 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// The entries of the mapping that the table lists at `path`; null is an empty one. Strays are warnings: Signatory ignores them.
+    /// The entries of the mapping that the table lists at `path`; null is an empty one. Strays are warnings, since Signatory ignores
+    /// them. In mappings that Signatory does not have, strays and keys without a value are faults.
     pub(super) fn fields<'n>(&mut self, path: &str, node: &'n Node) -> Fields<'n> {
         let what = match path.rsplit_once('.') {
             Some((above, "NAME" | "PKH" | "N")) => {
@@ -120,7 +131,17 @@ impl<'a> Reading<'a> {
             if schema::below(path).all(|key| key != entry.key) {
                 let known = schema::below(path).chain(settings_of(path).map(Setting::key));
                 let stray = unknown(self.at(entry.mark), &entry.key, known, "key");
-                self.found.warnings.push(stray);
+                if schema::is_ours(path) {
+                    self.found.faults.push(stray);
+                } else {
+                    self.found.warnings.push(stray);
+                }
+            } else if schema::is_ours(path) && matches!(entry.value.value, Value::Null) {
+                self.fault_with_hint(
+                    entry.mark,
+                    format!("{} has no value", entry.key),
+                    "give it one, or leave it out",
+                );
             }
         }
         Fields { mark: node.mark, entries }
@@ -173,6 +194,26 @@ impl<'a> Reading<'a> {
                 self.fault(node.mark, format!("{what} must be a list"));
                 None
             }
+        }
+    }
+
+    /// The members of a list that says who is let in; null is an empty one.
+    pub(super) fn members<'n>(&mut self, what: &str, entry: &'n Entry) -> Option<&'n [Node]> {
+        match &entry.value.value {
+            Value::Null => Some(&[]),
+            _ => self.list(what, &entry.value),
+        }
+    }
+
+    /// As [`Self::flat`]; null is an empty list.
+    pub(super) fn flat_members<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        what: &str,
+        entry: &Entry,
+    ) -> Vec<T> {
+        match &entry.value.value {
+            Value::Null => Vec::new(),
+            _ => self.flat(what, &entry.value),
         }
     }
 

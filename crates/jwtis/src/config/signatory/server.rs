@@ -12,7 +12,7 @@ use super::reading::{Fields, Reading};
 /// The guard that `server:` asks for.
 pub(super) fn guard(reading: &mut Reading<'_>, server: &Node) -> GuardConfig {
     let fields = reading.fields("server", server);
-    let (keys, jwt) = (fields.find("authorized_keys"), fields.find("jwt"));
+    let (keys, jwt) = (fields.given("authorized_keys"), fields.given("jwt"));
     let from_keys = keys.map(|keys| authorized_keys(reading, keys));
     let from_jwt = jwt.map(|jwt| tokens(reading, jwt));
     match (from_keys, from_jwt) {
@@ -32,9 +32,9 @@ pub(super) fn guard(reading: &mut Reading<'_>, server: &Node) -> GuardConfig {
 
 fn authorized_keys(reading: &mut Reading<'_>, entry: &Entry) -> GuardConfig {
     let before = reading.found.faults.len();
-    let keys = reading.flat("authorized_keys", &entry.value);
+    let keys = reading.flat_members("authorized_keys", entry);
     if keys.is_empty() && reading.found.faults.len() == before {
-        reading.warning(entry.mark, "server.authorized_keys is an empty list, so nobody can sign");
+        reading.warning(entry.mark, "server.authorized_keys lists no key, so nobody can sign");
     }
     GuardConfig::Keys(keys)
 }

@@ -1,6 +1,7 @@
 //! Signatory's sections, from YAML text to what is configured.
 
 mod faults;
+mod guards;
 mod policies;
 mod server;
 
@@ -200,7 +201,7 @@ fn the_signer_starts_where_there_is_a_tezos_section_even_an_empty_one() {
         ("server: {address: 127.0.0.1:1}\nvaults:\n", false),
         ("tezos:\n", true),
         ("tezos: {}\n", true),
-        ("tezos: null\nserver:\nvaults:\nwatermark:\npolicy_hook:\n", true),
+        ("tezos: null\nserver:\nvaults:\nwatermark:\n", true),
     ] {
         let config = Place::new().load(text).unwrap();
         assert_eq!(config.signer.is_some(), wanted, "{text:?}");

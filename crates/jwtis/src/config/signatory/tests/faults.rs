@@ -197,7 +197,7 @@ fn vaults_keep_the_order_of_the_file_and_their_passwords() {
 
 #[test]
 fn strays_in_signatory_s_sections_are_warnings_and_faults_only_when_strict() {
-    let text = "server: {adress: x, jwt: {user: {}}}\nvaults: {v: {driver: file, config: {file: /x, pasword_file: y}}}\nwatermark: {drivr: mem}\npolicy_hook: {adress: x}\ntezos:\n";
+    let text = "server: {adress: x, jwt: {user: {}}}\nvaults: {v: {driver: file, config: {file: /x, pasword_file: y}}}\nwatermark: {drivr: mem}\npolicy_hook: {address: http://h/, timout: 5s}\ntezos:\n";
     let mut place = Place::new();
     let config = place.load(text).unwrap();
     let warnings = place.warnings(&config);
@@ -206,7 +206,7 @@ fn strays_in_signatory_s_sections_are_warnings_and_faults_only_when_strict() {
         "1:27: unknown key `user`; did you mean `users`?",
         "2:47: unknown key `pasword_file`; did you mean `password_file`?",
         "3:13: unknown key `drivr`; did you mean `driver`?",
-        "4:15: unknown key `adress`; did you mean `address`?",
+        "4:35: unknown key `timout`; did you mean `timeout`?",
     ] {
         assert!(warnings.iter().any(|warning| warning == wanted), "{wanted} is not in {warnings:#?}");
     }

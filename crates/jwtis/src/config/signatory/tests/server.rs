@@ -17,7 +17,7 @@ fn static_keys_are_one_a_list_or_lists_in_lists() {
         assert_eq!(keys.len(), wanted, "{value}: order and duplicates are kept");
     }
     let (warnings, _) = findings("server:\n  authorized_keys: []\ntezos:\n");
-    assert_eq!(warnings, ["2:3: server.authorized_keys is an empty list, so nobody can sign"]);
+    assert_eq!(warnings, ["2:3: server.authorized_keys lists no key, so nobody can sign"]);
 }
 
 #[test]
@@ -89,15 +89,15 @@ fn what_other_machines_reach_is_warned_of_and_not_refused() {
         ("address: 127.0.0.1:6732".to_owned(), None),
         (format!("jwt: {{users: {{u: {USER}}}}}"), None),
         (format!("address: '[::1]:6732', jwt: {{users: {{u: {USER}}}}}"), None),
-        ("address: ':6732'".to_owned(), Some("who reaches it may sign")),
-        (format!("address: ':6732', {tls}"), Some("who reaches it may sign")),
+        ("address: ':6732'".to_owned(), Some("whoever reaches it may sign with 1 key(s)")),
+        (format!("address: ':6732', {tls}"), Some("whoever reaches it may sign with 1 key(s)")),
         (format!("address: ':6732', jwt: {{users: {{u: {USER}}}}}"), Some("tokens travel there in clear")),
         (format!("address: ':6732', {tls}, jwt: {{users: {{u: {USER}}}}}"), None),
         (format!("address: ':6732', authorized_keys: {PUBLIC}"), None),
     ] {
         let mut place = Place::new();
         place.strict = true;
-        let config = place.load(&format!("server: {{{server}}}\ntezos:\n")).unwrap();
+        let config = place.load(&format!("server: {{{server}}}\ntezos: {{{PKH}: }}\n")).unwrap();
         let warnings = place.warnings(&config);
         match wanted {
             Some(wanted) => {
