@@ -114,14 +114,14 @@ impl Listeners {
                 Arc::clone(&metrics),
                 &limits,
             );
-            http::serve(door.listener, door.tls, router, limits.clone(), told(stopped.clone())).await
+            http::serve(vec![door.listener], door.tls, router, limits.clone(), told(stopped.clone())).await
         };
         let signer_api = async {
             let (Some(door), Some(signer)) = (self.signer, &signer) else { return Ok(()) };
             let router = http::signer::router(signer.clone(), Arc::clone(&metrics), &limits, max_body_bytes);
             // Signatory's words, which log scrapers know.
             info!("HTTP server is listening for connections on {}", door.listener.local_addr()?);
-            http::serve(door.listener, door.tls, router, limits.clone(), told(stopped.clone())).await
+            http::serve(vec![door.listener], door.tls, router, limits.clone(), told(stopped.clone())).await
         };
         let (drained, all_drained) = channel::channel(false);
         let apis = async {
@@ -136,7 +136,7 @@ impl Listeners {
             let router = utility_router(&metrics, issuer.as_ref(), signer.as_ref(), exposed, stopped.clone());
             // It watches the others finish, and has nothing to finish itself.
             let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
-            http::serve(listener, None, router, limits, told(all_drained)).await
+            http::serve(vec![listener], None, router, limits, told(all_drained)).await
         };
         let background = async {
             let house = async {

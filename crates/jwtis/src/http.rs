@@ -1,37 +1,46 @@
 //! Listeners: accept, guard, serve, stop.
 //!
-//! HTTP/1.1 only (RFC 9112). Every resource that a stranger could hold on to has a named limit in [`Limits`]: connections, time to
-//! send a request's head, time to send its body, time without any progress. A listener survives running out of file descriptors, and
-//! stops without cutting off a request that runs.
+//! HTTP/1.1 (RFC 9112) and HTTP/2 (RFC 9113), which TLS clients choose by ALPN and others by speaking it at once. Every resource that a
+//! stranger could hold on to has a named limit in [`Limits`]: connections, time to send a request's head, time to send its body, time
+//! without any progress. Where connections run out, those that have been idle longest make room. A listener survives running out of
+//! file descriptors, and stops without cutting off a request that runs.
 
 mod body;
 mod budget;
 mod connection;
+mod guarded;
 pub mod issuer;
+mod link;
 mod observe;
 mod openapi;
 mod paths;
+mod room;
 pub mod signer;
+pub mod source;
 pub mod utility;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time;
+use tokio::time::{self, Instant};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::tls;
 pub use budget::{Budget, SMALL_BODY};
-use connection::Guarded;
+use connection::Protocols;
+use link::Link;
 pub(crate) use paths::percent_decode;
+use room::{Admission, Room};
+use source::Source;
 
 /// What a caller may take of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,11 +61,18 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// How long a connection may wait for its next request, or make no progress in taking an answer.
     pub idle_timeout: Duration,
-    /// Most connections at once; more wait in the operating system's queue.
+    /// Most connections at once. Where more come, those that have been idle longest are closed; where none is idle, the others wait.
     pub max_connections: usize,
+    /// Most connections at once of one source.
+    pub max_connections_per_source: usize,
     /// How long running requests may take to finish once the server was told to stop.
     pub shutdown_grace: Duration,
 }
+
+/// Longer than the 60 s for which load balancers keep connections to servers: else both close at once, and a request is lost.
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// Connections of a listener, where the operating system allows so many.
+const MAX_CONNECTIONS: usize = 4096;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -68,8 +84,9 @@ impl Default for Limits {
             header_read_timeout: Duration::from_secs(5),
             body_read_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(15),
-            idle_timeout: Duration::from_secs(60),
-            max_connections: 4096,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
+            max_connections: MAX_CONNECTIONS,
+            max_connections_per_source: MAX_CONNECTIONS / 2,
             shutdown_grace: Duration::from_secs(10),
         }
     }
@@ -78,64 +95,80 @@ impl Default for Limits {
 /// Pause after the operating system could not accept a connection, so that a shortage is waited out and not spun on.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// hyper refuses smaller buffers.
-const MIN_HEADER_BYTES: usize = 8 * 1024;
+/// Between two looks for somebody who could make room for a connection that waits.
+const ROOM_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` until `shutdown` is ready, then finishes what runs and returns; what still runs after
+/// Serves `router` on `listeners` until `shutdown` is ready, then finishes what runs and returns; what still runs after
 /// [`Limits::shutdown_grace`] is cut off.
 ///
 /// # Errors
 /// When the listener's address cannot be read: it is not bound.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     tls: Option<tls::Acceptor>,
     router: Router,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    let server = Arc::new(Server { tls, router, limits });
-    let permits = Arc::new(Semaphore::new(server.limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
-    let graceful = GracefulShutdown::new();
+    let address = listeners.first().map(TcpListener::local_addr).transpose()?;
+    let stop = CancellationToken::new();
+    let mut room = Room::new(limits.max_connections, limits.max_connections_per_source);
+    let server =
+        Arc::new(Server { tls, router, protocols: Protocols::new(&limits), limits, stop: stop.clone() });
+    let epoch = Instant::now();
     let mut connections = JoinSet::new();
+    let mut waiting = None;
+    let mut turn = 0;
     let mut shutdown = pin!(shutdown);
 
     loop {
-        let (stream, peer, permit) = tokio::select! {
+        if let Some((stream, peer)) = waiting.take() {
+            let peer: SocketAddr = peer;
+            let source = Some(peer.ip());
+            match room.admit(source) {
+                Admission::Granted => {
+                    let link = Arc::new(Link::new(epoch));
+                    let connection = Arc::clone(&server).connection(stream, peer, Arc::clone(&link));
+                    room.enter(connections.spawn(connection).id(), link, source);
+                }
+                Admission::Later => waiting = Some((stream, peer)),
+                Admission::Refused => debug!(%peer, "refused: its source has too many connections"),
+            }
+        }
+        tokio::select! {
             biased;
             () = &mut shutdown => break,
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        while connections.try_join_next().is_some() {}
-        let watcher = graceful.watcher();
-        let server = Arc::clone(&server);
-        connections.spawn(async move {
-            server.connection(stream, peer, watcher).await;
-            drop(permit);
-        });
+            Some(ended) = connections.join_next_with_id() => room.leave(ended.map_or_else(|error| error.id(), |(id, ())| id)),
+            accepted = accept(&listeners, &mut turn), if waiting.is_none() => waiting = Some(accepted),
+            // Somebody who was busy may be idle by now.
+            () = time::sleep(ROOM_PAUSE), if waiting.is_some() => {}
+        }
     }
 
-    drop(listener);
-    debug!(%address, connections = connections.len(), "stopping");
-    if time::timeout(server.limits.shutdown_grace, graceful.shutdown()).await.is_err() {
-        warn!(%address, connections = connections.len(), "cutting off requests that did not finish in time");
+    drop(waiting);
+    drop(listeners);
+    debug!(?address, connections = room.len(), "stopping");
+    stop.cancel();
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if time::timeout(server.limits.shutdown_grace, finished).await.is_err() {
+        warn!(?address, connections = connections.len(), "cutting off requests that did not finish in time");
     }
     connections.shutdown().await;
     Ok(())
 }
 
-/// The next connection, once there is room for one.
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+/// The next connection of any of `listeners`; `turn` is which of them is asked first.
+async fn accept(listeners: &[TcpListener], turn: &mut usize) -> (TcpStream, SocketAddr) {
     loop {
-        let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
-            // The semaphore is never closed.
-            return std::future::pending().await;
-        };
-        match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
+        let next = poll_fn(|cx| {
+            let (later, sooner) = listeners.split_at_checked(*turn).unwrap_or((listeners, &[]));
+            let mut polled = sooner.iter().chain(later).map(|listener| listener.poll_accept(cx));
+            polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        });
+        let accepted = next.await;
+        *turn = turn.wrapping_add(1).checked_rem(listeners.len()).unwrap_or_default();
+        match accepted {
+            Ok(connection) => return connection,
             Err(error) if is_the_peers_fault(&error) => {}
             Err(error) => {
                 warn!(error = &error as &dyn std::error::Error, "cannot accept connections for now");
@@ -154,46 +187,39 @@ fn is_the_peers_fault(error: &io::Error) -> bool {
 struct Server {
     tls: Option<tls::Acceptor>,
     router: Router,
+    protocols: Protocols,
     limits: Limits,
+    stop: CancellationToken,
 }
 
 impl Server {
-    async fn connection(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        watcher: hyper_util::server::graceful::Watcher,
-    ) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, link: Arc<Link>) {
         // Answers are written whole: waiting for more to send (RFC 896) would only delay them.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self.http(stream, peer, watcher).await;
+            return self.http(stream, peer, &link).await;
         };
-        match time::timeout(self.limits.header_read_timeout, tls.rustls().accept(stream)).await {
-            Ok(Ok(stream)) => self.http(stream, peer, watcher).await,
+        let handshake = time::timeout(self.limits.header_read_timeout, tls.rustls().accept(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = self.stop.cancelled() => return,
+            () = link.must_go() => return debug!(%peer, "closed to make room"),
+        };
+        match shaken {
+            Ok(Ok(stream)) => self.http(stream, peer, &link).await,
             Ok(Err(error)) => debug!(%peer, error = &error as &dyn std::error::Error, "TLS handshake failed"),
             Err(_) => debug!(%peer, "TLS handshake took too long"),
         }
     }
 
-    async fn http<S>(&self, stream: S, peer: SocketAddr, watcher: hyper_util::server::graceful::Watcher)
+    async fn http<S>(&self, stream: S, peer: SocketAddr, link: &Arc<Link>)
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let (io, phase) = Guarded::new(stream, self.limits.header_read_timeout, self.limits.idle_timeout);
-        let service = connection::Service::new(self.router.clone(), peer, phase);
-        let header_bytes = self.limits.max_header_bytes.max(MIN_HEADER_BYTES);
-
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(hyper_util::rt::TokioTimer::new())
-            // hyper's clock for heads runs between requests too, so it gets the longer limit; `Guarded` has the shorter one.
-            .header_read_timeout(self.limits.idle_timeout)
-            .max_headers(self.limits.max_headers)
-            .max_header_size(header_bytes)
-            .max_buf_size(header_bytes)
-            .serve_connection(hyper_util::rt::TokioIo::new(io), service);
-
-        if let Err(error) = watcher.watch(connection).await {
+        let source = Source::new(peer.ip());
+        let router = self.router.clone();
+        let served = self.protocols.run(stream, source, link, router, &self.limits, &self.stop).await;
+        if let Err(error) = served {
             debug!(%peer, error = &error as &dyn std::error::Error, "connection ended");
         }
     }

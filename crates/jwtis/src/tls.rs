@@ -86,7 +86,7 @@ impl Acceptor {
             .with_no_client_auth()
             .with_single_cert(chain, private)
             .map_err(unusable)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self(Arc::new(config).into()))
     }
 

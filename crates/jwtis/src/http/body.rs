@@ -8,8 +8,9 @@ use axum::http::request::Parts;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
+use super::Limits;
 use super::budget::Charge;
-use super::{Limits, observe};
+use super::source::Source;
 
 /// First size of a buffer, in bytes, unless a shorter body is declared.
 const FIRST_BYTES: usize = 1024;
@@ -46,7 +47,7 @@ pub(super) async fn read(
     if declared.is_some_and(|length| length > most) {
         return Err(BodyFault::TooLarge);
     }
-    let charge = limits.bodies.charge(observe::source(&parts.extensions));
+    let charge = limits.bodies.charge(Source::of(&parts.extensions).map(Source::address));
     let arrived = collect(body, declared.unwrap_or(most), most, charge);
     timeout(limits.body_read_timeout, arrived).await.unwrap_or(Err(BodyFault::Slow))
 }

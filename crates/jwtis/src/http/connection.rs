@@ -1,207 +1,234 @@
-//! One connection, guarded: how long its peer may take to send a request's head, and to take an answer.
-//!
-//! hyper has one clock for heads, which also runs while a kept-alive connection waits for its next request. Callers keep
-//! connections for a minute, but nobody needs a minute to send a head: so the head has a clock of its own here, started by its first
-//! byte.
+//! One connection: HTTP/1.1 (RFC 9112) or HTTP/2 (RFC 9113) over a guarded stream, until it ends, idles too long or has to go.
 
-use std::future::Future as _;
-use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
+use std::future::Future;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, Version};
 use axum::response::Response;
-use hyper::Request;
-use hyper::body::Incoming;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// Where the connection stands: even between requests, odd from the end of a request's head to the beginning of its answer.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Phase(Arc<AtomicU64>);
+use super::Limits;
+use super::guarded::Guarded;
+use super::link::Link;
+use super::source::Source;
 
-impl Phase {
-    fn step(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+/// Requests of one HTTP/2 connection at once (RFC 9113 §5.1.2 recommends no fewer than 100).
+const MAX_STREAMS: u32 = 100;
+/// Streams that a peer opened and reset before they were looked at, until the connection is closed (CVE-2023-44487).
+const MAX_RESET_STREAMS: usize = 20;
+/// Streams that this side reset for errors of the peer, until the connection is closed (CVE-2025-8671).
+const MAX_REFUSED_STREAMS: usize = 100;
+/// Longest frame, in bytes: the least that RFC 9113 §4.2 allows.
+const MAX_FRAME_BYTES: u32 = 16 * 1024;
+/// How much of all bodies of an HTTP/2 connection may come before somebody reads it, in bytes: what RFC 9113 §6.9.2 begins with.
+const WINDOW_BYTES: u32 = 65_535;
+/// How much of an answer waits for an HTTP/2 peer that does not take it, in bytes.
+const MAX_SEND_BYTES: usize = 64 * 1024;
+/// How often an HTTP/2 peer is asked whether it is still there, and how long it may think.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// What hyper reads at least.
+const MIN_BUFFER_BYTES: usize = 8 * 1024;
+
+/// Serves connections.
+pub(super) struct Protocols(auto::Builder<TokioExecutor>);
+
+impl Protocols {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            // `Guarded` and `run` have clocks of their own for heads and for idling.
+            .header_read_timeout(None)
+            .max_headers(limits.max_headers)
+            .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES));
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MAX_STREAMS)
+            .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+            .max_local_error_reset_streams(MAX_REFUSED_STREAMS)
+            .max_frame_size(MAX_FRAME_BYTES)
+            .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .max_send_buf_size(MAX_SEND_BYTES)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
+        Self(builder)
     }
 
-    fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A byte stream that fails with [`io::ErrorKind::TimedOut`] when its peer dawdles.
-pub(super) struct Guarded<S> {
-    stream: S,
-    phase: Phase,
-    seen: u64,
-    head: Deadline,
-    write: Deadline,
-}
-
-impl<S> Guarded<S> {
-    /// Guards `stream`. The phase goes to the [`Service`] of the connection.
-    pub(super) fn new(stream: S, head_limit: Duration, stall_limit: Duration) -> (Self, Phase) {
-        let phase = Phase::default();
-        let mut head = Deadline::new(head_limit);
-        // A new connection must speak: its first head is counted from the beginning.
-        head.start();
-        (
-            Self { stream, phase: phase.clone(), seen: phase.now(), head, write: Deadline::new(stall_limit) },
-            phase,
-        )
-    }
-}
-
-/// A clock that starts, is stopped, and tells when its time is over.
-struct Deadline {
-    limit: Duration,
-    sleep: Option<Pin<Box<Sleep>>>,
-    running: bool,
-}
-
-impl Deadline {
-    const fn new(limit: Duration) -> Self {
-        Self { limit, sleep: None, running: false }
-    }
-
-    fn start(&mut self) {
-        if self.running {
-            return;
+    /// Serves `router` to the peer of `stream` until one of the two wants no more, or `stop`, or nothing has moved for
+    /// [`Limits::idle_timeout`], or the listener needs the connection's place.
+    ///
+    /// # Errors
+    /// How the connection failed.
+    pub(super) async fn run<S>(
+        &self,
+        stream: S,
+        source: Source,
+        link: &Arc<Link>,
+        router: Router,
+        limits: &Limits,
+        stop: &CancellationToken,
+    ) -> Result<(), Ended>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let io = Guarded::new(stream, Arc::clone(link), limits.header_read_timeout, limits.idle_timeout);
+        let service = Service { router, source, link: Arc::clone(link) };
+        let mut connection = pin!(self.0.serve_connection(TokioIo::new(io), service));
+        let mut stopping = pin!(stop.cancelled());
+        let (mut stopped, mut closing) = (false, false);
+        let mut look_at = later(link.still_since(), limits.idle_timeout);
+        loop {
+            tokio::select! {
+                served = connection.as_mut() => return served.map_err(Ended::Failed),
+                () = &mut stopping, if !stopped => {
+                    stopped = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = link.must_go() => {
+                    connection.as_mut().graceful_shutdown();
+                    // Says goodbye in HTTP/2, and does not wait for an answer.
+                    let _ = timeout(Duration::ZERO, connection).await;
+                    return Err(Ended::MadeRoom);
+                }
+                () = sleep_until(look_at) => {
+                    let since = link.still_since();
+                    if link.at_work() {
+                        // It has a limit of its own.
+                        look_at = later(Instant::now(), limits.idle_timeout);
+                    } else if since.elapsed() < limits.idle_timeout {
+                        look_at = later(since, limits.idle_timeout);
+                    } else if closing || link.answering() {
+                        return Err(Ended::Idle);
+                    } else {
+                        closing = true;
+                        connection.as_mut().graceful_shutdown();
+                        // A peer that does not take the goodbye is left.
+                        look_at = later(Instant::now(), limits.header_read_timeout);
+                    }
+                }
+            }
         }
-        self.running = true;
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(after(self.limit)),
-            None => self.sleep = Some(Box::pin(sleep_until(after(self.limit)))),
-        }
-    }
-
-    fn stop(&mut self) {
-        self.running = false;
-    }
-
-    /// Ready when a running clock has run out; wakes the task when it will.
-    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.sleep {
-            Some(sleep) if self.running => sleep.as_mut().poll(cx),
-            _ => Poll::Pending,
-        }
     }
 }
 
-/// The moment `limit` from now; a limit beyond what the clock can count is taken as a day.
-fn after(limit: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(limit).unwrap_or_else(|| now + Duration::from_secs(24 * 3600))
+/// Why a connection ended that neither side closed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("connection failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("closed to make room")]
+    MadeRoom,
+    #[error("idle for too long")]
+    Idle,
 }
 
-fn timed_out(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, what)
+/// The moment `limit` after `since`; a limit beyond what the clock can count is taken as a day.
+fn later(since: Instant, limit: Duration) -> Instant {
+    since.checked_add(limit).unwrap_or_else(|| since + Duration::from_secs(24 * 3600))
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
-        let phase = this.phase.now();
-        if phase != this.seen {
-            this.seen = phase;
-            this.head.stop();
-        }
-        let between_requests = phase.is_multiple_of(2);
-        if between_requests && buf.filled().len() > before {
-            this.head.start();
-        }
-        if this.head.poll_over(cx).is_ready() {
-            return Poll::Ready(Err(timed_out("the request's head took too long")));
-        }
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Guarded<S> {
-    /// Passes on what a write said, unless it has made no progress for too long.
-    fn watch_write<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.write.stop();
-            return polled;
-        }
-        self.write.start();
-        ready!(self.write.poll_over(cx));
-        Poll::Ready(Err(timed_out("the peer does not take its answer")))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        this.watch_write(polled, cx)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, slices);
-        this.watch_write(polled, cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_flush(cx);
-        this.watch_write(polled, cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.stream).poll_shutdown(cx);
-        this.watch_write(polled, cx)
-    }
-}
-
-/// The router of one connection: tells its handlers the peer's address and the guard where the connection stands.
-pub(super) struct Service {
+/// The router of one connection: tells its handlers where requests come from, and the link where the connection stands.
+struct Service {
     router: Router,
-    peer: SocketAddr,
-    phase: Phase,
-}
-
-impl Service {
-    pub(super) const fn new(router: Router, peer: SocketAddr, phase: Phase) -> Self {
-        Self { router, peer, phase }
-    }
+    source: Source,
+    link: Arc<Link>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
-    type Response = Response;
+    type Response = Response<Tracked>;
     type Error = std::convert::Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Tracked>, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        self.phase.step();
+        let at_work = AtWork::begin(&self.link, request.version() == Version::HTTP_2);
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        let answer = self.router.clone().oneshot(request);
-        let phase = self.phase.clone();
+        request.extensions_mut().insert(self.source);
+        let router = self.router.clone();
         Box::pin(async move {
-            let response = answer.await;
-            phase.step();
-            response
+            if at_work.pipelined {
+                // One connection must not keep a thread to itself: all others are looked at before its next request.
+                tokio::task::yield_now().await;
+            }
+            let response = router.oneshot(request).await?;
+            Ok(response.map(|body| Tracked::new(body, &at_work.link)))
         })
+    }
+}
+
+/// A request until it is answered, or its connection has gone.
+struct AtWork {
+    link: Arc<Link>,
+    pipelined: bool,
+}
+
+impl AtWork {
+    fn begin(link: &Arc<Link>, streams: bool) -> Self {
+        let pipelined = link.begin(streams);
+        Self { link: Arc::clone(link), pipelined: pipelined && !streams }
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.link.end();
+    }
+}
+
+/// The body of an answer, which tells the link of every piece that is taken.
+struct Tracked {
+    body: Body,
+    link: Arc<Link>,
+}
+
+impl Tracked {
+    fn new(body: Body, link: &Arc<Link>) -> Self {
+        link.begin_answer();
+        Self { body, link: Arc::clone(link) }
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.link.end_answer();
+    }
+}
+
+impl HttpBody for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_ready() {
+            self.link.moved();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

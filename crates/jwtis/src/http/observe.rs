@@ -3,17 +3,17 @@
 //! The line names the matched route, never the path or query as sent: those are the caller's text. It holds no header and no body,
 //! so no token, password or claim can get into it.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use jwtis_core::env::Env;
 use tracing::{Instrument as _, Span, field, info, warn};
 
+use super::source::Source;
 use crate::metrics::{Metrics, monotonic};
 
 /// The header that carries the request id, both ways.
@@ -85,7 +85,7 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
     let id = RequestId::of(request.headers(), &observer.env);
     let method = method_name(request.method());
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let source = source(request.extensions()).map(field::display);
+    let source = Source::of(request.extensions()).map(|source| field::display(source.address()));
     // At level ERROR, so that its fields stand in every event inside it, however high the log level is set.
     let span = tracing::error_span!(
         "request",
@@ -112,12 +112,6 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     report.answered(&response);
     response
-}
-
-/// The address that a request came from; every connection has one, a router in a test may have none.
-pub(crate) fn source(extensions: &Extensions) -> Option<IpAddr> {
-    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip());
-    address.map(|address| address.to_canonical())
 }
 
 /// One of the registered methods, or `other`: the label's values are ours, not the caller's.

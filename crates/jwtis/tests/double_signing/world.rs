@@ -1,15 +1,14 @@
 //! A signer for each driver that can die and come back: what is durable stays, everything else is made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::Request;
 use http_body_util::BodyExt as _;
+use jwtis::http::source::Source;
 use jwtis::http::{Limits, signer};
 use jwtis::metrics::Metrics;
 use jwtis_core::Env;
@@ -156,8 +155,7 @@ impl Client {
         let bytes = message.bytes();
         let body = format!("\"{}\"", hex(&bytes));
         let mut request = Request::post(format!("/keys/{}", key.hash())).body(Body::from(body)).unwrap();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 4000));
-        request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Source::new(std::net::Ipv4Addr::LOCALHOST.into()));
         let response = self.0.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();

@@ -1,13 +1,17 @@
 //! Heads that are too long or too slow, bodies that never end, connections that wait or stall, too many of them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::routing::get;
 use jwtis::http::Limits;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::support::{Server, slow_router};
 
 const PING: &str = "GET /ping HTTP/1.1\r\nhost: x\r\n\r\n";
+const FAST: &str = "GET /fast HTTP/1.1\r\nhost: x\r\n\r\n";
 
 fn quick() -> Limits {
     Limits {
@@ -141,4 +145,98 @@ async fn a_connection_too_many_waits_for_its_turn() {
     go_on.notify_one();
     assert!(first.hear_all().await.ends_with("slow"));
     assert!(second.hear_all().await.ends_with("fast"));
+}
+
+#[tokio::test]
+async fn the_connection_that_has_been_idle_longest_makes_room() {
+    let (router, entered, go_on) = slow_router();
+    let limits = Limits { max_connections: 3, max_connections_per_source: 3, ..Limits::default() };
+    let server = Server::start(router, None, limits).await;
+    let mut busy = server.connect().await;
+    busy.say("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    entered.notified().await;
+    let mut idle = server.connect().await;
+    idle.say(FAST).await;
+    idle.hear().await;
+    let mut lately = server.connect().await;
+    lately.say(FAST).await;
+    lately.hear().await;
+
+    let mut late = server.connect().await;
+    late.say(FAST).await;
+    assert!(late.hear().await.ends_with("fast"), "there is room for one more");
+    assert_eq!(idle.hear_all().await, "");
+    go_on.notify_one();
+    assert!(busy.hear().await.ends_with("slow"));
+    lately.say(FAST).await;
+    assert!(lately.hear().await.ends_with("fast"), "it was not its turn");
+}
+
+/// The attack of many sockets that are kept warm, from one address: others get in, and the first ones go.
+#[tokio::test]
+async fn idle_sockets_keep_nobody_out() {
+    let limits = Limits {
+        max_connections: 20,
+        max_connections_per_source: 20,
+        header_read_timeout: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let server = Server::issuer(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        held.push(server.connect().await);
+    }
+    let mut peer = server.connect().await;
+    peer.say(PING).await;
+    assert!(peer.hear().await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn a_source_that_uses_all_that_it_may_have_is_refused_more() {
+    let (router, entered, go_on) = slow_router();
+    let limits = Limits { max_connections_per_source: 1, ..Limits::default() };
+    let server = Server::start(router, None, limits).await;
+    let mut first = server.connect().await;
+    first.say("GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    entered.notified().await;
+    assert_eq!(server.connect().await.hear_all().await, "");
+    go_on.notify_one();
+    assert!(first.hear().await.ends_with("slow"));
+    // Idle, it gives way.
+    let mut second = server.connect().await;
+    second.say(FAST).await;
+    assert!(second.hear().await.ends_with("fast"));
+    assert_eq!(first.hear_all().await, "");
+}
+
+/// Without a pause after each, hundreds of requests of one connection are answered before anybody else is heard.
+#[tokio::test(flavor = "current_thread")]
+async fn pipelined_requests_do_not_delay_other_connections() {
+    const REQUESTS: usize = 2000;
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&served);
+    let router = slow_router().0.route(
+        "/counted",
+        get(move || async move {
+            count.fetch_add(1, Ordering::Relaxed);
+            "counted"
+        }),
+    );
+    let server = Server::start(router, None, Limits::default()).await;
+    let mut other = server.connect().await;
+    other.say(FAST).await;
+    other.hear().await;
+    let mut greedy = server.connect().await;
+    greedy.say(&"GET /counted HTTP/1.1\r\nhost: x\r\n\r\n".repeat(REQUESTS)).await;
+    while served.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    let before = served.load(Ordering::Relaxed);
+    other.say(FAST).await;
+    other.hear().await;
+    let meanwhile = served.load(Ordering::Relaxed) - before;
+    assert!(
+        before + meanwhile < REQUESTS && meanwhile < 100,
+        "{meanwhile} requests of one connection came first"
+    );
 }

@@ -7,6 +7,7 @@
 )]
 
 mod bodies;
+mod http2;
 mod limits;
 mod stop;
 mod support;

@@ -31,7 +31,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, told) = oneshot::channel();
         let shutdown = async move { drop(told.await) };
-        let stopped = tokio::spawn(http::serve(listener, tls, router, limits, shutdown));
+        let stopped = tokio::spawn(http::serve(vec![listener], tls, router, limits, shutdown));
         Self { address, stop, stopped }
     }
 

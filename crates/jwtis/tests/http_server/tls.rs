@@ -20,16 +20,21 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http_server").join(name)
 }
 
-fn acceptor() -> Acceptor {
+pub(crate) fn acceptor() -> Acceptor {
     Acceptor::from_pem_files(&file("certificate.pem"), &file("key.pem")).unwrap()
 }
 
 fn connector(version: &'static SupportedProtocolVersion) -> TlsConnector {
+    Arc::new(trusting(version)).into()
+}
+
+/// What a client needs that trusts the certificate of [`acceptor`].
+pub(crate) fn trusting(version: &'static SupportedProtocolVersion) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(file("certificate.pem")).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
-    Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into()
+    config.with_root_certificates(roots).with_no_client_auth()
 }
 
 #[tokio::test]

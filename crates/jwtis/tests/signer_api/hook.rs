@@ -202,8 +202,13 @@ async fn https_verifies_the_certificate() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let router = axum::Router::new().route("/hook", axum::routing::post(|body: String| async move { body }));
-    let serving =
-        jwtis::http::serve(listener, Some(acceptor), router, Default::default(), std::future::pending());
+    let serving = jwtis::http::serve(
+        vec![listener],
+        Some(acceptor),
+        router,
+        Default::default(),
+        std::future::pending(),
+    );
     tokio::spawn(serving);
 
     let url = format!("https://localhost:{port}/hook");

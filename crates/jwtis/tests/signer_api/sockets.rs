@@ -12,7 +12,7 @@ use crate::support::{Setup, TZ1, World, attestation, hex, noop};
 async fn serve(world: &World, limits: Limits) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(http::serve(listener, None, world.router.clone(), limits, std::future::pending()));
+    tokio::spawn(http::serve(vec![listener], None, world.router.clone(), limits, std::future::pending()));
     address
 }
 

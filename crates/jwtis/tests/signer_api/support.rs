@@ -1,14 +1,13 @@
 //! A world for each test: known keys, marks in memory, a clock set by hand, and the router over them.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use jwtis::http::source::Source;
 use jwtis::http::{Limits, signer};
 use jwtis::metrics::{Metrics, ObservedWatermarks};
 use jwtis_core::env::testing::{ManualClock, env};
@@ -179,7 +178,7 @@ impl World {
         let mut request = Request::new(Body::empty());
         *request.method_mut() = method.parse().unwrap();
         *request.uri_mut() = path.parse().unwrap();
-        request.extensions_mut().insert(ConnectInfo(PEER.parse::<SocketAddr>().unwrap()));
+        request.extensions_mut().insert(at(PEER));
         Call { router: self.router.clone(), request }
     }
 
@@ -213,6 +212,11 @@ pub(crate) fn document() -> &'static Value {
     &DOCUMENT
 }
 
+/// The source of a request that `peer`, an address with a port, sends.
+fn at(peer: &str) -> Source {
+    Source::new(peer.parse::<std::net::SocketAddr>().unwrap().ip())
+}
+
 /// A request that is being put together.
 pub(crate) struct Call {
     router: Router,
@@ -236,7 +240,7 @@ impl Call {
     }
 
     pub(crate) fn from(mut self, peer: &str) -> Self {
-        self.request.extensions_mut().insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+        self.request.extensions_mut().insert(at(peer));
         self
     }
 

@@ -3,18 +3,18 @@
 //! octez-client can send headers only whose names begin with `x-`, so each of ours has a second name. The first that is not empty
 //! counts, and of a header that is repeated the first value, as in Go.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap};
 use jwtis_core::signer::{Authenticated, Presented};
 use jwtis_tezos::Caller;
 
 use super::Api;
 use super::error::Refusal;
 use crate::http::observe;
+use crate::http::source::Source;
 
 /// Headers that carry a token.
 const TOKEN: [&str; 2] = ["authorization", "x-signatory-token"];
@@ -32,9 +32,9 @@ impl FromRequestParts<Arc<Api>> for Known {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let Ok(Source(source)) = Source::from_request_parts(parts, api).await;
         let presented =
             Presented { token: first(&parts.headers, TOKEN), username: first(&parts.headers, USER) };
-        let source = source(&parts.extensions);
         match api.signer.authenticate(presented).await {
             Ok(caller) => {
                 name(&caller);
@@ -46,17 +46,6 @@ impl FromRequestParts<Arc<Api>> for Known {
                 Err(refusal)
             }
         }
-    }
-}
-
-/// The address that a request came from.
-pub(super) struct Source(pub(super) IpAddr);
-
-impl<S: Sync> FromRequestParts<S> for Source {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(source(&parts.extensions)))
     }
 }
 
@@ -81,8 +70,4 @@ pub(super) fn first<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a 
 
 fn readable(value: &[u8]) -> &str {
     std::str::from_utf8(value).unwrap_or(UNREADABLE)
-}
-
-fn source(extensions: &Extensions) -> IpAddr {
-    observe::source(extensions).unwrap_or(Ipv4Addr::UNSPECIFIED.into())
 }

@@ -12,9 +12,10 @@ use jwtis_tezos::{PublicKeyHash, SigningVersion};
 use serde_json::{Value, json};
 
 use super::Api;
-use super::auth::{self, Known, Source};
+use super::auth::{self, Known};
 use super::body;
 use super::error::{Json, Refusal};
+use crate::http::source::Source;
 use crate::metrics::monotonic;
 
 type Segment = Result<Path<String>, PathRejection>;

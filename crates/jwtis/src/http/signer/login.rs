@@ -7,8 +7,9 @@ use axum::http::{HeaderMap, StatusCode};
 use jwtis_core::signer::rules::Guard;
 
 use super::Api;
-use super::auth::{self, Source};
+use super::auth;
 use super::error::Refusal;
+use crate::http::source::Source;
 
 /// Headers that carry the password; there is one name only.
 const PASSWORD: [&str; 2] = ["password", "password"];
