@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use jwtis_store::Store;
+use jwtis_store::{ReadError, Store};
 use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Signature, SigningVersion};
 
 use crate::env::Env;
@@ -217,6 +217,9 @@ pub enum SignError {
     /// 409, or 500 where the marks cannot be read or written.
     #[error(transparent)]
     Watermark(#[from] WatermarkError),
+    /// 503: the store file is not in its place any more.
+    #[error("the store of this signer cannot be used")]
+    Store(#[source] ReadError),
     /// 500: what the key has spent cannot be counted.
     #[error(transparent)]
     Usage(#[from] usage::UsageError),
@@ -239,6 +242,7 @@ impl SignError {
             Self::Hook(_) => "policy_hook",
             Self::Watermark(WatermarkError::Refused(_)) => "watermark",
             Self::Watermark(_) => "watermark_unavailable",
+            Self::Store(_) => "store_unavailable",
             Self::Usage(_) => "usage_unavailable",
             Self::Vault(_) => "vault",
         }

@@ -56,7 +56,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             };
         }
     };
-    match cli.run(&mut Output::stdout()) {
+    // Before any command opens a store.
+    let ready = crate::app::survive_file_size_limits()
+        .map_err(|error| Failure::refused("no handler for signals").because(&error));
+    match ready.and_then(|()| cli.run(&mut Output::stdout())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

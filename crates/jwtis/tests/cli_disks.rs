@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use cli_support::{Place, Server, get, post};
+use cli_support::{Place, Run, Server, get, post};
 use serde_json::{Value, json};
 
 /// A server, its first client, and a session of that.
@@ -90,6 +90,15 @@ impl Shop {
         }
     }
 
+    /// A backup has no room either, says so like every write, and leaves nothing behind.
+    fn assert_no_backup(&self) {
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent();
+        let request = agent.get(format!("{}/store/backup", self.server.url));
+        let mut answer = request.header("Authorization", format!("Bearer {}", self.admin)).call().unwrap();
+        let problem: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+        assert_eq!((answer.status().as_u16(), &problem["code"]), (503, &json!("store_unavailable")));
+    }
+
     /// Nothing that failed has happened, and all of it happens now.
     fn assert_recovered(&self) {
         self.assert_reads();
@@ -126,16 +135,38 @@ fn start(place: &Place, before: &str, arguments: &[&str]) -> Server {
 #[test]
 fn no_room_refuses_writes_and_nothing_else_and_passes() {
     let mut place = Place::new();
-    // Without the trap the kernel would end the server; a full disk does not do that.
-    let shop = Shop::open(&mut place, "trap '' XFSZ", &[]);
+    let shop = Shop::open(&mut place, ":", &[]);
     limit(&shop.server, "fsize", "1:unlimited");
     shop.assert_reads();
     shop.assert_writes_are_503();
+    shop.assert_no_backup();
     shop.assert_reads();
     shop.assert_writes_are_503();
     limit(&shop.server, "fsize", "unlimited:unlimited");
     shop.assert_recovered();
     shop.close(&place);
+}
+
+#[test]
+fn commands_that_write_a_store_say_that_there_is_no_room_and_change_nothing() {
+    let mut place = Place::new();
+    let shop = Shop::open(&mut place, ":", &[]);
+    assert_eq!(shop.server.stop().code, Some(0));
+    let before = fs::read(place.store()).unwrap();
+    place.set("JWTIS_NEW_PSWD", "another password of it");
+    let jwtis = env!("CARGO_BIN_EXE_jwtis");
+    for command in ["store passwd", "store backup backup.db", "store restore data/keys.db -d new.db"] {
+        let line = format!("ulimit -f 0; exec {jwtis} {command}");
+        let run = Run::of(place.command("sh", &["-c", &line]).output().unwrap());
+        assert_eq!(run.code, Some(1), "{command}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("hint: raise the limit on the size of files"),
+            "{command}: {}",
+            run.stderr
+        );
+    }
+    assert!(fs::read(place.store()).unwrap() == before);
+    assert!(!place.path().join("backup.db").exists() && !place.path().join("new.db").exists());
 }
 
 #[test]
@@ -148,8 +179,7 @@ fn no_room_for_files_of_marks_refuses_signatures_and_passes() {
         server("")
     );
     config(&place, &sections);
-    let line = format!("trap '' XFSZ; exec {} serve -c jwtis.yaml", env!("CARGO_BIN_EXE_jwtis"));
-    let server = place.start_command(place.command("sh", &["-c", &line]));
+    let server = place.start(&["serve", "-c", "jwtis.yaml"]);
     let client = Client::new(&server.url);
     assert_eq!(client.sign(KEY, &attestation(1, 1)).0, 200);
     limit(&server, "fsize", "1:unlimited");
@@ -179,6 +209,7 @@ fn a_really_full_disk_refuses_writes_and_nothing_else_and_passes() {
     shop.assert_reads();
     shop.use_up_the_file();
     shop.assert_writes_are_503();
+    shop.assert_no_backup();
     shop.assert_reads();
     fs::remove_file(&filler).unwrap();
     shop.assert_recovered();

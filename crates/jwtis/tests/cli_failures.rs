@@ -8,10 +8,9 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::Path;
 use std::process::Stdio;
-use std::time::SystemTime;
 
 use cli_support::{Place, Run};
 
@@ -44,7 +43,9 @@ fn refused(run: &Run, code: i32, wanted: &str) {
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -81,17 +82,17 @@ fn point_01_what_dead_first_starts_left_is_removed_and_what_a_living_one_makes_i
     let place = Place::new();
     let data = place.path().join("data");
     fs::create_dir(&data).unwrap();
-    for dead in ["keys.db.first-start", "keys.db.first-start-1-00", "keys.db.first-start-1-00.new-1-0"] {
-        fs::write(data.join(dead), "half a store").unwrap();
-        let file = File::options().write(true).open(data.join(dead)).unwrap();
-        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let private = |name: &str| {
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600).open(data.join(name)).unwrap()
+    };
+    for dead in ["keys.db.new-1-0", "keys.db.first-start-1-00", "keys.db.first-start-1-00.new-1-0"] {
+        private(dead);
     }
-    let living = File::create(data.join("keys.db.first-start-2-00")).unwrap();
+    let living = private("keys.db.new-2-0");
     living.lock().unwrap();
     assert_eq!(place.serve(&[]).stop().code, Some(0));
-    let mut names = names(&data);
-    names.sort();
-    assert_eq!(names, ["keys.db", "keys.db.first-start-2-00"]);
+    assert_eq!(names(&data), ["keys.db", "keys.db.lock", "keys.db.new-2-0"]);
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn point_01_of_first_starts_at_once_one_makes_the_store_and_its_secrets_open_it(
     assert_eq!(winners.len(), 1);
     let (_, rest) = winners[0].split_once("export JWTIS_PSWD='").unwrap();
     place.ok(&["store", "check", "-p", rest.split_once("'\n").unwrap().0]);
-    assert_eq!(names(&place.path().join("data")), ["keys.db"]);
+    assert_eq!(names(&place.path().join("data")), ["keys.db", "keys.db.lock"]);
 }
 
 #[test]
@@ -260,7 +261,7 @@ fn restore_of_the_store_itself_or_of_nothing_is_refused_in_its_words() {
     }
     refused(&place.run(&["store", "restore", "nowhere.db"]), 1, "there is no backup at nowhere.db");
     assert!(fs::read(place.store()).unwrap() == before);
-    assert_eq!(names(&place.path().join("data")), ["keys.db"]);
+    assert_eq!(names(&place.path().join("data")), ["keys.db", "keys.db.lock"]);
 }
 
 /// Command lines that fail, with what they say; each must end with a hint.

@@ -47,6 +47,12 @@ pub trait Backend: Send + Sync + 'static {
     /// `Ok`, one commit after the other. It must be quick, must not block and must not commit.
     fn observe(&self, observer: Observer);
 
+    /// Whether what is committed lands where the next start will look for it. An engine that stores nothing under a name need not look.
+    /// Waits for a moment where the file is just being put back.
+    fn in_place(&self) -> BoxFuture<'_, Result<(), ReadError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// All records as of one moment, whatever is committed afterwards.
     ///
     /// # Errors

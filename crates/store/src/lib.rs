@@ -82,7 +82,7 @@ pub use crate::{
         restore,
     },
     memory::MemoryBackend,
-    open::{OpenError, create_redb, open_memory, open_redb},
+    open::{OpenError, Unplaced, create_redb, open_memory, open_redb, stage_redb},
     store::{CommitTimer, DecodeError, Name, Record, Store, Stored, Swept, Table},
     transaction::Transaction,
 };

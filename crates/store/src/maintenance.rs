@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     path::{Path, PathBuf},
 };
 
@@ -140,6 +141,15 @@ impl Store {
     /// which has no password. Records that do not verify are copied as they are and named in the report.
     pub fn backup_to(&self, path: &Path) -> Result<Report, OpenError> {
         maintain::backup(self, path, false)
+    }
+
+    /// As [`Self::backup_to`], to a file in `folder` that has no name, so that nothing is left behind, whatever becomes of it. The file is
+    /// read from its beginning.
+    ///
+    /// # Errors
+    /// As [`Self::backup_to`].
+    pub fn backup_without_name(&self, folder: &Path) -> Result<(File, Report), OpenError> {
+        maintain::backup_without_name(self, folder)
     }
 
     /// As [`Self::backup_to`], in the place of the file that is at `path`.

@@ -21,9 +21,41 @@ use crate::{
 /// met; of two that try at once, one wins.
 ///
 /// # Errors
-/// [`OpenError::AlreadyExists`] if there is a file at `path`, [`OpenError::Io`] if the disk refuses.
+/// [`OpenError::AlreadyExists`] if there is a file at `path`, [`OpenError::InUse`] while somebody else makes one,
+/// [`OpenError::Io`] if the disk refuses.
 pub fn create_redb(path: &Path, password: &Password, params: KdfParams) -> Result<Store, OpenError> {
-    redb::create(path, password, params)
+    let (store, unplaced) = stage_redb(path, password, params)?;
+    unplaced.place()?;
+    Ok(store)
+}
+
+/// As [`create_redb`], for those who have something to do before the store gets its name: it can be used, and lies beside `path` under the
+/// lock of `path` until it is [placed](Unplaced::place).
+///
+/// # Errors
+/// As [`create_redb`].
+pub fn stage_redb(
+    path: &Path,
+    password: &Password,
+    params: KdfParams,
+) -> Result<(Store, Unplaced), OpenError> {
+    let (store, file) = redb::stage(path, password, params)?;
+    Ok((store, Unplaced(file)))
+}
+
+/// A new store that has no name yet. Dropped, it leaves none; the open store is good for nothing then.
+#[derive(Debug)]
+#[must_use = "a store that is not placed is gone when it is closed"]
+pub struct Unplaced(redb::NewFile);
+
+impl Unplaced {
+    /// Gives the store its name, durably. The open store stays open and locked.
+    ///
+    /// # Errors
+    /// [`OpenError::AlreadyExists`] if there is a file, [`OpenError::Io`] if the disk refuses. No store is left behind then.
+    pub fn place(self) -> Result<(), OpenError> {
+        self.0.place()
+    }
 }
 
 /// Opens the store at `path` and locks it. Checks the whole file; writes to it only after both the file and the

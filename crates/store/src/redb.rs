@@ -1,6 +1,9 @@
 //! The engine on redb: one file, pure Rust, one writing thread, readers that never wait.
 //!
-//! * `file`: the locked file, and putting a whole one into its place.
+//! * `file`: the locked file.
+//! * `lock`: the lock file beside it, which stays when the store file is replaced.
+//! * `place`: whether the open file still is the one at its path.
+//! * `new_file`: putting a whole file into its place.
 //! * `header`: which of redb's two commits is opened, and why.
 //! * `stage`: what redb writes stays in memory until it may reach the file.
 //! * `engine`: opening with proof of integrity, group commit.
@@ -13,7 +16,10 @@ mod company;
 mod engine;
 mod file;
 mod header;
+mod lock;
 pub(crate) mod maintain;
+mod new_file;
+mod place;
 mod stage;
 mod writer;
 
@@ -25,13 +31,16 @@ use std::{
     path::Path,
     sync::{Arc, atomic::Ordering, mpsc},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use tokio::sync::oneshot;
 
 use self::{
     engine::{Engine, EngineError, Records, guarded},
-    file::{Access, LockedFile, NewFile},
+    file::{Access, LockedFile},
+    lock::Lock,
+    place::Place,
     writer::{Message, Request, Shared, Writer},
 };
 use crate::{
@@ -45,12 +54,23 @@ use crate::{
     store::Store,
 };
 
-/// Makes a new store; see [`crate::create_redb`].
-pub(crate) fn create(path: &Path, password: &Password, params: KdfParams) -> Result<Store, OpenError> {
+pub(crate) use self::new_file::NewFile;
+
+/// Makes a new store that is not in its place yet; see [`crate::stage_redb`].
+pub(crate) fn stage(
+    path: &Path,
+    password: &Password,
+    params: KdfParams,
+) -> Result<(Store, NewFile), OpenError> {
     if file::exists(path)? {
         return Err(OpenError::AlreadyExists);
     }
     file::make_folder(path)?;
+    let lock = Lock::take(path, Access::ReadWrite)?;
+    if file::exists(path)? {
+        return Err(OpenError::AlreadyExists);
+    }
+    new_file::remove_leftovers(path);
     let (meta, data_key) =
         Meta::create(password, params).map_err(|error| OpenError::from_slots(error, path))?;
     let keys = Keys::derive(&data_key).map_err(OpenError::other)?;
@@ -58,23 +78,25 @@ pub(crate) fn create(path: &Path, password: &Password, params: KdfParams) -> Res
     let mut batch = Batch::new();
     batch.write(Meta::key(), Expect::Absent, Write::Put(meta_record(&meta, version)));
 
-    let (new, file) = NewFile::beside(path)?;
+    let (new, file) = NewFile::beside_under(path, lock)?;
+    let place = file.place();
     let mut engine = Engine::create(Arc::new(file))?;
     engine.commit(std::iter::once(&batch))?;
-    // The lock is the file's, so nobody else opens it from the moment it is in its place.
-    new.place()?;
-    Ok(Store::over(Arc::new(RedbBackend::start(engine)?), keys))
+    // The locks are held, so nobody else opens the store from the moment it is in its place.
+    Ok((Store::over(Arc::new(RedbBackend::start(engine, place)?), keys), new))
 }
 
 /// Opens a store; see [`crate::open_redb`].
 pub(crate) fn open(path: &Path, password: &Password) -> Result<Store, OpenError> {
     let file = LockedFile::open(path, Access::ReadWrite)?;
+    new_file::remove_leftovers(path);
+    let place = file.place();
     let mut engine = Engine::open(Arc::new(file))?;
     let (_, meta) = read_meta(&engine)?;
     let keys = unlock(&meta, password, path)?;
     // Only now may the file change.
     engine.publish()?;
-    Ok(Store::over(Arc::new(RedbBackend::start(engine)?), keys))
+    Ok(Store::over(Arc::new(RedbBackend::start(engine, place)?), keys))
 }
 
 fn unlock(meta: &Meta, password: &Password, path: &Path) -> Result<Keys, OpenError> {
@@ -98,17 +120,27 @@ fn meta_record(meta: &Meta, version: Version) -> SealedRecord {
 /// The engine behind an open store.
 pub(crate) struct RedbBackend {
     shared: Arc<Shared>,
+    place: Arc<Place>,
     outbox: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl RedbBackend {
-    fn start(engine: Engine) -> Result<Self, OpenError> {
+    fn start(engine: Engine, place: Arc<Place>) -> Result<Self, OpenError> {
+        Self::start_pausing(engine, place, writer::pause)
+    }
+
+    /// As [`Self::start`]; the thread waits by `pause`.
+    fn start_pausing(
+        engine: Engine,
+        place: Arc<Place>,
+        pause: impl Fn(Duration) + Send + 'static,
+    ) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared::default());
         let (outbox, inbox) = mpsc::channel();
-        let writer = Writer::new(engine, shared.clone(), inbox)?;
+        let writer = Writer::new(engine, shared.clone(), inbox, place.clone(), Box::new(pause))?;
         let thread = std::thread::Builder::new().name("jwtis-store".into()).spawn(|| writer.run())?;
-        Ok(Self { shared, outbox: Some(outbox), thread: Some(thread) })
+        Ok(Self { shared, place, outbox: Some(outbox), thread: Some(thread) })
     }
 
     /// Reads on the calling thread: a few microseconds when the pages are in memory.
@@ -181,6 +213,10 @@ impl Backend for RedbBackend {
 
     fn observe(&self, observer: Observer) {
         self.shared.observers.add(observer);
+    }
+
+    fn in_place(&self) -> BoxFuture<'_, Result<(), ReadError>> {
+        Box::pin(async { self.place.confirm().await.map_err(|error| ReadError::Unavailable(error.into())) })
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
@@ -269,6 +305,7 @@ impl From<EngineError> for OpenError {
         match error {
             EngineError::Damaged(what) => Self::Damaged { what },
             EngineError::Io(error) => Self::Io(error),
+            EngineError::Displaced(error) => Self::other(error),
             EngineError::Redb(error) => Self::other(error),
         }
     }

@@ -219,14 +219,6 @@ impl Store {
         self.commit_listing(batch, unlisted).await
     }
 
-    /// Asks the engine for a record, as any read does, and so tells whether it can read now. No record of a user is touched.
-    ///
-    /// # Errors
-    /// [`ReadError::Unavailable`] if the engine cannot read now.
-    pub async fn probe(&self) -> Result<(), ReadError> {
-        self.0.backend.get(&directory_key(0)).await.map(drop)
-    }
-
     /// Calls `observer` with the changes of every commit, in commit order, after it is durable and before its
     /// committer hears `Ok`. It must be quick, must not block and must not commit.
     pub fn observe(&self, observer: Observer) {
@@ -286,6 +278,24 @@ impl Store {
             }
         }
         Ok(Swept { deleted: expired.len(), next })
+    }
+
+    /// Whether this store still is the one that the next start will find: its file may have been moved, deleted or replaced. Commits look
+    /// by themselves; whoever acts without a commit, asks before.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] if it is not.
+    pub async fn in_place(&self) -> Result<(), ReadError> {
+        self.0.backend.in_place().await
+    }
+
+    /// Whether the store can be used, for health checks: it is [in its place](Self::in_place), and a read goes through.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn probe(&self) -> Result<(), ReadError> {
+        self.in_place().await?;
+        self.0.backend.get(&directory_key(0)).await.map(drop)
     }
 
     pub(crate) fn keys(&self) -> &Keys {

@@ -218,6 +218,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.inner.observe(observer);
     }
 
+    fn in_place(&self) -> BoxFuture<'_, Result<(), ReadError>> {
+        self.inner.in_place()
+    }
+
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         match self.count(Call::Read) {
             Some(fault) => Err(read_fault(fault, None)),

@@ -18,8 +18,8 @@ use std::{
 
 use common::{Client, Session, client, clients, created, fill, opened, password, place};
 use jwtis_store::{
-    KdfParams, Name, OpenError, Store, change_password, check, create_redb, info, open_memory, open_redb,
-    restore,
+    CommitError, KdfParams, Name, OpenError, Store, change_password, check, create_redb, info, open_memory,
+    open_redb, restore, stage_redb,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -41,7 +41,8 @@ async fn a_new_store_is_private_and_whole_and_opens_again() {
     fill(&store, 10).await;
     assert_eq!(mode(&path), 0o600);
     assert_eq!(mode(path.parent().unwrap()), 0o700);
-    assert_eq!(names(path.parent().unwrap()), ["store.db"]);
+    assert_eq!(names(path.parent().unwrap()), ["store.db", "store.db.lock"]);
+    assert_eq!(mode(&path.with_file_name("store.db.lock")), 0o600);
     drop(store);
     let store = opened(&path);
     assert_eq!(clients(&store).await.unwrap().len(), 10);
@@ -75,8 +76,11 @@ fn of_racing_creators_one_wins_and_no_rubbish_stays() {
             .collect();
         let outcomes: Vec<_> = racers.into_iter().map(|racer| racer.join().unwrap()).collect();
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
-        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(()) | Err(OpenError::AlreadyExists))));
-        assert_eq!(names(folder.path()), ["store.db"]);
+        let allowed = |outcome: &Result<(), _>| {
+            matches!(outcome, Ok(()) | Err(OpenError::AlreadyExists | OpenError::InUse))
+        };
+        assert!(outcomes.iter().all(allowed), "{outcomes:?}");
+        assert_eq!(names(folder.path()), ["store.db", "store.db.lock"]);
         drop(opened(&path));
     }
 }
@@ -121,6 +125,66 @@ async fn an_open_store_is_in_use_for_everybody_else() {
     assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)));
     drop(clone);
     opened(&path);
+}
+
+#[tokio::test]
+async fn a_store_whose_file_was_taken_away_is_in_use_and_writes_nothing() {
+    let (folder, path) = place();
+    let backup = folder.path().join("backup.db");
+    let store = created(&path);
+    fill(&store, 1).await;
+    store.backup_to(&backup).unwrap();
+    store.probe().await.unwrap();
+    // Deleted, and replaced: the lock file keeps others out, whatever is at the path.
+    fs::remove_file(&path).unwrap();
+    for copied in [false, true] {
+        if copied {
+            fs::copy(&backup, &path).unwrap();
+            assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)));
+            assert!(matches!(info(&path), Err(OpenError::InUse)));
+        }
+        assert!(matches!(restore(&backup, &path, &password()), Err(OpenError::InUse)));
+        assert!(store.probe().await.is_err() && store.in_place().await.is_err());
+        let write = store.transaction().create(Name::plain("late"), &client("late"));
+        assert!(matches!(store.commit(write).await, Err(CommitError::Unavailable(_))));
+    }
+    drop(store);
+    assert_eq!(clients(&opened(&path)).await.unwrap().len(), 1);
+    assert!(folder.path().join("store.db.lock").exists(), "the lock file stays");
+}
+
+#[tokio::test]
+async fn all_names_of_a_store_have_one_lock_and_whoever_only_reads_makes_none() {
+    let (folder, path) = place();
+    drop(created(&path));
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let store = opened(&link);
+    assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)));
+    store.in_place().await.unwrap();
+    let backup = folder.path().join("backup.db");
+    store.backup_to(&backup).unwrap();
+    drop(store);
+    check(&backup, &password()).unwrap();
+    info(&backup).unwrap();
+    assert_eq!(names(folder.path()), ["backup.db", "link.db", "store.db", "store.db.lock"]);
+}
+
+#[tokio::test]
+async fn a_staged_store_works_before_and_after_it_has_its_name_and_else_leaves_none() {
+    let (folder, path) = place();
+    let staged = || stage_redb(&path, &password(), KdfParams::cheap_for_tests());
+    let (store, unplaced) = staged().unwrap();
+    fill(&store, 1).await;
+    drop((unplaced, store));
+    assert_eq!(names(folder.path()), ["store.db.lock"]);
+    let (store, unplaced) = staged().unwrap();
+    fill(&store, 1).await;
+    assert!(matches!(staged(), Err(OpenError::InUse)));
+    unplaced.place().unwrap();
+    store.commit(store.transaction().create(Name::plain("late"), &client("late"))).await.unwrap();
+    drop(store);
+    assert_eq!(clients(&opened(&path)).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -229,7 +293,7 @@ async fn a_hot_backup_is_of_one_moment_and_opens() {
     writer.await.unwrap();
     assert!(matches!(store.backup_to(&backup), Err(OpenError::AlreadyExists)));
     assert!(matches!(open_memory().backup_to(&folder.path().join("none")), Err(OpenError::Io(_))));
-    assert_eq!(names(folder.path()), ["backup.db", "store.db"]);
+    assert_eq!(names(folder.path()), ["backup.db", "backup.db.lock", "store.db", "store.db.lock"]);
 }
 
 #[tokio::test]
@@ -263,7 +327,7 @@ async fn restore_verifies_before_it_replaces_and_keeps_the_old_store() {
     assert!(matches!(restore(&folder.path().join("none"), &path, &password()), Err(OpenError::NotFound)));
     assert!(fs::read(&path).unwrap() == target);
     fs::remove_file(&damaged).unwrap();
-    assert_eq!(names(folder.path()), ["backup.db", "store.db"]);
+    assert_eq!(names(folder.path()), ["backup.db", "store.db", "store.db.lock"]);
 
     for n in 1..3 {
         let restored = restore(&backup, &path, &password()).unwrap();

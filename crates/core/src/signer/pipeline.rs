@@ -86,6 +86,7 @@ impl Signer {
 
     /// Makes durable what the signature of the request will have meant.
     async fn clear(&self, allowed: Allowed<'_>) -> Result<Cleared, SignError> {
+        self.store_in_place().await?;
         if allowed.counted {
             // The hook took its time: what the key has spent is judged afresh.
             let judge = |spent: &Usage| {
@@ -136,6 +137,7 @@ impl Signer {
             let question = Question { message: None, source: command.source, caller, key: &key };
             hook.consult(question, &self.0.env).await?;
         }
+        self.store_in_place().await?;
         let began = Instant::now();
         let cleared = ClearedProof { key };
         let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
@@ -174,6 +176,14 @@ impl Signer {
             NotHeld::Nowhere => SignError::NotFound,
             NotHeld::Unknown(failure) => SignError::Vault(failure),
         })
+    }
+
+    /// Nothing is signed over a store that another process may have, not even what needs no commit.
+    async fn store_in_place(&self) -> Result<(), SignError> {
+        match &self.0.usage {
+            Some(usage) => usage.store().in_place().await.map_err(SignError::Store),
+            None => Ok(()),
+        }
     }
 
     fn usage(&self) -> Result<&UsageBook, UsageError> {

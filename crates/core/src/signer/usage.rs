@@ -40,6 +40,11 @@ impl UsageBook {
         Self { store, queues: std::sync::Mutex::new(BTreeMap::new()) }
     }
 
+    /// The store that the records are in.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// What `key` has spent so far. It may be more in a moment: only [`Self::spend`] decides.
     pub(crate) async fn spent(&self, key: &PublicKeyHash) -> Result<Usage, UsageError> {
         Ok(self.read(&key.to_string()).await?.map(|stored| stored.value.0).unwrap_or_default())

@@ -5,6 +5,18 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
+/// From here on a write beyond the limit on the size of files (`ulimit -f`, RLIMIT_FSIZE) fails with EFBIG, which counts as a full disk.
+/// Without this, SIGXFSZ ends the process.
+///
+/// # Errors
+/// When the operating system takes no handler.
+pub fn survive_file_size_limits() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    // The handler stays for the life of the process, also when nobody listens (tokio::signal::unix::Signal).
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
 /// The handlers of signals. From here on neither SIGTERM and SIGINT nor SIGHUP end the process by themselves.
 #[derive(Debug)]
 pub struct Signals {

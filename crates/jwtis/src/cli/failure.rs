@@ -174,6 +174,9 @@ pub(crate) fn disk_hint(error: &io::Error) -> &'static str {
             "run this as the owner of the file and its folder, or change their modes"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk and try again",
+        io::ErrorKind::FileTooLarge => {
+            "raise the limit on the size of files (`ulimit -f`, systemd's LimitFSIZE) and try again"
+        }
         io::ErrorKind::ReadOnlyFilesystem => "choose a place on a disk that can be written",
         io::ErrorKind::IsADirectory => "name a file, not a folder",
         _ => "check the path, the permissions of its folder, and the disk",

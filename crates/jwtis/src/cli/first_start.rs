@@ -4,13 +4,10 @@
 //! a name beside its own, admin token included; then the secrets are printed and flushed; only then the store gets its name. A start
 //! that dies before the last step leaves no store, and the next one is a first start again. One that cannot print makes no store.
 
-use std::ffi::OsStr;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jwtis_core::{BearerSecret, Env, Issuer, NoEntropy, SecretKind};
-use jwtis_store::{KdfParams, Password, create_redb};
+use jwtis_store::{KdfParams, OpenError, Password, stage_redb};
 use tracing::warn;
 use zeroize::Zeroizing;
 
@@ -19,9 +16,6 @@ use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, password, serve};
 use crate::app::Listeners;
 use crate::config::{Config, SecretSource};
-
-/// What the name of a store that is being made ends in, before the process and a random number.
-const STAGED: &str = ".first-start";
 
 /// An admin token that is to be set.
 pub(crate) struct AdminToken {
@@ -84,8 +78,7 @@ pub(crate) async fn run(
         (true, None) => Some(AdminToken::generate(&env).map_err(no_entropy)?),
     };
 
-    let staged = StagedStore::beside(path, &env)?;
-    let store = create_redb(&staged.path, &Password::new(password.as_str()), KdfParams::default())
+    let (store, unplaced) = stage_redb(path, &Password::new(password.as_str()), KdfParams::default())
         .map_err(|error| Failure::from_store(path, &error))?;
     let issuer = serve::open_issuer(store, &serve::issuer_settings(config)).await?;
     if let Some(token) = &admin_token {
@@ -103,7 +96,15 @@ pub(crate) async fn run(
         Failure::refused("the secrets of the new store cannot be shown on standard output, so none was made")
             .hint("send standard output to a terminal, or give the password and an admin token")
     })?;
-    staged.publish(path)?;
+    unplaced.place().map_err(|error| match error {
+        OpenError::AlreadyExists => made_meanwhile(path, "the secrets above are void"),
+        error => Failure::refused(format!("{} cannot be made; the secrets above are void", path.display()))
+            .because(&error)
+            .hint(match &error {
+                OpenError::Io(error) => disk_hint(error),
+                _ => "check the path, the permissions of its folder, and the disk",
+            }),
+    })?;
     out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)));
     if let Some(url) = listeners.issuer_url() {
         out.notice(next_steps(&url));
@@ -211,81 +212,9 @@ fn next_steps(url: &str) -> String {
     )
 }
 
-/// A store file under a name beside its own, removed again unless it is published.
-struct StagedStore {
-    path: PathBuf,
-    published: bool,
-}
-
-impl StagedStore {
-    fn beside(path: &Path, env: &Env) -> Result<Self, Failure> {
-        let mut name = path.file_name().map(OsStr::to_os_string).ok_or_else(|| {
-            Failure::usage(format!("{} does not name a file", path.display()))
-                .hint("give --dbPath as FOLDER/FILE")
-        })?;
-        name.push(STAGED);
-        remove_stale(&serve::store_folder(path), &name);
-        let random = u64::from_le_bytes(env.random().map_err(no_entropy)?);
-        name.push(format!("-{}-{random:016x}", std::process::id()));
-        Ok(Self { path: path.with_file_name(name), published: false })
-    }
-
-    /// Gives the store its name, durably, unless another process was faster. The open store stays open and locked.
-    fn publish(mut self, path: &Path) -> Outcome {
-        let published = rename_without_replacing(&self.path, path).and_then(|()| {
-            self.published = true;
-            fs::File::open(serve::store_folder(path))?.sync_all()
-        });
-        published.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => made_meanwhile(path, "the secrets above are void"),
-            _ => Failure::refused(format!("{} cannot be made; the secrets above are void", path.display()))
-                .because(&error)
-                .hint(disk_hint(&error)),
-        })
-    }
-}
-
-/// Removes what first starts left behind that died before anybody could use their store: of the files whose names begin with `prefix`,
-/// those that no process has locked. A store that is being made is locked from its first byte on.
-fn remove_stale(folder: &Path, prefix: &OsStr) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
-            || !entry.file_type().is_ok_and(|kind| kind.is_file())
-        {
-            continue;
-        }
-        if let Ok(file) = fs::File::open(entry.path())
-            && file.try_lock().is_ok()
-        {
-            // What stays is no obstacle: the new store has a name of its own.
-            drop(fs::remove_file(entry.path()));
-        }
-    }
-}
-
 fn made_meanwhile(path: &Path, secrets: &str) -> Failure {
     Failure::refused(format!("another jwtis has made {} in the meantime; {secrets}", path.display()))
         .hint("the store opens with the secrets that the other one printed")
-}
-
-/// A hard link is the rename that does not replace.
-fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
-        // A file system without hard links: check, then rename. Of two first starts that race, the later one wins.
-        Err(_) if !to.try_exists()? => fs::rename(from, to),
-        Err(error) => Err(error),
-    }
-}
-
-impl Drop for StagedStore {
-    fn drop(&mut self) {
-        if !self.published {
-            // If this fails, the next first start removes it.
-            drop(fs::remove_file(&self.path));
-        }
-    }
 }
 
 fn no_entropy(error: NoEntropy) -> Failure {

@@ -46,7 +46,7 @@ pub trait Health: Send + Sync + 'static {
     }
 }
 
-/// The issuer is healthy while its store can be read.
+/// The issuer is healthy while its store can be read and is in its place.
 impl Health for Issuer {
     fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
         Box::pin(async {

@@ -11,6 +11,7 @@ use redb::StorageBackend;
 use super::{
     RedbBackend,
     engine::{Engine, EngineError},
+    place::Place,
 };
 use crate::backend::{Backend, Batch, CommitError, Expect, RecordKey, SealedRecord, Version, Write};
 
@@ -174,7 +175,7 @@ fn on_failing_disk(image: &[u8], refuse: Refuse) -> (Disk, RedbBackend) {
     let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
     engine.publish().unwrap();
     disk.state().refuse = refuse;
-    (disk, RedbBackend::start(engine).unwrap())
+    (disk, RedbBackend::start(engine, Arc::new(Place::nowhere())).unwrap())
 }
 
 fn contents_of(engine: &Engine) -> Contents {

@@ -14,6 +14,7 @@ use redb::{
 use super::{
     codec,
     header::{HEADER_BYTES, Header, Slot},
+    place::Displaced,
     stage::StagedFile,
 };
 use crate::backend::{Batch, RecordKey, Write};
@@ -43,6 +44,9 @@ pub(super) enum EngineError {
     /// The database refused.
     #[error(transparent)]
     Redb(redb::Error),
+    /// The file is not where the next start will look for it.
+    #[error(transparent)]
+    Displaced(#[from] Displaced),
 }
 
 /// What became of one batch of a group.

@@ -1,19 +1,29 @@
-//! Files: the locked store file, and putting a whole one into its place.
+//! The locked store file, and names beside it.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use redb::StorageBackend;
 
+use super::{
+    lock::{self, Lock},
+    place::{self, Place},
+};
 use crate::open::OpenError;
 
-/// A store file under an exclusive lock (`flock`), which lasts until it is dropped.
+/// A store file under exclusive locks (`flock`), which last until it is dropped: its own, and that of the lock file beside it.
 #[derive(Debug)]
-pub(super) struct LockedFile(File);
+pub(super) struct LockedFile {
+    file: File,
+    place: Arc<Place>,
+    /// Held, and never looked at.
+    _lock: Lock,
+}
 
 /// What the file will be used for.
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -22,9 +32,27 @@ pub(super) enum Access {
     ReadWrite,
 }
 
+/// How often a file is opened that is not at its path afterwards, before the file system is to blame.
+const OPENINGS: u32 = 3;
+
 impl LockedFile {
     /// Opens and locks the file at `path`, before a byte is read.
     pub(super) fn open(path: &Path, access: Access) -> Result<Self, OpenError> {
+        Self::open_under(Lock::take(path, access)?, path, access)
+    }
+
+    /// As [`Self::open`], with the lock file locked already.
+    pub(super) fn open_under(lock: Lock, path: &Path, access: Access) -> Result<Self, OpenError> {
+        Self::open_comparing(lock, path, access, place::is_at)
+    }
+
+    fn open_comparing(
+        lock: Lock,
+        path: &Path,
+        access: Access,
+        is_at: fn(&File, &Path) -> io::Result<bool>,
+    ) -> Result<Self, OpenError> {
+        let mut openings = 1;
         loop {
             let mut options = OpenOptions::new();
             options.read(true).write(access == Access::ReadWrite);
@@ -32,26 +60,37 @@ impl LockedFile {
                 io::ErrorKind::NotFound => OpenError::NotFound,
                 _ => OpenError::Io(error),
             })?;
-            let file = Self::lock(file)?;
+            lock::try_lock(&file)?;
             // A restore may have put another file there between opening and locking.
-            let (ours, there) = (file.0.metadata()?, std::fs::metadata(path));
-            if there.is_ok_and(|there| there.ino() == ours.ino() && there.dev() == ours.dev()) {
-                return Ok(file);
+            let there = is_at(&file, path).unwrap_or_default();
+            if there || openings == OPENINGS {
+                if !there {
+                    tracing::warn!(
+                        path = %path.display(),
+                        "this file system does not tell whether the store file is replaced: a running server will not notice it"
+                    );
+                }
+                let place = Arc::new(Place::new(file.try_clone()?, path, there.then_some(is_at)));
+                return Ok(Self { file, place, _lock: lock });
             }
+            openings += 1;
         }
     }
 
-    fn lock(file: File) -> Result<Self, OpenError> {
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
-            Err(TryLockError::Error(error)) => Err(OpenError::Io(error)),
-        }
+    /// A new file at `path`, which is locked already.
+    pub(super) fn new(file: File, path: &Path, lock: Lock) -> io::Result<Self> {
+        let place = Arc::new(Place::new(file.try_clone()?, path, Some(place::is_at)));
+        Ok(Self { file, place, _lock: lock })
+    }
+
+    /// Where the file should be.
+    pub(super) fn place(&self) -> Arc<Place> {
+        self.place.clone()
     }
 
     /// Length in bytes.
     pub(super) fn bytes(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 }
 
@@ -61,76 +100,19 @@ impl StorageBackend for LockedFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(out, offset)
+        self.file.read_exact_at(out, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(data, offset)
-    }
-}
-
-/// A new file that is built beside its place. Dropped without [`Self::place`], it leaves nothing behind.
-pub(super) struct NewFile {
-    temporary: PathBuf,
-    target: PathBuf,
-}
-
-impl NewFile {
-    /// An empty, locked file of mode 0600 beside `target`.
-    pub(super) fn beside(target: &Path) -> Result<(Self, LockedFile), OpenError> {
-        for attempt in 0..1000_u32 {
-            let temporary = sibling(target, &format!("new-{}-{attempt}", std::process::id()))?;
-            let mut options = OpenOptions::new();
-            match options.read(true).write(true).create_new(true).mode(0o600).open(&temporary) {
-                Ok(file) => {
-                    let new = Self { temporary, target: target.to_owned() };
-                    return Ok((new, LockedFile::lock(file)?));
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(OpenError::Io(io::ErrorKind::AlreadyExists.into()))
-    }
-
-    /// Puts the file into its place, where there must be none, and makes that durable.
-    pub(super) fn place(self) -> Result<(), OpenError> {
-        // A hard link is the rename that does not replace.
-        match std::fs::hard_link(&self.temporary, &self.target) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(OpenError::AlreadyExists);
-            }
-            // A file system without hard links: check, then rename. Of two that race, the later one wins.
-            Err(_) if !exists(&self.target)? => std::fs::rename(&self.temporary, &self.target)?,
-            Err(_) => return Err(OpenError::AlreadyExists),
-        }
-        sync_folder(&self.target)
-    }
-
-    /// Puts the file into its place instead of the one that is there, and makes that durable.
-    pub(super) fn replace(self) -> Result<(), OpenError> {
-        std::fs::rename(&self.temporary, &self.target)?;
-        sync_folder(&self.target)
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        // After a rename there is nothing to remove.
-        if let Err(error) = std::fs::remove_file(&self.temporary)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %self.temporary.display(), %error, "a temporary file stays behind");
-        }
+        self.file.write_all_at(data, offset)
     }
 }
 
@@ -173,11 +155,11 @@ pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     File::open(self::folder(folder))?.sync_all()
 }
 
-fn sync_folder(path: &Path) -> Result<(), OpenError> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), OpenError> {
     Ok(File::open(folder(path))?.sync_all()?)
 }
 
-fn folder(path: &Path) -> &Path {
+pub(super) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -185,10 +167,31 @@ fn folder(path: &Path) -> &Path {
 }
 
 /// `<path>.<suffix>`
-fn sibling(path: &Path, suffix: &str) -> Result<PathBuf, OpenError> {
+pub(super) fn sibling(path: &Path, suffix: &str) -> Result<PathBuf, OpenError> {
     let name = path.file_name().ok_or_else(|| OpenError::Io(io::ErrorKind::InvalidFilename.into()))?;
     let mut name = name.to_owned();
     name.push(".");
     name.push(suffix);
     Ok(path.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_a_file_system_tells_no_file_from_another_the_file_opens_and_is_not_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        std::fs::write(&path, "a store").unwrap();
+        let opened = |is_at| {
+            let lock = Lock::take(&path, Access::ReadWrite).unwrap();
+            LockedFile::open_comparing(lock, &path, Access::ReadWrite, is_at).unwrap().place()
+        };
+        let unwatched = opened(|_, _| Ok(false));
+        let watched = opened(place::is_at);
+        std::fs::remove_file(&path).unwrap();
+        assert!(unwatched.look(|_| panic!("it waits")).is_ok());
+        assert!(watched.look(|_| {}).is_err());
+    }
 }

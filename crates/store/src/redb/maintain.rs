@@ -1,14 +1,17 @@
 //! Maintenance of store files; the contracts are in `maintenance.rs`.
 
-use std::{ops::Bound, path::Path, sync::Arc};
+use std::{fs::File, ops::Bound, path::Path, sync::Arc};
 
 use redb::Database;
 
 use super::{
     codec, each_record,
     engine::{self, Engine, EngineError, RECORDS, guarded},
-    file::{self, Access, LockedFile, NewFile},
-    meta_record, read_meta, unlock,
+    file::{self, Access, LockedFile},
+    lock::Lock,
+    meta_record,
+    new_file::{self, NewFile},
+    read_meta, unlock,
 };
 use crate::{
     backend::{Batch, Expect, RecordKey, SealedRecord, Snapshot, Write},
@@ -77,16 +80,27 @@ pub(crate) fn backup(store: &Store, path: &Path, overwrite: bool) -> Result<Repo
     if !overwrite && file::exists(path)? {
         return Err(OpenError::AlreadyExists);
     }
-    let mut snapshot = store.backend().snapshot().map_err(OpenError::other)?;
-    let (new, file) = NewFile::beside(path)?;
-    let mut census = Census::new(Some(store.keys()));
-    copy(&mut *snapshot, file, &mut census)?;
+    let (new, report) = copy_beside(store, path)?;
     if overwrite {
         new.replace()?
     } else {
         new.place()?
     }
-    Ok(census.report())
+    Ok(report)
+}
+
+pub(crate) fn backup_without_name(store: &Store, folder: &Path) -> Result<(File, Report), OpenError> {
+    let (new, report) = copy_beside(store, &folder.join("backup"))?;
+    Ok((new.without_name()?, report))
+}
+
+fn copy_beside(store: &Store, path: &Path) -> Result<(NewFile, Report), OpenError> {
+    let mut snapshot = store.backend().snapshot().map_err(OpenError::from_read)?;
+    new_file::remove_leftovers(path);
+    let (new, file) = NewFile::beside(path)?;
+    let mut census = Census::new(Some(store.keys()));
+    copy(&mut *snapshot, file, &mut census)?;
+    Ok((new, census.report()))
 }
 
 pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Restored, OpenError> {
@@ -97,6 +111,9 @@ pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Resu
     // A link to the store stays one.
     let target = if file::exists(target)? { std::fs::canonicalize(target)? } else { target.to_owned() };
     file::make_folder(&target)?;
+    // Held until the new store is in its place: nobody opens the old one meanwhile.
+    let lock = Lock::take(&target, Access::ReadWrite)?;
+    new_file::remove_leftovers(&target);
     let (new, file) = NewFile::beside(&target)?;
     let mut snapshot = super::RedbSnapshot { records: Arc::new(engine.records()?), after: None };
     copy(&mut snapshot, file, &mut census)?;
@@ -106,8 +123,8 @@ pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Resu
         return Err(OpenError::Damaged { what });
     }
 
-    let kept_aside = match LockedFile::open(&target, Access::Read) {
-        Ok(_lock) => {
+    let kept_aside = match LockedFile::open_under(lock, &target, Access::Read) {
+        Ok(_locked) => {
             let aside = file::keep_aside(&target)?;
             new.replace()?;
             Some(aside)

@@ -8,12 +8,14 @@ use std::{
         atomic::{AtomicUsize, Ordering},
         mpsc::{Receiver, TryRecvError},
     },
+    time::Duration,
 };
 
 use tokio::{sync::oneshot, time::Instant};
 
 use super::company::{Company, GROUP_LIMIT, LINGER};
 use super::engine::{Engine, EngineError, Records, Verdict};
+use super::place::Place;
 use crate::backend::{Batch, CommitError, Observers};
 
 /// What the thread is asked for.
@@ -63,6 +65,17 @@ pub(super) struct Writer {
     company: Company,
     /// Readers have asked to open the database again.
     reopen: bool,
+    place: Arc<Place>,
+    pause: Pause,
+}
+
+/// How the thread waits.
+pub(super) type Pause = Box<dyn Fn(Duration) + Send>;
+
+/// Waits for real.
+#[expect(clippy::disallowed_methods, reason = "a thread of its own, which tests give another pause")]
+pub(super) fn pause(time: Duration) {
+    std::thread::sleep(time);
 }
 
 impl Writer {
@@ -71,6 +84,8 @@ impl Writer {
         engine: Engine,
         shared: Arc<Shared>,
         inbox: Receiver<Message>,
+        place: Arc<Place>,
+        pause: Pause,
     ) -> Result<Self, EngineError> {
         shared.show(Some(engine.records()?));
         Ok(Self {
@@ -81,6 +96,8 @@ impl Writer {
             failing: false,
             company: Company::default(),
             reopen: false,
+            place,
+            pause,
         })
     }
 
@@ -175,7 +192,9 @@ impl Writer {
                 }
             }
             Err(error) => {
-                if !mem::replace(&mut self.failing, true) {
+                // That the file is not in its place, the place has said.
+                let displaced = matches!(error, EngineError::Displaced(_));
+                if !displaced && !mem::replace(&mut self.failing, true) {
                     tracing::error!(%error, "the store cannot be written");
                 }
                 let error = Arc::new(error);
@@ -188,6 +207,7 @@ impl Writer {
 
     /// One durable transaction, and the new view for readers.
     fn try_commit(&mut self, group: &[Request]) -> Result<Vec<Verdict>, EngineError> {
+        self.place.look(&self.pause)?;
         if self.broken && !self.recover() {
             return Err(EngineError::Io(io::Error::other("the database could not be opened again")));
         }

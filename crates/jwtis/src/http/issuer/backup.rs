@@ -3,8 +3,7 @@
 //! The copy is as secret as the store's own file: useless without the password. It lies in the backup folder without a name while it
 //! is sent, so that nothing is left behind, however the download ends.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +11,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use jwtis_core::NoEntropy;
-use jwtis_store::Store;
+use jwtis_store::{OpenError, Store};
 use tokio_util::io::ReaderStream;
 use tracing::warn;
 
@@ -26,8 +24,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 pub(super) async fn download(State(api): State<Arc<Api>>, Admin(_): Admin) -> Result<Response, Problem> {
     let store = api.issuer.store().clone();
-    let path = api.backup_folder.join(temporary_name(&api)?);
-    let copied = tokio::task::spawn_blocking(move || copy(&store, &path)).await;
+    let folder = api.backup_folder.clone();
+    let copied = tokio::task::spawn_blocking(move || copy(&store, &folder)).await;
     let (file, bytes) = copied.map_err(|error| Problem::caused_by(Code::Internal, error))??;
 
     let headers = [
@@ -39,28 +37,26 @@ pub(super) async fn download(State(api): State<Arc<Api>>, Admin(_): Admin) -> Re
     Ok((headers, Body::from_stream(stream)).into_response())
 }
 
-/// A name that nobody can have prepared a file under.
-fn temporary_name(api: &Api) -> Result<String, NoEntropy> {
-    let random = u128::from_be_bytes(api.issuer.env().random()?);
-    Ok(format!(".jwtis-backup-{random:032x}"))
-}
-
-/// Copies the store to `path`, opens the copy and takes its name away.
-fn copy(store: &Store, path: &Path) -> Result<(File, u64), Problem> {
-    let report = store.backup_to(path).map_err(|error| Problem::caused_by(Code::Internal, error))?;
+/// Copies the store to a file in `folder` that has no name.
+fn copy(store: &Store, folder: &Path) -> Result<(File, u64), Problem> {
+    let (file, report) = store.backup_without_name(folder).map_err(failed)?;
     if !report.damaged.is_empty() {
         warn!(records = ?report.damaged, "the backup holds records that do not verify: so does the store");
     }
-    let opened = open(path).map_err(|error| Problem::caused_by(Code::Internal, error));
-    // Without its name the copy lives as long as somebody reads it.
-    if let Err(error) = fs::remove_file(path) {
-        warn!(path = %path.display(), error = &error as &dyn std::error::Error, "the copy of a backup stays: remove it");
-    }
-    opened
+    let bytes = file.metadata().map_err(|error| failed(error.into()))?.len();
+    Ok((file, bytes))
 }
 
-fn open(path: &Path) -> io::Result<(File, u64)> {
-    let file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    Ok((file, bytes))
+/// A disk that refuses, or has no room, may take a later try.
+fn failed(error: OpenError) -> Problem {
+    let code = match &error {
+        OpenError::Io(_) => Code::StoreUnavailable,
+        OpenError::NotFound
+        | OpenError::AlreadyExists
+        | OpenError::WrongPassword { .. }
+        | OpenError::InUse
+        | OpenError::Damaged { .. }
+        | OpenError::NewerFormat { .. } => Code::Internal,
+    };
+    Problem::caused_by(code, error)
 }

@@ -88,6 +88,8 @@ async fn issue_for(api: &Api, caller: &Caller, mut members: Members) -> Result<T
         access_valid_time: members.ttl_any(&ACCESS_VALID_TIME)?,
         refresh_valid_time: members.ttl_any(&REFRESH_VALID_TIME)?,
     };
+    // Issuing writes nothing, so nothing else would notice that the store file is another process's by now.
+    api.issuer.store().in_place().await?;
     Ok(api.issuer.issue(&access, command)?)
 }
 
@@ -118,6 +120,7 @@ async fn renew_for(api: &Api, caller: &Caller, mut members: Members) -> Result<T
     let access = caller.client(api, &members.kid()?).await?;
     let token = members.required_text("refresh_token")?;
     let command = RenewToken { refresh_token: &token, strategy: members.parsed("refresh_strategy")? };
+    api.issuer.store().in_place().await?;
     Ok(api.issuer.renew(&access, command).await?)
 }
 

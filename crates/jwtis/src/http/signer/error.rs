@@ -130,6 +130,7 @@ impl From<SignError> for Refusal {
                 StatusCode::from_u16(hook.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
             SignError::Watermark(WatermarkError::Refused(_)) => StatusCode::CONFLICT,
+            SignError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             SignError::Watermark(WatermarkError::Unavailable(_))
             | SignError::Usage(_)
             | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,0 +1,246 @@
+//! Whether the open store file still is the one at its path.
+//!
+//! A file that was moved, deleted or replaced stays open and would be written for ever, while a second server starts on what is at the
+//! path. So the writing thread looks before each commit, and whoever signs without a commit looks, too: one `stat`. A difference may be a
+//! restore or a rename in progress, so it counts only when it is still there after a pause.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// How long a difference may last.
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+
+/// An open file and the path where it should be.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The file, and how it is compared; `None` where the check is off.
+    watched: Option<(File, IsAt)>,
+    path: RwLock<PathBuf>,
+    /// At the last look the file was not there: said once, and waited for no more.
+    displaced: AtomicBool,
+}
+
+type IsAt = fn(&File, &Path) -> io::Result<bool>;
+
+/// The open file is not the one at its path.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Displaced {
+    #[error("the store file is gone from {0}: it was moved or deleted while it is open")]
+    Gone(String),
+    #[error("another file is at {0}: the store file was replaced while it is open")]
+    Replaced(String),
+    #[error("whether the store file is still at {path} cannot be told")]
+    Unknown { path: String, source: io::Error },
+}
+
+impl Place {
+    pub(super) fn new(file: File, path: &Path, is_at: Option<IsAt>) -> Self {
+        Self {
+            watched: is_at.map(|is_at| (file, is_at)),
+            path: RwLock::new(path.to_owned()),
+            displaced: AtomicBool::new(false),
+        }
+    }
+
+    /// Of an engine that has no file.
+    #[cfg(test)]
+    pub(super) fn nowhere() -> Self {
+        Self { watched: None, path: RwLock::default(), displaced: AtomicBool::new(false) }
+    }
+
+    /// The file gets another name.
+    pub(super) fn move_to(&self, path: &Path) {
+        path.clone_into(&mut self.path.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Looks, for the writing thread, which may wait: `pause` waits as long as it is told.
+    pub(super) fn look(&self, pause: impl FnOnce(Duration)) -> Result<(), Displaced> {
+        let first = self.compare();
+        let outcome = if first.is_err() && !self.is_displaced() {
+            pause(PAUSE);
+            self.compare()
+        } else {
+            first
+        };
+        self.note(outcome)
+    }
+
+    /// Looks, for tasks.
+    pub(super) async fn confirm(&self) -> Result<(), Displaced> {
+        let first = self.compare();
+        let outcome = if first.is_err() && !self.is_displaced() {
+            tokio::time::sleep(PAUSE).await;
+            self.compare()
+        } else {
+            first
+        };
+        self.note(outcome)
+    }
+
+    fn compare(&self) -> Result<(), Displaced> {
+        let Some((file, is_at)) = &self.watched else { return Ok(()) };
+        let path = self.path.read().unwrap_or_else(PoisonError::into_inner);
+        let shown = || path.display().to_string();
+        match is_at(file, &path) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Displaced::Replaced(shown())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Displaced::Gone(shown())),
+            Err(source) => Err(Displaced::Unknown { path: shown(), source }),
+        }
+    }
+
+    fn is_displaced(&self) -> bool {
+        self.displaced.load(Ordering::Relaxed)
+    }
+
+    /// Says once what has changed.
+    fn note(&self, outcome: Result<(), Displaced>) -> Result<(), Displaced> {
+        let before = self.displaced.swap(outcome.is_err(), Ordering::Relaxed);
+        match &outcome {
+            Err(error) if !before => tracing::error!(
+                error = error as &dyn std::error::Error,
+                "nothing is written or signed any more; put the store file back, or restart this server"
+            ),
+            Ok(()) if before => tracing::warn!("the store file is at its path again"),
+            Ok(()) | Err(_) => {}
+        }
+        outcome
+    }
+}
+
+/// Whether `file` is the one at `path`.
+pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let (there, ours) = (std::fs::metadata(path)?, file.metadata()?);
+    Ok(there.ino() == ours.ino() && there.dev() == ours.dev())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{
+        backend::{Backend, Batch, CommitError, Expect, ReadError, RecordKey, SealedRecord, Version, Write},
+        redb::{
+            RedbBackend,
+            engine::Engine,
+            file::{Access, LockedFile},
+        },
+    };
+
+    /// An open engine, the pauses that its thread made, and what happens in the next one.
+    struct World {
+        folder: tempfile::TempDir,
+        backend: RedbBackend,
+        pauses: Arc<Mutex<Vec<Duration>>>,
+        meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+    }
+
+    type Meanwhile = Box<dyn FnOnce() + Send>;
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("store.db");
+            std::fs::write(&path, "").unwrap();
+            let file = LockedFile::open(&path, Access::ReadWrite).unwrap();
+            let place = file.place();
+            let engine = Engine::create(Arc::new(file)).unwrap();
+            let pauses = Arc::<Mutex<Vec<Duration>>>::default();
+            let meanwhile = Arc::<Mutex<Option<Meanwhile>>>::default();
+            let pause = {
+                let (pauses, meanwhile) = (pauses.clone(), meanwhile.clone());
+                move |time| {
+                    pauses.lock().unwrap().push(time);
+                    meanwhile.lock().unwrap().take().into_iter().for_each(|act| act());
+                }
+            };
+            let backend = RedbBackend::start_pausing(engine, place, pause).unwrap();
+            Self { folder, backend, pauses, meanwhile }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        async fn write(&self, n: u8) -> Result<(), CommitError> {
+            let mut batch = Batch::new();
+            let record = SealedRecord { version: Version(1), expires_at: u64::MAX, sealed: vec![n] };
+            batch.write(key(n), Expect::Absent, Write::Put(record));
+            self.backend.commit(batch).await
+        }
+
+        async fn has(&self, n: u8) -> bool {
+            self.backend.get(&key(n)).await.unwrap().is_some()
+        }
+
+        fn pauses(&self) -> Vec<Duration> {
+            std::mem::take(&mut self.pauses.lock().unwrap())
+        }
+    }
+
+    fn key(n: u8) -> RecordKey {
+        RecordKey::compose(1, None, &[n; 16])
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_written_while_the_file_is_gone_or_another_and_all_goes_on_when_it_is_back() {
+        let world = World::new();
+        world.write(0).await.unwrap();
+        assert_eq!(world.pauses(), []);
+        let (path, aside) = (world.path("store.db"), world.path("aside"));
+        for (n, replace) in [(1, false), (2, true)] {
+            std::fs::rename(&path, &aside).unwrap();
+            if replace {
+                std::fs::copy(&aside, &path).unwrap();
+            }
+            let image = std::fs::read(&aside).unwrap();
+            for pauses in [1, 0, 0] {
+                let refused = world.write(n).await;
+                assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+                assert_eq!(world.pauses(), vec![PAUSE; pauses], "only the first commit waits");
+                assert!(matches!(world.backend.in_place().await, Err(ReadError::Unavailable(_))));
+                assert!(world.has(0).await && !world.has(n).await);
+            }
+            assert!(std::fs::read(&aside).unwrap() == image, "the file that was moved away has changed");
+            std::fs::rename(&aside, &path).unwrap();
+            world.backend.in_place().await.unwrap();
+            world.write(n).await.unwrap();
+            assert_eq!(world.pauses(), []);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_commit_waits_for_a_file_that_is_just_being_put_back() {
+        let world = World::new();
+        let (path, aside) = (world.path("store.db"), world.path("aside"));
+        std::fs::rename(&path, &aside).unwrap();
+        *world.meanwhile.lock().unwrap() = Some(Box::new(move || std::fs::rename(&aside, &path).unwrap()));
+        world.write(1).await.unwrap();
+        assert_eq!(world.pauses(), [PAUSE]);
+        assert!(world.has(1).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_without_a_commit_waits_too() {
+        let world = World::new();
+        let (path, aside) = (world.path("store.db"), world.path("aside"));
+        std::fs::rename(&path, &aside).unwrap();
+        let begin = tokio::time::Instant::now();
+        let (seen, ()) = tokio::join!(world.backend.in_place(), async {
+            tokio::time::sleep(PAUSE / 2).await;
+            std::fs::rename(&aside, &path).unwrap();
+        });
+        seen.unwrap();
+        assert_eq!(begin.elapsed(), PAUSE);
+    }
+}
