@@ -1,8 +1,9 @@
-//! What the server counts: OpenMetrics 1.0 text for `/metrics`, which Prometheus scrapes.
+//! What the server counts, for `/metrics`, which Prometheus scrapes.
 //!
 //! No label takes its value from a caller: routes are those of the router, reasons are the codes of `docs/api.md`, so that nobody can
 //! fill the memory with label values. Our names begin with `jwtis_`; the signer's and the process's are those of Signatory.
 
+pub mod exposition;
 mod process;
 mod signer;
 mod watermark;
@@ -18,9 +19,6 @@ use prometheus_client::registry::Registry;
 
 pub use signer::SignerMetrics;
 pub use watermark::ObservedWatermarks;
-
-/// `Content-Type` of what [`Metrics::render`] returns.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Upper ends of the latency buckets of requests, in seconds: issuing takes 0.1 ms, RSA 4096 key generation seconds.
 const REQUEST_BUCKETS: [f64; 13] =
@@ -165,7 +163,7 @@ impl Metrics {
         }
     }
 
-    /// Everything as text of type [`CONTENT_TYPE`].
+    /// Everything as OpenMetrics 1.0 text; [`exposition`] makes the older form of it.
     #[must_use]
     pub fn render(&self) -> String {
         let mut page = String::with_capacity(16 * 1024);

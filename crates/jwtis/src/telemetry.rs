@@ -1,14 +1,18 @@
 //! Logs: `tracing` events to standard error, human on a terminal, JSON lines otherwise. Standard output carries results only.
 
 mod json;
+mod queue;
 
 use std::io::{self, IsTerminal as _};
+use std::panic;
 use std::str::FromStr;
 
+use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use json::{JsonLine, SpanFields};
+use queue::LineQueue;
 
 /// How much is logged, and how it looks.
 #[derive(Clone, Default, Debug)]
@@ -71,16 +75,31 @@ impl FromStr for LogFilter {
     }
 }
 
+/// Logging, while this is held. Dropped at the end of the process, it waits a second at most for lines that are still to be written.
+#[derive(Debug)]
+#[must_use = "what is not written when the process ends is lost"]
+pub struct Logging(LineQueue);
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
 /// Starts logging for this process. Only the first call has an effect, so that tests may start several servers.
-pub fn start(settings: &LogSettings) {
+///
+/// # Errors
+/// When the system gives no thread for the log.
+pub fn start(settings: &LogSettings) -> io::Result<Logging> {
     // Who changed what is always told: an audit trail that has to be switched on is missing when it is needed.
     let level = if settings.verbose { "info" } else { "warn,jwtis::audit=info" };
     let filter = settings.filter.as_ref().map_or(level, |filter| filter.0.as_str());
-    // A line that cannot be written (a full disk under the log) is lost; to complain about that on the same standard error would be a
-    // panic, and the request's end.
+    let queue = LineQueue::start(io::stderr(), |dropped| {
+        warn!(dropped, "log lines were dropped, because nobody read standard error; nothing else was lost");
+    })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
-        .with_writer(io::stderr)
+        .with_writer(queue.clone())
         .log_internal_errors(false);
     let terminal = io::stderr().is_terminal();
     let human = match settings.format {
@@ -95,6 +114,15 @@ pub fn start(settings: &LogSettings) {
     } else {
         builder.fmt_fields(SpanFields).event_format(JsonLine).try_init()
     };
+    if outcome.is_ok() {
+        // The standard hook writes to standard error itself, and so waits for its reader.
+        panic::set_hook(Box::new(|panic| {
+            let message = panic.payload_as_str().unwrap_or("no message");
+            let place = panic.location().map(ToString::to_string);
+            error!(place, "a thread panicked: {message}");
+        }));
+    }
     // The one error is that a subscriber is in place already.
     drop(outcome);
+    Ok(Logging(queue))
 }

@@ -1,8 +1,9 @@
-//! The utility listener: `/metrics` for Prometheus, `/healthz` for whoever decides about restarts and load balancing, and under
-//! `/openapi` the documents of the APIs: the signer's routes are Signatory's, so its document is here.
+//! The utility listener: `/metrics` for Prometheus, `/livez` and `/healthz` (also `/readyz`) for whoever decides about restarts and load
+//! balancing, and under `/openapi` the documents of the APIs: the signer's routes are Signatory's, so its document is here.
 //!
-//! It listens on another address than the APIs and asks for no credentials: it tells counts and a state, never names. Its answers are
-//! Signatory's (§1.10), also for the issuer.
+//! It listens on another address than the APIs and asks for no credentials: it tells counts and a state, never names. The status and the
+//! member `ready` of `/healthz` are Signatory's (docs/signer.md). `/livez` looks at nothing: a server that is not ready on purpose must
+//! not be restarted for it.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -25,7 +26,7 @@ use tracing::{error, info, warn};
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use super::{issuer, signer};
-use crate::metrics::{CONTENT_TYPE, Metrics};
+use crate::metrics::{Metrics, exposition::Exposition};
 
 /// Longest that a check may take; what needs longer is not ready.
 const CHECK_LIMIT: Duration = Duration::from_secs(10);
@@ -98,10 +99,12 @@ pub fn router(
     let observer = Observer { env, metrics: Arc::clone(&metrics) };
     let parts = Arc::new(Parts { parts, stopping });
     let routes = Router::new()
-        .route("/metrics", get(page).head(method_not_allowed).with_state(metrics))
-        .route("/healthz", get(healthz).head(method_not_allowed).with_state(parts))
-        .route("/openapi/issuer.json", get(issuer_described).head(method_not_allowed))
-        .route("/openapi/signer.json", get(signer_described).head(method_not_allowed))
+        .route("/metrics", get(page).with_state(metrics))
+        .route("/livez", get(livez))
+        .route("/readyz", get(healthz).with_state(Arc::clone(&parts)))
+        .route("/healthz", get(healthz).with_state(parts))
+        .route("/openapi/issuer.json", get(issuer_described))
+        .route("/openapi/signer.json", get(signer_described))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
         .layer(CatchPanicLayer::custom(panicked))
@@ -109,8 +112,14 @@ pub fn router(
     as_in_go(routes)
 }
 
-async fn page(State(metrics): State<Arc<Metrics>>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.render())
+async fn page(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> impl IntoResponse {
+    let form = Exposition::asked_for(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()));
+    ([(header::CONTENT_TYPE, form.content_type())], form.page(metrics.render()))
+}
+
+/// The process answers: nothing else is looked at.
+async fn livez() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, JSON)], "{\"alive\":true}\n")
 }
 
 async fn issuer_described() -> impl IntoResponse {

@@ -183,9 +183,14 @@ async fn metrics_count_by_route_and_status() {
     let utility = utility_of(&world, true, false);
     let answer = call(&utility, "/metrics").send().await;
     assert_eq!(answer.status, 200);
-    assert!(
-        answer.header("content-type").unwrap().starts_with("application/openmetrics-text; version=1.0.0")
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    assert!(answer.text().contains("# TYPE jwtis_http_requests_total counter"));
+    let answer = call(&utility, "/metrics").header(axum::http::header::ACCEPT, "application/openmetrics-text").send().await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
     );
+    assert!(answer.text().ends_with("# EOF\n"));
     let page = answer.text();
     for line in [
         r#"jwtis_http_requests_total{route="/register/{kid}",method="POST",status="201"} 1"#,
@@ -225,16 +230,48 @@ async fn healthz_follows_the_store() {
 async fn the_utility_listener_has_no_routes_of_the_apis() {
     let world = World::new().await;
     let utility = utility_of(&world, true, false);
-    for path in ["/issue_token", "/", "/healthz/", "/livez"] {
+    for path in ["/issue_token", "/", "/healthz/"] {
         let answer = call(&utility, path).send().await;
         assert_eq!((answer.status.as_u16(), answer.text().as_str()), (404, "404 page not found\n"), "{path}");
         assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     }
-    for method in ["POST", "HEAD", "OPTIONS"] {
+    for method in ["POST", "OPTIONS"] {
         let answer = Call::method(utility.clone(), method, "/healthz").send().await;
         assert_eq!((answer.status.as_u16(), answer.text().as_str()), (405, ""), "{method}");
         assert_eq!(answer.header("allow"), None);
     }
+}
+
+#[tokio::test]
+async fn probes_by_head_get_the_status_of_get_and_no_body() {
+    let world = World::new().await;
+    let (ready, stopping) = (utility_of(&world, true, false), utility_of(&world, true, true));
+    for (utility, path, status) in [
+        (&ready, "/healthz", 200),
+        (&ready, "/readyz", 200),
+        (&ready, "/livez", 200),
+        (&ready, "/metrics", 200),
+        (&ready, "/openapi/issuer.json", 200),
+        (&stopping, "/healthz", 503),
+        (&stopping, "/readyz", 503),
+        (&stopping, "/livez", 200),
+    ] {
+        let get = call(utility, path).send().await;
+        let head = Call::method(utility.clone(), "HEAD", path).send().await;
+        assert_eq!((get.status.as_u16(), head.status.as_u16()), (status, status), "{path}");
+        assert_eq!((get.body.is_empty(), head.body.is_empty()), (false, true), "{path}");
+        assert_eq!(get.header("content-type"), head.header("content-type"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_ready_on_purpose_is_alive() {
+    let world = World::new().await;
+    world.backend.fail_read(1, Fault::Unavailable);
+    let utility = utility_of(&world, true, true);
+    assert_eq!(call(&utility, "/healthz").send().await.status, 503);
+    let alive = call(&utility, "/livez").send().await;
+    assert_eq!((alive.status.as_u16(), alive.text().as_str()), (200, "{\"alive\":true}\n"));
 }
 
 /// The utility listener, with the issuer or without, and told to stop or not.

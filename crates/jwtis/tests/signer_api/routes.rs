@@ -31,13 +31,14 @@ fn assert_page(answer: &Answer, what: &str) {
 }
 
 #[tokio::test]
-async fn a_route_takes_its_methods_and_no_other_not_even_head() {
+async fn a_route_takes_its_methods_and_no_other() {
     let world = world();
     for (path, methods) in ROUTES {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
             let answer = world.call(method, path).send().await;
-            if methods.contains(&method) {
-                assert_eq!(answer.status, 401, "{method} {path}");
+            let as_get = method == "HEAD" && methods.contains(&"GET");
+            if methods.contains(&method) || as_get {
+                assert_eq!((answer.status.as_u16(), answer.body.is_empty()), (401, as_get), "{method} {path}");
                 continue;
             }
             assert_eq!((answer.status.as_u16(), answer.body.len()), (405, 0), "{method} {path}");
@@ -173,6 +174,22 @@ async fn healthz_follows_the_vaults() {
     assert_eq!(health(&world, vec![Arc::new(jammed.signer.clone())]).await, not_ready);
     let both: Vec<Arc<dyn Health>> = vec![Arc::new(world.signer.clone()), Arc::new(jammed.signer.clone())];
     assert_eq!(health(&world, both).await, not_ready);
+}
+
+#[tokio::test]
+async fn health_tells_warnings_beside_the_state() {
+    struct Warns;
+    impl Health for Warns {
+        fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+        fn warnings(&self) -> Vec<String> {
+            vec!["the certificate ends in 3 days".to_owned()]
+        }
+    }
+    let world = Setup::new().build();
+    let said = "{\"ready\":true,\"warnings\":[\"the certificate ends in 3 days\"]}\n".to_owned();
+    assert_eq!(health(&world, vec![Arc::new(Warns)]).await, (200, said));
 }
 
 #[tokio::test(start_paused = true)]

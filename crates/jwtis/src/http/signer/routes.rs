@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Api, keys, login};
 use crate::http::openapi::{Frame, Operation, Route, document as described};
-use crate::http::paths::{NOT_FOUND, method_not_allowed};
+use crate::http::paths::NOT_FOUND;
 
 /// How an answer says no (§1.3).
 #[derive(Copy, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ const KEY: &[(u16, Shape)] = &[(400, Array), (403, Array), (404, Array)];
 /// What a request that a client may have to sign can (§1.8).
 const SIGNED: &[(u16, Shape)] = &[(400, Array), (401, Array), (403, Array)];
 
-/// Every route. HEAD is not taken for GET.
+/// Every route. HEAD is answered like GET, without the body (RFC 9110 §9.3.2).
 pub(super) fn all() -> Vec<Route<Arc<Api>>> {
     let row = Row::new;
     let object = |name: &str, schema: Value| {
@@ -64,15 +64,15 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             .route("post", "/keys/{pkh}", "sign", "Sign a message, within the key's policy and never twice for one block", post(keys::sign)),
         row(200, JSON, object("public_key", text.clone()))
             .key()
-            .route("get", "/keys/{pkh}", "publicKey", "The public key", get(keys::show).head(method_not_allowed)),
+            .route("get", "/keys/{pkh}", "publicKey", "The public key", get(keys::show)),
         row(200, JSON, object("bls_prove_possession", text))
             .key()
             .query("authentication", "the client's signature of the request, where the guard asks for one")
             .answers(SIGNED)
-            .route("get", "/bls_prove_possession/{pkh}", "provePossession", "Proof of possession of a tz4 key", get(keys::prove).head(method_not_allowed)),
+            .route("get", "/bls_prove_possession/{pkh}", "provePossession", "Proof of possession of a tz4 key", get(keys::prove)),
         row(200, JSON, authorized)
             .token()
-            .route("get", "/authorized_keys", "authorizedKeys", "Whose signatures open the signer", get(keys::authorized).head(method_not_allowed)),
+            .route("get", "/authorized_keys", "authorizedKeys", "Whose signatures open the signer", get(keys::authorized)),
         row(200, JSON, hashes("known_keys"))
             .token()
             .route(
@@ -80,7 +80,7 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
                 "/known_keys",
                 "knownKeys",
                 "The keys that may sign; where the operator tells",
-                get(keys::known).head(keys::known_by_other_method).fallback(keys::known_by_other_method),
+                get(keys::known).fallback(keys::known_by_other_method),
             ),
     ]
 }
