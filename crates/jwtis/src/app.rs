@@ -4,6 +4,7 @@
 //! issuer, the signer and the utility serve until the stop signal; running requests have [`Limits::shutdown_grace`] to finish, while
 //! `/healthz` says that no more are wanted; the store closes last.
 
+mod certificates;
 mod clock;
 mod descriptors;
 mod house;
@@ -20,7 +21,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use jwtis_core::{Env, Issuer, Signer};
 use jwtis_store::Store;
 use tokio::sync::watch as channel;
@@ -100,6 +100,9 @@ impl Listeners {
             }
             None => (None, 0, false, None),
         };
+        let env = env_of(issuer.as_ref(), signer.as_ref());
+        let certificates = self.certificates(&env);
+        let seen = Seen::look(certificates::files(&certificates));
         let (stopping, stopped) = channel::channel(false);
         tokio::spawn(async move {
             stop.await;
@@ -133,7 +136,13 @@ impl Listeners {
         let observation = async {
             let Some(listener) = self.utility else { return Ok(()) };
             info!("Utility HTTP server is listening for connections on {}", listener.local_addr()?);
-            let router = utility_router(&metrics, issuer.as_ref(), signer.as_ref(), exposed, stopped.clone());
+            let mut parts: Vec<Arc<dyn utility::Health>> = Vec::new();
+            parts.extend(issuer.iter().map(|issuer| Arc::new(issuer.clone()) as _));
+            parts.extend(signer.clone().map(|signer| -> Arc<dyn utility::Health> {
+                if exposed { Arc::new(utility::Exposed(signer)) } else { Arc::new(signer) }
+            }));
+            parts.extend(certificates.iter().map(|certificate| Arc::new(certificate.clone()) as _));
+            let router = utility::router(Arc::clone(&metrics), env.clone(), parts, stopped.clone());
             // It watches the others finish, and has nothing to finish itself.
             let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
             http::serve(vec![listener], None, router, limits, told(all_drained)).await
@@ -145,11 +154,11 @@ impl Listeners {
                     None => std::future::pending().await,
                 }
             };
-            let env = env_of(issuer.as_ref(), signer.as_ref());
             tokio::select! {
                 () = told(stopped.clone()) => {}
                 () = house => {}
                 () = clock::watch(&env) => {}
+                () = certificates::keep(&certificates, seen, &metrics, hangups.clone()) => {}
                 () = heed(hangups, reload) => {}
             }
             Ok(())
@@ -158,21 +167,6 @@ impl Listeners {
         info!("stopped");
         Ok(())
     }
-}
-
-fn utility_router(
-    metrics: &Arc<Metrics>,
-    issuer: Option<&Issuer>,
-    signer: Option<&Signer>,
-    exposed: bool,
-    stopped: channel::Receiver<bool>,
-) -> Router {
-    let mut parts: Vec<Arc<dyn utility::Health>> = Vec::new();
-    parts.extend(issuer.map(|issuer| Arc::new(issuer.clone()) as _));
-    parts.extend(signer.cloned().map(|signer| -> Arc<dyn utility::Health> {
-        if exposed { Arc::new(utility::Exposed(signer)) } else { Arc::new(signer) }
-    }));
-    utility::router(Arc::clone(metrics), env_of(issuer, signer), parts, stopped)
 }
 
 fn env_of(issuer: Option<&Issuer>, signer: Option<&Signer>) -> Env {
@@ -184,13 +178,13 @@ async fn told(mut stopped: channel::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-/// Does what SIGHUP asks for. Without a signer there is nothing to reload.
+/// Does what SIGHUP asks for. Without a signer, certificates alone are reloaded.
 async fn heed(mut hangups: Hangups, reload: Option<Reload>) {
     match reload {
         Some(reload) => reload.run(hangups).await,
         None => loop {
             hangups.next().await;
-            tracing::warn!(signal = "SIGHUP", "nothing is reloaded: settings take effect at the next start");
+            tracing::warn!(signal = "SIGHUP", "only certificates are reloaded: settings take effect at the next start");
         },
     }
 }

@@ -40,6 +40,7 @@ pub struct Metrics {
     reuse: Counter,
     commits: Histogram,
     key_sets: Family<StateLabels, Gauge>,
+    certificates: Family<ListenerLabels, Gauge>,
     signer: SignerMetrics,
 }
 
@@ -75,6 +76,7 @@ impl Metrics {
             reuse: Counter::default(),
             commits: Histogram::new(COMMIT_BUCKETS),
             key_sets: Family::default(),
+            certificates: Family::default(),
             signer: SignerMetrics::new(),
         };
         metrics.register();
@@ -110,6 +112,11 @@ impl Metrics {
             "Key sets by state at the last housekeeping pass",
             self.key_sets.clone(),
         );
+        registry.register(
+            "tls_certificate_days_left",
+            "Whole days until a listener's certificate ends",
+            self.certificates.clone(),
+        );
         self.signer.register_ours(&mut self.registry);
         self.signer.register(&mut self.unprefixed);
     }
@@ -118,6 +125,11 @@ impl Metrics {
     #[must_use]
     pub const fn signer(&self) -> &SignerMetrics {
         &self.signer
+    }
+
+    /// Sets how many days the certificate of a listener has left.
+    pub(crate) fn certificate_days_left(&self, listener: &'static str, days: i64) {
+        self.certificates.get_or_create(&ListenerLabels { listener }).set(days);
     }
 
     /// Counts an answered request.
@@ -203,6 +215,11 @@ struct LatencyLabels {
 struct RefusalLabels {
     operation: &'static str,
     reason: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct ListenerLabels {
+    listener: &'static str,
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]

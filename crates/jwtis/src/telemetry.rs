@@ -117,7 +117,9 @@ pub fn start(settings: &LogSettings) -> io::Result<Logging> {
     if outcome.is_ok() {
         // The standard hook writes to standard error itself, and so waits for its reader.
         panic::set_hook(Box::new(|panic| {
-            let message = panic.payload_as_str().unwrap_or("no message");
+            let message = panic.payload().downcast_ref::<String>().map(String::as_str);
+            let message = message.or_else(|| panic.payload().downcast_ref::<&str>().copied());
+            let message = message.unwrap_or("no message");
             let place = panic.location().map(ToString::to_string);
             error!(place, "a thread panicked: {message}");
         }));

@@ -1,9 +1,10 @@
 //! TLS 1.2 and 1.3 for a listener (RFC 5246, RFC 8446), and for what this program connects to itself, by rustls over AWS-LC with
 //! rustls' own choice of cipher suites.
 
+mod certificate;
+
 use std::env;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,11 @@ use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use zeroize::Zeroizing;
+
+use crate::config::limited::{self, MAX_CERTIFICATES_BYTES};
+
+pub use certificate::LiveCertificate;
 
 /// Where operating systems keep the certificates that they trust.
 const SYSTEM_ROOTS: [&str; 4] = [
@@ -22,22 +28,23 @@ const SYSTEM_ROOTS: [&str; 4] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// Turns accepted TCP connections into TLS connections. Cheap to clone.
+/// Turns accepted TCP connections into TLS connections, with a certificate that can be replaced while they go on. Clones are the same.
 #[derive(Clone)]
-pub struct Acceptor(tokio_rustls::TlsAcceptor);
+pub struct Acceptor {
+    rustls: tokio_rustls::TlsAcceptor,
+    live: Arc<LiveCertificate>,
+}
 
 /// Why a certificate and key cannot be served. Display says what to do about it and shows nothing of the key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("cannot read the TLS {what} {}", path.display())]
+    #[error("cannot read the TLS {what}: {reason}")]
     Read {
         /// `certificate` or `key`.
         what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
+        /// The reason, which names the file.
+        reason: String,
     },
     /// A file is not PEM, or its base64 is broken.
     #[error("the TLS {what} {} is not well-formed PEM", path.display())]
@@ -48,6 +55,12 @@ pub enum TlsError {
         path: PathBuf,
         /// The reason.
         source: pem::Error,
+    },
+    /// The key is there and encrypted.
+    #[error("the TLS key {} is encrypted with a passphrase", path.display())]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
     },
     /// PEM, but without the section that is needed.
     #[error("{} holds no {section}: was another file meant?", path.display())]
@@ -75,23 +88,26 @@ impl Acceptor {
     /// # Errors
     /// [`TlsError`] names the file and what is wrong with it.
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let chain = read_chain(certificate)?;
-        let private = read_key(key)?;
+        let live = Arc::new(LiveCertificate::read(certificate, key)?);
         let unusable =
             |source| TlsError::Unusable { certificate: certificate.to_owned(), key: key.to_owned(), source };
-
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(unusable)?
             .with_no_client_auth()
-            .with_single_cert(chain, private)
-            .map_err(unusable)?;
+            .with_cert_resolver(Arc::clone(&live) as _);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self(Arc::new(config).into()))
+        Ok(Self { rustls: Arc::new(config).into(), live })
     }
 
     pub(crate) fn rustls(&self) -> &tokio_rustls::TlsAcceptor {
-        &self.0
+        &self.rustls
+    }
+
+    /// The certificate that new connections get, and the files that it came from.
+    #[must_use]
+    pub fn certificate(&self) -> &LiveCertificate {
+        &self.live
     }
 }
 
@@ -136,8 +152,8 @@ pub(crate) fn system_roots() -> Result<RootCertStore, BoxError> {
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let failed = |error| pem_error("certificate", "CERTIFICATE", path, error);
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    let text = read("certificate", path)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(failed)?;
     if chain.is_empty() {
         return Err(failed(pem::Error::NoItemsFound));
     }
@@ -145,14 +161,22 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path)
-        .map_err(|error| pem_error("key", "unencrypted PRIVATE KEY", path, error))
+    let text = read("key", path)?;
+    // PKCS#8 (RFC 5958), and the older form of OpenSSL (RFC 1421 §4.6.1.1).
+    let has = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
+    if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
+        return Err(TlsError::Encrypted { path: path.to_owned() });
+    }
+    PrivateKeyDer::from_pem_slice(&text).map_err(|error| pem_error("key", "PRIVATE KEY", path, error))
+}
+
+fn read(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    limited::file(path, MAX_CERTIFICATES_BYTES).map_err(|reason| TlsError::Read { what, reason })
 }
 
 fn pem_error(what: &'static str, section: &'static str, path: &Path, error: pem::Error) -> TlsError {
     let path = path.to_owned();
     match error {
-        pem::Error::Io(source) => TlsError::Read { what, path, source },
         pem::Error::NoItemsFound => TlsError::Missing { section, path },
         source => TlsError::Pem { what, path, source },
     }

@@ -51,7 +51,7 @@ fn sighup_stops_nothing() {
     assert_eq!(get(&format!("{}/ping", server.url)).0, 200);
     let run = server.stop();
     assert_eq!(run.code, Some(0));
-    assert!(run.stderr.contains("nothing is reloaded"), "{}", run.stderr);
+    assert!(run.stderr.contains("only certificates are reloaded"), "{}", run.stderr);
 }
 
 fn work_until_killed(server: Server, admin: &str, round: usize, kill_after: usize) -> Vec<Told> {

@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 
+use jwtis_core::Env;
 use tokio::net::TcpListener;
 
+use super::certificates::Certificate;
 use crate::config::{Config, ListenAddress, TlsFiles};
 use crate::tls;
 
@@ -95,6 +97,15 @@ impl Listeners {
     pub fn plain(issuer: TcpListener, signer: Option<TcpListener>) -> Self {
         let door = |listener| Door { listener, tls: None };
         Self { issuer: Some(door(issuer)), signer: signer.map(door), utility: None }
+    }
+
+    /// The certificates that the listeners show.
+    pub(super) fn certificates(&self, env: &Env) -> Vec<Certificate> {
+        let certificate = |(which, door): (Which, &Option<Door>)| {
+            let acceptor = door.as_ref()?.tls.clone()?;
+            Some(Certificate { which, acceptor, env: env.clone() })
+        };
+        [(Which::Issuer, &self.issuer), (Which::Signer, &self.signer)].into_iter().filter_map(certificate).collect()
     }
 
     /// Base URL of the issuer as a client on this machine reaches it.

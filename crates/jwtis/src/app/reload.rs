@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use super::signals::Hangups;
 use super::signer::{Prepared, Running};
 use super::vaults::Opener;
-use super::watch::{Seen, undisturbed};
+use super::watch::{PAUSE, Seen, undisturbed};
 use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::value::Fault;
@@ -157,7 +157,7 @@ impl Started {
 
 async fn changed(watch: Option<&Seen>) {
     match watch {
-        Some(watch) => watch.changed().await,
+        Some(watch) => watch.changed(PAUSE).await,
         None => std::future::pending().await,
     }
 }

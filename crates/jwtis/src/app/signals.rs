@@ -3,6 +3,7 @@
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::info;
 
 /// From here on a write beyond the limit on the size of files (`ulimit -f`, RLIMIT_FSIZE) fails with EFBIG, which counts as a full disk.
@@ -39,9 +40,9 @@ impl Signals {
     }
 
     /// A future that is ready when the process is told to stop (SIGTERM or SIGINT), and the wishes to reload (SIGHUP, which comes
-    /// with `systemctl reload` and with a terminal that closes).
+    /// with `systemctl reload` and with a terminal that closes). It needs a runtime.
     pub fn split(self) -> (impl Future<Output = ()> + Send + 'static, Hangups) {
-        let Self { mut terminate, mut interrupt, hangup } = self;
+        let Self { mut terminate, mut interrupt, mut hangup } = self;
         let stop = async move {
             let signal = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
@@ -49,13 +50,17 @@ impl Signals {
             };
             info!(signal, "told to stop");
         };
-        (stop, Hangups(Some(hangup)))
+        let (asked, hangups) = watch::channel(());
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() && asked.send(()).is_ok() {}
+        });
+        (stop, Hangups(Some(hangups)))
     }
 }
 
-/// Wishes to reload. Several that come while one is being fulfilled are one.
-#[derive(Debug)]
-pub struct Hangups(Option<Signal>);
+/// Wishes to reload. Several that come while one is being fulfilled are one. Each clone is told of each.
+#[derive(Clone, Debug)]
+pub struct Hangups(Option<watch::Receiver<()>>);
 
 impl Hangups {
     /// A process that is never asked to: tests.
@@ -67,10 +72,10 @@ impl Hangups {
     /// The next wish.
     pub(super) async fn next(&mut self) {
         let asked = match &mut self.0 {
-            Some(signal) => signal.recv().await,
-            None => None,
+            Some(asked) => asked.changed().await.is_ok(),
+            None => false,
         };
-        if asked.is_none() {
+        if !asked {
             std::future::pending::<()>().await;
         }
     }

@@ -10,7 +10,7 @@ use aws_lc_rs::digest;
 use crate::config::limited;
 
 /// Pause between two looks. A change is noticed at the second look that finds the same, so that no file is read half-written.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// How often a file is read that changes meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -45,11 +45,11 @@ impl Seen {
         tokio::task::spawn_blocking(move || Self::look(files)).await.unwrap_or_else(|_| self.clone())
     }
 
-    /// Ready when the files hold something else, and have not changed since the look before.
-    pub(super) async fn changed(&self) {
+    /// Ready when the files hold something else, and have not changed since the look before. It looks every `pause`.
+    pub(super) async fn changed(&self, pause: Duration) {
         let mut before = None;
         loop {
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(pause).await;
             let now = Some(self.again().await);
             if now.as_ref() != Some(self) && now == before {
                 return;
@@ -86,15 +86,15 @@ mod tests {
         std::fs::write(&file, "a").unwrap();
         let watch = Seen::look([file.clone()]);
         let patience = PAUSE * 10;
-        assert!(tokio::time::timeout(patience, watch.changed()).await.is_err(), "nothing has changed");
+        assert!(tokio::time::timeout(patience, watch.changed(PAUSE)).await.is_err(), "nothing has changed");
 
         std::fs::write(&file, "b").unwrap();
-        tokio::time::timeout(patience, watch.changed()).await.unwrap();
+        tokio::time::timeout(patience, watch.changed(PAUSE)).await.unwrap();
         let watch = watch.again().await;
-        assert!(tokio::time::timeout(patience, watch.changed()).await.is_err(), "it was dealt with");
+        assert!(tokio::time::timeout(patience, watch.changed(PAUSE)).await.is_err(), "it was dealt with");
 
         std::fs::remove_file(&file).unwrap();
-        tokio::time::timeout(patience, watch.changed()).await.unwrap();
+        tokio::time::timeout(patience, watch.changed(PAUSE)).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
@@ -112,7 +112,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = watch.changed() => panic!("it was still being written"),
+            () = watch.changed(PAUSE) => panic!("it was still being written"),
             () = writer => {}
         }
     }

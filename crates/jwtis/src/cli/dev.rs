@@ -49,7 +49,8 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
-        telemetry::start(&LogSettings { verbose: self.verbose, ..LogSettings::default() });
+        let settings = LogSettings { verbose: self.verbose, ..LogSettings::default() };
+        let _logging = telemetry::start(&settings).map_err(|error| serve::no_threads(&error))?;
         serve::runtime()?.block_on(self.serve(out))
     }
 

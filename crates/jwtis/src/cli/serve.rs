@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,12 +21,13 @@ use crate::config::value::Raw;
 use crate::config::{Config, Reloader};
 use crate::metrics::Metrics;
 use crate::telemetry;
+use crate::tls::TlsError;
 
 pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
     let reloader = Reloader::new(flags.clone(), super::environment);
     let seen = Seen::look(reloader.path());
     let config = configuration::load(flags)?;
-    telemetry::start(&config.log);
+    let _logging = telemetry::start(&config.log).map_err(|error| no_threads(&error))?;
     for warning in &config.warnings {
         warn!("{}", printable(&warning.to_string()));
     }
@@ -40,10 +42,29 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
 /// # Errors
 /// When the operating system gives no threads.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::refused("the runtime cannot start").because(&error))
+    threads(|| tokio::runtime::Builder::new_multi_thread().enable_all().build())
+}
+
+/// What `build` makes. tokio panics where the system gives it no thread.
+fn threads<T>(build: impl FnOnce() -> io::Result<T>) -> Result<T, Failure> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let built = catch_unwind(AssertUnwindSafe(build));
+    panic::set_hook(hook);
+    match built {
+        Ok(built) => built.map_err(|error| no_threads(&error)),
+        Err(panic) => {
+            let reason = panic.downcast_ref::<String>().map(String::as_str);
+            let reason = reason.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+            Err(no_threads(&io::Error::other(reason)))
+        }
+    }
+}
+
+pub(super) fn no_threads(error: &io::Error) -> Failure {
+    Failure::refused("the system gives the server no threads").because(error).hint(
+        "raise the limit of processes (`ulimit -u`, systemd's TasksMax, the pids limit of a container) or give it more memory",
+    )
 }
 
 /// The order matters: ports first, since they fail without a trace; then what of the signer can be checked; then the store, whose first
@@ -230,9 +251,25 @@ fn bind_failure(error: &BindError) -> Failure {
                 _ => failure.hint(format!("choose an address of this machine by {flag}")),
             }
         }
+        BindError::Tls { source: TlsError::Encrypted { path }, .. } => failure.hint(format!(
+            "the server asks for no passphrase: `openssl pkey -in {} -out key.pem` decrypts it; chmod the result to 600",
+            path.display()
+        )),
         BindError::Tls { which: Which::Signer, .. } => {
             failure.hint("check server.tls_cert_file and server.tls_key_file")
         }
         BindError::Tls { .. } => failure.hint("check --certFile and --keyFile"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_without_threads_gets_an_error_and_no_panic() {
+        let built = threads::<()>(|| panic!("OS can't spawn worker thread: {}", io::ErrorKind::WouldBlock));
+        let failure = format!("{:?}", built.unwrap_err());
+        assert!(failure.contains("the system gives the server no threads"), "{failure}");
     }
 }

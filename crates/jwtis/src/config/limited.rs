@@ -13,13 +13,17 @@ pub(crate) const MAX_INPUT_BYTES: usize = 1024 * 1024;
 /// Largest file of certificates, in bytes. The lists of operating systems have a quarter of a million.
 pub(crate) const MAX_CERTIFICATES_BYTES: usize = 4 * 1024 * 1024;
 
-/// All of the file at `path`.
+/// UTF-8's byte order mark, which editors on Windows write at the front of a file and show nobody.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// All of the file at `path`, without a byte order mark.
 ///
 /// # Errors
 /// When it cannot be read or is longer than `limit`; the message names the file.
 pub(crate) fn file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     File::open(path)
         .and_then(|file| whole(file, limit))
+        .map(without_mark)
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 
@@ -31,8 +35,16 @@ pub(crate) fn text_file(path: &Path, limit: usize) -> Result<Zeroizing<String>, 
     text(&file(path, limit)?).ok_or_else(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// The bytes as text. Nothing of them stays behind unwiped, text or not.
+fn without_mark(mut bytes: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    bytes
+}
+
+/// The bytes as text, without a byte order mark. Nothing of them stays behind unwiped, text or not.
 pub(crate) fn text(bytes: &[u8]) -> Option<Zeroizing<String>> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     std::str::from_utf8(bytes).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
@@ -73,5 +85,16 @@ mod tests {
     fn text_that_is_none_is_said() {
         assert!(text(&[b'a', 0xff]).is_none());
         assert_eq!(text("ü".as_bytes()).unwrap().as_str(), "ü");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        for (written, read) in [("\u{feff}s3cret", "s3cret"), ("\u{feff}", ""), ("s\u{feff}", "s\u{feff}")] {
+            std::fs::write(&path, written).unwrap();
+            assert_eq!(text_file(&path, 64).unwrap().as_str(), read);
+            assert_eq!(text(written.as_bytes()).unwrap().as_str(), read);
+        }
     }
 }
