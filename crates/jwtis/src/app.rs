@@ -184,7 +184,10 @@ async fn heed(mut hangups: Hangups, reload: Option<Reload>) {
         Some(reload) => reload.run(hangups).await,
         None => loop {
             hangups.next().await;
-            tracing::warn!(signal = "SIGHUP", "only certificates are reloaded: settings take effect at the next start");
+            tracing::warn!(
+                signal = "SIGHUP",
+                "only certificates are reloaded: settings take effect at the next start"
+            );
         },
     }
 }

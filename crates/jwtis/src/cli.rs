@@ -11,6 +11,7 @@ mod dev;
 mod failure;
 mod first_start;
 mod flags;
+mod harden;
 mod hash_password;
 mod inspect;
 mod key;
@@ -35,12 +36,15 @@ use std::process::ExitCode;
 use clap::{Command as Line, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use zeroize::Zeroizing;
 
+use crate::config::secret::tidy;
+
 pub use failure::{Exit, Failure, Outcome};
 pub use flags::ServerFlags;
 pub use output::Output;
 
 /// Runs the command in `arguments`, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    harden::forbid_core_dumps();
     let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
@@ -184,8 +188,22 @@ fn without_empty_variables(line: Line) -> Line {
 /// The secret in a variable; `None` where it is not set or empty.
 ///
 /// # Errors
-/// With exit code 2 when it is not text.
+/// With exit code 2 when it is not one line of text.
 fn secret_variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    let again = |what: &dyn std::fmt::Display| {
+        Failure::usage(format!("{name}: {what}")).hint(format!("set {name} anew, as one line of UTF-8 text"))
+    };
+    match secret_variable_as_it_is(name)? {
+        Some(text) => tidy(&text).map(Some).map_err(|error| again(&error)),
+        None => Ok(None),
+    }
+}
+
+/// As [`secret_variable`], with the line end and the byte order mark that may stand in it.
+///
+/// # Errors
+/// With exit code 2 when it is not text.
+fn secret_variable_as_it_is(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
     let Some(value) = environment(name).filter(|value| !value.is_empty()) else { return Ok(None) };
     value.into_string().map(|text| Some(Zeroizing::new(text))).map_err(|_| {
         Failure::usage(format!("the value of {name} is not UTF-8"))

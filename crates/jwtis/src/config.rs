@@ -8,6 +8,7 @@ mod file;
 pub(crate) mod limited;
 pub mod reload;
 pub mod schema;
+pub(crate) mod secret;
 pub mod setting;
 mod signatory;
 pub mod signer;
@@ -17,17 +18,14 @@ mod yaml;
 pub use address::ListenAddress;
 pub use file::ConfigFile;
 pub use reload::Reloader;
+pub use secret::{SecretSource, read_secret_file};
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
 use jwtis_core::{IssuerSettings, Ttl, TtlError};
-use tracing::warn;
-use zeroize::Zeroizing;
 
 use crate::telemetry::{LogFormat, LogSettings};
 use crate::tls;
@@ -37,8 +35,6 @@ use value::{Environment, Fault, Raw, Source, Values, origin};
 
 /// Above this life of access tokens the start warns: until it ends, only a verifier that asks us learns of a revocation.
 const LONG_AUTH_TTL_SECONDS: u64 = 3600;
-/// Permission of a file to be read by everybody.
-const OTHERS_READ: u32 = 0o004;
 
 /// The configuration, checked.
 #[derive(Debug)]
@@ -104,57 +100,16 @@ pub struct StoreConfig {
     pub password: Option<SecretSource>,
 }
 
-/// A secret, or the file that holds it.
-#[derive(Clone)]
-pub enum SecretSource {
-    /// The secret itself and where it came from.
-    Given(Raw),
-    /// A file with the secret on its first line.
-    File(PathBuf),
-}
-
-impl std::fmt::Debug for SecretSource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Given(raw) => write!(f, "Given({})", raw.source),
-            Self::File(path) => write!(f, "File({})", path.display()),
-        }
-    }
-}
-
-impl SecretSource {
-    /// The secret.
-    ///
-    /// # Errors
-    /// When the file cannot be read or its first line is empty; the message names the file.
-    pub fn read(&self) -> Result<Zeroizing<String>, String> {
-        match self {
-            Self::Given(raw) => Ok(raw.text.clone()),
-            Self::File(path) => read_secret_file(path),
-        }
-    }
-}
-
-/// The first line of a file, without its line end.
-///
-/// # Errors
-/// When the file cannot be read or its first line is empty; the message names the file.
-pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
-    if fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0) {
-        warn!(path = %path.display(), "everybody on this machine can read this secret; chmod it to 600");
-    }
-    first_line(path)
-}
-
-fn first_line(path: &Path) -> Result<Zeroizing<String>, String> {
-    let text = limited::text_file(path, limited::MAX_SECRET_BYTES)?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
-        _ => Err(format!("the first line of {} is empty", path.display())),
-    }
-}
-
 impl Config {
+    /// Wipes the secrets that a start needs and a running server does not.
+    pub fn forget_secrets(&mut self) {
+        self.store.password = None;
+        if let Some(issuer) = &mut self.issuer {
+            issuer.admin_token = None;
+        }
+        self.values.forget_secrets();
+    }
+
     /// Puts the configuration together from the flags, the environment and the file that one of them names.
     ///
     /// # Errors
@@ -191,6 +146,7 @@ impl Config {
         let log = log(&values, &mut faults);
         let issues = issuer.as_ref().filter(|_| enabled);
         warnings.extend(issues.and_then(|issuer| long_lived_tokens(issuer, &values)));
+        warnings.extend(exposed_secrets(&values));
 
         match (issuer, values.path(&setting::DB_PATH)) {
             (Some(issuer), Some(path)) if faults.is_empty() => Ok(Self {
@@ -215,6 +171,26 @@ impl Config {
     pub fn needs_store(&self) -> bool {
         self.issuer.is_some() || self.signer.as_ref().is_some_and(SignerConfig::needs_store)
     }
+}
+
+/// Secrets that came by a way on which others can see them.
+fn exposed_secrets(values: &Values) -> impl Iterator<Item = Fault> {
+    [
+        (&setting::PSWD, "--pswd-file or systemd's credential jwtis-password"),
+        (&setting::ADMIN_TOKEN, "--admin-token-file"),
+    ]
+    .into_iter()
+    .filter_map(|(setting, better)| {
+        let source = values.source(setting);
+        let who = match source {
+            Source::Flag(_) => "every user of this machine can read the arguments of a process",
+            Source::Environment(_) => {
+                "the environment of a process is seen by its children and by who inspects a container"
+            }
+            Source::Default | Source::Profile(_) | Source::File(_) => return None,
+        };
+        Some(Fault::new(origin(setting, &source), who).hint(format!("prefer {better}")))
+    })
 }
 
 /// `--profile strict` changes defaults; whatever somebody gave stays.

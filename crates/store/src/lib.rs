@@ -79,7 +79,7 @@ pub use crate::{
     keyslot::{FORMAT, KdfParams, Password},
     maintenance::{
         Info, Report, Restored, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info,
-        restore,
+        opens_with, restore,
     },
     memory::MemoryBackend,
     open::{OpenError, Unplaced, create_redb, open_memory, open_redb, stage_redb},

@@ -87,6 +87,14 @@ pub fn info(path: &Path) -> Result<Info, OpenError> {
     maintain::info(path)
 }
 
+/// Whether `password` opens the store at `path`, which must be whole and not in use. It is not changed.
+///
+/// # Errors
+/// See [`OpenError`]; a wrong password is not among them.
+pub fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenError> {
+    maintain::opens_with(path, password)
+}
+
 /// Looks at every page and opens every record of the store at `path`, which must not be in use. It is not changed.
 ///
 /// # Errors

@@ -65,7 +65,9 @@ impl Certificate {
                 error = &error as &dyn std::error::Error,
                 "the certificate was not replaced; the one before stays in use"
             ),
-            Err(error) => error!(listener, error = &error as &dyn std::error::Error, "the certificate was not read"),
+            Err(error) => {
+                error!(listener, error = &error as &dyn std::error::Error, "the certificate was not read")
+            }
         }
     }
 }

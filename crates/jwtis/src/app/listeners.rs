@@ -105,7 +105,10 @@ impl Listeners {
             let acceptor = door.as_ref()?.tls.clone()?;
             Some(Certificate { which, acceptor, env: env.clone() })
         };
-        [(Which::Issuer, &self.issuer), (Which::Signer, &self.signer)].into_iter().filter_map(certificate).collect()
+        [(Which::Issuer, &self.issuer), (Which::Signer, &self.signer)]
+            .into_iter()
+            .filter_map(certificate)
+            .collect()
     }
 
     /// Base URL of the issuer as a client on this machine reaches it.

@@ -51,9 +51,7 @@ impl Signals {
             info!(signal, "told to stop");
         };
         let (asked, hangups) = watch::channel(());
-        tokio::spawn(async move {
-            while hangup.recv().await.is_some() && asked.send(()).is_ok() {}
-        });
+        tokio::spawn(async move { while hangup.recv().await.is_some() && asked.send(()).is_ok() {} });
         (stop, Hangups(Some(hangups)))
     }
 }

@@ -38,9 +38,9 @@ pub(crate) struct Inspect {
 
 impl Inspect {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
-        let token = argument_or_input(&self.token)?;
+        let pasted = argument_or_input(&self.token)?;
         let now = Env::system().now();
-        let found = Token::read(&token)?;
+        let found = Token::read(bare(&pasted))?;
         let verdict = match (&self.jwks, &found) {
             (Some(source), Token::Signed { jws, .. }) => Some(verdict(jws, &self.keys(source)?, now)),
             _ => None,
@@ -77,6 +77,31 @@ impl Inspect {
     }
 }
 
+/// The token in what people paste: without a header's name, `Bearer`, quotes and white space around it.
+fn bare(pasted: &str) -> &str {
+    let quotes = |c: char| matches!(c, '"' | '\'' | '`') || c.is_whitespace();
+    let text = pasted.trim_matches(quotes);
+    let without = |text: &'_ str, word: &str| -> Option<usize> {
+        text.get(..word.len()).filter(|start| start.eq_ignore_ascii_case(word)).map(str::len)
+    };
+    let text = without(text, "authorization:")
+        .and_then(|end| text.get(end..))
+        .unwrap_or(text)
+        .trim_start_matches(quotes);
+    let text = without(text, "bearer ").and_then(|end| text.get(end..)).unwrap_or(text);
+    text.trim_matches(quotes)
+}
+
+/// An unsecured JWT (RFC 7519 §6), which this program reads nowhere.
+fn is_unsecured(text: &str) -> bool {
+    let header =
+        text.split('.').next().and_then(|part| base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).ok());
+    let header: Option<Value> = header.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    header.is_some_and(|header| {
+        header.get("alg").and_then(Value::as_str).is_some_and(|alg| alg.eq_ignore_ascii_case("none"))
+    })
+}
+
 /// What a text turned out to be.
 enum Token<'a> {
     /// A JWS; claims where the payload is a JSON object that we understand.
@@ -93,10 +118,16 @@ impl<'a> Token<'a> {
             return Ok(Self::Secret(secret.kind()));
         }
         let not_a_token = |error: &dyn std::error::Error| {
-            Failure::refused("this is no token that jwtis reads").because(error).hint(
-                "a JWT has three parts between dots (signed) or five (encrypted); look for missing or added characters",
-            )
+            let hint = match text.split('.').count() {
+                3 | 5 => "each part is base64url; copy the token again, whole and without line breaks",
+                _ => "a JWT has three parts between dots (signed) or five (encrypted); copy it again, whole",
+            };
+            Failure::refused("this is no token that jwtis reads").because(error).hint(hint)
         };
+        if is_unsecured(text) {
+            return Err(Failure::refused("this token has the algorithm `none`: nobody signed it")
+                .hint("do not trust it: anybody can write such a token"));
+        }
         if text.split('.').count() == 5 {
             let jwe = Undecrypted::parse(text).map_err(|error| not_a_token(&error))?;
             return Ok(Self::Encrypted { jwe });

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use jwtis_core::{Env, NoEntropy};
+use jwtis_store::{Password, opens_with};
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
@@ -25,13 +26,7 @@ const ALPHABET: &[u8; 75] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz2
 /// # Errors
 /// When a source was named and cannot be read.
 pub(crate) fn given(configured: Option<&SecretSource>) -> Result<Option<Zeroizing<String>>, Failure> {
-    if let Some(source) = configured {
-        return read(source).map(Some);
-    }
-    match credential_file(super::environment("CREDENTIALS_DIRECTORY")) {
-        Some(path) if path.exists() => read(&SecretSource::File(path)).map(Some),
-        _ => Ok(None),
-    }
+    source(configured).as_ref().map(read).transpose()
 }
 
 /// The password for an existing store: as given, else asked for when somebody sits there.
@@ -42,11 +37,29 @@ pub(crate) fn for_existing(
     configured: Option<&SecretSource>,
     path: &Path,
 ) -> Result<Zeroizing<String>, Failure> {
-    if let Some(password) = given(configured)? {
-        return Ok(password);
+    let Some(source) = source(configured) else {
+        return prompt::hidden(&format!("Password for {}: ", printable(&path.display().to_string())))?
+            .ok_or_else(|| missing(path));
+    };
+    let read = read(&source);
+    if let Some(before) = source.as_before().ok().filter(|before| read.as_ref().ok() != Some(before)) {
+        let opens = |password: &str| matches!(opens_with(path, &Password::new(password)), Ok(true));
+        if !read.as_ref().is_ok_and(|read| opens(read)) && opens(&before) {
+            super::failure::warn(
+                "the password of this store holds a line end, a byte order mark or another control character; `jwtis store passwd` gives it a better one",
+            );
+            return Ok(before);
+        }
     }
-    prompt::hidden(&format!("Password for {}: ", printable(&path.display().to_string())))?
-        .ok_or_else(|| missing(path))
+    read
+}
+
+fn source(configured: Option<&SecretSource>) -> Option<SecretSource> {
+    let credential = || {
+        let path = credential_file(super::environment("CREDENTIALS_DIRECTORY"))?;
+        path.exists().then_some(SecretSource::File(path))
+    };
+    configured.cloned().or_else(credential)
 }
 
 /// What to say of a password that can be guessed.
@@ -86,7 +99,7 @@ fn character(byte: u8) -> Option<char> {
 fn read(source: &SecretSource) -> Result<Zeroizing<String>, Failure> {
     let password = source.read().map_err(|message| {
         Failure::usage(format!("no password: {message}"))
-            .hint("the file's first line is the password, as UTF-8 text that this user can read")
+            .hint("a password is one line of UTF-8 text without control characters, in a file that this user can read")
     })?;
     if password.is_empty() {
         return Err(Failure::usage("the password is empty").hint("give another, or none to be asked for it"));

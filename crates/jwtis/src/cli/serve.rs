@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tracing::{info, warn};
 use super::failure::disk_hint;
 use super::first_start::{self, AdminToken};
 use super::output::{Output, printable};
-use super::{Failure, Outcome, config as configuration, password, prompt, signer_start};
+use super::{Failure, Outcome, config as configuration, harden, password, prompt, signer_start};
 use crate::app::signer::{Prepared, Surroundings};
 use crate::app::{BindError, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which};
 use crate::config::setting::Setting;
@@ -28,6 +29,7 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
     let seen = Seen::look(reloader.path());
     let config = configuration::load(flags)?;
     let _logging = telemetry::start(&config.log).map_err(|error| no_threads(&error))?;
+    harden::lock_memory();
     for warning in &config.warnings {
         warn!("{}", printable(&warning.to_string()));
     }
@@ -55,7 +57,8 @@ fn threads<T>(build: impl FnOnce() -> io::Result<T>) -> Result<T, Failure> {
         Ok(built) => built.map_err(|error| no_threads(&error)),
         Err(panic) => {
             let reason = panic.downcast_ref::<String>().map(String::as_str);
-            let reason = reason.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+            let reason =
+                reason.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
             Err(no_threads(&io::Error::other(reason)))
         }
     }
@@ -90,6 +93,7 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
         None => None,
     };
     let issuer = if needs_store { Some(open(&config, &listeners, out).await?) } else { None };
+    config.forget_secrets();
 
     let metrics = Arc::new(Metrics::new());
     let store = issuer.as_ref().map(|issuer| issuer.store().clone());
@@ -176,6 +180,7 @@ async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> R
     if !exists {
         return first_start::run(config, admin_token, listeners, out).await;
     }
+    warn_of_permissions(path);
     let password = password::for_existing(config.store.password.as_ref(), path)?;
     let store = open_store(path, &password)?;
     out.notice(format_args!(
@@ -194,6 +199,18 @@ async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> R
         compare_admin_token(&issuer, given)?;
     }
     Ok(issuer)
+}
+
+/// Others who can read the store can try passwords on a copy of it; others who can write it, or its folder, can put an older one there.
+fn warn_of_permissions(path: &Path) {
+    let mode = |path: &Path| fs::metadata(path).map_or(0, |found| found.permissions().mode());
+    if mode(path) & 0o006 != 0 {
+        warn!(path = %path.display(), "everybody on this machine can read or write the store; chmod it to 600");
+    }
+    let folder = store_folder(path);
+    if mode(&folder) & 0o1002 == 0o002 {
+        warn!(path = %folder.display(), "everybody on this machine can replace files in the store's folder; chmod it to 700");
+    }
 }
 
 /// What the issuer does by; defaults where its API is switched off.

@@ -6,7 +6,7 @@ use clap::Args;
 use jwtis_store::{OpenError, Store, info};
 use zeroize::Zeroizing;
 
-use super::{Failure, config as configuration, password, serve};
+use super::{Failure, config as configuration, failure, password, serve};
 use crate::config::setting::{self, Setting};
 use crate::config::value::{Raw, Source};
 use crate::config::{ConfigFile, SecretSource};
@@ -122,10 +122,13 @@ impl PasswordArgs {
     /// When a variable is not text or the configuration file has faults.
     pub(crate) fn source(&self, store: &StoreFile) -> Result<Option<SecretSource>, Failure> {
         if let Some(text) = &self.pswd {
+            failure::warn(
+                "other users of this machine can read the password behind -p: prefer JWTIS_PSWD or --pswd-file",
+            );
             let text = Raw::new(text.clone(), Source::Flag("--pswd".to_owned()));
             return Ok(Some(SecretSource::Given(text)));
         }
-        if let Some(text) = super::secret_variable("JWTIS_PSWD")? {
+        if let Some(text) = super::secret_variable_as_it_is("JWTIS_PSWD")? {
             return Ok(Some(SecretSource::Given(Raw { text, source: Source::Environment("JWTIS_PSWD") })));
         }
         let file = match &self.pswd_file {

@@ -21,9 +21,16 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// When it cannot be read or is longer than `limit`; the message names the file.
 pub(crate) fn file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
+    file_as_it_is(path, limit).map(without_mark)
+}
+
+/// As [`file`], with a byte order mark.
+///
+/// # Errors
+/// As [`file`].
+pub(crate) fn file_as_it_is(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     File::open(path)
         .and_then(|file| whole(file, limit))
-        .map(without_mark)
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))
 }
 

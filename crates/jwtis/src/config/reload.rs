@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Config;
-use super::setting::{self, Setting};
+use super::setting::{self, Kind, Setting};
 use super::value::{Fault, Raw, Values};
 
 /// What a configuration is made from, kept for the next time. Cheap to clone.
@@ -21,11 +21,12 @@ pub struct Reloader {
 type OwnEnvironment = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
 impl Reloader {
-    /// Keeps the flags and the way to ask the environment.
+    /// Keeps the flags and the way to ask the environment. Secrets behind flags are used at the start only and not kept.
     pub fn new(
-        flags: Vec<(&'static Setting, Raw)>,
+        mut flags: Vec<(&'static Setting, Raw)>,
         environment: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
     ) -> Self {
+        flags.retain(|(setting, _)| !matches!(setting.kind, Kind::Secret(_)));
         Self { flags, environment: Arc::new(environment) }
     }
 

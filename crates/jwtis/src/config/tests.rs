@@ -1,4 +1,5 @@
 use std::ffi::OsString;
+use std::path::Path;
 
 use super::*;
 
@@ -169,4 +170,30 @@ fn a_password_wins_over_a_file_that_holds_one() {
     let config = load(&[(&setting::PSWD_FILE, "/x")], &[]).unwrap();
     assert!(matches!(config.store.password, Some(SecretSource::File(_))));
     assert!(!format!("{:?}", load(&[(&setting::PSWD, "h0rse")], &[]).unwrap()).contains("h0rse"));
+}
+
+#[test]
+fn a_password_on_the_command_line_or_in_the_environment_is_warned_of() {
+    let said = |config: Config| config.warnings.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
+    let strict = (&setting::PROFILE, "strict");
+    let by_flag = said(load(&[strict, (&setting::PSWD, "x")], &[]).unwrap());
+    assert!(by_flag.starts_with("--pswd: every user of this machine can read"), "{by_flag}");
+    let variables = [("JWTIS_PSWD", "x"), ("JWTIS_ADMIN_TOKEN", "jat_x")];
+    let by_variable = said(load(&[strict], &variables).unwrap());
+    assert!(
+        by_variable.contains("JWTIS_PSWD: the environment")
+            && by_variable.contains("JWTIS_ADMIN_TOKEN: the environment"),
+        "{by_variable}"
+    );
+    assert_eq!(said(load(&[strict, (&setting::PSWD_FILE, "x")], &[]).unwrap()), "");
+}
+
+#[test]
+fn a_start_leaves_no_secret_in_the_configuration() {
+    let mut config = load(&[], &[("JWTIS_PSWD", "s3cret"), ("JWTIS_ADMIN_TOKEN", "jat_x")]).unwrap();
+    config.forget_secrets();
+    assert!(config.store.password.is_none());
+    assert!(config.issuer.as_ref().unwrap().admin_token.is_none());
+    assert_eq!(config.values.find(&setting::PSWD).unwrap().text.as_str(), "");
+    assert!(config.values.is_given(&setting::PSWD));
 }

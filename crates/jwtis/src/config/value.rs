@@ -179,6 +179,15 @@ impl Values {
         self.find(setting).is_some_and(|raw| raw.source != Source::Default)
     }
 
+    /// Wipes every secret; where it came from stays known.
+    pub fn forget_secrets(&mut self) {
+        for (setting, raw) in &mut self.0 {
+            if matches!(setting.kind, Kind::Secret(_)) {
+                raw.text = Zeroizing::default();
+            }
+        }
+    }
+
     /// Replaces a value that nobody gave.
     pub fn set_default(&mut self, setting: &'static Setting, text: &str, source: Source) {
         if !self.is_given(setting) {

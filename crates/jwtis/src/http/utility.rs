@@ -113,7 +113,8 @@ pub fn router(
 }
 
 async fn page(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> impl IntoResponse {
-    let form = Exposition::asked_for(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()));
+    let form =
+        Exposition::asked_for(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()));
     ([(header::CONTENT_TYPE, form.content_type())], form.page(metrics.render()))
 }
 

@@ -185,7 +185,10 @@ async fn metrics_count_by_route_and_status() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     assert!(answer.text().contains("# TYPE jwtis_http_requests_total counter"));
-    let answer = call(&utility, "/metrics").header(axum::http::header::ACCEPT, "application/openmetrics-text").send().await;
+    let answer = call(&utility, "/metrics")
+        .header(axum::http::header::ACCEPT, "application/openmetrics-text")
+        .send()
+        .await;
     assert_eq!(
         answer.header("content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jwtis::http::Limits;
 use jwtis::tls::{Acceptor, TlsError};
+use jwtis_core::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
@@ -15,6 +16,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::support::{Server, answer, slow_router};
+
+/// The life of `certificate.pem`, in seconds since the epoch.
+const BEGINS: u64 = 1_795_303_134;
+const ENDS: u64 = 4_948_903_134;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http_server").join(name)
@@ -92,7 +97,96 @@ fn files_that_cannot_be_served_are_named() {
     });
     is("no key inside", &certificate, &certificate, |e| matches!(e, TlsError::Missing { .. }));
     is("no certificate inside", &empty, &key, |e| matches!(e, TlsError::Unusable { .. }));
+    let pkcs8 =
+        write("pkcs8", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    let older = write(
+        "older",
+        "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n",
+    );
+    is("an encrypted key", &certificate, &pkcs8, |e| matches!(e, TlsError::Encrypted { .. }));
+    is("an encrypted key in OpenSSL's older form", &certificate, &older, |e| {
+        matches!(e, TlsError::Encrypted { .. })
+    });
     is("key of another certificate", &certificate, &file("other-key.pem"), |e| {
         matches!(e, TlsError::Unusable { .. })
     });
+}
+
+#[test]
+fn a_byte_order_mark_in_front_of_certificate_and_key_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, key] = ["certificate.pem", "key.pem"].map(|name| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, [b"\xef\xbb\xbf", &std::fs::read(file(name)).unwrap()[..]].concat()).unwrap();
+        path
+    });
+    Acceptor::from_pem_files(&certificate, &key).unwrap();
+}
+
+#[tokio::test]
+async fn a_replaced_certificate_is_shown_to_new_connections_and_old_ones_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let put = |prefix: &str| {
+        std::fs::copy(file(&format!("{prefix}certificate.pem")), &certificate).unwrap();
+        std::fs::copy(file(&format!("{prefix}key.pem")), &key).unwrap();
+    };
+    put("");
+    let acceptor = Acceptor::from_pem_files(&certificate, &key).unwrap();
+    let (router, ..) = slow_router();
+    let server = Server::start(router, Some(acceptor.clone()), Limits::default()).await;
+    let shown = |name: &'static str| {
+        let wanted = CertificateDer::from_pem_file(file(name)).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(wanted).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let connector: TlsConnector =
+            Arc::new(config.with_root_certificates(roots).with_no_client_auth()).into();
+        let address = server.address;
+        async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            connector.connect(ServerName::try_from("localhost").unwrap(), stream).await
+        }
+    };
+    let ask = b"GET /fast HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut old = shown("certificate.pem").await.unwrap();
+    old.write_all(ask).await.unwrap();
+    assert!(answer(&mut old).await.ends_with("fast"));
+
+    // Half of the change: nothing is replaced.
+    std::fs::copy(file("renewed-certificate.pem"), &certificate).unwrap();
+    assert!(matches!(acceptor.certificate().reload(), Err(TlsError::Unusable { .. })));
+    shown("certificate.pem").await.unwrap();
+    put("renewed-");
+    acceptor.certificate().reload().unwrap();
+    shown("renewed-certificate.pem").await.unwrap();
+    assert!(shown("certificate.pem").await.is_err());
+    old.write_all(ask).await.unwrap();
+    assert!(answer(&mut old).await.ends_with("fast"));
+    assert_eq!(acceptor.certificate().names(), ["localhost", "signer.example"]);
+}
+
+#[test]
+fn a_certificate_that_has_ended_soon_will_or_has_not_begun_gets_a_warning_and_so_does_a_readable_key() {
+    const DAY: u64 = 24 * 3600;
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("key.pem");
+    std::fs::copy(file("key.pem"), &key).unwrap();
+    let mode =
+        |mode| std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o640);
+    let acceptor = Acceptor::from_pem_files(&file("certificate.pem"), &key).unwrap();
+    let certificate = acceptor.certificate();
+    let said = |seconds: u64| certificate.warnings(Timestamp::from_seconds(seconds)).join("\n");
+    assert!(said(BEGINS - 1).ends_with("is not valid yet"));
+    assert_eq!(said(BEGINS), "");
+    assert_eq!(said(ENDS - 14 * DAY), "");
+    assert!(said(ENDS - 14 * DAY + 1).ends_with("ends in 13 days"));
+    assert!(said(ENDS - 1).ends_with("ends in 0 days"));
+    assert!(said(ENDS).ends_with("has expired"));
+    assert_eq!(certificate.days_left(Timestamp::from_seconds(ENDS + DAY)), Some(-1));
+    mode(0o644);
+    assert!(said(BEGINS).contains("everybody on this machine can read the TLS key"));
 }

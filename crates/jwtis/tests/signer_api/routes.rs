@@ -38,7 +38,11 @@ async fn a_route_takes_its_methods_and_no_other() {
             let answer = world.call(method, path).send().await;
             let as_get = method == "HEAD" && methods.contains(&"GET");
             if methods.contains(&method) || as_get {
-                assert_eq!((answer.status.as_u16(), answer.body.is_empty()), (401, as_get), "{method} {path}");
+                assert_eq!(
+                    (answer.status.as_u16(), answer.body.is_empty()),
+                    (401, as_get),
+                    "{method} {path}"
+                );
                 continue;
             }
             assert_eq!((answer.status.as_u16(), answer.body.len()), (405, 0), "{method} {path}");

@@ -40,6 +40,15 @@ pub(crate) fn info(path: &Path) -> Result<Info, OpenError> {
     })
 }
 
+pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenError> {
+    let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
+    match unlock(&read_meta(&engine)?.1, password, path) {
+        Ok(_) => Ok(true),
+        Err(OpenError::WrongPassword { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenError> {
     let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
     let keys = unlock(&read_meta(&engine)?.1, password, path)?;

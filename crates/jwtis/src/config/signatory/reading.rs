@@ -8,11 +8,11 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use super::super::OTHERS_READ;
 use super::super::file::{position, settings_of, unknown};
+use super::super::secret::{OTHERS_READ, first_line, tidy};
 use super::super::value::{Environment, Fault, OnOff, Position};
 use super::super::yaml::{Entry, Mark, Node, Value};
-use super::super::{first_line, schema, setting::Setting};
+use super::super::{schema, setting::Setting};
 
 /// What was found, by how much it matters.
 #[derive(Default)]
@@ -259,13 +259,15 @@ impl<'a> Reading<'a> {
                     self.holds_secrets |= !text.starts_with("$argon2");
                     return Some(text.clone());
                 };
-                let value = (self.environment)(name).and_then(|value| value.into_string().ok());
-                if value.is_none() {
+                let value =
+                    (self.environment)(name).and_then(|value| value.into_string().ok()).map(Zeroizing::new);
+                let Some(value) = value else {
                     let hint = format!("set it; where `${name}` itself is meant, give it by {key_file}");
                     let message = format!("{key}: the environment has no text in {name}");
                     self.fault_with_hint(node.mark, message, &hint);
-                }
-                value.map(Zeroizing::new)
+                    return None;
+                };
+                tidy(&value).map_err(|error| self.fault(node.mark, format!("{key}: {name}: {error}"))).ok()
             }
             (None, Some(node)) => {
                 let path = self.path(&key_file, node)?;
