@@ -1,7 +1,7 @@
 //! What the process does about its surroundings: logs that nobody reads, memory with secrets, passwords that come by several ways,
 //! certificates that are replaced.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cli_support;
 
