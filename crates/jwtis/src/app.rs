@@ -103,6 +103,7 @@ impl Listeners {
         let env = env_of(issuer.as_ref(), signer.as_ref());
         let certificates = self.certificates(&env);
         let seen = Seen::look(certificates::files(&certificates));
+        certificates.iter().for_each(|certificate| certificate.judge(&metrics));
         let (stopping, stopped) = channel::channel(false);
         tokio::spawn(async move {
             stop.await;

@@ -152,7 +152,7 @@ fn sighup_replaces_the_certificate() {
         place.run(&[
             "token",
             "inspect",
-            "a.b.c",
+            TOKEN,
             "--jwks",
             &format!("{}/keys/x/jwks.json", server.url),
             "--ca-cert",

@@ -43,7 +43,7 @@ impl Health for Certificate {
 
 impl Certificate {
     /// Logs what is wrong with it, and sets its gauge.
-    fn judge(&self, metrics: &Metrics) {
+    pub(super) fn judge(&self, metrics: &Metrics) {
         for warning in self.warnings() {
             warn!(listener = self.which.name(), "{warning}");
         }
@@ -82,7 +82,6 @@ pub(super) async fn keep(
     if certificates.is_empty() {
         return std::future::pending().await;
     }
-    certificates.iter().for_each(|certificate| certificate.judge(metrics));
     let mut judged = Instant::now();
     loop {
         tokio::select! {
