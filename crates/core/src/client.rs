@@ -5,7 +5,7 @@ mod record;
 mod token;
 
 pub(crate) use cache::ClientCache;
-pub(crate) use record::{ClientRecord, StoredKeySet, client_name};
+pub(crate) use record::{ClientRecord, MAX_KEPT_SETS, StoredKeySet, client_name};
 pub(crate) use token::{ClientToken, TokenName};
 
 use std::fmt;

@@ -4,9 +4,9 @@
 //! initialisation vectors) is not taken from here: the libraries that need it draw it themselves.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A moment, in whole milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -54,6 +54,9 @@ impl Timestamp {
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// Time that has passed since some fixed moment, as a clock that nobody can set tells it.
+    fn steady(&self) -> Duration;
 }
 
 /// Draws bytes for ids and secrets; nobody may be able to guess them.
@@ -100,6 +103,12 @@ impl Env {
         now
     }
 
+    /// Time that has passed since some fixed moment; nobody can set it.
+    #[must_use]
+    pub fn steady(&self) -> Duration {
+        self.clock.steady()
+    }
+
     /// The latest moment that this process has seen: later than [`Self::now`] after the clock has stepped back. What was made until then is
     /// not from the future.
     #[must_use]
@@ -142,6 +151,16 @@ impl Clock for SystemClock {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
+
+    fn steady(&self) -> Duration {
+        static BEGIN: LazyLock<Instant> = LazyLock::new(steady_now);
+        steady_now().saturating_duration_since(*BEGIN)
+    }
+}
+
+fn steady_now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the real steady clock")]
+    Instant::now()
 }
 
 /// The operating system's randomness, through AWS-LC.
@@ -162,29 +181,38 @@ pub mod testing {
 
     /// A clock that moves when it is told to.
     #[derive(Debug)]
-    pub struct ManualClock(AtomicU64);
+    pub struct ManualClock {
+        wall: AtomicU64,
+        steady: AtomicU64,
+    }
 
     impl ManualClock {
         /// A clock that stands at `start`.
         #[must_use]
         pub fn at(start: Timestamp) -> Arc<Self> {
-            Arc::new(Self(AtomicU64::new(start.millis())))
+            Arc::new(Self { wall: AtomicU64::new(start.millis()), steady: AtomicU64::new(0) })
         }
 
-        /// Moves the clock forward.
+        /// Time passes.
         pub fn advance(&self, by: Duration) {
-            self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(0), Ordering::SeqCst);
+            let millis = u64::try_from(by.as_millis()).unwrap_or(0);
+            self.wall.fetch_add(millis, Ordering::SeqCst);
+            self.steady.fetch_add(millis, Ordering::SeqCst);
         }
 
-        /// Sets the clock, backwards too.
+        /// Sets the wall clock, backwards too, while no time passes.
         pub fn set(&self, to: Timestamp) {
-            self.0.store(to.millis(), Ordering::SeqCst);
+            self.wall.store(to.millis(), Ordering::SeqCst);
         }
     }
 
     impl Clock for ManualClock {
         fn now(&self) -> Timestamp {
-            Timestamp(self.0.load(Ordering::SeqCst))
+            Timestamp(self.wall.load(Ordering::SeqCst))
+        }
+
+        fn steady(&self) -> Duration {
+            Duration::from_millis(self.steady.load(Ordering::SeqCst))
         }
     }
 

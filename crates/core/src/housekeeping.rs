@@ -1,5 +1,6 @@
 //! What goes away by itself: records whose tokens have expired, and key sets that have retired. In small batches, so that no request
-//! notices; the caller drives it step by step and pauses as it likes.
+//! notices; the caller drives it step by step and pauses as it likes. After a jump of the clock nothing goes for a while
+//! ([`crate::clock::HOLD`]).
 
 use jwtis_store::{CommitError, ReadError, Record, RecordKey, Transaction};
 
@@ -75,8 +76,11 @@ impl Issuer {
         let now = self.env().now();
         let HousekeepingCursor { stage, after, mut census } = cursor;
         let mut report = HousekeepingReport::default();
+        // Looked at in every step: the clock may jump in the middle of a pass.
+        let may_delete = self.may_delete();
         let next = match stage {
-            Stage::Clients => self.tidy_clients(after, now, &mut census, &mut report).await?,
+            Stage::Clients => self.tidy_clients(after, now, may_delete, &mut census, &mut report).await?,
+            Stage::Sessions | Stage::Subjects if !may_delete => None,
             Stage::Sessions => self.sweep::<SessionRecord>(after, now, &mut report).await?,
             Stage::Subjects => self.sweep::<SubjectMark>(after, now, &mut report).await?,
         };
@@ -108,6 +112,7 @@ impl Issuer {
         &self,
         after: Option<RecordKey>,
         now: Timestamp,
+        may_delete: bool,
         census: &mut Census,
         report: &mut HousekeepingReport,
     ) -> Result<Option<RecordKey>, HousekeepingError> {
@@ -127,6 +132,9 @@ impl Issuer {
             };
             let (mut record, version) = (stored.value, stored.version);
             census.count(&record, now);
+            if !may_delete {
+                continue;
+            }
             let dropped = record.drop_retired(now);
             if dropped == 0 {
                 continue;

@@ -2,6 +2,7 @@
 //! [`crate::token`].
 
 pub(crate) mod clients;
+mod kept_time;
 mod keygen;
 mod session_clock;
 mod token_index;
@@ -20,9 +21,12 @@ use crate::access::{
 };
 use crate::audit::{Actor, Event};
 use crate::client::{Client, ClientCache, ClientId, ClientRecord, ClientToken, TokenName, client_name};
+use crate::clock::KeptClock;
 use crate::env::{Env, Timestamp};
 use crate::key::plan::KeyDefaults;
 use crate::session::{decode_json, encode_json};
+use kept_time::KeptTime;
+pub use kept_time::{KeepTimeError, reset_kept_clock};
 use keygen::KeyGenerator;
 use session_clock::SessionClocks;
 
@@ -61,6 +65,7 @@ struct Inner {
     tokens_indexed: bool,
     keygen: KeyGenerator,
     session_clocks: SessionClocks,
+    time: Arc<KeptTime>,
 }
 
 impl Issuer {
@@ -76,9 +81,16 @@ impl Issuer {
         let clients = Arc::new(ClientCache::default());
         let cache = Arc::clone(&clients);
         let table = ClientRecord::TABLE.id;
-        store.observe(Arc::new(move |changes| cache.forget(changes, |key| key.table() == table)));
+        let time = Arc::new(KeptTime::load(&store, &env).await?);
+        let (commits, clock) = (Arc::clone(&time), env.clone());
+        store.observe(Arc::new(move |changes| {
+            if changes.iter().any(|change| change.key.table() != KeptClock::TABLE.id) {
+                commits.committed(&clock);
+            }
+            cache.forget(changes, |key| key.table() == table);
+        }));
         let tokens_indexed = token_index::complete(&store).await?;
-        Ok(Self(Arc::new(Inner {
+        let issuer = Self(Arc::new(Inner {
             store,
             env,
             settings,
@@ -87,7 +99,16 @@ impl Issuer {
             tokens_indexed,
             keygen: KeyGenerator::default(),
             session_clocks: SessionClocks::default(),
-        })))
+            time,
+        }));
+        // From the first request on the store knows how late it has been.
+        if let Err(error) = issuer.keep_time().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the time is not kept; the server tries again"
+            );
+        }
+        Ok(issuer)
     }
 
     /// Sets or replaces the admin token; the one before it stops working, here at once and in other processes at their next start.
@@ -233,12 +254,15 @@ impl Issuer {
 
     /// The time that a session of `client` opened now carries.
     pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
+        self.0.time.opened();
         self.0.session_clocks.of(&client.id).open(self.env().now().max(client.not_before))
     }
 
-    /// A moment that all sessions of `client` opened by this process lie before, and all opened from now on do not.
-    pub(crate) fn session_barrier(&self, client: &Client) -> Timestamp {
-        self.0.session_clocks.of(&client.id).barrier(self.env().now())
+    /// A moment that all sessions of `client` opened so far lie before, and all opened from now on do not; `None` where the clock does
+    /// not allow to tell.
+    pub(crate) fn session_barrier(&self, client: &Client) -> Option<Timestamp> {
+        let before = self.sessions_of_runs_before()?;
+        Some(self.0.session_clocks.of(&client.id).barrier(self.env().now().max(before)))
     }
 
     fn is_admin(&self, secret: &BearerSecret) -> bool {

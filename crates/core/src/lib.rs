@@ -16,6 +16,7 @@
 pub mod access;
 mod audit;
 pub mod client;
+pub mod clock;
 pub mod env;
 pub mod housekeeping;
 mod issuer;
@@ -34,7 +35,7 @@ pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};
 pub use issuer::clients::{
     ClientPage, DeleteError, ListError, MAX_PAGE, RegisterError, Registered, RenewKeysError,
 };
-pub use issuer::{AdminTokenError, Issuer, IssuerSettings};
+pub use issuer::{AdminTokenError, Issuer, IssuerSettings, KeepTimeError, reset_kept_clock};
 pub use key::plan::{KeyDefaults, KeyOptions, OptionsError};
 pub use key::{KeyRing, KeySet};
 pub use session::SessionId;

@@ -199,6 +199,7 @@ async fn an_admin_token_that_could_not_be_stored_does_not_open() {
 #[tokio::test]
 async fn housekeeping_that_fails_can_begin_again() {
     let (world, backend, _, _) = world().await;
+    world.seconds_pass(6 * 3600);
     for n in 1..=3 {
         backend.fail_read(n, Fault::Unavailable);
         let mut cursor = jwtis_core::housekeeping::HousekeepingCursor::default();

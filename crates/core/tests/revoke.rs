@@ -13,7 +13,7 @@ mod support;
 use std::sync::Arc;
 
 use jwtis_core::housekeeping::HousekeepingCursor;
-use jwtis_core::{IssuerSettings, KeyOptions, RevokeTarget, Timestamp, Ttl};
+use jwtis_core::{IssuerSettings, KeyOptions, RevokeError, RevokeTarget, Timestamp, Ttl};
 use jwtis_store::testing::store_over;
 use jwtis_store::{Backend as _, Batch, Expect, MemoryBackend, Write, open_memory};
 use support::{START, World, id, kind};
@@ -185,6 +185,7 @@ async fn a_session_that_nobody_can_have_opened_makes_no_record() {
     let future = jwtis_core::SessionId::new(Timestamp::from_seconds(START.seconds() + 61), &[1; 10])
         .uuid()
         .to_string();
-    world.issuer.revoke(&access, RevokeTarget::Session(&future)).await.unwrap();
+    let outcome = world.issuer.revoke(&access, RevokeTarget::Session(&future)).await;
+    assert!(matches!(outcome, Err(RevokeError::SessionFromFuture)), "{outcome:?}");
     assert!(backend.scan(2, None, 10).await.unwrap().is_empty());
 }

@@ -151,7 +151,9 @@ impl Listeners {
         let background = async {
             let house = async {
                 match &issuer {
-                    Some(issuer) => house::keep(issuer, &metrics).await,
+                    Some(issuer) => {
+                        tokio::join!(house::keep(issuer, &metrics), clock::keep(issuer));
+                    }
                     None => std::future::pending().await,
                 }
             };
@@ -165,6 +167,9 @@ impl Listeners {
             Ok(())
         };
         tokio::try_join!(apis, observation, background)?;
+        if let Some(issuer) = &issuer {
+            clock::keep_last(issuer).await;
+        }
         info!("stopped");
         Ok(())
     }

@@ -150,3 +150,17 @@ fn a_lost_admin_token_is_replaced() {
     let (status, _) = cli_support::post(&format!("{}/register/x", server.url), &old, &json!({})).unwrap();
     assert_eq!(status, 401);
 }
+
+#[test]
+fn the_kept_time_is_shown_and_forgotten() {
+    let (place, _) = with_client();
+    let kept = place.json(&["store", "clock", "--json"]);
+    assert!(kept["seen"].as_u64().unwrap() > 1_700_000_000, "{kept}");
+    assert_eq!(kept["confirmed"], 0, "ten minutes have not passed");
+    assert!(place.ok(&["store", "clock"]).contains("server last seen"));
+    assert!(place.ok(&["store", "clock", "--reset"]).contains("forgotten"));
+    assert_eq!(place.ok(&["store", "clock"]).trim(), "the store keeps no time");
+    // A server begins with its own clock again.
+    place.serve(&[]).stop();
+    assert!(place.json(&["store", "clock", "--json"])["seen"].as_u64().is_some());
+}

@@ -16,7 +16,7 @@ use crate::key::{KeyRing, KeySet, RingEntry};
 use crate::session::{RECORD_SLACK, to_json};
 
 /// Most key sets in one record, retired ones included.
-const MAX_KEPT_SETS: usize = 2 * MAX_LIVE_SETS;
+pub(crate) const MAX_KEPT_SETS: usize = 2 * MAX_LIVE_SETS;
 
 /// The record of a client, keys still in their stored form.
 pub(crate) struct ClientRecord {

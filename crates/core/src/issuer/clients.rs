@@ -10,7 +10,9 @@ use super::keygen::GenerateError;
 use super::{Issuer, damaged};
 use crate::access::{AdminAccess, BearerSecret, ClientAccess, RegistrationAccess, SecretKind};
 use crate::audit::{Actor, Event};
-use crate::client::{Client, ClientId, ClientRecord, ClientToken, StoredKeySet, TokenName, client_name};
+use crate::client::{
+    Client, ClientId, ClientRecord, ClientToken, MAX_KEPT_SETS, StoredKeySet, TokenName, client_name,
+};
 use crate::env::{NoEntropy, Timestamp};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
@@ -98,7 +100,8 @@ impl Issuer {
                 return Err(RenewKeysError::Conflict);
             }
             // The old set has been making tokens until this moment.
-            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, self.env().now())?;
+            let times = RotationTimes::of(self);
+            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, times)?;
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
             match self.store().commit(tx).await {
                 Ok(()) => {
@@ -179,16 +182,40 @@ impl Issuer {
 /// Tries of a conditional write whose outcome does not depend on who wins, before it gives up.
 pub(crate) const MAX_TRIES: usize = 16;
 
+/// What a rotation goes by.
+struct RotationTimes {
+    now: Timestamp,
+    /// The latest time that is sure: a clock that is behind must not retire a set before its tokens have expired.
+    latest: Timestamp,
+    /// Whether the clock may be believed that sets have retired for good.
+    drops: bool,
+}
+
+impl RotationTimes {
+    fn of(issuer: &Issuer) -> Self {
+        let now = issuer.env().now();
+        Self { now, latest: now.max(issuer.confirmed()), drops: issuer.may_delete() }
+    }
+}
+
 /// New set in front and active, the active one retiring, retired ones gone.
-fn rotate(record: &mut ClientRecord, mut new: StoredKeySet, now: Timestamp) -> Result<(), RenewKeysError> {
-    record.drop_retired(now);
+fn rotate(
+    record: &mut ClientRecord,
+    mut new: StoredKeySet,
+    RotationTimes { now, latest, drops }: RotationTimes,
+) -> Result<(), RenewKeysError> {
+    if drops {
+        record.drop_retired(now);
+    } else if record.sets.len() >= MAX_KEPT_SETS {
+        return Err(RenewKeysError::TooManyKeySets);
+    }
     if record.sets.iter().filter(|set| set.header.state.at(now).verifies()).count() >= MAX_LIVE_SETS {
         return Err(RenewKeysError::TooManyKeySets);
     }
     for set in record.sets.iter_mut().filter(|set| set.header.state == KeySetState::Active) {
         let header = &mut set.header;
         let expires_at = Timestamp::from_millis(header.expires_at_ms);
-        header.state = header.state.retire(now, &header.policy, expires_at)?;
+        header.state = header.state.retire(latest, &header.policy, expires_at)?;
     }
     new.header.state = new.header.state.activate()?;
     record.sets.insert(0, new);

@@ -4,8 +4,7 @@
 //! after every session that was opened, and the sessions after it are not opened before the mark, even if the clock stands still or steps
 //! back. Clients share nothing that one of them could push ahead to the harm of another, but for clients that share a lane by chance.
 //!
-//! What this process did not see it cannot know: sessions that another process opened with a clock that was ahead. Operators keep clocks
-//! in step and do not set them back across a restart by more than they can bear (docs/operations.md).
+//! What runs before have opened is known from the time that the store keeps (`crate::clock`): a mark lies behind that, too.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;

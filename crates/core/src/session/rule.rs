@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::client::RefreshStrategy;
+use crate::clock::Outage;
 use crate::env::Timestamp;
 
 /// What is remembered of a session. A session without a record is in the default state.
@@ -55,6 +56,29 @@ pub struct Presented {
     pub expires_at: u64,
 }
 
+/// How long the refresh token before the newest one is answered: the answer that brought the newest may have been lost.
+#[derive(Copy, Clone, Debug)]
+pub struct Grace {
+    /// From the rotation on.
+    pub length: Duration,
+    /// The server was down between these moments. A rotation that was less than the grace before the last commit had part of its grace
+    /// left then: for it the grace counts from the start.
+    pub outage: Option<Outage>,
+}
+
+impl Grace {
+    /// Whether a token that was rotated away at `rotated_at` is still answered at `now`.
+    fn covers(self, rotated_at: Timestamp, now: Timestamp) -> bool {
+        let from = match self.outage {
+            Some(outage) if outage.last_commit.since(rotated_at) < self.length => {
+                rotated_at.max(outage.started)
+            }
+            Some(_) | None => rotated_at,
+        };
+        !self.length.is_zero() && now.since(from) <= self.length
+    }
+}
+
 /// Decides a renewal of `presented` under `strategy` at `now`.
 #[must_use]
 pub fn renew(
@@ -62,7 +86,7 @@ pub fn renew(
     presented: Presented,
     strategy: RefreshStrategy,
     now: Timestamp,
-    grace: Duration,
+    grace: Grace,
 ) -> Step {
     if state.revoked {
         return Step::Revoked;
@@ -72,8 +96,8 @@ pub fn renew(
     }
     if presented.generation < state.generation {
         let previous = presented.generation.checked_add(1) == Some(state.generation);
-        let elapsed = now.since(Timestamp::from_millis(state.rotated_at_ms));
-        if previous && !state.confirmed && !grace.is_zero() && elapsed <= grace {
+        let rotated_at = Timestamp::from_millis(state.rotated_at_ms);
+        if previous && !state.confirmed && grace.covers(rotated_at, now) {
             return Step::Repeat(state.generation);
         }
         return Step::Reuse(SessionState { revoked: true, ..state.clone() });
@@ -94,7 +118,7 @@ pub fn renew(
 
 /// Whether a renewal of `presented` would be granted: it is neither revoked nor spent nor unknown.
 #[must_use]
-pub fn is_renewable(state: &SessionState, presented: Presented, now: Timestamp, grace: Duration) -> bool {
+pub fn is_renewable(state: &SessionState, presented: Presented, now: Timestamp, grace: Grace) -> bool {
     match renew(state, presented, RefreshStrategy::NoRefresh, now, grace) {
         Step::Keep | Step::KeepAndConfirm(_) | Step::Rotate(_) | Step::Repeat(_) => true,
         Step::Reuse(_) | Step::Revoked | Step::Unknown => false,
@@ -125,7 +149,7 @@ pub fn effective(stored: RefreshStrategy, asked: Option<RefreshStrategy>) -> Ref
 mod tests {
     use super::*;
 
-    const GRACE: Duration = Duration::from_secs(30);
+    const GRACE: Grace = Grace { length: Duration::from_secs(30), outage: None };
     const T0: u64 = 1_000_000;
 
     fn state(generation: u64, confirmed: bool) -> SessionState {
@@ -254,8 +278,30 @@ mod tests {
     #[test]
     fn without_a_grace_every_old_generation_is_theft() {
         let now = Timestamp::from_seconds(T0);
-        let step = renew(&state(1, false), presented(0), RefreshStrategy::RefreshBoth, now, Duration::ZERO);
+        let grace = Grace { length: Duration::ZERO, outage: None };
+        let step = renew(&state(1, false), presented(0), RefreshStrategy::RefreshBoth, now, grace);
         assert_eq!(step, theft(state(1, false)));
+    }
+
+    #[test]
+    fn the_time_that_the_server_was_down_costs_no_grace() {
+        let at = |seconds: u64| Timestamp::from_seconds(T0 + seconds);
+        for (name, confirmed, last_commit, started, now, repeats) in [
+            ("down_for_long_right_after_the_rotation", false, 0, 3600, 3601, true),
+            ("the_end_of_the_grace_counts_from_the_start", false, 0, 3600, 3630, true),
+            ("after_the_grace_from_the_start_it_is_theft", false, 0, 3600, 3631, false),
+            ("most_of_the_grace_was_over_before_the_crash", false, 29, 3600, 3601, true),
+            ("all_of_the_grace_was_over_before_the_crash", false, 30, 3600, 3601, false),
+            ("a_quick_restart_within_the_grace", false, 3, 5, 20, true),
+            ("a_used_successor_ends_it_all_the_same", true, 0, 3600, 3601, false),
+            ("a_rotation_of_this_run_counts_from_itself", false, 0, 0, 31, false),
+        ] {
+            let outage = Outage { last_commit: at(last_commit), started: at(started) };
+            let grace = Grace { outage: Some(outage), ..GRACE };
+            let step =
+                renew(&state(1, confirmed), presented(0), RefreshStrategy::RefreshBoth, at(now), grace);
+            assert_eq!(step == Step::Repeat(1), repeats, "{name}: {step:?}");
+        }
     }
 
     #[test]

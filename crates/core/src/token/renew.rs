@@ -13,7 +13,7 @@ use crate::client::{Client, RefreshStrategy};
 use crate::env::Timestamp;
 use crate::issuer::Issuer;
 use crate::issuer::clients::MAX_TRIES;
-use crate::session::rule::{self, Step};
+use crate::session::rule::{self, Grace, Step};
 
 /// What to renew.
 #[derive(Copy, Clone)]
@@ -80,7 +80,7 @@ impl Issuer {
         let client = access.client();
         let now = self.env().now();
         let token = open::refresh_token(client, command.refresh_token, now)?;
-        open::check_times(&token, now, self.env().latest())?;
+        open::check_times(&token, now, self.latest())?;
         if Mint::keys_expired(client.keys().active(), now) {
             return Err(RenewError::KeysExpired);
         }
@@ -89,6 +89,11 @@ impl Issuer {
             Granted::Access => self.grant(client, token, now, Refresh::Keep(command.refresh_token)),
             Granted::Pair(generation) => self.grant(client, token, now, Refresh::New(generation)),
         }
+    }
+
+    /// How long the refresh token before the newest is answered.
+    pub(super) fn grace(&self) -> Grace {
+        Grace { length: self.settings().renew_grace, outage: self.outage() }
     }
 
     /// Applies the rule to the session as stored and makes its outcome durable.
@@ -102,12 +107,12 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             let client = self.reload(access.client()).await?.ok_or(RenewError::InvalidToken)?;
             let session = self.session(&client, token).await?;
-            let grace = self.settings().renew_grace;
+            let grace = self.grace();
             let (state, granted) = match rule::renew(&session.state, token.presented, strategy, now, grace) {
                 Step::Keep => return Ok(Granted::Access),
                 Step::Revoked => return Err(RenewError::Revoked),
                 Step::Unknown => return Err(RenewError::SessionUnknown),
-                Step::Repeat(generation) if session.outlives(&client, now, grace) => {
+                Step::Repeat(generation) if session.outlives(&client, self.latest(), grace.length) => {
                     return Ok(Granted::Pair(generation));
                 }
                 Step::Repeat(generation) => (session.state.clone(), Ok(Granted::Pair(generation))),
@@ -118,7 +123,7 @@ impl Issuer {
                 }
                 Step::Reuse(state) => (state, Err(RenewError::Reused)),
             };
-            if settled(self.store_session(&client, token.session, &session, state).await)? {
+            if settled(self.store_session(&client, token.session, &session, state, 0).await)? {
                 if granted.is_err() {
                     let generation = token.presented.generation;
                     Event::ReuseDetected(client.id(), token.session, generation).record(access.actor());

@@ -32,8 +32,8 @@ pub enum RevokeTarget<'a> {
 /// Whether a session to be revoked was ever opened.
 #[derive(Copy, Clone, PartialEq, Eq)]
 enum Opened {
-    /// Whoever asks has a token of it.
-    Surely,
+    /// Whoever asks has a token of it, which expires at this moment, in seconds since the epoch.
+    Surely(u64),
     /// Whoever asks has an id, which may be made up.
     Perhaps,
 }
@@ -54,6 +54,17 @@ pub enum RevokeError {
         "the token names a key of this client, and its signature does not fit: it was cut short or changed; nothing was revoked"
     )]
     DamagedToken,
+    /// The id is of a session that no server can have opened yet, as far as this one knows.
+    #[error(
+        "the id is of a session from the future: it is made up, or the clock of this server is behind; nothing was revoked"
+    )]
+    SessionFromFuture,
+    /// A run of the server before this one was alive at a later time than this clock says, and nobody has confirmed which is right. A
+    /// revocation could miss sessions then, so it is not acknowledged. By token it always works.
+    #[error(
+        "the clock of this server is behind a time that the server has seen, so a revocation could miss sessions; nothing was revoked"
+    )]
+    ClockBehind,
     /// Others kept changing the same record; try again.
     #[error("the record was changed by other requests at the same moment")]
     Conflict,
@@ -100,7 +111,10 @@ impl Issuer {
                 self.revoke_session(access, SessionId::parse(id)?, Opened::Perhaps).await
             }
             RevokeTarget::Token(token) => match open::any_token(access.client(), bare(token)) {
-                Ok(token) => self.revoke_session(access, token.session, Opened::Surely).await,
+                Ok(token) => {
+                    self.revoke_session(access, token.session, Opened::Surely(token.presented.expires_at))
+                        .await
+                }
                 // Another client's, another server's, or of keys that are gone because all their tokens have expired.
                 Err(NotOpened::UnknownKey) => Ok(()),
                 Err(NotOpened::Malformed) => Err(RevokeError::NotAToken),
@@ -125,17 +139,23 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             // Deleted meanwhile, and its tokens with it: nothing is left to revoke, here and below.
             let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
-            let latest = self.session_time(&client).max(self.env().latest());
-            if opened == Opened::Perhaps && id.opened_at() > latest.plus(CLOCK_SKEW) {
-                // No server has opened it yet.
-                return Ok(());
-            }
+            let until = match opened {
+                Opened::Surely(expires_at) => expires_at,
+                Opened::Perhaps => {
+                    let before = self.sessions_of_runs_before().ok_or(RevokeError::ClockBehind)?;
+                    let latest = self.session_time(&client).max(self.latest()).max(before);
+                    if id.opened_at() > latest.plus(CLOCK_SKEW) {
+                        return Err(RevokeError::SessionFromFuture);
+                    }
+                    0
+                }
+            };
             let session = self.session_record(&client, id).await?;
             if session.state.revoked {
                 return Ok(());
             }
             let state = SessionState { revoked: true, ..session.state.clone() };
-            if settled(self.store_session(&client, id, &session, state).await)? {
+            if settled(self.store_session(&client, id, &session, state, until).await)? {
                 Event::SessionRevoked(client.id(), id).record(access.actor());
                 return Ok(());
             }
@@ -150,7 +170,7 @@ impl Issuer {
             let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
             let stored = self.store().get::<SubjectMark>(name).await?;
             let mut mark = SubjectMark {
-                not_before_ms: self.session_barrier(&client).millis(),
+                not_before_ms: self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?.millis(),
                 expires_at: self.last_expiry(&client),
             };
             let tx = Transaction::new(self.store())
@@ -178,7 +198,8 @@ impl Issuer {
             let stored = self.store().get::<ClientRecord>(name).await?;
             let Some(stored) = stored.filter(|stored| stored.version == client.version) else { continue };
             let mut record = stored.value;
-            record.not_before = record.not_before.max(self.session_barrier(&client));
+            let barrier = self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?;
+            record.not_before = record.not_before.max(barrier);
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
             if settled(self.store().commit(tx).await)? {
                 Event::ClientRevoked(client.id()).record(access.actor());

@@ -58,15 +58,19 @@ impl Issuer {
         }))
     }
 
-    /// Writes the session's state, provided that neither it nor the client has changed since they were read.
+    /// Writes the session's state, provided that neither it nor the client has changed since they were read. The record stays for as long
+    /// as any token of the session, and at least until `until`, in seconds since the epoch.
     pub(super) async fn store_session(
         &self,
         client: &Client,
         id: SessionId,
         previous: &StoredSession,
         state: SessionState,
+        until: u64,
     ) -> Result<(), CommitError> {
-        let expires_at = self.last_expiry(client).max(previous.expires_at);
+        let grace = self.settings().renew_grace;
+        let opened = last_expiry(client, self.latest().max(id.opened_at()), grace);
+        let expires_at = opened.max(previous.expires_at).max(until);
         let record = SessionRecord { state, expires_at };
         let name = session_name(client.id(), id);
         let tx =
@@ -80,7 +84,7 @@ impl Issuer {
 
     /// When the last token that the client can hold or get for a session now will have expired, in seconds since the epoch.
     pub(super) fn last_expiry(&self, client: &Client) -> u64 {
-        last_expiry(client, self.env().now(), self.settings().renew_grace)
+        last_expiry(client, self.latest(), self.settings().renew_grace)
     }
 
     /// Whether the token's session was opened before a mark of its client or its subject.
@@ -96,15 +100,17 @@ impl Issuer {
     }
 }
 
-/// Tokens of the present generation may be made until the grace is over.
-fn last_expiry(client: &Client, now: Timestamp, grace: Duration) -> u64 {
+/// Tokens of the present generation may be made until the grace is over. `latest` is the latest time that the server knows of: a clock that
+/// is behind must not make a record end before the tokens that it speaks of. Sets that seem retired count: the clock may be ahead.
+fn last_expiry(client: &Client, latest: Timestamp, grace: Duration) -> u64 {
     let longest = client
         .keys()
-        .usable(now)
-        .map(|keys| keys.policy.auth_ttl.max(keys.policy.refresh_ttl).as_duration())
+        .entries()
+        .iter()
+        .map(|entry| entry.keys.policy.auth_ttl.max(entry.keys.policy.refresh_ttl).as_duration())
         .max()
         .unwrap_or_default();
-    now.plus(longest).plus(grace).plus(RETIRING_SLACK).seconds()
+    latest.plus(longest).plus(grace).plus(RETIRING_SLACK).seconds()
 }
 
 /// Whether the commit took place; `false` asks for another try.

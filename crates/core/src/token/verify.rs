@@ -120,7 +120,7 @@ impl Issuer {
             Ok(token) => token,
             Err(reason) => return Ok(Verification::Inactive(reason.into())),
         };
-        if let Err(reason) = open::check_times(&token, now, self.env().latest()) {
+        if let Err(reason) = open::check_times(&token, now, self.latest()) {
             return Ok(Verification::Inactive(reason.into()));
         }
         let session = self.session(client, &token).await?;
@@ -130,8 +130,8 @@ impl Issuer {
         let matches = refresh_token.map(|refresh| {
             open::refresh_token(client, refresh, now).is_ok_and(|refresh| {
                 refresh.session == token.session
-                    && open::check_times(&refresh, now, self.env().latest()).is_ok()
-                    && rule::is_renewable(&session.state, refresh.presented, now, self.settings().renew_grace)
+                    && open::check_times(&refresh, now, self.latest()).is_ok()
+                    && rule::is_renewable(&session.state, refresh.presented, now, self.grace())
             })
         });
         Ok(Verification::Active { claims: token.claims, matches })

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use jwtis_core::{Env, Timestamp};
+use jwtis_core::clock;
+use jwtis_core::{Env, Issuer, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -13,6 +14,33 @@ use tracing::warn;
 const PAUSE: Duration = Duration::from_secs(10);
 /// What the clocks of several servers may differ by, and so no step worth a word.
 const TOLERANCE: Duration = Duration::from_secs(60);
+
+/// Keeps in the store how late it has been. Never ends; [`keep_last`] is for the end.
+pub(super) async fn keep(issuer: &Issuer) {
+    let mut failing = false;
+    loop {
+        sleep(clock::PAUSE).await;
+        match issuer.keep_time().await {
+            Ok(()) => failing = false,
+            // Once for each outage: the store says the rest.
+            Err(error) if !failing => {
+                failing = true;
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the time is not kept; the server tries again"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Keeps the time at which the server stops.
+pub(super) async fn keep_last(issuer: &Issuer) {
+    if let Err(error) = issuer.keep_time().await {
+        warn!(error = &error as &dyn std::error::Error, "the time of the stop is not kept");
+    }
+}
 
 /// Warns of each step. Never ends.
 pub(super) async fn watch(env: &Env) {

@@ -1,5 +1,7 @@
 //! `jwtis store`: look after a store file. All but a hot backup need a store that no server has open.
 
+mod clock;
+
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use jwtis_store::{OpenError, Password, Report, Restored, TableInfo, change_passw
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use self::clock::StoreClock;
 use super::api::{As, Connection};
 use super::failure::disk_hint;
 use super::output::{TextTable, printable};
@@ -70,6 +73,8 @@ pub(crate) enum StoreCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Show the latest time that the store knows of, or forget it where a wrong clock was believed.
+    Clock(StoreClock),
     /// Make a new admin token for an operator who lost it. The one before stops working.
     ResetAdminToken {
         #[command(flatten)]
@@ -114,6 +119,7 @@ impl StoreCommand {
                     .map_err(|error| restore_failure(backup, &path, &error))?;
                 show_restored(backup, &path, &restored, *json, out)
             }
+            Self::Clock(clock) => clock.run(out),
             Self::ResetAdminToken { store, password } => {
                 first_start::can_show_admin_token(out)?;
                 let path = store.existing()?;

@@ -93,10 +93,13 @@ async fn revoke_of_what_is_no_token_says_so_and_ends_nothing() {
         for member in ["auth_token", "access_token", "refresh_token"] {
             let body = json!({"kid": "shop", member: text});
             let refused = world.post("/revoke_token", body).bearer(&token).send().await;
-            refused.problem(400, "invalid_member");
+            refused.problem(400, "not_a_token");
         }
     }
     assert!(world.is_active("shop", &token, &tokens.auth).await);
+    // A session that nobody can have opened yet.
+    let body = json!({"kid": "shop", "id": "7fffffff-1234-7abc-8def-0123456789ab"});
+    world.post("/revoke_token", body).bearer(&token).send().await.problem(409, "session_from_future");
 }
 
 #[tokio::test]
@@ -139,4 +142,19 @@ async fn revoke_wants_exactly_one_target() {
         world.post("/revoke_token", body).bearer(&token).send().await.problem(400, code);
     }
     assert!(world.is_active("shop", &token, &issued.auth).await);
+}
+
+#[tokio::test]
+async fn revoke_is_not_acknowledged_where_a_clock_that_is_behind_could_miss_a_session() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let issued = world.issue("shop", &token, json!({"sub": "u1"})).await;
+    let behind = world.elsewhere(crate::support::START - 3600).await;
+    for target in [json!({"id": issued.id}), json!({"sub": "u1"}), json!({"all": true})] {
+        let mut body = json!({"kid": "shop"});
+        body.as_object_mut().unwrap().append(&mut target.as_object().unwrap().clone());
+        behind.post("/revoke_token", body).bearer(&token).send().await.problem(503, "clock_behind");
+    }
+    revoke(&behind, &token, json!({"kid": "shop", "auth_token": issued.auth})).await;
+    assert!(!world.is_active("shop", &token, &issued.auth).await);
 }

@@ -276,9 +276,10 @@ impl From<RenewError> for Problem {
 impl From<RevokeError> for Problem {
     fn from(error: RevokeError) -> Self {
         match error {
-            RevokeError::InvalidSession(_) | RevokeError::NotAToken | RevokeError::DamagedToken => {
-                Self::explained(Code::InvalidMember, &error)
-            }
+            RevokeError::InvalidSession(_) => Self::explained(Code::InvalidMember, &error),
+            RevokeError::NotAToken | RevokeError::DamagedToken => Self::explained(Code::NotAToken, &error),
+            RevokeError::SessionFromFuture => Self::new(Code::SessionFromFuture),
+            RevokeError::ClockBehind => Self::caused_by(Code::ClockBehind, error),
             RevokeError::Conflict => Self::caused_by(Code::Contended, error),
             RevokeError::Store(error) => error.into(),
             RevokeError::Read(error) => error.into(),

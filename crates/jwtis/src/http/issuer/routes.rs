@@ -123,8 +123,8 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
         answer(200, "#/components/schemas/Nothing")
             .token()
             .body(revocation())
-            .codes(&[WRITES, CLIENT])
-            .post("/revoke_token", "revokeToken", "End sessions; what is unknown is a success too (RFC 7009)", post(tokens::revoke)),
+            .codes(&[WRITES, CLIENT, &[Code::NotAToken, Code::SessionFromFuture, Code::ClockBehind]])
+            .post("/revoke_token", "revokeToken", "End sessions; an unknown or expired token is a success too (RFC 7009)", post(tokens::revoke)),
         answer(200, "#/components/schemas/Verified")
             .token()
             .body(verification())

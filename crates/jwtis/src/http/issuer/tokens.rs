@@ -160,10 +160,15 @@ async fn revoke_for(api: &Api, caller: &Caller, mut members: Members) -> Result<
         return Err(Problem::with_detail(Code::ConflictingMembers, format!("give just {choice}")));
     }
     api.issuer.revoke(&access, target).await.map_err(|error| match error {
-        RevokeError::InvalidSession(_) | RevokeError::NotAToken | RevokeError::DamagedToken => {
-            invalid(member, error)
+        RevokeError::InvalidSession(_) => invalid(member, error),
+        RevokeError::NotAToken | RevokeError::DamagedToken => {
+            Problem::with_detail(Code::NotAToken, format!("{member}: {error}"))
         }
-        RevokeError::Conflict | RevokeError::Store(_) | RevokeError::Read(_) => error.into(),
+        RevokeError::SessionFromFuture
+        | RevokeError::ClockBehind
+        | RevokeError::Conflict
+        | RevokeError::Store(_)
+        | RevokeError::Read(_) => error.into(),
     })
 }
 

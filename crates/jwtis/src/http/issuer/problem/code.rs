@@ -61,6 +61,8 @@ codes! {
         "`detail` names the one that was probably meant. Members unlike any known one are ignored.";
     ConflictingMembers = "conflicting_members", BAD_REQUEST, "Members of the body contradict each other",
         "`detail` names them: send one.";
+    NotAToken = "not_a_token", BAD_REQUEST, "The text is not a token, or a token of the client that was cut short or changed",
+        "Nothing was revoked. Send the whole token. Unknown and expired tokens are a success.";
     InvalidKid = "invalid_kid", BAD_REQUEST, "The kid is not well-formed",
         "1 to 128 characters out of A-Z a-z 0-9 . _ - ~";
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query of the URL is not understood",
@@ -93,6 +95,8 @@ codes! {
         "Use one of the header `Allow`.";
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "The body took too long to arrive",
         "Send it at once after the headers.";
+    SessionFromFuture = "session_from_future", CONFLICT, "The id is of a session from the future",
+        "Nothing was revoked. The id is made up, or the server's clock is behind: revoke by token.";
     KidTaken = "kid_taken", CONFLICT, "A client is already registered under this kid",
         "Choose another; new keys for a client come from `/renew_keys`.";
     KeysExpired = "keys_expired", CONFLICT, "The client's keys have expired",
@@ -129,6 +133,8 @@ codes! {
         "Nothing was changed. Try again after `Retry-After` seconds. Send a body at once after its headers; bodies of up to 16 KiB have memory of their own.";
     Contended = "contended", SERVICE_UNAVAILABLE, "Too many requests change the same thing at once",
         "Nothing was changed. Try again after `Retry-After` seconds.";
+    ClockBehind = "clock_behind", SERVICE_UNAVAILABLE, "The server's clock is behind, so the revocation could miss sessions",
+        "Nothing was revoked. Revoke by token, which always works, or have the operator mend the clock: docs/operations.md, \"Clocks\".";
     Timeout = "timeout", SERVICE_UNAVAILABLE, "The server did not finish in time",
         "It is unknown whether the change was made. Reading and renewing are safe to repeat.";
 }
@@ -145,6 +151,8 @@ impl Code {
         match self {
             Self::StoreUnavailable | Self::Overloaded | Self::Contended | Self::Timeout => Some(1),
             Self::Busy => Some(5),
+            // The clock is right again, or has been confirmed after ten minutes.
+            Self::ClockBehind => Some(60),
             _ => None,
         }
     }
