@@ -156,7 +156,7 @@ impl SignRequest {
             }
             0x11 => {
                 let chain = chain(&mut cursor)?;
-                let header = Header::decode(&mut cursor)?;
+                let header = Header::decode(&mut cursor, protocol)?;
                 cursor.finish()?;
                 (RequestKind::Block, Body::Block { chain, header })
             }

@@ -12,6 +12,8 @@ mod consensus;
 mod contents;
 #[path = "requests/forged.rs"]
 mod forged;
+#[path = "requests/octez.rs"]
+mod octez;
 #[path = "requests/protocols.rs"]
 mod protocols;
 #[path = "requests/staking.rs"]

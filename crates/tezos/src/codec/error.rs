@@ -126,6 +126,9 @@ pub enum Fault {
         /// The number.
         value: i64,
     },
+    /// A number that cannot be zero is.
+    #[error("an amount is 0, and this one cannot be")]
+    Zero,
     /// A number with a second spelling.
     #[error("a number is not in its shortest form")]
     NotCanonical,

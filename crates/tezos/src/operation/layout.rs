@@ -7,8 +7,8 @@ use crate::operation::{OperationKind, OperationKind as Kind};
 
 use Shape::{
     Account, BlsSignature, Bool, Bytes, Contract, Counter, Dyn, DynBytes, EntrypointText, Hash, I32, I64,
-    Inlined, Integer, List, Micheline, Mutez, Natural, Opt, Originated, PublicKey, Record, ShortBytes,
-    Signature, SignedHeader, Tagged, U8, U16, Unit,
+    Inlined, Int31, Integer, List, Micheline, Mutez, Natural, Opt, Originated, Positive, PublicKey, Record,
+    Scalar, ShortBytes, ShortList, ShortNatural, Signature, SignedHeader, Tagged, U8, U16, Unit,
 };
 
 /// One content of an operation.
@@ -24,13 +24,6 @@ pub(crate) struct Row {
     pub(crate) manager: bool,
     /// What follows.
     pub(crate) fields: &'static [Field],
-}
-
-impl Row {
-    /// Whether it can be inlined into evidence.
-    pub(crate) const fn is_consensus(&self) -> bool {
-        matches!(self.tag, 20 | 21 | 23 | 30 | 31 | 40 | 41)
-    }
 }
 
 /// The layout of `tag` in `protocol`.
@@ -57,24 +50,33 @@ impl Row {
 pub(crate) const MANAGER: &[Field] = &[
     ("source", Account),
     ("fee", Mutez),
-    ("counter", Natural),
-    ("gas_limit", Natural),
-    ("storage_limit", Natural),
+    ("counter", ShortNatural),
+    ("gas_limit", ShortNatural),
+    ("storage_limit", ShortNatural),
 ];
 
-const SCALAR: Shape = Bytes(32);
 const PAYLOAD: Field = ("block_payload_hash", Hash(Prefix::Vh));
 const ROLLUP: Field = ("rollup", Hash(Prefix::Sr1));
-const EVIDENCE: Shape = Dyn(&Inlined);
-const SHARD: Field = ("shard", Record(&[("index", I32), ("share", DynBytes)]));
+/// Evidence about consensus operations. Tags 40 and 41 are never part of any: they are how tz4 keys sign, and not how blocks
+/// hold what they signed.
+const EVIDENCE: Shape = Dyn(&Inlined(&[20, 21, 23, 30, 31]));
+const ATTESTATION_EVIDENCE: Shape = Dyn(&Inlined(&[21, 23]));
+const PREATTESTATION_EVIDENCE: Shape = Dyn(&Inlined(&[20]));
+const SHARD: Field = ("shard", Record(&[("index", Int31), ("share", Dyn(&List(&Scalar)))]));
 const SLOT_CONTENT: &[Field] = &[("slot", U16), ("level", Counter), ("round", Counter), PAYLOAD];
 const BLS_CONTENT: &[Field] = &[("level", Counter), ("round", Counter), PAYLOAD];
 const KEY: Field = ("pk", PublicKey);
-const KEY_WITH_PROOF: &[Field] = &[KEY, ("proof", Opt(&Dyn(&Signature)))];
+/// Only BLS keys prove that somebody holds them.
+const KEY_WITH_PROOF: &[Field] = &[KEY, ("proof", Opt(&Dyn(&BlsSignature)))];
 
 static ROWS: &[Row] = &[
     always(1, Kind::SeedNonceRevelation, &[("level", Counter), ("nonce", Bytes(32))]),
-    always(2, Kind::DoubleAttestationEvidence, &[("op1", EVIDENCE), ("op2", EVIDENCE)]).within(Quebec, Rio),
+    always(
+        2,
+        Kind::DoubleAttestationEvidence,
+        &[("op1", ATTESTATION_EVIDENCE), ("op2", ATTESTATION_EVIDENCE)],
+    )
+    .within(Quebec, Rio),
     always(2, Kind::DoubleConsensusOperationEvidence, &[("slot", U16), ("op1", EVIDENCE), ("op2", EVIDENCE)])
         .within(Tallinn, Ushuaia),
     always(3, Kind::DoubleBakingEvidence, &[("bh1", Dyn(&SignedHeader)), ("bh2", Dyn(&SignedHeader))]),
@@ -82,15 +84,19 @@ static ROWS: &[Row] = &[
     always(
         5,
         Kind::Proposals,
-        &[("source", Account), ("period", I32), ("proposals", Dyn(&List(&Hash(Prefix::P))))],
+        &[("source", Account), ("period", I32), ("proposals", Dyn(&ShortList(20, &Hash(Prefix::P))))],
     ),
     always(
         6,
         Kind::Ballot,
         &[("source", Account), ("period", I32), ("proposal", Hash(Prefix::P)), ("ballot", Shape::Vote)],
     ),
-    always(7, Kind::DoublePreattestationEvidence, &[("op1", EVIDENCE), ("op2", EVIDENCE)])
-        .within(Quebec, Rio),
+    always(
+        7,
+        Kind::DoublePreattestationEvidence,
+        &[("op1", PREATTESTATION_EVIDENCE), ("op2", PREATTESTATION_EVIDENCE)],
+    )
+    .within(Quebec, Rio),
     always(8, Kind::VdfRevelation, &[("result", Bytes(100)), ("proof", Bytes(100))]),
     always(
         9,
@@ -108,7 +114,7 @@ static ROWS: &[Row] = &[
     always(
         24,
         Kind::DalEntrapmentEvidence,
-        &[("attestation", EVIDENCE), ("slot_index", U8), SHARD, ("proof", Bytes(48))],
+        &[("attestation", ATTESTATION_EVIDENCE), ("slot_index", U8), SHARD, ("proof", Bytes(48))],
     )
     .within(Quebec, Rio),
     always(
@@ -188,7 +194,8 @@ static ROWS: &[Row] = &[
     manager(112, Kind::SetDepositsLimit, &[("limit", Opt(&Mutez))]),
     manager(113, Kind::IncreasePaidStorage, &[("amount", Integer), ("destination", Originated)]),
     manager(114, Kind::UpdateConsensusKey, &[KEY]).within(Quebec, Quebec),
-    manager(114, Kind::UpdateConsensusKey, KEY_WITH_PROOF).within(Rio, Ushuaia),
+    manager(114, Kind::UpdateConsensusKey, &[KEY, ("proof", Opt(&Dyn(&Signature)))]).within(Rio, Rio),
+    manager(114, Kind::UpdateConsensusKey, KEY_WITH_PROOF).within(Tallinn, Ushuaia),
     manager(115, Kind::UpdateCompanionKey, KEY_WITH_PROOF).within(Tallinn, Ushuaia),
     manager(
         158,
@@ -197,7 +204,7 @@ static ROWS: &[Row] = &[
             ("ticket_contents", Dyn(&Micheline)),
             ("ticket_ty", Dyn(&Micheline)),
             ("ticket_ticketer", Contract),
-            ("ticket_amount", Natural),
+            ("ticket_amount", Positive),
             ("destination", Contract),
             ("entrypoint", EntrypointText),
         ],
@@ -244,8 +251,8 @@ static ROWS: &[Row] = &[
         &[
             ("public_parameters", DynBytes),
             ("circuits_info", Dyn(&List(&CIRCUIT))),
-            ("init_state", Dyn(&List(&SCALAR))),
-            ("nb_ops", I32),
+            ("init_state", Dyn(&List(&Scalar))),
+            ("nb_ops", Int31),
         ],
     ),
     manager(251, Kind::ZkRollupPublish, &[("zk_rollup", Bytes(20)), ("op", Dyn(&List(&ZK_ELEMENT)))]),
@@ -295,7 +302,7 @@ const INPUT_PROOF: Shape = Tagged(&[
         1,
         "reveal",
         Tagged(&[
-            (0, "raw_data", ShortBytes),
+            (0, "raw_data", ShortBytes(4096)),
             (1, "metadata", Unit),
             (
                 2,
@@ -319,11 +326,11 @@ const ZK_ELEMENT: Shape = Record(&[
     (
         "op",
         Record(&[
-            ("op_code", I32),
+            ("op_code", Int31),
             ("price", Record(&[("id", Bytes(32)), ("amount", Integer)])),
             ("l1_dst", Account),
             ("rollup_id", Bytes(20)),
-            ("payload", Dyn(&List(&SCALAR))),
+            ("payload", Dyn(&List(&Scalar))),
         ]),
     ),
     (
@@ -337,9 +344,9 @@ const ZK_ELEMENT: Shape = Record(&[
 
 /// The scalars of a state, with their length in front: Octez' own description of its encodings has the length on these alone, and
 /// not on the inputs as a whole.
-const NEW_STATE: Shape = Dyn(&List(&SCALAR));
-const PENDING: Shape = Record(&[("new_state", NEW_STATE), ("fee", SCALAR), ("exit_validity", Bool)]);
-const PRIVATE: Shape = Record(&[("new_state", NEW_STATE), ("fee", SCALAR)]);
+const NEW_STATE: Shape = Dyn(&List(&Scalar));
+const PENDING: Shape = Record(&[("new_state", NEW_STATE), ("fee", Scalar), ("exit_validity", Bool)]);
+const PRIVATE: Shape = Record(&[("new_state", NEW_STATE), ("fee", Scalar)]);
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,9 @@ use crate::operation::value::Number;
 use crate::operation::{Address, Entrypoint, Protocol, Value, Vote, layout};
 use crate::request::block;
 
+/// The longest counter or limit, in bytes of seven bits each: octez gives these fields a size.
+const SHORT_NUMBER_BYTES: usize = 10;
+
 /// A named part of a layout.
 pub(crate) type Field = (&'static str, Shape);
 
@@ -21,11 +24,17 @@ pub(crate) enum Shape {
     U8,
     U16,
     I32,
+    /// `I32` of 31 bits, sign included.
+    Int31,
     I64,
     /// A level or round: `I32`, not negative.
     Counter,
     Bool,
     Natural,
+    /// `Natural` of at most ten bytes: a counter, or a limit of gas or storage.
+    ShortNatural,
+    /// `Natural`, and not zero.
+    Positive,
     Integer,
     /// `Natural`, of at most 63 bits.
     Mutez,
@@ -35,8 +44,10 @@ pub(crate) enum Shape {
     Hash(Prefix),
     /// Four bytes of length, then bytes.
     DynBytes,
-    /// Two bytes of length, then bytes.
-    ShortBytes,
+    /// Two bytes of length, then at most so many bytes.
+    ShortBytes(u16),
+    /// A number below the order of BLS12-381, in 32 bytes.
+    Scalar,
     /// An implicit account, tagged.
     Account,
     /// A contract id.
@@ -56,8 +67,8 @@ pub(crate) enum Shape {
     EntrypointText,
     /// One Micheline expression.
     Micheline,
-    /// An inlined consensus operation with its signature, to the end of the frame.
-    Inlined,
+    /// An inlined consensus operation with one of these tags and, perhaps, its signature, to the end of the frame.
+    Inlined(&'static [u8]),
     /// A block header with its signature, to the end of the frame.
     SignedHeader,
     /// A boolean, then perhaps the value.
@@ -66,6 +77,8 @@ pub(crate) enum Shape {
     Dyn(&'static Shape),
     /// Values to the end of the frame.
     List(&'static Shape),
+    /// At most so many values, to the end of the frame.
+    ShortList(usize, &'static Shape),
     Record(&'static [Field]),
     /// One byte that says which.
     Tagged(&'static [(u8, &'static str, Shape)]),
@@ -94,10 +107,22 @@ impl Shape {
             Self::U8 => Value::Int(cursor.u8()?.into()),
             Self::U16 => Value::Int(cursor.u16()?.into()),
             Self::I32 => Value::Int(cursor.i32()?.into()),
+            Self::Int31 => match cursor.i32()? {
+                value @ -0x4000_0000..=0x3fff_ffff => Value::Int(value.into()),
+                _ => return Err(fault(Fault::NumberTooLarge)),
+            },
             Self::I64 => Value::Int(cursor.i64()?),
             Self::Counter => Value::Int(cursor.counter()?.into()),
             Self::Bool => Value::Flag(cursor.boolean()?),
             Self::Natural => Value::Number(Number::natural(cursor.natural()?)),
+            Self::ShortNatural => match cursor.natural()? {
+                groups if groups.len() > SHORT_NUMBER_BYTES => return Err(fault(Fault::NumberTooLarge)),
+                groups => Value::Number(Number::natural(groups)),
+            },
+            Self::Positive => match cursor.natural()? {
+                [0] => return Err(fault(Fault::Zero)),
+                groups => Value::Number(Number::natural(groups)),
+            },
             Self::Integer => Value::Number(Number::integer(cursor.integer()?)),
             Self::Mutez => {
                 let amount = Number::natural(cursor.natural()?).to_mutez();
@@ -106,10 +131,14 @@ impl Shape {
             Self::Bytes(count) => Value::Bytes(cursor.take(count)?.to_vec()),
             Self::Hash(prefix) => Value::Hash(prefix, cursor.take(prefix.payload_len())?.to_vec()),
             Self::DynBytes => Value::Bytes(cursor.frame()?.rest()?.to_vec()),
-            Self::ShortBytes => {
-                let count = cursor.u16()?;
-                Value::Bytes(cursor.take(count.into())?.to_vec())
-            }
+            Self::ShortBytes(most) => match cursor.u16()? {
+                count if count > most => return Err(fault(Fault::Length { had: count.into() })),
+                count => Value::Bytes(cursor.take(count.into())?.to_vec()),
+            },
+            Self::Scalar => match cursor.array()? {
+                bytes if is_scalar(&bytes) => Value::Bytes(bytes.to_vec()),
+                _ => return Err(fault(Fault::NumberTooLarge)),
+            },
             Self::Account => Value::Address(Address::decode_implicit(cursor, protocol)?),
             Self::Contract => Value::Address(Address::decode_contract(cursor, protocol)?),
             Self::Originated => Value::Address(Address::decode_originated(cursor)?),
@@ -132,7 +161,7 @@ impl Shape {
                 micheline::skip(cursor, protocol)?;
                 Value::Micheline(cursor.since(at).to_vec())
             }
-            Self::Inlined => inlined(cursor, protocol)?,
+            Self::Inlined(tags) => inlined(cursor, protocol, tags)?,
             Self::SignedHeader => signed_header(cursor, protocol)?,
             Self::Opt(shape) => match cursor.boolean()? {
                 true => shape.read(cursor, protocol)?,
@@ -144,7 +173,8 @@ impl Shape {
                 frame.finish()?;
                 value
             }
-            Self::List(shape) => list(cursor, protocol, *shape)?,
+            Self::List(shape) => list(cursor, protocol, *shape, MAX_LIST_ITEMS)?,
+            Self::ShortList(most, shape) => list(cursor, protocol, *shape, most)?,
             Self::Record(fields) => Value::Record(record(cursor, protocol, fields)?),
             Self::Tagged(variants) => {
                 let tag = cursor.u8()?;
@@ -158,11 +188,11 @@ impl Shape {
 }
 
 /// Members to the end of the frame. Each takes at least one byte, so this ends.
-fn list(cursor: &mut Cursor<'_>, protocol: Protocol, of: Shape) -> Result<Value, DecodeError> {
+fn list(cursor: &mut Cursor<'_>, protocol: Protocol, of: Shape, most: usize) -> Result<Value, DecodeError> {
     let mut values = Vec::new();
     while !cursor.is_empty() {
-        if values.len() >= MAX_LIST_ITEMS {
-            return Err(cursor.fault(Fault::TooMany { most: MAX_LIST_ITEMS }));
+        if values.len() >= most {
+            return Err(cursor.fault(Fault::TooMany { most }));
         }
         let before = cursor.remaining();
         values.push(of.read(cursor, protocol)?);
@@ -171,6 +201,14 @@ fn list(cursor: &mut Cursor<'_>, protocol: Protocol, of: Shape) -> Result<Value,
         }
     }
     Ok(Value::List(values))
+}
+
+/// Whether little-endian bytes are below the order of the scalars of BLS12-381.
+fn is_scalar(bytes: &[u8; 32]) -> bool {
+    const ORDER: [u64; 4] =
+        [0x73ed_a753_299d_7d48, 0x3339_d808_09a1_d805, 0x53bd_a402_fffe_5bfe, 0xffff_ffff_0000_0001];
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().rev().map(|word| u64::from_le_bytes(*word)).lt(ORDER)
 }
 
 fn public_key(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Value, DecodeError> {
@@ -218,24 +256,26 @@ fn entrypoint_name(bytes: &[u8], at: usize) -> Result<String, DecodeError> {
     }
 }
 
-/// Branch, one consensus operation, and the signature that takes the rest of the frame (6.6, ICO).
-fn inlined(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Value, DecodeError> {
+/// Branch, one consensus operation, and the signature that takes the rest of the frame (6.6, ICO). An operation without a
+/// signature can be inlined too: octez reads it, and finds the evidence invalid.
+fn inlined(cursor: &mut Cursor<'_>, protocol: Protocol, tags: &[u8]) -> Result<Value, DecodeError> {
     let branch = Shape::Hash(Prefix::B).read(cursor, protocol)?;
     let at = cursor.position();
     let tag = cursor.u8()?;
-    let row = layout::row(tag, protocol).filter(|row| row.is_consensus());
+    let row = layout::row(tag, protocol).filter(|_| tags.contains(&tag));
     let row = row.ok_or(DecodeError::new(Fault::UnknownTag { tag }, at))?;
     let operation = Value::Record(record(cursor, protocol, row.fields)?);
+    let signature = if cursor.is_empty() { Value::Absent } else { signature(cursor, protocol)? };
     Ok(Value::Record(vec![
         ("branch", branch),
         ("operation", Value::Variant(row.kind.name(), Box::new(operation))),
-        ("signature", signature(cursor, protocol)?),
+        ("signature", signature),
     ]))
 }
 
 /// The header of a block message without magic byte and chain id, then its signature (6.7).
 fn signed_header(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Value, DecodeError> {
-    let header = block::Header::decode(cursor)?;
+    let header = block::Header::decode(cursor, protocol)?;
     Ok(Value::Record(vec![
         ("header", Value::Record(header.fields())),
         ("signature", signature(cursor, protocol)?),

@@ -2,7 +2,7 @@
 
 use crate::base58check::Prefix;
 use crate::codec::{Cursor, DecodeError, Fault};
-use crate::operation::Value;
+use crate::operation::{Protocol, Value};
 
 /// An unsigned block header, without magic byte and chain id.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +24,7 @@ pub struct Header {
 
 impl Header {
     /// Reads a header and leaves the cursor behind it.
-    pub(crate) fn decode(cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
         Ok(Self {
             level: cursor.counter().map_err(|error| error.within("level"))?,
             proto: cursor.u8()?,
@@ -42,7 +42,7 @@ impl Header {
                 true => Some(cursor.array().map_err(|error| error.within("seed_nonce_hash"))?),
                 false => None,
             },
-            per_block_votes: cursor.u8().map_err(|error| error.within("per_block_votes"))?,
+            per_block_votes: votes(cursor, protocol).map_err(|error| error.within("per_block_votes"))?,
         })
     }
 
@@ -91,6 +91,18 @@ impl Header {
             ("per_block_votes", Value::Int(self.per_block_votes.into())),
         ]
     }
+}
+
+/// The vote on liquidity baking (0 on, 1 off, 2 pass) and, before Tallinn, above it the one on adaptive issuance.
+fn votes(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<u8, DecodeError> {
+    let at = cursor.position();
+    let votes = cursor.u8()?;
+    let (liquidity, issuance) = (votes & 0b11, votes >> 2);
+    let most = if protocol < Protocol::Tallinn { 2 } else { 0 };
+    if liquidity > 2 || issuance > most {
+        return Err(DecodeError::new(Fault::UnknownTag { tag: votes }, at));
+    }
+    Ok(votes)
 }
 
 /// The fitness of a Tenderbake block: five elements, each with its length in front.

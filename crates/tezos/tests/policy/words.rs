@@ -161,15 +161,15 @@ fn operations_of_blocks_and_of_old_protocols_can_never_be_allowed() {
     let everything: Vec<&str> =
         OperationKind::ALL.iter().filter(|kind| kind.is_listable()).map(|kind| kind.name()).collect();
     let policy = allowing(&[("generic", Some(&everything))]);
-    let inlined = Forge::default().fill(1, 32).u8(21).u16(7).i32(120).i32(0).fill(2, 32).fill(3, 64).0;
+    let inlined = |op| Forge::default().fill(1, 32).u8(op).u16(7).i32(120).i32(0).fill(2, 32).fill(3, 64).0;
     for (name, forge) in [
         ("preattestation", tag(20).u16(7).i32(1).i32(2).fill(3, 32)),
         ("attestation", tag(21).u16(7).i32(1).i32(2).fill(3, 32)),
         ("attestation_with_dal", tag(23).u16(7).i32(1).i32(2).fill(3, 32).u8(1)),
         ("preattestation", tag(40).i32(1).i32(2).fill(3, 32)),
         ("attestation", tag(41).i32(1).i32(2).fill(3, 32)),
-        ("double_attestation_evidence", tag(2).framed(&inlined).framed(&inlined)),
-        ("double_preattestation_evidence", tag(7).framed(&inlined).framed(&inlined)),
+        ("double_attestation_evidence", tag(2).framed(&inlined(21)).framed(&inlined(21))),
+        ("double_preattestation_evidence", tag(7).framed(&inlined(20)).framed(&inlined(20))),
     ] {
         let denied = ask(&policy, &forge.generic()).unwrap_err();
         assert_eq!(denied, format!("operation `{name}' is not allowed"));

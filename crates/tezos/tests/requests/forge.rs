@@ -100,7 +100,7 @@ pub(crate) fn header(level: i32, payload_round: i32, fitness: &Forge, nonce: boo
     let header = Forge::default().i32(level).u8(24).fill(0x20, 32).i64(1_700_000_000).u8(4).fill(0x21, 32);
     let header = header.framed(&fitness.0).fill(0x22, 32).fill(0x23, 32).i32(payload_round).fill(0x24, 8);
     let header = if nonce { header.u8(0xff).fill(0x25, 32) } else { header.u8(0) };
-    header.u8(0x0a)
+    header.u8(2)
 }
 
 /// The chain id of `NetXo5iVw1vBoxM`.
