@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use jwtis_store::{ReadError, Store};
+use jwtis_tezos::policy::LimitDenial;
 use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Signature, SigningVersion};
 
 use crate::env::Env;
@@ -186,6 +187,8 @@ pub struct About {
     pub level_and_round: Option<(i32, i32)>,
     /// The kind of the vault that holds the key, as in Signatory's metrics: `File`, `Mem`, `Store`, …
     pub vault: Option<String>,
+    /// What limits with `mode: observe` would have refused.
+    pub observed: Option<LimitDenial>,
     /// How long watermark and vault took, of requests that came so far.
     pub signing_took: Option<Duration>,
 }

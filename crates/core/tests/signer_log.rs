@@ -17,7 +17,7 @@ use std::time::Duration;
 use jwtis_core::Signer;
 use jwtis_core::signer::vault::software::SoftwareVault;
 use jwtis_core::signer::{KeyRules, Rules};
-use jwtis_tezos::policy::{Limits, Mutez, User};
+use jwtis_tezos::policy::{Limits, LimitsMode, Mutez, User};
 use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SecretKey};
 use serde_json::Value;
 use signer_support::{
@@ -145,6 +145,22 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
         (event["reason"].as_str(), event["key"].as_str().unwrap()),
         (Some("not_listed"), &*pkh(&stranger).to_string())
     );
+}
+
+#[tokio::test]
+async fn what_observed_limits_would_refuse_is_in_the_event_of_the_signature() {
+    let log = Log::default();
+    let _listening = log.listen(DEFAULT);
+    let key = new_key(Curve::Ed25519);
+    let limits = Limits { max_amount: Some(Mutez::new(5)), mode: LimitsMode::Observe, ..Limits::default() };
+    let signer = signer(&key, Policy { limits, ..allowing(&[RequestKind::Generic]) });
+    for (amount, level, wanted) in [(5, "INFO", None), (6, "WARN", Some("limit max_amount is "))] {
+        sign(&signer, &key, &transaction(amount)).await;
+        let event = log.decision();
+        let said = fields(&event);
+        assert_eq!((event["level"].as_str(), said["event"].as_str()), (Some(level), Some("signed")));
+        assert_eq!(said["would_refuse"].as_str().map(|text| text.get(..20).unwrap()), wanted);
+    }
 }
 
 #[tokio::test]

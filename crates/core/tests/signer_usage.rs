@@ -18,7 +18,7 @@ use jwtis_core::signer::SignError;
 use jwtis_core::signer::usage::UsageError;
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{KdfParams, MemoryBackend, Store, create_redb, open_memory, open_redb};
-use jwtis_tezos::policy::{Limits, Mutez, Rate};
+use jwtis_tezos::policy::{Limits, LimitsMode, Mutez, Rate};
 use jwtis_tezos::{Curve, Policy, RequestKind, SecretKey};
 use signer_support::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign, text,
@@ -234,4 +234,54 @@ async fn a_slow_store_holds_up_no_key_that_is_not_counted() {
     assert!(!waiting.is_finished());
     backend.release();
     assert_eq!(waiting.await.unwrap(), "signed");
+}
+
+/// As [`policy`], observed only.
+fn observing(amount: Option<u64>, count: Option<u64>) -> Policy {
+    let policy = policy(amount, count);
+    Policy { limits: Limits { mode: LimitsMode::Observe, ..policy.limits }, ..policy }
+}
+
+#[tokio::test]
+async fn observed_limits_count_and_report_and_refuse_nothing() {
+    let store = open_memory();
+    let key = new_key(Curve::Ed25519);
+    let signer = setup(&store, &key, observing(Some(100), None)).build();
+    let first = sign(&signer, &key, &transaction(60)).await;
+    assert_eq!((code(&first), &first.about.observed), ("signed", &None));
+    for (spent, asked) in [(60, 60), (120, 1)] {
+        let more = sign(&signer, &key, &transaction(asked)).await;
+        let wanted = format!(
+            "limit per.amount is {} in 3600 s, of which {} is used, {} was asked",
+            Mutez::new(100),
+            Mutez::new(spent),
+            Mutez::new(asked)
+        );
+        assert_eq!(code(&more), "signed");
+        assert_eq!(more.about.observed.map(|denial| denial.to_string()), Some(wanted));
+    }
+    // Enforced from now on: what was signed meanwhile counts.
+    let signer = setup(&store, &key, policy(Some(121), None)).build();
+    assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "limit");
+    let signer = setup(&store, &key, policy(Some(122), None)).build();
+    assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "signed");
+}
+
+#[tokio::test]
+async fn observed_limits_need_no_store_that_works() {
+    let key = new_key(Curve::Ed25519);
+    let vault = ScriptedVault::new(&Calls::default(), &[&key]);
+    let bare = Setup::new().list(&key, observing(None, Some(1))).vault("v", vault).build();
+    for reads in [true, false] {
+        let backend = Faulty::new(MemoryBackend::new());
+        let signer = setup(&store_over(backend.clone()), &key, observing(None, Some(1))).build();
+        if reads {
+            backend.fail_read(1, Fault::Unavailable)
+        } else {
+            backend.fail_commit(1, Fault::Full)
+        }
+        for signer in [&signer, &bare] {
+            assert_eq!(code(&sign(signer, &key, &transaction(1)).await), "signed", "{reads}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ pub use address::ListenAddress;
 pub use file::ConfigFile;
 pub use reload::Reloader;
 pub use secret::{SecretSource, read_secret_file};
+pub(crate) use signatory::permission_hint;
 
 use std::path::PathBuf;
 use std::str::FromStr;

@@ -81,7 +81,7 @@ fn config_show_prints_the_signer_with_each_policy_in_a_line_and_no_secret() {
     let place = Place::new();
     let file = "server: {jwt: {users: {ops: {password: Long-Enough-Pass-1, secret: A-Secret-Of-At-Least-32-Bytes-0001}}}}\nvaults:\n  m: {driver: mem, config: [edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd]}\ntezos:\n  tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q: {jwt_users: [ops], allow: {generic: [transaction]}, limits: {max_amount: 5tz}}\n";
     place.file("jwtis.yaml", file);
-    let policy = "allow: {generic: [transaction]}; jwt_users: [ops]; limits: max_amount 5 tz";
+    let policy = "allow: {generic: [transaction]}; jwt_users: [ops]; limits: mode enforce, max_amount 5 tz";
     let table = place.ok(&["config", "show", "-c", "jwtis.yaml", "--signer-address", "127.0.0.1:7000"]);
     let json = place.json(&["config", "show", "-c", "jwtis.yaml", "--json"]);
     for wanted in [policy, "server.jwt.users", "[ops]", "mem, 1 key(s) in the file", "127.0.0.1:7000"] {

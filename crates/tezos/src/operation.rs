@@ -1,6 +1,7 @@
 //! One operation of a generic request: what it is, what it costs, whom it pays (specification 4.4, 6.5, 6.6).
 
 mod address;
+mod effects;
 mod kind;
 mod layout;
 mod protocol;
@@ -9,11 +10,14 @@ mod value;
 
 use std::ops::Range;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
+use self::effects::Effect;
 use crate::codec::{Cursor, DecodeError, Fault, MAX_OPERATIONS};
+use crate::policy::Mutez;
 
 pub use self::address::{Address, AddressError};
+pub use self::effects::{Amount, Call, Effects, Payee};
 pub use self::kind::{Entrypoint, OperationKind, Vote};
 pub use self::protocol::Protocol;
 pub(crate) use self::value::hex;
@@ -28,30 +32,6 @@ pub struct Operation {
     effect: Effect,
     header: Vec<(&'static str, Value)>,
     fields: Vec<(&'static str, Value)>,
-}
-
-/// What the policy asks of an operation. Made once while decoding, so that a field that is not where it should be is an
-/// error there and not an allowance later.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-struct Effect {
-    source: Option<Address>,
-    fee: u64,
-    spends: Spending,
-    pays: Option<Address>,
-    calls: Option<String>,
-    vote: Option<Vote>,
-}
-
-/// How much tez leaves the source, apart from fees and burns.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub enum Spending {
-    /// None.
-    #[default]
-    Nothing,
-    /// So many mutez.
-    Mutez(u64),
-    /// All there is, or as much as the message does not say.
-    Unbounded,
 }
 
 impl Operation {
@@ -135,22 +115,40 @@ impl Operation {
         self.effect.fee
     }
 
-    /// What it spends.
+    /// What it can cost its source beside the fee.
     #[must_use]
-    pub const fn spends(&self) -> Spending {
-        self.effect.spends
+    pub const fn effects(&self) -> &Effects {
+        &self.effect.effects
     }
 
-    /// Whom it pays or calls. A staking call pays its own source, and nobody else.
+    /// Whom it pays or calls, or gives power over the account. A staking call pays its own source, and nobody else.
+    #[must_use]
+    pub const fn payee(&self) -> &Payee {
+        &self.effect.payee
+    }
+
+    /// The account that it pays, calls or gives power, where it names one.
     #[must_use]
     pub const fn destination(&self) -> Option<&Address> {
-        self.effect.pays.as_ref()
+        match &self.effect.payee {
+            Payee::Account(account) => Some(account),
+            Payee::Nobody | Payee::Unnamed(_) => None,
+        }
     }
 
-    /// The entrypoint that it calls; `default` for a transfer without parameters.
+    /// What it calls.
+    #[must_use]
+    pub const fn call(&self) -> &Call {
+        &self.effect.call
+    }
+
+    /// The entrypoint that it calls, where it names one; `default` for a transfer without parameters.
     #[must_use]
     pub fn entrypoint(&self) -> Option<&str> {
-        self.effect.calls.as_deref()
+        match &self.effect.call {
+            Call::Entrypoint(name) => Some(name),
+            Call::Nothing | Call::Unnamed => None,
+        }
     }
 
     /// The staking call that a transaction to its own source makes by the entrypoint's name instead of its tag.
@@ -171,7 +169,7 @@ impl Operation {
         field(&self.fields, name)
     }
 
-    /// For `policy explain`: `kind`, the manager's fields, then its own.
+    /// For `policy explain`: `kind`, the manager's fields, then its own, and what it can cost. `null` is more than can be told.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let mut object = Map::new();
@@ -180,89 +178,52 @@ impl Operation {
         for (name, value) in self.header.iter().chain(&self.fields) {
             object.insert((*name).to_owned(), value.to_json());
         }
+        let Effects { transferred, burned, bonded } = self.effects();
+        let text = |amount: &Amount| amount.mutez().map(|amount| amount.to_string());
+        object.insert(
+            "effects".to_owned(),
+            json!({
+                "transferred": text(transferred),
+                "burned_at_most": text(burned),
+                "bonded": text(bonded),
+            }),
+        );
         Json::Object(object)
     }
 
     /// One line for people.
     #[must_use]
     pub fn in_words(&self) -> String {
+        let Effects { transferred, burned, bonded } = self.effects();
         let mut text = self.permission();
-        match self.effect.spends {
-            Spending::Nothing => {}
-            Spending::Mutez(amount) => text.push_str(&format!(" of {}", crate::policy::Mutez::new(amount))),
-            Spending::Unbounded => text.push_str(" of everything there is"),
+        match transferred {
+            Amount::Mutez(0) => {}
+            Amount::Mutez(amount) => text.push_str(&format!(" of {}", Mutez::new(*amount))),
+            Amount::Unbounded => text.push_str(" of everything there is"),
         }
         if let Some(source) = &self.effect.source {
             text.push_str(&format!(" from {source}"));
         }
-        if let Some(destination) = &self.effect.pays {
-            text.push_str(&format!(" to {destination}"));
+        match self.payee() {
+            Payee::Nobody => {}
+            Payee::Account(account) => text.push_str(&format!(" to {account}")),
+            Payee::Unnamed(whom) => text.push_str(&format!(" to {whom}")),
         }
-        if let Some(entrypoint) = self.effect.calls.as_deref().filter(|name| *name != "default") {
-            text.push_str(&format!(", calling {entrypoint}"));
+        match self.call() {
+            Call::Entrypoint(name) if name != "default" => text.push_str(&format!(", calling {name}")),
+            Call::Nothing | Call::Entrypoint(_) | Call::Unnamed => {}
+        }
+        for (what, amount) in [("burns at most", burned), ("bonds", bonded)] {
+            match amount {
+                Amount::Mutez(0) => {}
+                Amount::Mutez(amount) => text.push_str(&format!(", {what} {}", Mutez::new(*amount))),
+                Amount::Unbounded => text.push_str(&format!(", {what} more than can be told")),
+            }
         }
         if self.effect.fee > 0 {
-            text.push_str(&format!(", fee {}", crate::policy::Mutez::new(self.effect.fee)));
+            text.push_str(&format!(", fee {}", Mutez::new(self.effect.fee)));
         }
         text
-    }
-}
-
-impl Effect {
-    /// `None` when a field is missing that the layout of the kind has: a fault of ours, and a refusal.
-    fn of(
-        kind: OperationKind,
-        manager: bool,
-        header: &[(&'static str, Value)],
-        fields: &[(&'static str, Value)],
-    ) -> Option<(OperationKind, Self)> {
-        let mut effect = Self::default();
-        if manager {
-            effect.source = Some(address(header, "source")?);
-            effect.fee = mutez(header, "fee")?;
-        }
-        let mut kind = kind;
-        match kind {
-            OperationKind::Transaction => {
-                let destination = address(fields, "destination")?;
-                let entrypoint = match field(fields, "parameters")? {
-                    Value::Absent => None,
-                    Value::Record(parameters) => match field(parameters, "entrypoint")? {
-                        Value::Entrypoint(entrypoint) => Some(entrypoint),
-                        _ => return None,
-                    },
-                    _ => return None,
-                };
-                let to_itself = destination.is_implicit() && effect.source == Some(destination);
-                kind = entrypoint.filter(|_| to_itself).and_then(Entrypoint::staking).unwrap_or(kind);
-                effect.spends = Spending::Mutez(mutez(fields, "amount")?);
-                effect.pays = Some(destination);
-                effect.calls = Some(entrypoint.map_or("default", Entrypoint::name).to_owned());
-            }
-            OperationKind::Origination => effect.spends = Spending::Mutez(mutez(fields, "balance")?),
-            OperationKind::TransferTicket => {
-                effect.pays = Some(address(fields, "destination")?);
-                match field(fields, "entrypoint")? {
-                    Value::Entrypoint(entrypoint) => effect.calls = Some(entrypoint.name().to_owned()),
-                    _ => return None,
-                }
-            }
-            OperationKind::DrainDelegate => {
-                effect.source = Some(address(fields, "delegate")?);
-                effect.pays = Some(address(fields, "destination")?);
-                effect.spends = Spending::Unbounded;
-            }
-            OperationKind::Ballot => {
-                effect.source = Some(address(fields, "source")?);
-                match field(fields, "ballot")? {
-                    Value::Vote(vote) => effect.vote = Some(*vote),
-                    _ => return None,
-                }
-            }
-            OperationKind::Proposals => effect.source = Some(address(fields, "source")?),
-            _ => {}
-        }
-        Some((kind, effect))
     }
 }
 

@@ -16,12 +16,12 @@ use std::collections::BTreeSet;
 
 use crate::PublicKeyHash;
 use crate::operation::Address;
-use crate::request::{RequestKind, SignRequest};
+use crate::request::{Body, SignRequest};
 
 pub use self::allow::{Allow, AllowError, AllowWords, OperationPermission};
 pub use self::caller::{Caller, Permissions, User};
 pub use self::denial::Denial;
-pub use self::limits::{LimitDenial, Limits, Listed, Rate};
+pub use self::limits::{Asked, LimitDenial, Limits, LimitsMode, LimitsModeError, Listed, Rate};
 pub use self::mutez::{Mutez, MutezError};
 pub use self::possession::PossessionDenial;
 pub use self::usage::Usage;
@@ -65,6 +65,13 @@ pub struct Circumstances<'a> {
 pub enum Verdict {
     /// Yes. If there is a usage, it must be durable before the key is used.
     Allow(Option<Usage>),
+    /// Yes, since the limits are only observed; enforced, they would say no.
+    Observe {
+        /// What they would say.
+        denial: LimitDenial,
+        /// As in [`Self::Allow`].
+        usage: Option<Usage>,
+    },
     /// No, and why.
     Deny(Denial),
 }
@@ -118,13 +125,17 @@ impl Policy {
     ///
     /// In this order, which clients see: caller, chain, client, request kind, each operation, the token's permissions, limits.
     pub fn evaluate(&self, request: &SignRequest, at: &Circumstances<'_>) -> Verdict {
-        match self.judge(request, at) {
-            Ok(usage) => Verdict::Allow(usage),
-            Err(denial) => Verdict::Deny(denial),
+        if let Err(denial) = self.permits(request, at) {
+            return Verdict::Deny(denial);
+        }
+        match request.body() {
+            Body::Generic { operations, .. } => self.limits.judge(operations, at.usage, at.now_ms),
+            Body::Block { .. } | Body::Consensus { .. } | Body::Pack => Verdict::Allow(None),
         }
     }
 
-    fn judge(&self, request: &SignRequest, at: &Circumstances<'_>) -> Result<Option<Usage>, Denial> {
+    /// Everything but the limits.
+    fn permits(&self, request: &SignRequest, at: &Circumstances<'_>) -> Result<(), Denial> {
         self.admit(at.key, at.caller)?;
         self.chain(request)?;
         self.client(at.caller)?;
@@ -134,13 +145,10 @@ impl Policy {
         if let Some(name) = request.operations().iter().find_map(|operation| self.allow.lacks(operation)) {
             return Err(Denial::Operation { name });
         }
-        if let Caller::User(user) = at.caller {
-            user.may_ask(request)?;
+        match at.caller {
+            Caller::User(user) => user.may_ask(request),
+            Caller::Anonymous | Caller::Client(_) => Ok(()),
         }
-        if request.kind() == RequestKind::Generic {
-            return Ok(self.limits.check(request.operations(), at.usage, at.now_ms)?);
-        }
-        Ok(None)
     }
 
     fn chain(&self, request: &SignRequest) -> Result<(), Denial> {

@@ -8,6 +8,8 @@ mod forge;
 mod callers;
 #[path = "policy/denials.rs"]
 mod denials;
+#[path = "policy/effects.rs"]
+mod effects;
 #[path = "policy/limits.rs"]
 mod limits;
 #[path = "policy/possession.rs"]
@@ -29,7 +31,7 @@ pub(crate) fn ask_as(policy: &Policy, caller: &Caller, message: &[u8]) -> Result
     let usage = Usage::default();
     let at = Circumstances { key: &key(0xaa), caller, usage: &usage, now_ms: 1_000_000 };
     match policy.evaluate(&request, &at) {
-        Verdict::Allow(_) => Ok(()),
+        Verdict::Allow(_) | Verdict::Observe { .. } => Ok(()),
         Verdict::Deny(denial) => Err(denial.to_string()),
     }
 }

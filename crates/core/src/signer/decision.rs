@@ -84,6 +84,7 @@ impl<'a> Decision<'a> {
         let chain = about.chain.map(|chain| chain.to_string());
         let (level, round) = about.level_and_round.unzip();
         let (reason, detail) = why.unzip();
+        let would_refuse = about.observed.as_ref().map(ToString::to_string);
         macro_rules! audit {
             ($level:ident) => {
                 tracing::$level!(
@@ -100,13 +101,14 @@ impl<'a> Decision<'a> {
                     round,
                     reason,
                     detail,
+                    would_refuse,
                     vault = about.vault,
                     vault_name = self.vault_name,
                     version = self.version.map(SigningVersion::number),
                 )
             };
         }
-        if verdict == "allowed" { audit!(info) } else { audit!(warn) }
+        if verdict == "allowed" && about.observed.is_none() { audit!(info) } else { audit!(warn) }
     }
 
     fn kind(&self) -> &'static str {

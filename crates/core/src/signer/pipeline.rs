@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use jwtis_tezos::policy::{PossessionDenial, Usage};
+use jwtis_tezos::policy::{LimitDenial, LimitsMode, PossessionDenial, Usage};
 use jwtis_tezos::{Caller, Circumstances, PublicKey, PublicKeyHash, SignRequest, Verdict};
 use tokio::time::Instant;
 
-use super::decision::{Decision, log_payload};
+use super::decision::{Decision, in_one_line, log_payload};
 use super::hook::Question;
 use super::rules::{KeyRules, Rules};
 use super::usage::{UsageBook, UsageError};
@@ -48,7 +48,7 @@ impl Signer {
         let allowed = self.allow(&rules, rule, command, request).await?;
         log_payload(&key, allowed.request.message(), rule.log_payloads);
         let began = Instant::now();
-        let cleared = self.clear(allowed).await?;
+        let cleared = self.clear(allowed, decision).await?;
         let kind = held.vault.backend.kind();
         let signature = held.vault.backend.sign(&cleared).await?.answer(kind, &cleared)?;
         decision.about.signing_took = Some(began.elapsed());
@@ -63,15 +63,27 @@ impl Signer {
         command: &'a SignCommand<'_>,
         request: SignRequest,
     ) -> Result<Allowed<'a>, SignError> {
-        let mut allowed =
-            Allowed { key: command.key, request, rule, caller: command.caller.caller(), counted: false };
+        let mut allowed = Allowed {
+            key: command.key,
+            request,
+            rule,
+            caller: command.caller.caller(),
+            counted: false,
+            observed: None,
+        };
         // A key that has spent nothing may do most: what it may not, needs no look at the store.
         let now_ms = self.0.env.now().millis();
-        if allowed.judge(&Usage::default(), now_ms)?.is_some() {
-            let spent = self.usage()?.spent(&allowed.key).await?;
-            allowed.judge(&spent, now_ms)?;
-            allowed.counted = true;
+        let mut said = allowed.judge(&Usage::default(), now_ms)?;
+        if said.usage.is_some() {
+            match self.spent(&allowed.key).await {
+                Ok(spent) => {
+                    said = allowed.judge(&spent, now_ms)?;
+                    allowed.counted = true;
+                }
+                Err(error) => allowed.uncounted(error)?,
+            }
         }
+        allowed.observed = said.observed;
         if let Some(hook) = &rules.hook {
             let question = Question {
                 message: Some(command.message),
@@ -85,16 +97,25 @@ impl Signer {
     }
 
     /// Makes durable what the signature of the request will have meant.
-    async fn clear(&self, allowed: Allowed<'_>) -> Result<Cleared, SignError> {
+    async fn clear(
+        &self,
+        mut allowed: Allowed<'_>,
+        decision: &mut Decision<'_>,
+    ) -> Result<Cleared, SignError> {
         self.store_in_place().await?;
         if allowed.counted {
             // The hook took its time: what the key has spent is judged afresh.
             let judge = |spent: &Usage| {
-                let after = allowed.judge(spent, self.0.env.now().millis())?;
-                Ok::<_, SignError>(after.unwrap_or_else(|| spent.clone()))
+                let said = allowed.judge(spent, self.0.env.now().millis())?;
+                Ok::<_, SignError>((said.usage.unwrap_or_else(|| spent.clone()), said.observed))
             };
-            self.usage()?.spend(&allowed.key, judge).await?;
+            match self.usage()?.spend(&allowed.key, judge).await {
+                Ok(observed) => allowed.observed = observed,
+                Err(SignError::Usage(error)) => allowed.uncounted(error)?,
+                Err(error) => return Err(error),
+            }
         }
+        decision.about.observed = allowed.observed.take();
         if let Some(asked) = allowed.request.watermark() {
             let clearance = self.0.watermarks.clear(&allowed.key, &asked).await?;
             let step = match clearance {
@@ -186,6 +207,10 @@ impl Signer {
         }
     }
 
+    async fn spent(&self, key: &PublicKeyHash) -> Result<Usage, UsageError> {
+        self.usage()?.spent(key).await
+    }
+
     fn usage(&self) -> Result<&UsageBook, UsageError> {
         self.0.usage.as_ref().ok_or(UsageError::NoStore)
     }
@@ -203,15 +228,37 @@ struct Allowed<'a> {
     caller: &'a Caller,
     /// Whether a limit over time counts it.
     counted: bool,
+    /// What limits that are only observed would have said.
+    observed: Option<LimitDenial>,
+}
+
+/// What the policy says to a request that it allows.
+struct Said {
+    /// What the key will have spent then, where that is counted.
+    usage: Option<Usage>,
+    /// What limits that are only observed would have said.
+    observed: Option<LimitDenial>,
 }
 
 impl Allowed<'_> {
-    /// What the policy says when the key has spent so much: what it will have spent then, where that is counted.
-    fn judge(&self, usage: &Usage, now_ms: u64) -> Result<Option<Usage>, SignError> {
+    /// What the policy says when the key has spent so much.
+    fn judge(&self, usage: &Usage, now_ms: u64) -> Result<Said, SignError> {
         let at = Circumstances { key: &self.key, caller: self.caller, usage, now_ms };
         match self.rule.policy.evaluate(&self.request, &at) {
-            Verdict::Allow(usage) => Ok(usage),
+            Verdict::Allow(usage) => Ok(Said { usage, observed: None }),
+            Verdict::Observe { denial, usage } => Ok(Said { usage, observed: Some(denial) }),
             Verdict::Deny(denial) => Err(denial.into()),
+        }
+    }
+
+    /// What the key spends cannot be counted: a reason to refuse, unless its limits are only observed.
+    fn uncounted(&self, error: UsageError) -> Result<(), UsageError> {
+        match self.rule.policy.limits.mode {
+            LimitsMode::Enforce => Err(error),
+            LimitsMode::Observe => {
+                tracing::warn!(key = %self.key, error = %in_one_line(&error), "what the key spends is not counted");
+                Ok(())
+            }
         }
     }
 }

@@ -50,12 +50,13 @@ impl UsageBook {
         Ok(self.read(&key.to_string()).await?.map(|stored| stored.value.0).unwrap_or_default())
     }
 
-    /// Lets `judge` decide by what the key has spent, and makes durable what it answers. If somebody was faster, it decides again.
-    pub(crate) async fn spend<E: From<UsageError>>(
+    /// Lets `judge` decide by what the key has spent, makes durable what it will have spent then, and hands on what else it says.
+    /// If somebody was faster, it decides again.
+    pub(crate) async fn spend<T, E: From<UsageError>>(
         &self,
         key: &PublicKeyHash,
-        judge: impl Fn(&Usage) -> Result<Usage, E>,
-    ) -> Result<(), E> {
+        judge: impl Fn(&Usage) -> Result<(Usage, T), E>,
+    ) -> Result<T, E> {
         let queue = self.queue(key);
         let _turn = queue.lock().await;
         let text = key.to_string();
@@ -65,14 +66,18 @@ impl UsageBook {
             tries += 1;
             let stored = self.read(&text).await?;
             let transaction = self.store.transaction();
-            let transaction = match stored {
+            let (transaction, said) = match stored {
                 Some(Stored { value, version }) => {
-                    transaction.replace(name, version, &UsageRecord(judge(&value.0)?))
+                    let (usage, said) = judge(&value.0)?;
+                    (transaction.replace(name, version, &UsageRecord(usage)), said)
                 }
-                None => transaction.create(name, &UsageRecord(judge(&Usage::default())?)),
+                None => {
+                    let (usage, said) = judge(&Usage::default())?;
+                    (transaction.create(name, &UsageRecord(usage)), said)
+                }
             };
             match self.store.commit(transaction).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(said),
                 Err(CommitError::Conflict { .. }) if tries < TRIES => {}
                 Err(error) => return Err(UsageError::Commit(error).into()),
             }

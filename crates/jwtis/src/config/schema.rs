@@ -32,7 +32,7 @@ const fn at_start(
 }
 
 /// Every key, in the order of the documents (§3.1, §3.2).
-pub static KEYS: [Key; 54] = [
+pub static KEYS: [Key; 55] = [
     key("server", "mapping", "", "The signer's listener and who may ask."),
     key(
         "server.authorized_keys",
@@ -189,9 +189,25 @@ pub static KEYS: [Key; 54] = [
         "The token must have one of these roles, so it is one of our issuer; needs `server.jwt`. An empty list: nobody.",
     ),
     key("tezos.PKH.limits", "mapping", "none", "What generic requests may spend."),
-    key("tezos.PKH.limits.max_amount", "AMOUNT", "", "The most that one request spends: mutez, or `1.5tz`."),
+    key(
+        "tezos.PKH.limits.mode",
+        "enforce or observe",
+        "`enforce`",
+        "With `observe` the limits count and report, and refuse nothing.",
+    ),
+    key(
+        "tezos.PKH.limits.max_amount",
+        "AMOUNT",
+        "",
+        "The most that one request spends, burns and bonds included: mutez, or `1.5tz`.",
+    ),
     key("tezos.PKH.limits.max_fee", "AMOUNT", "", "The most that one request pays in fees."),
-    key("tezos.PKH.limits.destinations", "list of addresses", "", "Who may be paid or called."),
+    key(
+        "tezos.PKH.limits.destinations",
+        "list of addresses",
+        "",
+        "Who may be paid or called, or hold a new consensus key.",
+    ),
     key(
         "tezos.PKH.limits.entrypoints",
         "list of names",
@@ -205,7 +221,12 @@ pub static KEYS: [Key; 54] = [
         "What all requests within a window may ask for. Counted in our store.",
     ),
     key("tezos.PKH.limits.per.window", "DURATION", "required", "The length of the window."),
-    key("tezos.PKH.limits.per.amount", "AMOUNT", "", "The most that is spent in it."),
+    key(
+        "tezos.PKH.limits.per.amount",
+        "AMOUNT",
+        "",
+        "The most that is spent in it, burns and bonds included.",
+    ),
     key("tezos.PKH.limits.per.count", "number", "", "The most operations in it."),
 ];
 

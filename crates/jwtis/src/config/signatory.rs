@@ -5,6 +5,7 @@
 
 mod hook;
 mod keys;
+mod kinds;
 pub(super) mod reading;
 mod server;
 mod vaults;
@@ -13,6 +14,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
+
+pub(crate) use kinds::permission_hint;
 
 use super::setting;
 use super::signer::{GuardConfig, RulesConfig, SignerConfig};

@@ -25,8 +25,8 @@ use prometheus_client::registry::Registry;
 
 use super::process::ProcessCollector;
 use labels::{
-    AuthenticationFailure, Backend, Build, Decision, Handled, IoLatency, IoOperation, Rejection, Round,
-    SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
+    AuthenticationFailure, Backend, Build, Decision, Handled, IoLatency, IoOperation, Observed, Rejection,
+    Round, SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
 };
 
 /// Upper ends of the buckets of requests and vaults, in milliseconds.
@@ -57,6 +57,7 @@ pub struct SignerMetrics {
     io_operations: Family<IoOperation, Counter>,
     io_took: Histograms<IoLatency>,
     decisions: Family<Decision, Counter>,
+    observed: Family<Observed, Counter>,
     chains: Mutex<BTreeSet<String>>,
     backend: OnceLock<&'static str>,
 }
@@ -80,6 +81,7 @@ impl SignerMetrics {
             io_operations: Family::default(),
             io_took: Family::new_with_constructor(|| Histogram::new(doubling(0.000_1, 14))),
             decisions: Family::default(),
+            observed: Family::default(),
             chains: Mutex::default(),
             backend: OnceLock::new(),
         }
@@ -141,6 +143,11 @@ impl SignerMetrics {
             "Requests allowed and refused, by reason",
             self.decisions.clone(),
         );
+        registry.register(
+            "signer_limits_observed",
+            "Requests that limits with `mode: observe` would have refused, by the first limit",
+            self.observed.clone(),
+        );
     }
 
     /// Counts a request for a signature that reached its handler; `address` is a listed key.
@@ -182,6 +189,7 @@ impl SignerMetrics {
             let labels = VaultCall { vault, address, op, chain_id };
             self.vault_took.get_or_create(&labels).observe(whole_milliseconds(took));
         }
+        self.observed(about);
         self.decided("allow", "signed");
     }
 
@@ -192,6 +200,7 @@ impl SignerMetrics {
 
     /// Counts a refusal of a request for a signature or a proof.
     pub(crate) fn refused(&self, about: &About, error: &SignError, source: IpAddr) {
+        self.observed(about);
         self.decided("deny", error.code());
         match error {
             SignError::Denied(denial) => self.denied(about, denial, source),
@@ -208,7 +217,13 @@ impl SignerMetrics {
                 self.vault_failed(about, code);
             }
             SignError::Vault(_) => self.vault_failed(about, "n/a"),
-            _ => {}
+            SignError::NotListed(_)
+            | SignError::Decode(_)
+            | SignError::NotFound
+            | SignError::ProofNotSupported
+            | SignError::ProofNotAllowed
+            | SignError::Store(_)
+            | SignError::Usage(_) => {}
         }
     }
 
@@ -277,6 +292,13 @@ impl SignerMetrics {
     fn violation(&self, about: &About, violation_type: String) {
         let labels = Violation { violation_type, address: address(about), operation_type: "request" };
         self.violations.get_or_create(&labels).inc();
+    }
+
+    fn observed(&self, about: &About) {
+        if let Some(denial) = &about.observed {
+            let labels = Observed { address: address(about), limit: denial.limit() };
+            self.observed.get_or_create(&labels).inc();
+        }
     }
 
     fn vault_failed(&self, about: &About, code: &'static str) {

@@ -251,3 +251,71 @@ fn limits_are_judged_and_what_was_spent_is_not_known() {
         assert_eq!(code == 1, run.stderr.contains("limits` says how much"), "{}", run.stderr);
     }
 }
+
+/// The operation of entry 2: 10⁹ bytes of storage for a contract.
+fn storage() -> String {
+    let account = "000b78887fdd0cd3bfbe75a717655728e0205bb958";
+    format!("03{}71{account}e80701e8070080a8d6b90701{}00", "00".repeat(32), "07".repeat(20))
+}
+
+#[test]
+fn what_an_operation_costs_is_explained() {
+    let place = Place::new();
+    let shown = place.json(&["policy", "explain", "--json", &storage()]);
+    assert_eq!(
+        shown.pointer("/request/operations/0/effects"),
+        Some(&json!({ "transferred": "0", "burned_at_most": "250000000000", "bonded": "0" }))
+    );
+    let words = shown["words"][1].as_str().unwrap();
+    assert!(words.contains(", burns at most 250000 tz, fee 0.001 tz"), "{words}");
+
+    for (mode, code, verdict) in [
+        ("", 1, "verdict: refused: limit max_amount is 1 tz, 250000 tz was asked"),
+        (
+            "mode: observe, ",
+            0,
+            "verdict: allowed, but `limits.mode: enforce` would refuse it: limit max_amount is 1 tz",
+        ),
+    ] {
+        let policy =
+            format!("{{allow: {{generic: [increase_paid_storage]}}, limits: {{{mode}max_amount: 1tz}}}}");
+        place.file("signer.yaml", &config(&policy));
+        let run = place.run(&["policy", "explain", "-c", "signer.yaml", &storage()]);
+        assert_eq!(run.code, Some(code), "{}", run.stderr);
+        assert!(run.stdout.contains(verdict), "{}", run.stdout);
+        assert!(run.stdout.contains("for limits it spends 250000 tz"), "{}", run.stdout);
+    }
+    let shown = place.json(&["policy", "explain", "-c", "signer.yaml", "--json", &storage()]);
+    assert!(shown["policy"]["would_refuse"].as_str().unwrap().starts_with("limit max_amount"), "{shown}");
+}
+
+#[test]
+fn permissions_of_a_token_narrow_and_unknown_ones_are_told_their_names() {
+    let place = Place::new();
+    place.file("signer.yaml", &config("{allow: {generic: [failing_noop]}}"));
+    let ask = |permissions: &[&str]| {
+        let permissions = permissions.iter().flat_map(|name| ["--permission", name]);
+        let asked: Vec<&str> = ["policy", "explain", "-c", "signer.yaml", "--user", "alice", NOOP]
+            .into_iter()
+            .chain(permissions)
+            .collect();
+        place.run(&asked)
+    };
+    assert_eq!(ask(&["generic:failing_noop"]).code, Some(0));
+    assert_eq!(ask(&["block", "generic"]).code, Some(0));
+    let run = ask(&["generic:transaction"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stderr.contains("the token does not permit `generic:failing_noop'"), "{}", run.stderr);
+    for (name, hint) in [
+        ("transaction", "hint: did you mean `generic:transaction`?"),
+        ("generic:block", "hint: did you mean `block`?"),
+        ("generic:set_companion_key", "hint: did you mean `generic:update_companion_key`?"),
+        ("atestation", "hint: did you mean `attestation`?"),
+        ("x", "hint: `jwtis policy list-kinds` prints the names"),
+    ] {
+        refused(&ask(&[name]), 2, &format!("a token has no permission `{name}`"));
+        let run = ask(&[name]);
+        assert!(run.stderr.contains(hint), "{name}: {}", run.stderr);
+    }
+    refused(&place.run(&["policy", "explain", "--permission", "block", NOOP]), 2, "--user");
+}

@@ -116,6 +116,29 @@ async fn refusals_count_by_their_kind() {
 }
 
 #[tokio::test]
+async fn observed_limits_count_by_the_first_that_would_refuse() {
+    let limits = jwtis_tezos::policy::Limits {
+        max_fee: Some(jwtis_tezos::policy::Mutez::new(999)),
+        mode: jwtis_tezos::policy::LimitsMode::Observe,
+        ..Default::default()
+    };
+    let delegation = jwtis_tezos::policy::OperationPermission::kind(jwtis_tezos::OperationKind::Delegation);
+    let allow = jwtis_tezos::policy::Allow::new([jwtis_tezos::RequestKind::Generic], [delegation]);
+    let world = Setup::new().policy(&keys()[1], Policy { allow, limits, ..Policy::default() }).build();
+    let tz2 = pkh(&keys()[1]);
+    // A delegation with a fee of 1000 mutez.
+    let message = [&[3][..], &[0; 32], &[110, 0], &[0xaa; 20], &[0xe8, 0x07, 1, 1, 0, 0]].concat();
+    world.sign(tz2, &message).send().await.ok();
+    assert_lines(
+        &world,
+        &[
+            format!(r#"jwtis_signer_limits_observed_total{{address="{tz2}",limit="max_fee"}} 1"#),
+            r#"jwtis_signer_decisions_total{verdict="allow",reason="signed"} 1"#.to_owned(),
+        ],
+    );
+}
+
+#[tokio::test]
 async fn callers_cannot_make_label_values() {
     let world = Setup::with_tokens().build();
     let open = Setup::new().build();

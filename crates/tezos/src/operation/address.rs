@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::base58check::{self, Prefix};
 use crate::codec::{Cursor, DecodeError, Fault};
+use crate::hash::blake2b_160;
 use crate::operation::Protocol;
 use crate::{Base58Error, PublicKeyHash};
 
@@ -23,6 +24,11 @@ impl Address {
     #[must_use]
     pub fn is_implicit(&self) -> bool {
         self.prefix != Prefix::Kt1
+    }
+
+    /// The account of a public key.
+    pub(super) fn of_key(prefix: Prefix, key: &[u8]) -> Self {
+        Self { prefix, hash: blake2b_160(key) }
     }
 
     /// A key hash: `tag ‖ 20 bytes`.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::Policy;
+use crate::operation::Amount;
+use crate::policy::{LimitsMode, Mutez, Policy};
 use crate::request::{RequestKind, SignRequest};
 
 impl Policy {
@@ -40,6 +41,24 @@ impl Policy {
                 ("entrypoints", limits.entrypoints.is_some()),
                 ("per", limits.per.is_some()),
             ];
+            if named.iter().any(|(_, given)| *given) {
+                let spent = request.operations().iter().map(|operation| operation.effects().spent());
+                lines.push(match spent.fold(Amount::NOTHING, Amount::plus) {
+                    Amount::Mutez(amount) => {
+                        format!(
+                            "for limits it spends {}: transfers, burns at most, and bonds",
+                            Mutez::new(amount)
+                        )
+                    }
+                    Amount::Unbounded => "for limits it spends more than can be told".to_owned(),
+                });
+                match limits.mode {
+                    LimitsMode::Enforce => {}
+                    LimitsMode::Observe => {
+                        lines.push("`limits.mode` is observe: no limit refuses".to_owned())
+                    }
+                }
+            }
             for (name, _) in named.into_iter().filter(|(_, given)| *given) {
                 lines.push(format!("`limits.{name}` applies"));
             }

@@ -2,21 +2,24 @@
 //!
 //! They are about the batch as a whole, for a batch of a hundred small transfers is one large one:
 //!
-//! * `max_amount` bounds the tez that all operations of a request spend together: amounts of transactions, staking calls
-//!   included, and balances of originated contracts. An operation that spends as much as there is, `drain_delegate`, is above
-//!   every limit. Fees are another limit, burns for storage are not counted.
+//! * `max_amount` bounds the tez that all operations of a request can cost together: what they transfer, the most that they burn
+//!   for storage, originations and new accounts, and what they freeze as bonds ([`crate::operation::Effects`]). An operation
+//!   that spends as much as there is, `drain_delegate`, is above every limit. Fees are another limit.
 //! * `max_fee` bounds the fees of all operations together.
-//! * `destinations` are the accounts that may be paid or called. A staking call has none but its own source. A contract that
-//!   is originated has no address yet, so none may be given a balance.
+//! * `destinations` are the accounts that may be paid or called, or whose key may become the consensus key. A staking call has
+//!   none but its own source. An operation that pays or calls somebody whom the message does not name is refused.
 //! * `entrypoints` are the names that transactions and ticket transfers may call, `default` for a plain transfer. Staking
 //!   calls are allowed by their kind.
-//! * `per` bounds what all requests within a window ask for together: the amount, and the number of operations.
+//! * `per` bounds what all requests within a window ask for together: the amount, counted as for `max_amount`, and the number of
+//!   operations.
+//!
+//! With `mode: observe` nothing is refused: what would have been is answered beside the permission, for the log.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::operation::{Address, Operation, Spending};
-use crate::policy::{Mutez, Usage};
+use crate::operation::{Address, Amount, Call, Operation, Payee};
+use crate::policy::{Denial, Mutez, Usage, Verdict};
 
 /// What a key may spend. Absent members limit nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -31,7 +34,46 @@ pub struct Limits {
     pub entrypoints: Option<BTreeSet<String>>,
     /// What may be spent over time.
     pub per: Option<Rate>,
+    /// Whether they are enforced.
+    pub mode: LimitsMode,
 }
+
+/// What happens to a request that a limit does not allow.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum LimitsMode {
+    /// It is refused.
+    #[default]
+    Enforce,
+    /// It is signed, and reported.
+    Observe,
+}
+
+impl LimitsMode {
+    /// Every mode, as the configuration calls it.
+    pub const ALL: [Self; 2] = [Self::Enforce, Self::Observe];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+}
+
+impl std::str::FromStr for LimitsMode {
+    type Err = LimitsModeError;
+
+    fn from_str(text: &str) -> Result<Self, LimitsModeError> {
+        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or(LimitsModeError)
+    }
+}
+
+/// A text that is no mode of limits.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("write `enforce` to refuse what is above a limit, or `observe` to sign and report it")]
+pub struct LimitsModeError;
 
 /// The most within any stretch of time as long as the window.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,39 +86,64 @@ pub struct Rate {
     pub count: Option<u64>,
 }
 
+/// What the operations of a request spend together.
+#[derive(Copy, Clone, Default)]
+struct Total {
+    fee: Amount,
+    spent: Amount,
+    /// Burns and bonds, of what is spent.
+    unsent: Amount,
+    count: u64,
+}
+
+impl Total {
+    fn of(operations: &[Operation]) -> Self {
+        operations.iter().fold(Self::default(), |total, operation| Self {
+            fee: total.fee.plus(Amount::Mutez(operation.fee())),
+            spent: total.spent.plus(operation.effects().spent()),
+            unsent: total.unsent.plus(operation.effects().unsent()),
+            count: total.count.saturating_add(1),
+        })
+    }
+
+    fn asked(&self) -> Asked {
+        Asked { amount: self.spent.mutez().map(Mutez::new), unsent: self.unsent.mutez().map(Mutez::new) }
+    }
+}
+
 impl Limits {
-    /// Checks the operations of one request, and counts them.
-    ///
-    /// The answer is what must be remembered before the key is used; `None` when nothing is counted.
-    ///
-    /// # Errors
+    /// Judges the operations of one request, and counts them. A usage in the verdict is what must be remembered before the key
+    /// is used.
+    pub(super) fn judge(&self, operations: &[Operation], used: &Usage, now_ms: u64) -> Verdict {
+        let total = Total::of(operations);
+        let denial = self.exceeded(operations, &total, used, now_ms).err();
+        let counted = || self.per.as_ref().map(|rate| rate.count(&total, used, now_ms));
+        match (denial, self.mode) {
+            (None, LimitsMode::Enforce | LimitsMode::Observe) => Verdict::Allow(counted()),
+            (Some(denial), LimitsMode::Enforce) => Verdict::Deny(Denial::Limit(denial)),
+            (Some(denial), LimitsMode::Observe) => Verdict::Observe { denial, usage: counted() },
+        }
+    }
+
     /// The first limit that does not hold.
-    pub fn check(
+    fn exceeded(
         &self,
         operations: &[Operation],
+        total: &Total,
         used: &Usage,
         now_ms: u64,
-    ) -> Result<Option<Usage>, LimitDenial> {
+    ) -> Result<(), LimitDenial> {
         for operation in operations {
             self.destination(operation)?;
             self.entrypoint(operation)?;
         }
-        let fee = sum(operations.iter().map(|operation| Some(operation.fee())));
-        let amount = sum(operations.iter().map(|operation| match operation.spends() {
-            Spending::Nothing => Some(0),
-            Spending::Mutez(amount) => Some(amount),
-            Spending::Unbounded => None,
-        }));
-        if let Some(limit) = self.max_amount {
-            within(limit, amount).map_err(|asked| LimitDenial::MaxAmount { limit, asked })?;
+        if let Some(limit) = self.max_amount.filter(|limit| !within(*limit, total.spent)) {
+            return Err(LimitDenial::MaxAmount { limit, asked: total.asked() });
         }
-        if let Some(limit) = self.max_fee {
-            within(limit, fee).map_err(|asked| LimitDenial::MaxFee { limit, asked })?;
+        if let Some(limit) = self.max_fee.filter(|limit| !within(*limit, total.fee)) {
+            return Err(LimitDenial::MaxFee { limit, asked: total.fee.mutez().map(Mutez::new) });
         }
-        match &self.per {
-            Some(rate) => rate.check(amount, operations.len(), used, now_ms).map(Some),
-            None => Ok(None),
-        }
+        self.per.as_ref().map_or(Ok(()), |rate| rate.check(total, used, now_ms))
     }
 
     fn destination(&self, operation: &Operation) -> Result<(), LimitDenial> {
@@ -89,84 +156,78 @@ impl Limits {
         if operation.kind().is_staking() {
             return Ok(());
         }
-        match (operation.destination(), operation.spends()) {
-            (Some(destination), _) if listed.contains(destination) => Ok(()),
-            (Some(destination), _) => Err(denied(&destination.to_string())),
-            (None, Spending::Nothing | Spending::Mutez(0)) => Ok(()),
-            (None, Spending::Mutez(_) | Spending::Unbounded) => Err(denied("an account without an address")),
+        match operation.payee() {
+            Payee::Nobody => Ok(()),
+            Payee::Account(account) if listed.contains(account) => Ok(()),
+            Payee::Account(account) => Err(denied(&account.to_string())),
+            Payee::Unnamed(whom) => Err(denied(whom)),
         }
     }
 
     fn entrypoint(&self, operation: &Operation) -> Result<(), LimitDenial> {
         let Some(listed) = &self.entrypoints else { return Ok(()) };
-        match operation.entrypoint() {
-            Some(asked) if !operation.kind().is_staking() && !listed.contains(asked) => {
-                Err(LimitDenial::Entrypoint {
-                    listed: Listed::of(listed),
-                    asked: asked.to_owned(),
-                    operation: operation.permission(),
-                })
-            }
-            _ => Ok(()),
+        let denied = |asked: &str| LimitDenial::Entrypoint {
+            listed: Listed::of(listed),
+            asked: asked.to_owned(),
+            operation: operation.permission(),
+        };
+        if operation.kind().is_staking() {
+            return Ok(());
+        }
+        match operation.call() {
+            Call::Nothing => Ok(()),
+            Call::Entrypoint(name) if listed.contains(name) => Ok(()),
+            Call::Entrypoint(name) => Err(denied(name)),
+            Call::Unnamed => Err(denied("what the message does not name")),
         }
     }
 }
 
 impl Rate {
-    fn check(
-        &self,
-        amount: Option<u64>,
-        operations: usize,
-        used: &Usage,
-        now_ms: u64,
-    ) -> Result<Usage, LimitDenial> {
-        let window_ms = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
-        let (spent, counted) = used.within(window_ms, now_ms);
-        if let Some(limit) = self.amount {
-            let total = amount.and_then(|amount| amount.checked_add(spent));
-            if total.is_none_or(|total| total > limit.get()) {
-                let asked = amount.map(Mutez::new);
-                let (window, spent) = (self.window, Mutez::new(spent));
-                return Err(LimitDenial::Amount { window, limit, spent, asked });
-            }
-        }
-        let operations = u64::try_from(operations).unwrap_or(u64::MAX);
-        if let Some(limit) = self.count
-            && counted.checked_add(operations).is_none_or(|total| total > limit)
+    fn check(&self, total: &Total, used: &Usage, now_ms: u64) -> Result<(), LimitDenial> {
+        let window = self.window;
+        let (spent, counted) = used.within(self.window_ms(), now_ms);
+        if let Some(limit) =
+            self.amount.filter(|limit| !within(*limit, total.spent.plus(Amount::Mutez(spent))))
         {
-            let (window, asked) = (self.window, operations);
-            return Err(LimitDenial::Count { window, limit, counted, asked });
+            let spent = Mutez::new(spent);
+            return Err(LimitDenial::Amount { window, limit, spent, asked: total.asked() });
         }
-        Ok(used.and(amount.unwrap_or(u64::MAX), operations, window_ms, now_ms))
+        if let Some(limit) = self.count
+            && counted.checked_add(total.count).is_none_or(|sum| sum > limit)
+        {
+            return Err(LimitDenial::Count { window, limit, counted, asked: total.count });
+        }
+        Ok(())
+    }
+
+    /// What is used with this request. What cannot be counted uses up every limit.
+    fn count(&self, total: &Total, used: &Usage, now_ms: u64) -> Usage {
+        used.and(total.spent.mutez().unwrap_or(u64::MAX), total.count, self.window_ms(), now_ms)
+    }
+
+    fn window_ms(&self) -> u64 {
+        u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
-/// `None` when a part is unbounded or the sum is.
-fn sum(parts: impl Iterator<Item = Option<u64>>) -> Option<u64> {
-    let mut parts = parts;
-    parts.try_fold(0_u64, |sum, part| part.and_then(|part| sum.checked_add(part)))
-}
-
-fn within(limit: Mutez, asked: Option<u64>) -> Result<(), Option<Mutez>> {
-    match asked {
-        Some(asked) if asked <= limit.get() => Ok(()),
-        asked => Err(asked.map(Mutez::new)),
-    }
+fn within(limit: Mutez, asked: Amount) -> bool {
+    asked.mutez().is_some_and(|asked| asked <= limit.get())
 }
 
 /// A limit that a request does not keep: which one, its value, and what was asked.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LimitDenial {
     /// `max_amount`.
-    #[error("limit max_amount is {limit}, {} was asked", amount(asked))]
+    #[error("limit max_amount is {limit}, {asked}")]
     MaxAmount {
         /// Its value.
         limit: Mutez,
-        /// What all operations spend; `None` is more than can be said.
-        asked: Option<Mutez>,
+        /// What all operations spend.
+        asked: Asked,
     },
     /// `max_fee`.
-    #[error("limit max_fee is {limit}, {} was asked", amount(asked))]
+    #[error("limit max_fee is {limit}, {} was asked", amount(*asked))]
     MaxFee {
         /// Its value.
         limit: Mutez,
@@ -195,9 +256,8 @@ pub enum LimitDenial {
     },
     /// `per.amount`.
     #[error(
-        "limit per.amount is {limit} in {} s, of which {spent} is used, {} was asked",
-        window.as_secs(),
-        amount(asked)
+        "limit per.amount is {limit} in {} s, of which {spent} is used, {asked}",
+        window.as_secs()
     )]
     Amount {
         /// The window.
@@ -206,8 +266,8 @@ pub enum LimitDenial {
         limit: Mutez,
         /// What is used up of it.
         spent: Mutez,
-        /// What all operations spend; `None` is more than can be said.
-        asked: Option<Mutez>,
+        /// What all operations spend.
+        asked: Asked,
     },
     /// `per.count`.
     #[error(
@@ -226,8 +286,44 @@ pub enum LimitDenial {
     },
 }
 
-fn amount(asked: &Option<Mutez>) -> String {
+impl LimitDenial {
+    /// The limit's name in the configuration.
+    #[must_use]
+    pub const fn limit(&self) -> &'static str {
+        match self {
+            Self::MaxAmount { .. } => "max_amount",
+            Self::MaxFee { .. } => "max_fee",
+            Self::Destination { .. } => "destinations",
+            Self::Entrypoint { .. } => "entrypoints",
+            Self::Amount { .. } => "per.amount",
+            Self::Count { .. } => "per.count",
+        }
+    }
+}
+
+fn amount(asked: Option<Mutez>) -> String {
     asked.map_or_else(|| "more than can be told".to_owned(), |asked| asked.to_string())
+}
+
+/// What a request spends, for a refusal. `None` is more than can be told.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// All of it.
+    pub amount: Option<Mutez>,
+    /// The burns and bonds in it.
+    pub unsent: Option<Mutez>,
+}
+
+impl std::fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} was asked", amount(self.amount))?;
+        match (self.amount, self.unsent) {
+            (Some(_), Some(unsent)) if unsent > Mutez::default() => {
+                write!(formatter, ", with burns and bonds of at most {unsent}")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The value of a limit that is a list, cut to a length that fits into a sentence.

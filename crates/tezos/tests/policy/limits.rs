@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jwtis_tezos::operation::Address;
-use jwtis_tezos::policy::{Circumstances, LimitDenial, Limits, Mutez, Rate, Usage};
+use jwtis_tezos::policy::{Asked, Circumstances, LimitDenial, Limits, LimitsMode, Mutez, Rate, Usage};
 use jwtis_tezos::{Caller, Denial, Policy, SignRequest, SigningVersion, Verdict};
 
 use crate::forge::{Forge, UNIT, block, consensus, tag, transaction};
@@ -185,7 +185,7 @@ fn rates_count_across_requests() {
         window,
         limit: Mutez::new(10_000_000),
         spent: Mutez::new(6_000_000),
-        asked: amount(4_000_001),
+        asked: Asked { amount: amount(4_000_001), unsent: amount(0) },
     };
     assert_eq!(
         wanted.to_string(),
@@ -220,6 +220,38 @@ fn a_refusal_counts_nothing_and_other_requests_are_not_counted() {
     assert!(matches!(
         evaluate(&policy, &batch(&[transaction(6, 2, None)]), &Usage::default(), 0),
         Verdict::Deny(_)
+    ));
+}
+
+#[test]
+fn observed_limits_refuse_nothing_and_count_everything() {
+    let window = Duration::from_secs(3600);
+    let rate = Rate { window, amount: amount(10), count: Some(2) };
+    let limits = Limits {
+        max_amount: amount(5),
+        destinations: Some([key(2).into()].into()),
+        per: Some(rate),
+        mode: LimitsMode::Observe,
+        ..Limits::default()
+    };
+    let policy = limited(limits.clone());
+    let observed = |verdict: Verdict| match verdict {
+        Verdict::Observe { denial, usage: Some(usage) } => (denial.limit(), denial.to_string(), usage),
+        other => panic!("{other:?}"),
+    };
+    let first = allowed(evaluate(&policy, &batch(&[transaction(4, 2, None)]), &Usage::default(), 0));
+    let (limit, text, second) = observed(evaluate(&policy, &batch(&[transaction(7, 2, None)]), &first, 1));
+    assert_eq!((limit, &*text), ("max_amount", "limit max_amount is 0.000005 tz, 0.000007 tz was asked"));
+    let (limit, _, third) = observed(evaluate(&policy, &batch(&[transaction(1, 3, None)]), &second, 2));
+    assert_eq!(limit, "destinations");
+    assert_eq!(third.within(3_600_000, 3), (12, 3), "what was signed is counted, allowed or not");
+    let (limit, ..) = observed(evaluate(&policy, &batch(&[transaction(1, 2, None)]), &third, 3));
+    assert_eq!(limit, "per.amount");
+    // Other rules refuse all the same.
+    let other = Policy { limits, ..generic(&["delegation"]) };
+    assert!(matches!(
+        evaluate(&other, &batch(&[transaction(1, 2, None)]), &Usage::default(), 0),
+        Verdict::Deny(Denial::Operation { .. })
     ));
 }
 

@@ -92,6 +92,7 @@ fn explanations_name_the_rules() {
             "`allow` lists generic",
             "`allow.generic` does not list delegation (operation 2)",
             "`allow.generic` lists transaction (operation 1, 3)",
+            "for limits it spends 0.000002 tz: transfers, burns at most, and bonds",
             "`limits.max_amount` applies",
         ]
     );

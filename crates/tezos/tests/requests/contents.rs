@@ -253,7 +253,12 @@ fn policy_explain_says_what_a_batch_does() {
         json!({
             "kind": "transaction", "tag": 108, "source": source, "fee": "1000", "counter": "7", "gas_limit": "300",
             "storage_limit": "0", "amount": "1500000", "destination": other, "parameters": null,
+            "effects": { "transferred": "1500000", "burned_at_most": "0", "bonded": "0" },
         })
     );
     assert_eq!(json["operations"][2]["parameters"], json!({ "entrypoint": "stake", "value": "030b" }));
+    assert_eq!(
+        json["operations"][3]["effects"],
+        json!({ "transferred": null, "burned_at_most": "0", "bonded": "0" })
+    );
 }

@@ -66,6 +66,11 @@ impl Forge {
         self.account(0, 0xaa).nat(1000).nat(7).nat(300).nat(0)
     }
 
+    /// As [`Self::manager`], with another storage limit.
+    pub(crate) fn manager_storing(self, storage_limit: u64) -> Self {
+        self.account(0, 0xaa).nat(1000).nat(7).nat(300).nat(storage_limit)
+    }
+
     /// Operations behind magic byte and branch.
     pub(crate) fn generic(self) -> Vec<u8> {
         tag(0x03).fill(0, 32).raw(&self.0).0

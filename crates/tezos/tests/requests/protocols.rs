@@ -33,12 +33,17 @@ fn update_consensus_key() -> Forge {
 
 /// An inlined attestation with a 64-byte signature.
 fn inlined() -> Forge {
-    Forge::default().fill(1, 32).u8(21).u16(7).i32(120).i32(0).fill(2, 32).fill(3, 64)
+    inlined_as(21)
+}
+
+fn inlined_as(op: u8) -> Forge {
+    Forge::default().fill(1, 32).u8(op).u16(7).i32(120).i32(0).fill(2, 32).fill(3, 64)
 }
 
 fn evidence(op: u8, slot: bool) -> Forge {
     let forge = if slot { tag(op).u16(7) } else { tag(op) };
-    forge.framed(&inlined().0).framed(&inlined().0)
+    let inlined = inlined_as(if op == 7 { 20 } else { 21 }).0;
+    forge.framed(&inlined).framed(&inlined)
 }
 
 /// Entrapment evidence by protocol: with the attester's slot since Seoul, with the lag since Ushuaia.

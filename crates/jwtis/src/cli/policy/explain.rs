@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jwtis_core::Env;
 use jwtis_core::signer::KeyRules;
-use jwtis_tezos::policy::{Usage, User};
+use jwtis_tezos::policy::{LimitDenial, Permissions, Usage, User};
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::{
     Caller, Circumstances, DecodeError, Denial, Policy, PublicKeyHash, SignRequest, SigningVersion, Verdict,
@@ -16,6 +16,7 @@ use crate::cli::failure::warn;
 use crate::cli::output::printable;
 use crate::cli::token::argument_or_input;
 use crate::cli::{Failure, Outcome, Output, config as configuration};
+use crate::config::permission_hint;
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
@@ -31,6 +32,9 @@ pub(crate) struct Explain {
     /// Ask as this user of a token. Without it, as somebody without a name.
     #[arg(long, value_name = "NAME", conflicts_with = "client")]
     user: Option<String>,
+    /// Ask with a token whose `permissions` claim has this name, like `generic:transaction`. Without it the claim is absent.
+    #[arg(long = "permission", value_name = "NAME", requires = "user")]
+    permissions: Vec<String>,
     /// Ask as the client who signs requests with this key of `server.authorized_keys`.
     #[arg(long, value_name = "PKH")]
     client: Option<PublicKeyHash>,
@@ -64,6 +68,8 @@ struct Judged {
     key: PublicKeyHash,
     rules: Vec<String>,
     notes: Vec<&'static str>,
+    /// What limits that are only observed would have said.
+    observed: Option<LimitDenial>,
     denial: Option<Refused>,
 }
 
@@ -76,6 +82,7 @@ enum Refused {
 impl Explain {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         let message = bytes(&argument_or_input(&self.message)?)?;
+        let permissions = self.permissions()?;
         let against = self.against()?;
         let version = SigningVersion::from_query(Some(&self.version.to_string()));
         let request = match against.key() {
@@ -85,7 +92,7 @@ impl Explain {
         let request = request.map_err(|error| not_understood(&error))?;
         let judged = match &against {
             Against::Nothing(_) => None,
-            Against::Policy(key, rules) => Some(self.judge(*key, rules.as_deref(), &request)),
+            Against::Policy(key, rules) => Some(self.judge(*key, rules.as_deref(), permissions, &request)),
         };
         if self.json {
             out.json(&as_json(&request, judged.as_ref()))?;
@@ -117,22 +124,44 @@ impl Explain {
         }
     }
 
-    fn judge(&self, key: PublicKeyHash, rules: Option<&KeyRules>, request: &SignRequest) -> Judged {
+    /// The `permissions` claim to ask with.
+    fn permissions(&self) -> Result<Option<Permissions>, Failure> {
+        for name in &self.permissions {
+            if let Some(hint) = permission_hint(name) {
+                let failure =
+                    Failure::usage(format!("a token has no permission `{}`", printable(name))).hint(hint);
+                return Err(failure);
+            }
+        }
+        let names = self.permissions.iter().map(String::as_str);
+        Ok((!self.permissions.is_empty()).then(|| Permissions::from_names(names)))
+    }
+
+    fn judge(
+        &self,
+        key: PublicKeyHash,
+        rules: Option<&KeyRules>,
+        permissions: Option<Permissions>,
+        request: &SignRequest,
+    ) -> Judged {
         let Some(KeyRules { policy, .. }) = rules else {
-            return Judged { key, rules: Vec::new(), notes: Vec::new(), denial: Some(Refused::NotListed) };
+            let denial = Some(Refused::NotListed);
+            return Judged { key, rules: Vec::new(), notes: Vec::new(), observed: None, denial };
         };
         let caller = match (&self.user, self.client) {
-            (Some(name), _) => Caller::User(User::named(name)),
+            (Some(name), _) => Caller::User(User { permissions, ..User::named(name) }),
             (None, Some(client)) => Caller::Client(client),
             (None, None) => Caller::Anonymous,
         };
         let now_ms = Env::system().now().millis();
         let at = Circumstances { key: &key, caller: &caller, usage: &Usage::default(), now_ms };
-        let denial = match policy.evaluate(request, &at) {
-            Verdict::Allow(_) => None,
-            Verdict::Deny(denial) => Some(Refused::Denied(denial)),
+        let (observed, denial) = match policy.evaluate(request, &at) {
+            Verdict::Allow(_) => (None, None),
+            Verdict::Observe { denial, .. } => (Some(denial), None),
+            Verdict::Deny(denial) => (None, Some(Refused::Denied(denial))),
         };
-        Judged { key, rules: said(policy, &caller, request), notes: notes(policy), denial }
+        let (rules, notes) = (said(policy, &caller, request), notes(policy));
+        Judged { key, rules, notes, observed, denial }
     }
 }
 
@@ -225,7 +254,7 @@ fn as_text(request: &SignRequest, judged: Option<&Judged>) -> Result<String, Fai
         None => {
             text.push_str("policy: not asked; give -c FILE, and --key PKH where the file has several keys")
         }
-        Some(Judged { key, rules, notes, denial }) => {
+        Some(Judged { key, rules, notes, observed, denial }) => {
             text.push_str(&format!("policy of {key}:\n"));
             for line in rules.iter().map(String::as_str).chain(notes.iter().copied()) {
                 text.push_str(&format!("  {line}\n"));
@@ -234,6 +263,9 @@ fn as_text(request: &SignRequest, judged: Option<&Judged>) -> Result<String, Fai
                 .as_ref()
                 .map_or_else(|| "allowed".to_owned(), |refused| format!("refused: {}", refused.text(key)));
             text.push_str(&format!("verdict: {verdict}"));
+            if let Some(observed) = observed {
+                text.push_str(&format!(", but `limits.mode: enforce` would refuse it: {observed}"));
+            }
         }
     }
     Ok(text)
@@ -256,13 +288,14 @@ fn as_json(request: &SignRequest, judged: Option<&Judged>) -> Value {
             "level": asked.mark.level(),
             "round": asked.mark.round(),
         })),
-        "policy": judged.map(|Judged { key, rules, notes, denial }| json!({
+        "policy": judged.map(|Judged { key, rules, notes, observed, denial }| json!({
             "key": key.to_string(),
             "rules": rules,
             "notes": notes,
             "allowed": denial.is_none(),
             "code": denial.as_ref().map(Refused::code),
             "refusal": denial.as_ref().map(|refused| refused.text(key)),
+            "would_refuse": observed.as_ref().map(ToString::to_string),
         })),
     })
 }

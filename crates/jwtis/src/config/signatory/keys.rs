@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use jwtis_core::Ttl;
 use jwtis_core::signer::KeyRules;
-use jwtis_tezos::policy::{AllowError, AllowWords, Limits, Mutez, Rate};
+use jwtis_tezos::policy::{AllowError, AllowWords, Limits, LimitsMode, Mutez, Rate};
 use jwtis_tezos::{ChainId, Curve, KeyError, Policy, PublicKey, PublicKeyHash};
 
 use super::super::signer::{GuardConfig, allow_text};
 use super::super::yaml::{Entry, Mark, Node, Value};
+use super::kinds;
 use super::reading::{Fields, Reading};
 
 /// The rules of every key, by its hash. Who can ask at all is known from `guard`.
@@ -80,7 +81,11 @@ fn policy(
         }
         Err(errors) => {
             for error in errors {
-                reading.fault(words.place(&error).unwrap_or(entry.mark), error);
+                let mark = words.place(&error).unwrap_or(entry.mark);
+                match kinds::hint(&error) {
+                    Some(hint) => reading.fault_with_hint(mark, error, &hint),
+                    None => reading.fault(mark, error),
+                }
             }
             jwtis_tezos::policy::Allow::default()
         }
@@ -97,7 +102,7 @@ fn policy(
         jwt_users: users(reading, fields, guard),
         jwt_roles: roles(reading, fields, guard),
         allow_proof_of_possession: wants_proof && has_proof,
-        limits: fields.given("limits").map(|entry| limits(reading, entry)).unwrap_or_default(),
+        limits: fields.given("limits").map(|entry| limits(reading, hash, entry)).unwrap_or_default(),
     }
 }
 
@@ -268,11 +273,19 @@ fn roles(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) ->
     Some(items.iter().filter_map(|item| reading.parse("jwt_roles", item)).collect())
 }
 
-fn limits(reading: &mut Reading<'_>, entry: &Entry) -> Limits {
+fn limits(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry) -> Limits {
     let fields = reading.fields("tezos.PKH.limits", &entry.value);
-    if fields.is_empty() {
+    if fields.only("mode") {
         let hint = "give it a limit, like max_amount, or leave it out";
         reading.fault_with_hint(entry.mark, "limits has no limit in it", hint);
+    }
+    let mode: LimitsMode =
+        fields.value("mode").and_then(|node| reading.parse("mode", node)).unwrap_or_default();
+    match mode {
+        LimitsMode::Enforce => {}
+        LimitsMode::Observe => {
+            reading.notice(entry.mark, format!("{hash}: limits are only observed, and refuse nothing"));
+        }
     }
     let mut amount = |name| fields.value(name).and_then(|node| reading.parse::<Mutez>(name, node));
     let (max_amount, max_fee) = (amount("max_amount"), amount("max_fee"));
@@ -284,6 +297,7 @@ fn limits(reading: &mut Reading<'_>, entry: &Entry) -> Limits {
             .value("entrypoints")
             .and_then(|node| reading.collect::<String, _>("entrypoints", node)),
         per: fields.value("per").and_then(|node| rate(reading, node)),
+        mode,
     }
 }
 

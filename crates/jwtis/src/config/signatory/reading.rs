@@ -50,9 +50,9 @@ impl<'n> Fields<'n> {
         found.filter(|entry| !matches!(entry.value.value, Value::Null))
     }
 
-    /// Whether there is none.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    /// Whether there is none beside `key`.
+    pub(super) fn only(&self, key: &str) -> bool {
+        self.entries.iter().all(|entry| entry.key == key)
     }
 
     /// The entry of `key`, be it null: a guard that is written without a value lets nobody in, as an empty one.

@@ -117,7 +117,7 @@ fn limits_text(limits: &Limits) -> Option<String> {
         named("per amount", rate.amount.map(|amount| amount.to_string()));
         named("per count", rate.count.map(|count| count.to_string()));
     }
-    (!parts.is_empty()).then(|| parts.join(", "))
+    (!parts.is_empty()).then(|| format!("mode {}, {}", limits.mode.name(), parts.join(", ")))
 }
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {

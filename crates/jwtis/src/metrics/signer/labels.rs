@@ -96,6 +96,12 @@ pub(super) struct Decision {
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+pub(super) struct Observed {
+    pub(super) address: String,
+    pub(super) limit: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 pub(super) struct Build {
     pub(super) path: &'static str,
     pub(super) version: &'static str,

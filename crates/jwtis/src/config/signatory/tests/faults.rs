@@ -34,6 +34,10 @@ fn every_fault_has_its_text_and_its_line() {
             format!("tezos:\n  {PKH}:\n    allowed_kinds: [x]\n"),
             "3:21: invalid operation kind `x` in `allowed_kinds` list",
         ),
+        (
+            format!("tezos:\n  {PKH}:\n    limits: {{mode: observed}}\n"),
+            "3:20: mode: write `enforce` to refuse what is above a limit, or `observe` to sign and report it",
+        ),
         (format!("tezos:\n  {PKH}: {{jwt_users: alice}}\n"), "jwt_users must be a list"),
         (format!("tezos:\n  {PKH}: {{log_payloads: maybe}}\n"), "log_payloads: write true or false"),
         (format!("tezos:\n  {PKH}: {{authorized_keys: [tz1x]}}\n"), "authorized_keys: "),
@@ -243,4 +247,44 @@ fn faults_of(text: &str) -> usize {
     let values = Values::resolve(Vec::new(), &|_| None, file.values, &mut Vec::new());
     let (_, found) = read(path, &file.sections, &values, &|_| Some("/home/u".into()));
     file.faults.len() + found.faults.len()
+}
+
+/// Words of `allow` that stand in the wrong place or have another name.
+#[test]
+fn kinds_in_the_wrong_place_are_told_where_they_belong() {
+    for (policy, wanted) in [
+        (
+            "{allow: {dal_publish_commitment: , generic: [transaction]}}",
+            "invalid request kind `dal_publish_commitment` in `allow` list; `dal_publish_commitment` is an operation kind: list it below `generic`",
+        ),
+        (
+            "{allow: {generic: [set_companion_key]}}",
+            "invalid operation kind `set_companion_key` in `allow.generic` list; did you mean `update_companion_key`?",
+        ),
+        (
+            "{allow: {dal_publish: }}",
+            "`allow` list; did you mean `dal_publish_commitment`? That is an operation kind: list it below `generic`",
+        ),
+        (
+            "{allow: {generic: [block]}}",
+            "`allow.generic` list; `block` is a request kind: write it beside `generic`, not below it",
+        ),
+        (
+            "{allow: {generic: [attestation]}}",
+            "`attestation` is a request kind: write it beside `generic`, not below it",
+        ),
+        ("{allow: {blok: }}", "invalid request kind `blok` in `allow` list; did you mean `block`?"),
+        ("{allow: {generic: [transfer]}}", "`allow.generic` list; did you mean `transaction`?"),
+        ("{allow: {generic: ['ballot:yes']}}", "did you mean `ballot:yay`?"),
+        (
+            "{allowed_operations: [transaction]}",
+            "`transaction` is an operation kind: list it in `allowed_kinds`",
+        ),
+        ("{allowed_kinds: [pack]}", "`pack` is a request kind: list it in `allowed_operations`"),
+        ("{allowed_operations: [attest]}", "`allowed_operations` list; did you mean `attestation`?"),
+    ] {
+        let text = format!("tezos:\n  {PKH}: {policy}\n");
+        let found = Place::new().load(&text).unwrap_err();
+        assert!(found.iter().any(|fault| fault.ends_with(wanted)), "{policy}: {found:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `tezos:`: every row of §3.2, down to the verdict.
 
-use jwtis_tezos::policy::{Circumstances, Usage};
+use jwtis_tezos::policy::{Circumstances, LimitsMode, Usage};
 use jwtis_tezos::{Caller, Curve, Policy, SignRequest, SigningVersion, Verdict};
 
 use super::*;
@@ -17,7 +17,7 @@ fn messages() -> [(&'static str, Vec<u8>); 6] {
         [framed(&[2]), framed(&[0, 0, 0, 120]), framed(&[]), framed(&[0xff; 4]), framed(&[0; 4])].concat();
     let header =
         [&[0, 0, 0, 120, 24][..], &[0x20; 32], &[0; 8], &[4], &[0x21; 32], &framed(&fitness)].concat();
-    let block = [&[0x11][..], &chain, &header, &[0x22; 64], &[0; 4], &[0x24; 8], &[0, 0x0a]].concat();
+    let block = [&[0x11][..], &chain, &header, &[0x22; 64], &[0; 4], &[0x24; 8], &[0, 2]].concat();
     let transaction = [&[108, 0][..], &[0xaa; 20], &[1, 1, 1, 0, 1, 0, 0], &[0xbb; 20], &[0]].concat();
     [
         ("attestation", consensus(0x13, 21, &[])),
@@ -35,7 +35,7 @@ fn verdict(policy: &Policy, message: &[u8]) -> Result<(), String> {
     let usage = Usage::default();
     let at = Circumstances { key: &key, caller: &Caller::Anonymous, usage: &usage, now_ms: 1 };
     match policy.evaluate(&request, &at) {
-        Verdict::Allow(_) => Ok(()),
+        Verdict::Allow(_) | Verdict::Observe { .. } => Ok(()),
         Verdict::Deny(denial) => Err(denial.to_string()),
     }
 }
@@ -134,6 +134,23 @@ fn limits_are_read_in_mutez_tez_and_durations() {
         (rate.window, rate.amount.unwrap().get(), rate.count),
         (Duration::from_secs(5400), 10_000_000, Some(5))
     );
+    assert_eq!(limits.mode, LimitsMode::Enforce);
+}
+
+#[test]
+fn observed_limits_are_said_at_the_start() {
+    for (mode, wanted, said) in [
+        ("enforce", LimitsMode::Enforce, vec![]),
+        (
+            "observe",
+            LimitsMode::Observe,
+            vec![format!("2:59: {PKH}: limits are only observed, and refuse nothing")],
+        ),
+    ] {
+        let entry = format!("{{allow: {{pack: }}, limits: {{mode: {mode}, max_fee: 1}}}}");
+        assert_eq!(policy(&entry).limits.mode, wanted);
+        assert_eq!(findings(&format!("tezos:\n  {PKH}: {entry}\n")), (vec![], said), "{mode}");
+    }
 }
 
 #[test]
