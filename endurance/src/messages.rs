@@ -34,6 +34,9 @@ pub(crate) struct Message {
 /// What has one mark: key, chain, magic byte.
 pub(crate) type Slot = (usize, u8, u8);
 
+/// The networks of the messages.
+pub(crate) const CHAINS: [[u8; 4]; 2] = [[0xb3, 0xd7, 0x9f, 0], [0xb3, 0xd7, 0x9f, 1]];
+
 /// Level and round.
 pub(crate) type Place = (i32, i32);
 
@@ -69,7 +72,8 @@ impl Message {
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![self.magic(), 0xb3, 0xd7, 0x9f, self.chain];
+        let mut bytes = vec![self.magic()];
+        bytes.extend(CHAINS.get(usize::from(self.chain)).copied().unwrap_or_default());
         if self.kind == Kind::Block {
             bytes.extend(self.level.to_be_bytes());
             bytes.push(21);

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_tezos::{Curve, PublicKey, SecretKey};
+use jwtis_tezos::{ChainId, Curve, PublicKey, SecretKey};
 
+use crate::messages::CHAINS;
 use crate::{Fault, wait};
 
 /// The keys that bake. The last is the tz4.
@@ -218,7 +219,6 @@ fn configuration(bakers: &[SecretKey], payer: &SecretKey) -> Result<String, Faul
         "issuer: {listen: \"127.0.0.1:0\"}
 store: {path: ./keys.db}
 base_dir: .
-watermark: {driver: store}
 server: {address: \"127.0.0.1:0\", utility_address: \"off\"}
 vaults:
   keys:
@@ -228,6 +228,10 @@ vaults:
     );
     for secret in bakers.iter().chain([payer]) {
         writeln!(text, "      - {}", secret.danger_to_base58()?.as_str())?;
+    }
+    text.push_str("watermark:\n  driver: store\n  chains: # levels rise as fast as the machine signs\n");
+    for chain in CHAINS {
+        writeln!(text, "    {}: {{max_jump: off}}", ChainId::new(chain))?;
     }
     text.push_str("tezos:\n");
     for secret in bakers {

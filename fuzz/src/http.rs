@@ -342,7 +342,7 @@ fn signed(ledger: &mut Ledger, path: &str, body: &[u8], answer: &Answer) {
     assert!(!requests.is_empty(), "signed and not understood, version {version:?}");
     let hash = key.public_key().hash().to_string();
     assert_ne!(hash, keys[2].public_key().hash().to_string(), "the empty policy signs");
-    if let Some(asked) = requests.iter().find_map(SignRequest::watermark) {
+    if let Some(asked) = requests.iter().find_map(|request| request.watermark().asked().copied()) {
         let place =
             (hash, asked.chain.to_string(), asked.kind.name(), asked.mark.level(), asked.mark.round());
         let before = ledger.entry(place).or_insert_with(|| message.clone());

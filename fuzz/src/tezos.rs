@@ -4,7 +4,7 @@ use jwtis_tezos::base58check::{self, Prefix};
 use jwtis_tezos::policy::{Allow, Circumstances, Mutez, OperationPermission, Usage};
 use jwtis_tezos::secret_key::parse_secret_keys;
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Step, WatermarkKind, judge};
+use jwtis_tezos::watermark::{JumpRule, Need, Step, WatermarkKind, judge};
 use jwtis_tezos::{
     BlockHash, Caller, ChainId, Curve, OperationKind, Policy, ProtocolHash, PublicKey, PublicKeyHash,
     RequestKind, SignRequest, Signature, SigningVersion, StoredSecretKey, Verdict,
@@ -73,17 +73,18 @@ pub fn request(data: &[u8]) {
 
         let consensus = matches!(data[0], 0x11..=0x13);
         match request.watermark() {
-            Some(asked) => {
+            Need::Watermark(asked) => {
                 assert!(consensus && asked.mark.level() >= 0 && asked.mark.round() >= 0);
                 assert_eq!(request.level_and_round(), Some((asked.mark.level(), asked.mark.round())));
                 assert_eq!(request.chain(), Some(&asked.chain));
                 assert_eq!(
-                    judge(Some(&asked.mark), &asked.mark),
+                    judge(Some(&asked.mark), &asked.mark, &JumpRule::Off, 0),
                     Step::Repeat(asked.mark),
                     "the same message again"
                 );
             }
-            None => assert!(!consensus, "a consensus message without a mark"),
+            Need::Nothing => assert!(!consensus, "a consensus message without a watermark"),
+            Need::CannotTell => panic!("a message that is understood, and whose watermark nobody can tell"),
         }
         for curve in Curve::ALL {
             let _ = SignRequest::decode_for(data, version, curve);

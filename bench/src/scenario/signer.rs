@@ -132,7 +132,7 @@ fn configuration(folder: &Path, driver: &str, secrets: &[SecretKey]) -> Result<S
         "issuer: {{enabled: false}}
 store: {{path: {folder}/keys.db}}
 base_dir: {folder}
-watermark: {{driver: {driver}}}
+watermark: {{driver: {driver}, chains: {{NetXdQprcVkpaWU: {{max_jump: off}}}}}}
 server:
   address: 127.0.0.1:0
   utility_address: \"off\"

@@ -217,12 +217,15 @@ pub enum SignError {
     /// 403, 401 or 500: the policy hook says no, or nothing that can be trusted.
     #[error(transparent)]
     Hook(#[from] HookError),
-    /// 409, or 500 where the marks cannot be read or written.
+    /// 409, 403 where there is no room for another chain, or 500 where the marks cannot be read or written.
     #[error(transparent)]
     Watermark(#[from] WatermarkError),
     /// 503: the store file is not in its place any more.
     #[error("the store of this signer cannot be used")]
     Store(#[source] ReadError),
+    /// 400: a consensus message of which nobody can tell which watermark it needs.
+    #[error("the message does not say which watermark protects it, so it is not signed")]
+    NoWatermark,
     /// 500: what the key has spent cannot be counted.
     #[error(transparent)]
     Usage(#[from] usage::UsageError),
@@ -243,9 +246,12 @@ impl SignError {
             Self::ProofNotSupported => "proof_not_supported",
             Self::ProofNotAllowed => "proof_not_allowed",
             Self::Hook(_) => "policy_hook",
+            Self::Watermark(WatermarkError::Refused(refused)) if refused.is_jump() => "watermark_jump",
             Self::Watermark(WatermarkError::Refused(_)) => "watermark",
-            Self::Watermark(_) => "watermark_unavailable",
             Self::Store(_) => "store_unavailable",
+            Self::Watermark(WatermarkError::NoRoom { .. }) => "watermark_chains",
+            Self::Watermark(WatermarkError::Unavailable(_)) => "watermark_unavailable",
+            Self::NoWatermark => "watermark_unclear",
             Self::Usage(_) => "usage_unavailable",
             Self::Vault(_) => "vault",
         }

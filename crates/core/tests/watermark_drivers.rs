@@ -14,10 +14,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jwtis_core::signer::watermark::{Clearance, WatermarkError};
+use jwtis_core::signer::watermark::{Clearance, MAX_CHAINS_PER_KEY, Terms, WatermarkError};
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, KeyMarks, WatermarkKind};
-use support::{World, asked, attestations, chain, key, mark, word};
+use jwtis_tezos::watermark::jump::ALLOWANCE;
+use jwtis_tezos::watermark::{Asked, JumpRules, KeyMarks, Pace, Refusal, WatermarkKind};
+use support::{TERMS, World, asked, attestations, chain, key, mark, word};
 
 /// Runs the cases against every driver.
 macro_rules! suite {
@@ -52,6 +53,10 @@ suite! {
     sixty_four_keys_at_once_are_all_cleared
     rising_levels_in_any_order_leave_the_highest
     a_caller_that_goes_away_leaves_no_half_mark
+    a_thousand_requests_of_one_moment_rise_by_the_allowance_in_all
+    time_gives_the_allowance_back_and_a_raised_mark_lets_the_next_one_pass
+    a_mark_of_unknown_time_rises_by_a_week_of_blocks_at_most
+    a_key_has_marks_on_so_many_chains_and_on_those_that_are_named
 }
 
 /// Level and round of the mark, then what is asked: level, round, whether it is the message of the mark; and the answer.
@@ -79,18 +84,21 @@ async fn the_rule_row_by_row_before_and_after_a_restart(mut world: World) {
             let key = key(2 * n + usize::from(restart));
             for kind in WatermarkKind::ALL {
                 let first = asked(kind, stored.0, stored.1, 1);
-                assert_eq!(world.marks().clear(&key, &first).await.unwrap(), Clearance::Advanced);
+                assert_eq!(world.marks().clear(&key, &first, &TERMS).await.unwrap(), Clearance::Advanced);
             }
             if restart {
                 world.restart();
             }
             for kind in WatermarkKind::ALL {
                 let then = asked(kind, level, round, if same { 1 } else { 2 });
-                let answer = world.marks().clear(&key, &then).await;
+                let answer = world.marks().clear(&key, &then, &TERMS).await;
                 assert_eq!(word(&answer), wanted, "row {n}, {kind}, restart: {restart}");
-                if let Err(WatermarkError::Refused(refusal)) = answer {
-                    assert_eq!((refusal.stored.level(), refusal.stored.round()), stored);
-                    assert_eq!(refusal.asked, then.mark);
+                if let Err(WatermarkError::Refused(refused)) = answer {
+                    let Refusal::NotAbove { stored: mark, asked } = refused.refusal else {
+                        panic!("{refused}")
+                    };
+                    assert_eq!((mark.level(), mark.round()), stored);
+                    assert_eq!(asked, then.mark);
                 }
             }
         }
@@ -134,9 +142,9 @@ async fn trap_9_tags_21_23_and_41_share_one_mark(mut world: World) {
 async fn trap_8_the_last_message_is_cleared_again_and_an_older_one_is_not(mut world: World) {
     let key = key(0);
     let (old, last) = (asked(WatermarkKind::Block, 7, 0, 1), asked(WatermarkKind::Block, 8, 0, 2));
-    world.marks().clear(&key, &old).await.unwrap();
+    world.marks().clear(&key, &old, &TERMS).await.unwrap();
     assert_eq!(world.clear(key, old).await, "repeated");
-    world.marks().clear(&key, &last).await.unwrap();
+    world.marks().clear(&key, &last, &TERMS).await.unwrap();
     for _ in 0..2 {
         assert_eq!(world.clear(key, old).await, "refused");
         assert_eq!(world.clear(key, last).await, "repeated");
@@ -198,7 +206,10 @@ async fn of_sixty_four_messages_that_race_for_one_place_one_is_cleared(world: Wo
         assert_eq!(answers.iter().filter(|answer| **answer == "refused").count(), 63, "{answers:?}");
         let cleared = answers.iter().position(|answer| *answer == "advanced").unwrap();
         let marks = world.marks().marks().await.unwrap();
-        assert_eq!(marks[&chain(0)].get(&key(0)).unwrap().attestation, Some(asks[cleared].1.mark));
+        assert_eq!(
+            marks[&chain(0)].get(&key(0)).unwrap().attestation,
+            Some(asks[cleared].1.mark.with_pace(Some(Pace::at(TERMS.now_ms))))
+        );
     }
 }
 
@@ -229,7 +240,7 @@ async fn rising_levels_in_any_order_leave_the_highest(mut world: World) {
 async fn a_caller_that_goes_away_leaves_no_half_mark(mut world: World) {
     for level in 1..20 {
         let given_up = asked(WatermarkKind::Block, level, 0, 1);
-        let _ = tokio::time::timeout(Duration::ZERO, world.marks().clear(&key(0), &given_up)).await;
+        let _ = tokio::time::timeout(Duration::ZERO, world.marks().clear(&key(0), &given_up, &TERMS)).await;
         let other = asked(WatermarkKind::Block, level, 0, 2);
         let same = world.clear(key(0), given_up).await;
         assert!(["advanced", "repeated"].contains(&same), "level {level}: {same}");
@@ -237,4 +248,90 @@ async fn a_caller_that_goes_away_leaves_no_half_mark(mut world: World) {
     }
     world.restart();
     assert_eq!(world.clear(key(0), asked(WatermarkKind::Block, 19, 0, 1)).await, "repeated");
+}
+
+/// Mainnet at a moment in 2027, so many seconds later.
+fn mainnet(seconds: u64) -> Terms {
+    let jump = JumpRules::default().on(&chain(0));
+    Terms { now_ms: TERMS.now_ms + 1_000 * seconds, jump, named: false }
+}
+
+impl World {
+    async fn on(&self, terms: Terms, asked: Asked) -> &'static str {
+        word(&self.marks().clear(&key(0), &asked, &terms).await)
+    }
+}
+
+async fn a_thousand_requests_of_one_moment_rise_by_the_allowance_in_all(mut world: World) {
+    let block = |level| asked(WatermarkKind::Block, level, 0, 1);
+    assert_eq!(world.on(mainnet(0), block(i32::MAX)).await, "jump");
+    assert_eq!(world.on(mainnet(0), block(1_000)).await, "advanced");
+    assert_eq!(world.on(mainnet(0), block(i32::MAX)).await, "jump");
+    let mut level = 1_000;
+    for n in 0..1_000 {
+        if world.on(mainnet(0), block(level + 1)).await == "advanced" {
+            level += 1;
+        }
+        if n % 50 == 0 {
+            // What is used up stays used up.
+            world.restart();
+        }
+    }
+    assert_eq!(level, 1_000 + i32::try_from(ALLOWANCE).unwrap());
+    // Kinds have an allowance each, as they have a mark each.
+    assert_eq!(world.on(mainnet(0), asked(WatermarkKind::Attestation, 5, 0, 1)).await, "advanced");
+    assert_eq!(world.on(mainnet(0), asked(WatermarkKind::Attestation, 125, 0, 1)).await, "advanced");
+}
+
+async fn time_gives_the_allowance_back_and_a_raised_mark_lets_the_next_one_pass(mut world: World) {
+    let block = |level| asked(WatermarkKind::Block, level, 0, 1);
+    for (seconds, level, wanted) in [
+        (0, 1_000, "advanced"),
+        (0, 1_120, "advanced"),
+        (0, 1_121, "jump"),
+        (6, 1_122, "advanced"),
+        (6, 1_123, "jump"),
+        (366, 1_242, "advanced"),
+        (366, 1_243, "jump"),
+        // A day offline, at the pace of the chain.
+        (86_766, 1_242 + 14_400, "advanced"),
+    ] {
+        assert_eq!(world.on(mainnet(seconds), block(level)).await, wanted, "{seconds} s, {level}");
+        world.restart();
+    }
+    assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "jump");
+    let raised = mark(4_999_999, 0, 9).with_pace(Some(Pace::at(mainnet(86_766).now_ms)));
+    let raised = ChainMarks::from_iter([(key(0), KeyMarks { block: Some(raised), ..KeyMarks::default() })]);
+    world.marks().raise(chain(0), &raised).await.unwrap();
+    world.restart();
+    assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "advanced");
+}
+
+async fn a_mark_of_unknown_time_rises_by_a_week_of_blocks_at_most(world: World) {
+    let old = KeyMarks { block: Some(mark(1_000, 0, 9)), ..KeyMarks::default() };
+    world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), old)])).await.unwrap();
+    let block = |level| asked(WatermarkKind::Block, level, 0, 1);
+    for (level, wanted) in [(101_801, "jump"), (101_800, "advanced"), (101_801, "jump")] {
+        assert_eq!(world.on(mainnet(0), block(level)).await, wanted, "{level}");
+    }
+}
+
+async fn a_key_has_marks_on_so_many_chains_and_on_those_that_are_named(mut world: World) {
+    let on = |n| Asked { chain: chain(n), ..asked(WatermarkKind::Block, 1, 0, 1) };
+    let all: Vec<_> = (0..64).map(|n| (key(0), on(n))).collect();
+    let answers = world.all_at_once(&all).await;
+    let cleared = answers.iter().filter(|answer| **answer == "advanced").count();
+    assert_eq!((cleared, answers.len() - cleared), (MAX_CHAINS_PER_KEY, 64 - MAX_CHAINS_PER_KEY));
+    assert!(answers.iter().all(|answer| ["advanced", "no room"].contains(answer)), "{answers:?}");
+    world.restart();
+    let known = answers.iter().position(|answer| *answer == "advanced").unwrap();
+    let kinds = Asked { kind: WatermarkKind::Attestation, ..on(known) };
+    assert_eq!(world.clear(key(0), kinds).await, "advanced", "another kind on a known chain");
+    assert_eq!(world.clear(key(0), on(100)).await, "no room");
+    assert_eq!(world.clear(key(1), on(100)).await, "advanced", "another key");
+    let named = Terms { named: true, ..TERMS };
+    assert_eq!(world.on(named, on(100)).await, "advanced");
+    assert_eq!(world.marks().marks().await.unwrap().len(), MAX_CHAINS_PER_KEY + 1);
+    let error = world.marks().clear(&key(0), &on(101), &TERMS).await.unwrap_err().to_string();
+    assert!(error.contains("allowed_chains") && error.contains("watermark.chains"), "{error}");
 }

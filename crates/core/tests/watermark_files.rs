@@ -17,13 +17,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jwtis_core::signer::watermark::file::{FileError, FileWatermarks};
+use jwtis_core::signer::watermark::file::{FileError, FileWatermarks, Lost};
 use jwtis_core::signer::watermark::import::{from_base_dir, from_folder};
 use jwtis_core::signer::watermark::mem::MemWatermarks;
 use jwtis_core::signer::watermark::{MarkIo, WatermarkObserver, Watermarks};
 use jwtis_tezos::watermark::{Asked, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
-use support::{asked, key, word};
+use support::{TERMS, asked, key, word};
 use tempfile::TempDir;
 
 const CHAIN: &str = "NetXo5iVw1vBoxM";
@@ -60,7 +60,7 @@ fn theirs() -> PublicKeyHash {
 }
 
 async fn clear(marks: &impl Watermarks, asked: Asked) -> &'static str {
-    word(&marks.clear(&theirs(), &asked).await)
+    word(&marks.clear(&theirs(), &asked, &TERMS).await)
 }
 
 fn v2(level: i32) -> String {
@@ -94,8 +94,9 @@ async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, [".lock".to_owned(), format!("{CHAIN}.json")]);
-    assert_eq!(fs::read_dir(&base).unwrap().count(), 1);
+    assert_eq!(names, [".lock".to_owned(), format!("{CHAIN}.json"), format!("{CHAIN}.times")]);
+    // The folder and its witness.
+    assert_eq!(fs::read_dir(&base).unwrap().count(), 2);
     // As Signatory writes it: four spaces, both names, no newline at the end.
     let text = fs::read_to_string(base.join(file)).unwrap();
     assert!(text.starts_with(&format!(
@@ -259,7 +260,7 @@ async fn a_signer_whose_lock_was_removed_clears_nothing_and_overwrites_nothing()
     assert_eq!(clear(&third, here(WatermarkKind::Block, 2)).await, "refused");
 
     fs::rename(base.path().join("watermark_v2"), base.path().join("moved")).unwrap();
-    let (fourth, _) = open(base.path());
+    let (fourth, _) = FileWatermarks::open_or(base.path(), Lost::BeginAnew, Arc::new(())).unwrap();
     assert_eq!(clear(&third, here(WatermarkKind::Block, 4)).await, "unavailable");
     assert_eq!(clear(&fourth, here(WatermarkKind::Block, 4)).await, "advanced");
 }
@@ -271,7 +272,7 @@ async fn dropping_the_driver_finishes_what_was_asked_and_gives_the_lock_back() {
     for level in 1..20 {
         let (marks, _) = open(base.path());
         let asked = here(WatermarkKind::Block, level);
-        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked)).await;
+        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked, &TERMS)).await;
         drop(marks);
         let (marks, _) = open(base.path());
         assert_eq!(clear(&marks, asked).await, "repeated", "level {level}");
@@ -361,10 +362,160 @@ async fn a_thousand_keys_come_back() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..1000 {
         let marks = Arc::clone(&marks);
-        tasks.spawn(async move { word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4)).await) });
+        tasks.spawn(async move { word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS).await) });
     }
     assert!(tasks.join_all().await.into_iter().all(|answer| answer == "advanced"));
     let before = marks.marks().await.unwrap();
     drop(Arc::into_inner(marks));
     assert_eq!(open(base.path()).0.marks().await.unwrap(), before);
+}
+
+/// What can be lost of a folder with one mark, and the name in the refusal.
+type Loss = (&'static str, fn(&Path), &'static str);
+
+const LOSSES: [Loss; 7] = [
+    ("file_removed", |base| fs::remove_file(json(base)).unwrap(), "NetXo5iVw1vBoxM.json is gone"),
+    (
+        "file_of_no_bytes",
+        |base| fs::write(json(base), "").unwrap(),
+        "NetXo5iVw1vBoxM.json: not a watermark file",
+    ),
+    (
+        "file_cut_off",
+        |base| fs::write(json(base), &v2(9)[..40]).unwrap(),
+        "NetXo5iVw1vBoxM.json: not a watermark",
+    ),
+    (
+        "file_without_keys",
+        |base| fs::write(json(base), "{}").unwrap(),
+        "NetXo5iVw1vBoxM.json has no watermarks",
+    ),
+    (
+        "file_whose_key_has_none",
+        |base| fs::write(json(base), format!(r#"{{"{KEY}":{{}}}}"#)).unwrap(),
+        "NetXo5iVw1vBoxM.json has no watermarks",
+    ),
+    ("folder_removed", |base| fs::remove_dir_all(base.join("watermark_v2")).unwrap(), "watermark_v2 is gone"),
+    (
+        "folder_replaced_by_an_empty_one",
+        |base| {
+            fs::remove_dir_all(base.join("watermark_v2")).unwrap();
+            fs::create_dir(base.join("watermark_v2")).unwrap();
+        },
+        "NetXo5iVw1vBoxM.json is gone",
+    ),
+];
+
+fn json(base: &Path) -> std::path::PathBuf {
+    base.join(format!("watermark_v2/{CHAIN}.json"))
+}
+
+#[tokio::test]
+async fn marks_that_were_there_and_are_gone_or_emptied_are_refused_by_name() {
+    for (name, lose, wanted) in LOSSES {
+        let base = TempDir::new().unwrap();
+        // Older marks are no substitute for what was signed since.
+        put(base.path(), &format!("watermark_v1/{CHAIN}.json"), v1(1));
+        let (marks, _) = open(base.path());
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "advanced");
+        drop(marks);
+        lose(base.path());
+        for _ in 0..2 {
+            let error = refusal(base.path());
+            assert!(error.contains(wanted), "{name}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_whose_witness_is_lost_with_it_is_missed_all_the_same() {
+    let base = TempDir::new().unwrap();
+    let (marks, _) = open(base.path());
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "advanced");
+    drop(marks);
+    fs::remove_file(json(base.path())).unwrap();
+    fs::remove_file(base.path().join("watermark_v2.witness")).unwrap();
+    assert!(refusal(base.path()).contains("NetXo5iVw1vBoxM.json is gone"));
+}
+
+#[tokio::test]
+async fn the_operator_may_begin_anew_and_is_asked_again_the_next_time() {
+    for (name, lose, _) in
+        LOSSES.into_iter().filter(|(name, ..)| !["file_of_no_bytes", "file_cut_off"].contains(name))
+    {
+        let base = TempDir::new().unwrap();
+        let (marks, _) = open(base.path());
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "advanced");
+        drop(marks);
+        lose(base.path());
+        let (marks, _) = FileWatermarks::open_or(base.path(), Lost::BeginAnew, Arc::new(())).unwrap();
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, 3)).await, "advanced", "{name}");
+        drop(marks);
+        let (marks, _) = open(base.path());
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, 3)).await, "repeated", "{name}");
+        drop(marks);
+        lose(base.path());
+        refusal(base.path());
+    }
+}
+
+/// Files of Signatory, or of a version that had no witness.
+#[tokio::test]
+async fn files_that_no_witness_knows_open_with_an_unknown_time_and_are_known_from_then_on() {
+    let base = TempDir::new().unwrap();
+    put(base.path(), &format!("watermark_v2/{CHAIN}.json"), v2(9));
+    let (marks, _) = open(base.path());
+    let all = marks.marks().await.unwrap();
+    let mark =
+        *all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap().get(WatermarkKind::Block).unwrap();
+    assert_eq!((mark.level(), mark.pace()), (9, None));
+    drop(marks);
+    fs::remove_file(json(base.path())).unwrap();
+    assert!(refusal(base.path()).contains("is gone"));
+}
+
+#[tokio::test]
+async fn signatorys_file_put_back_does_not_bring_an_older_mark_back() {
+    let base = TempDir::new().unwrap();
+    let (marks, _) = open(base.path());
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "advanced");
+    let older = fs::read(json(base.path())).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "advanced");
+    drop(marks);
+    fs::write(json(base.path()), older).unwrap();
+    let (marks, _) = open(base.path());
+    for level in [6, 9] {
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, level)).await, "refused");
+    }
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 10)).await, "advanced");
+}
+
+#[tokio::test]
+async fn damaged_times_and_a_damaged_witness_are_refused_by_name() {
+    for name in [format!("watermark_v2/{CHAIN}.times"), "watermark_v2.witness".to_owned()] {
+        let base = TempDir::new().unwrap();
+        let (marks, _) = open(base.path());
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "advanced");
+        drop(marks);
+        for text in ["", "?", "jwtis watermark times 1\n"] {
+            fs::write(base.path().join(&name), text).unwrap();
+            let error = refusal(base.path());
+            assert!(error.contains(&name), "{name}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lowered_mark_stays_lowered() {
+    let base = TempDir::new().unwrap();
+    let (marks, _) = open(base.path());
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, i32::MAX)).await, "advanced");
+    let chain = CHAIN.parse().unwrap();
+    let lower = jwtis_tezos::watermark::Mark::new(5, 0, None).unwrap();
+    marks.danger_lower(chain, theirs(), WatermarkKind::Block, lower).await.unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "refused");
+    drop(marks);
+    let (marks, _) = open(base.path());
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "refused");
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 6)).await, "advanced");
 }

@@ -102,6 +102,34 @@ fn marks_in_files_survive_a_restart_and_belong_to_one_process() {
 }
 
 #[test]
+fn marks_in_files_that_are_gone_stop_the_start_until_the_operator_begins_anew() {
+    let place = Place::new();
+    let file = pure(&place);
+    let running = place.start(&["-c", &file]);
+    assert_eq!(Client::new(&running.url).sign(KEY, &attestation(7, 1)).0, 200);
+    running.stop();
+    for lost in ["marks/watermark_v2/NetXo5iVw1vBoxM.json", "marks/watermark_v2"] {
+        let path = place.path().join(lost);
+        if path.is_dir() {
+            fs::remove_dir_all(&path).unwrap()
+        } else {
+            fs::remove_file(&path).unwrap()
+        }
+        let run = place.run(&["-c", &file]);
+        assert_eq!(run.code, Some(1), "{lost}: {}", run.stderr);
+        assert!(run.stderr.contains(lost) && run.stderr.contains("is gone"), "{lost}: {}", run.stderr);
+        assert!(run.stderr.lines().last().unwrap().contains("--new-watermarks"), "{}", run.stderr);
+
+        let running = place.start(&["-c", &file, "--new-watermarks"]);
+        assert_eq!(Client::new(&running.url).sign(KEY, &attestation(7, 2)).0, 200, "{lost}");
+        assert!(running.stop().stderr.contains("watermarks_begun_anew"));
+        let running = place.start(&["-c", &file]);
+        assert_eq!(Client::new(&running.url).sign(KEY, &attestation(7, 1)).0, 409, "{lost}");
+        running.stop();
+    }
+}
+
+#[test]
 fn a_double_signature_is_refused_after_kill_9() {
     let mut place = Place::new();
     let file = with_store(&place);

@@ -6,13 +6,20 @@
 //!
 //! Tags 21 and 23 share a mark: with one for each, as Signatory has them, a client obtains two conflicting attestations of
 //! one level and round.
+//!
+//! How far a level may rise at one moment is bounded, too: see [`jump`].
 
 pub mod format;
+pub mod jump;
 
 use std::fmt;
 
 use crate::ChainId;
 use crate::request::{Body, SignRequest};
+
+pub use jump::{JumpRule, JumpRules, Pace};
+
+use jump::{Basis, Limit};
 
 /// What has a mark of its own: a magic byte.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -46,22 +53,31 @@ impl fmt::Display for WatermarkKind {
     }
 }
 
-/// A level, a round, and the message that was signed there.
+/// A level, a round, the message that was signed there, and when.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Mark {
     level: i32,
     round: i32,
     digest: Option<[u8; 32]>,
+    /// `None` where the time is unknown.
+    pace: Option<Pace>,
 }
 
 impl Mark {
-    /// A mark; `None` when level or round is negative, which they never are. Without a digest no message is signed again.
+    /// A mark of an unknown time; `None` when level or round is negative, which they never are. Without a digest no message is signed
+    /// again.
     #[must_use]
     pub const fn new(level: i32, round: i32, digest: Option<[u8; 32]>) -> Option<Self> {
         if level < 0 || round < 0 {
             return None;
         }
-        Some(Self { level, round, digest })
+        Some(Self { level, round, digest, pace: None })
+    }
+
+    /// The same mark, with when it rose.
+    #[must_use]
+    pub const fn with_pace(self, pace: Option<Pace>) -> Self {
+        Self { pace, ..self }
     }
 
     /// Its level.
@@ -82,13 +98,20 @@ impl Mark {
         self.digest.as_ref()
     }
 
+    /// When it rose last, and how much of its allowance is used up; `None` where the time is unknown.
+    #[must_use]
+    pub const fn pace(&self) -> Option<&Pace> {
+        self.pace.as_ref()
+    }
+
     const fn place(&self) -> (i32, i32) {
         (self.level, self.round)
     }
 
     /// One mark that forbids all that either forbids: for stores that are joined and for names that are unified.
     ///
-    /// At one place, a known digest stands; two different ones leave none, and nothing there is signed again.
+    /// The higher place stands, with its time. At one place, a known digest stands; two different ones leave none, and nothing there is
+    /// signed again. A known time stands there too; of two the later one, with the allowance of which more is used up.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         match self.place().cmp(&other.place()) {
@@ -99,7 +122,11 @@ impl Mark {
                     (Some(one), Some(two)) if one != two => None,
                     (one, two) => one.or(two),
                 };
-                Self { digest, ..self }
+                let pace = match (self.pace, other.pace) {
+                    (Some(one), Some(two)) => Some(one.join(two)),
+                    (one, two) => one.or(two),
+                };
+                Self { digest, pace, ..self }
             }
         }
     }
@@ -122,20 +149,53 @@ pub struct Asked {
     pub mark: Mark,
 }
 
-impl SignRequest {
-    /// The mark that this request asks for. Generic requests and packed data have none, and pass without a look at the store.
+/// Whether a request needs a watermark. "None is needed" and "nobody can tell" are different answers: the second is refused.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Need {
+    /// A generic request, or packed data: it has no level, and passes without a look at the store.
+    Nothing,
+    /// A block, a preattestation or an attestation.
+    Watermark(Asked),
+    /// A consensus message that does not say which watermark is its own, or at which level it is. It must not be signed.
+    CannotTell,
+}
+
+impl Need {
+    /// The watermark that is needed, for those who only look.
     #[must_use]
-    pub fn watermark(&self) -> Option<Asked> {
-        let (chain, kind) = match self.body() {
-            Body::Block { chain, .. } => (*chain, WatermarkKind::Block),
-            Body::Consensus { chain, operation } => match operation.tag() {
-                20 | 40 => (*chain, WatermarkKind::Preattestation),
-                _ => (*chain, WatermarkKind::Attestation),
+    pub const fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Watermark(asked) => Some(asked),
+            Self::Nothing | Self::CannotTell => None,
+        }
+    }
+}
+
+impl SignRequest {
+    /// The watermark that this request needs.
+    pub fn watermark(&self) -> Need {
+        let (chain, kind, level, round) = match self.body() {
+            Body::Block { chain, header } => (*chain, WatermarkKind::Block, header.level(), header.round()),
+            Body::Consensus { chain, operation } => match kind_of(operation.tag()) {
+                Some(kind) => (*chain, kind, operation.level(), operation.round()),
+                None => return Need::CannotTell,
             },
-            Body::Generic { .. } | Body::Pack => return None,
+            Body::Generic { .. } | Body::Pack => return Need::Nothing,
         };
-        let (level, round) = self.level_and_round()?;
-        Some(Asked { chain, kind, mark: Mark { level, round, digest: Some(self.digest()) } })
+        match Mark::new(level, round, Some(self.digest())) {
+            Some(mark) => Need::Watermark(Asked { chain, kind, mark }),
+            None => Need::CannotTell,
+        }
+    }
+}
+
+/// The watermark of a consensus operation.
+const fn kind_of(tag: u8) -> Option<WatermarkKind> {
+    match tag {
+        20 | 40 => Some(WatermarkKind::Preattestation),
+        21 | 23 | 41 => Some(WatermarkKind::Attestation),
+        _ => None,
     }
 }
 
@@ -151,39 +211,69 @@ pub enum Step {
     Refuse(Refusal),
 }
 
-/// Decides whether `asked` may be signed when `stored` is the mark of its network, key and magic byte.
-pub fn judge(stored: Option<&Mark>, asked: &Mark) -> Step {
-    let Some(stored) = stored else { return Step::Advance(*asked) };
-    if asked.digest.is_some() && stored.digest == asked.digest {
-        // The same message is at the same place, unless the mark is of a signer that read the round elsewhere. The higher stays.
-        return Step::Repeat(stored.join(*asked));
+/// Decides whether `asked` may be signed at `now_ms` when `stored` is the mark of its network, key and magic byte, and `jump` bounds the
+/// levels of its network.
+pub fn judge(stored: Option<&Mark>, asked: &Mark, jump: &JumpRule, now_ms: u64) -> Step {
+    if let Some(stored) = stored {
+        if asked.digest.is_some() && stored.digest == asked.digest && asked.level <= stored.level {
+            // The same message is at the same place, unless the mark is of a signer that read the round elsewhere. The higher stays.
+            return Step::Repeat(stored.join(*asked).with_pace(stored.pace));
+        }
+        if asked.place() <= stored.place() {
+            return Step::Refuse(Refusal::NotAbove { stored: *stored, asked: *asked });
+        }
     }
-    if asked.place() > stored.place() { Step::Advance(*asked) } else { refuse(stored, asked) }
+    match jump.rise(stored, asked.level, now_ms) {
+        Ok(pace) => Step::Advance(asked.with_pace(Some(pace))),
+        Err(limit) => Step::Refuse(Refusal::Jump { stored: stored.copied(), asked: *asked, limit }),
+    }
 }
 
-const fn refuse(stored: &Mark, asked: &Mark) -> Step {
-    Step::Refuse(Refusal { stored: *stored, asked: *asked })
-}
-
-/// A request that is not above its mark: status 409.
+/// Why a request is not signed: status 409.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("watermark validation failed")]
-pub struct Refusal {
-    /// The mark.
-    pub stored: Mark,
-    /// What was asked.
-    pub asked: Mark,
+pub enum Refusal {
+    /// It is not above its mark.
+    NotAbove {
+        /// The mark.
+        stored: Mark,
+        /// What was asked.
+        asked: Mark,
+    },
+    /// Its level is further above the mark than the chain can have gone.
+    Jump {
+        /// The mark, where there is one.
+        stored: Option<Mark>,
+        /// What was asked.
+        asked: Mark,
+        /// What may be asked now.
+        limit: Limit,
+    },
 }
 
 impl Refusal {
     /// The sentence for people: what was asked, and what stands against it.
     #[must_use]
     pub fn detail(&self) -> String {
-        let Self { stored, asked } = self;
-        if stored.place() == asked.place() {
-            format!("{self}: another message of {stored} has been signed")
-        } else {
-            format!("{self}: {asked} was asked, and {stored} has been signed")
+        match self {
+            Self::NotAbove { stored, asked } if stored.place() == asked.place() => {
+                format!("{self}: another message of {stored} has been signed")
+            }
+            Self::NotAbove { stored, asked } => {
+                format!("{self}: {asked} was asked, and {stored} has been signed")
+            }
+            Self::Jump { stored, asked, limit: Limit { highest, basis } } => {
+                let signed = match stored {
+                    Some(stored) => format!("{asked} was asked, and {stored} has been signed"),
+                    None => format!("{asked} was asked, and nothing has been signed"),
+                };
+                let allowed = match basis {
+                    Basis::Elapsed => "the time since then allows",
+                    Basis::UnknownTime => "nobody knows when, and `watermark.max_jump` allows",
+                    Basis::First => "the age of mainnet by the clock of this machine allows",
+                };
+                format!("{self}: {signed}; {allowed} level {highest} at most")
+            }
         }
     }
 }
@@ -210,6 +300,12 @@ impl KeyMarks {
         }
     }
 
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        WatermarkKind::ALL.iter().all(|kind| self.get(*kind).is_none())
+    }
+
     /// Replaces the mark of `kind`: for the step that [`judge`] has allowed.
     pub const fn set(&mut self, kind: WatermarkKind, mark: Mark) {
         match kind {
@@ -230,6 +326,23 @@ impl KeyMarks {
             if let Some(mark) = other.get(kind) {
                 self.raise(kind, *mark);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_of_no_known_consensus_operation_has_no_watermark_to_be_judged_by() {
+        for tag in 0..=u8::MAX {
+            let wanted = match tag {
+                20 | 40 => Some(WatermarkKind::Preattestation),
+                21 | 23 | 41 => Some(WatermarkKind::Attestation),
+                _ => None,
+            };
+            assert_eq!(kind_of(tag), wanted, "{tag}");
         }
     }
 }

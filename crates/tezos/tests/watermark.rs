@@ -6,6 +6,8 @@ mod forge;
 
 #[path = "watermark/files.rs"]
 mod files;
+#[path = "watermark/jumps.rs"]
+mod jumps;
 #[path = "watermark/rule.rs"]
 mod rule;
 #[path = "watermark/sequences.rs"]

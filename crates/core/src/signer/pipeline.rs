@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use jwtis_tezos::policy::{LimitDenial, LimitsMode, PossessionDenial, Usage};
+use jwtis_tezos::watermark::Need;
 use jwtis_tezos::{Caller, Circumstances, PublicKey, PublicKeyHash, SignRequest, Verdict};
 use tokio::time::Instant;
 
@@ -48,7 +49,7 @@ impl Signer {
         let allowed = self.allow(&rules, rule, command, request).await?;
         log_payload(&key, allowed.request.message(), rule.log_payloads);
         let began = Instant::now();
-        let cleared = self.clear(allowed, decision).await?;
+        let cleared = self.clear(&rules, allowed, decision).await?;
         let kind = held.vault.backend.kind();
         let signature = held.vault.backend.sign(&cleared).await?.answer(kind, &cleared)?;
         decision.about.signing_took = Some(began.elapsed());
@@ -99,6 +100,7 @@ impl Signer {
     /// Makes durable what the signature of the request will have meant.
     async fn clear(
         &self,
+        rules: &Rules,
         mut allowed: Allowed<'_>,
         decision: &mut Decision<'_>,
     ) -> Result<Cleared, SignError> {
@@ -116,13 +118,18 @@ impl Signer {
             }
         }
         decision.about.observed = allowed.observed.take();
-        if let Some(asked) = allowed.request.watermark() {
-            let clearance = self.0.watermarks.clear(&allowed.key, &asked).await?;
-            let step = match clearance {
-                Clearance::Advanced => "advanced",
-                Clearance::Repeated => "repeated",
-            };
-            tracing::debug!(key = %allowed.key, chain = %asked.chain, kind = %asked.kind, mark = %asked.mark, step, "the watermark is clear");
+        match allowed.request.watermark() {
+            Need::Nothing => {}
+            Need::Watermark(asked) => {
+                let terms = rules.terms(&allowed.rule.policy, &asked, self.0.env.now().millis());
+                let clearance = self.0.watermarks.clear(&allowed.key, &asked, &terms).await?;
+                let step = match clearance {
+                    Clearance::Advanced => "advanced",
+                    Clearance::Repeated => "repeated",
+                };
+                tracing::debug!(key = %allowed.key, chain = %asked.chain, kind = %asked.kind, mark = %asked.mark, step, "the watermark is clear");
+            }
+            Need::CannotTell => return Err(SignError::NoWatermark),
         }
         Ok(Cleared(Arc::new(Clear { key: allowed.key, request: allowed.request })))
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jwtis_tezos::watermark::{Asked, JumpRules};
 use jwtis_tezos::{Policy, PublicKey, PublicKeyHash};
 
 use super::hook::Hook;
 use super::login::TokenGuard;
+use super::watermark::Terms;
 
 /// The signer's rules.
 #[derive(Default)]
@@ -20,6 +22,20 @@ pub struct Rules {
     pub restrict_public_keys: bool,
     /// Whether `GET /known_keys` is answered.
     pub known_keys: bool,
+    /// How far levels may rise.
+    pub jumps: JumpRules,
+}
+
+impl Rules {
+    /// On what terms a key of this policy asks for a watermark to rise.
+    #[must_use]
+    pub fn terms(&self, policy: &Policy, asked: &Asked, now_ms: u64) -> Terms {
+        let chain = &asked.chain;
+        let allowed =
+            policy.allowed_chains.as_ref().is_some_and(|chains| chains.contains(&chain.to_string()));
+        let named = allowed || self.jumps.chains.contains_key(chain);
+        Terms { now_ms, jump: self.jumps.on(chain), named }
+    }
 }
 
 /// How callers are known.

@@ -12,7 +12,7 @@ use jwtis_core::env::testing::{ManualClock, env};
 use jwtis_core::signer::hook::{Hook, HookReply};
 use jwtis_core::signer::rules::Guard;
 use jwtis_core::signer::watermark::mem::MemWatermarks;
-use jwtis_core::signer::watermark::{Clearance, Watermarks};
+use jwtis_core::signer::watermark::{Clearance, Terms, Watermarks};
 use jwtis_core::signer::{
     Authenticated, Cleared, ClearedProof, Decided, KeyBackend, KeyRules, PolicyHook, ProofCommand, Rules,
     SignCommand, Signed, Vault, VaultError, Verified, WatermarkError,
@@ -230,12 +230,13 @@ impl Watermarks for NotedMarks {
         &'a self,
         key: &'a PublicKeyHash,
         asked: &'a Asked,
+        terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         self.calls.note("mark");
         if *self.fail.lock().unwrap() {
             return Box::pin(std::future::ready(Err(WatermarkError::Unavailable("disk gone".into()))));
         }
-        self.inner.clear(key, asked)
+        self.inner.clear(key, asked, terms)
     }
 
     fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use jwtis_core::signer::watermark::file::FileWatermarks;
 use jwtis_core::signer::watermark::mem::MemWatermarks;
 use jwtis_core::signer::watermark::store::StoreWatermarks;
-use jwtis_core::signer::watermark::{Clearance, WatermarkError, Watermarks};
+use jwtis_core::signer::watermark::{Clearance, Terms, WatermarkError, Watermarks};
 use jwtis_store::{MemoryBackend, Store, testing};
-use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
+use jwtis_tezos::watermark::{Asked, JumpRule, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use tempfile::TempDir;
+
+/// Nothing bounds levels, and there are few chains.
+pub const TERMS: Terms = Terms { now_ms: 1_800_000_000_000, jump: JumpRule::Off, named: false };
 
 /// Makes a driver, given the one before.
 type Open = Box<dyn Fn(Option<Arc<dyn Watermarks>>) -> Arc<dyn Watermarks> + Send + Sync>;
@@ -71,7 +74,7 @@ impl World {
 
     /// The answer in a word.
     pub async fn clear(&self, key: PublicKeyHash, asked: Asked) -> &'static str {
-        word(&self.marks().clear(&key, &asked).await)
+        word(&self.marks().clear(&key, &asked, &TERMS).await)
     }
 
     /// Each call in a task of its own.
@@ -80,7 +83,7 @@ impl World {
             .iter()
             .map(|&(key, asked)| {
                 let marks = Arc::clone(self.marks());
-                tokio::spawn(async move { word(&marks.clear(&key, &asked).await) })
+                tokio::spawn(async move { word(&marks.clear(&key, &asked, &TERMS).await) })
             })
             .collect();
         let mut answers = Vec::new();
@@ -95,7 +98,9 @@ pub fn word(answer: &Result<Clearance, WatermarkError>) -> &'static str {
     match answer {
         Ok(Clearance::Advanced) => "advanced",
         Ok(Clearance::Repeated) => "repeated",
+        Err(WatermarkError::Refused(refused)) if refused.is_jump() => "jump",
         Err(WatermarkError::Refused(_)) => "refused",
+        Err(WatermarkError::NoRoom { .. }) => "no room",
         Err(WatermarkError::Unavailable(_)) => "unavailable",
     }
 }
@@ -142,7 +147,7 @@ pub fn attestations() -> Vec<Asked> {
                 tail,
             ];
             let request = SignRequest::decode(&parts.concat(), SigningVersion::default()).unwrap();
-            request.watermark().unwrap()
+            *request.watermark().asked().unwrap()
         })
         .collect()
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jwtis_core::Env;
 use jwtis_core::signer::watermark::WatermarkObserver;
-use jwtis_core::signer::watermark::file::FileWatermarks;
+use jwtis_core::signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_core::signer::watermark::import::{self, ImportError};
 use jwtis_core::signer::watermark::mem::MemWatermarks;
 use jwtis_core::signer::watermark::store::StoreWatermarks;
@@ -56,17 +56,30 @@ pub enum MarksError {
     NoStore,
 }
 
+/// Where the marks are.
+pub(super) struct Place<'a> {
+    /// What keeps them.
+    pub(super) driver: WatermarkDriver,
+    /// Where files of them are, or were.
+    pub(super) base_dir: &'a Path,
+    /// What to do where such files are gone.
+    pub(super) lost: Lost,
+}
+
 /// The marks, ready to be asked.
 ///
 /// # Errors
 /// [`MarksError`]: without its marks a signer signs nothing.
 pub(super) async fn open(
-    driver: WatermarkDriver,
-    base_dir: &Path,
+    place: Place<'_>,
     store: Option<&Store>,
     env: &Env,
     observer: Arc<dyn WatermarkObserver>,
 ) -> Result<Arc<dyn Watermarks>, MarksError> {
+    let Place { driver, base_dir, lost } = place;
+    if lost == Lost::BeginAnew && driver != WatermarkDriver::File {
+        warn!("--new-watermarks does nothing here: it is for the watermark driver `file`");
+    }
     match driver {
         WatermarkDriver::Store => {
             let store = store.ok_or(MarksError::NoStore)?;
@@ -78,7 +91,16 @@ pub(super) async fn open(
             probe(base_dir, env)
                 .map_err(|source| MarksError::BaseDir { path: base_dir.to_path_buf(), source })?;
             let unusable = |source| MarksError::Files { path: base_dir.to_path_buf(), source };
-            let (marks, notices) = FileWatermarks::open(base_dir, observer).map_err(unusable)?;
+            if lost == Lost::BeginAnew {
+                warn!(
+                    target: "jwtis::audit",
+                    event = "watermarks_begun_anew",
+                    by = "operator",
+                    folder = %base_dir.display(),
+                    "watermarks that are gone are not missed, since --new-watermarks was given: what they forbade can be signed again"
+                );
+            }
+            let (marks, notices) = FileWatermarks::open_or(base_dir, lost, observer).map_err(unusable)?;
             for notice in notices {
                 warn!("{notice}");
             }

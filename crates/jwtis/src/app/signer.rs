@@ -9,6 +9,7 @@ use jwtis_core::signer::hook::Hook;
 use jwtis_core::signer::login::TokenGuard;
 use jwtis_core::signer::rules::Guard;
 use jwtis_core::signer::vault::store::StoreVault;
+use jwtis_core::signer::watermark::file::Lost;
 use jwtis_core::signer::{Rules, Vault, VaultError};
 use jwtis_core::{Env, Issuer, Signer, SignerParts};
 use jwtis_store::{BoxError, Store};
@@ -63,6 +64,7 @@ pub struct Prepared {
     vaults: Vec<ReadVault>,
     strict: bool,
     watermark: WatermarkDriver,
+    lost: Lost,
     base_dir: PathBuf,
 }
 
@@ -105,10 +107,11 @@ impl Prepared {
     }
 
     fn with(config: SignerConfig, env: &Env, missing: Missing<'_>) -> Result<Self, StartError> {
-        let SignerConfig { rules, vaults, strict_vaults, watermark, base_dir, .. } = config;
+        let SignerConfig { rules, vaults, strict_vaults, watermark, new_watermarks, base_dir, .. } = config;
+        let lost = if new_watermarks { Lost::BeginAnew } else { Lost::Refuse };
         let rules = to_rules(rules, env)?;
         let vaults = vaults::read(vaults, missing)?;
-        Ok(Self { rules, vaults, strict: strict_vaults, watermark, base_dir })
+        Ok(Self { rules, vaults, strict: strict_vaults, watermark, lost, base_dir })
     }
 
     /// Opens marks and vaults and puts the signer together. `ask` is asked for the passwords of encrypted keys.
@@ -117,9 +120,8 @@ impl Prepared {
     /// [`StartError`].
     pub async fn start(self, around: Surroundings, ask: Ask<'_>) -> Result<Running, StartError> {
         let Surroundings { env, store, issuer, metrics } = around;
-        let (watermark, base_dir) = (self.watermark, self.base_dir.clone());
-        let watermarks =
-            marks::open(watermark, &base_dir, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
+        let place = marks::Place { driver: self.watermark, base_dir: &self.base_dir, lost: self.lost };
+        let watermarks = marks::open(place, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
         let mut opener = Opener::new(store.clone().map(|store| StoreVault::new(store, env.clone())));
         let (rules, opened) = self.open(&opener, ask).await?;
         let vaults = opener.keep(opened);
@@ -181,7 +183,7 @@ async fn survey(vaults: &[Vault], rules: &Rules, strict: bool) -> Result<(), Sta
 }
 
 fn to_rules(config: RulesConfig, env: &Env) -> Result<Rules, RulesFault> {
-    let RulesConfig { guard, keys, hook, restrict_public_keys, known_keys } = config;
+    let RulesConfig { guard, keys, hook, restrict_public_keys, known_keys, jumps } = config;
     let guard = match guard {
         GuardConfig::Open => Guard::Open,
         GuardConfig::Keys(keys) => Guard::Keys(keys),
@@ -193,7 +195,7 @@ fn to_rules(config: RulesConfig, env: &Env) -> Result<Rules, RulesFault> {
         }
     };
     let hook = hook.map(to_hook).transpose().map_err(RulesFault::Hook)?;
-    Ok(Rules { guard, keys, hook, restrict_public_keys, known_keys })
+    Ok(Rules { guard, keys, hook, restrict_public_keys, known_keys, jumps })
 }
 
 fn to_hook(config: HookConfig) -> Result<Hook, BoxError> {

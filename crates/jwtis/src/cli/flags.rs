@@ -101,7 +101,7 @@ fn heading(setting: &Setting) -> &'static str {
     match setting.section() {
         "issuer" => "Issuer",
         "store" => "Store",
-        "server" | "base_dir" => "Signer and observation",
+        "server" | "base_dir" | "watermark" => "Signer and observation",
         "log" => "Logs",
         _ => "Configuration",
     }

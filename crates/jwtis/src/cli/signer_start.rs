@@ -1,5 +1,6 @@
 //! What `jwtis serve` says when the signer cannot start.
 
+use jwtis_core::signer::watermark::file::FileError;
 use jwtis_tezos::SecretKeyError;
 
 use super::Failure;
@@ -22,6 +23,11 @@ pub(super) fn failure(error: &StartError) -> Failure {
             MarksError::BaseDir { .. } => refused().hint(
                 "make the folder writable for this user, or name another by --base-dir; without its marks the signer signs nothing",
             ),
+            MarksError::Files { source, .. } if matches!(source.downcast_ref(), Some(FileError::Lost { .. })) => {
+                refused().hint(
+                    "bring the file back from where it went: its watermarks protect the stake. If what was signed does not matter, start once with --new-watermarks",
+                )
+            }
             MarksError::Files { .. } => refused()
                 .hint("stop the other signer that uses the folder; a damaged file is to be mended, not removed: its marks protect the stake"),
             MarksError::Import(_) => refused()

@@ -1,22 +1,26 @@
-//! `jwtis watermark`: the marks against double signing, shown, raised, brought in from Signatory and written for it (§5 of the signer's
-//! behaviour specification). No command lowers a mark.
+//! `jwtis watermark`: the marks against double signing, shown, raised, lowered, brought in from Signatory and written for it (§5 of the
+//! signer's behaviour specification).
 
+mod lower;
 mod place;
 mod table;
 
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
+use jwtis_core::Env;
 use jwtis_core::signer::watermark::import::{self, Found};
 use jwtis_core::signer::watermark::{WatermarkError, Watermarks};
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Mark, WatermarkKind};
+use jwtis_tezos::watermark::{JumpRules, Mark, Pace, Refusal, Step, WatermarkKind, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::json;
 
 use super::failure::warn;
-use super::{Failure, Outcome, Output, serve};
+use super::{Failure, Outcome, Output, prompt, serve};
+use lower::Lower;
 use place::Place;
 use table::{Change, Row, changes, rows};
 
@@ -42,12 +46,17 @@ pub(crate) enum WatermarkCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// Raise marks to a level and a round. What stands higher stays.
+    /// Raise marks to a level and a round. What stands higher stays. Asks where the level is higher than the chain can have gone.
     Raise(Raise),
+    /// Lower marks that stand higher than what was ever signed. Dangerous: the key can sign twice.
+    Lower(Lower),
     /// Take over the marks of Signatory: its base folder, or a folder of marks of version 0, 1 or 2. The higher mark wins.
     Import {
         /// Signatory's `base_dir`, or the folder in it.
         folder: PathBuf,
+        /// Do not ask where a level is higher than the chain can have gone.
+        #[arg(long)]
+        yes: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -83,6 +92,9 @@ pub(crate) struct Raise {
     /// The round.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(0..))]
     round: i32,
+    /// Do not ask where the level is higher than the chain can have gone.
+    #[arg(long)]
+    yes: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -124,12 +136,13 @@ impl WatermarkCommand {
                 if *json { out.json(&table::json(&rows)) } else { out.line(table::text(&rows)) }
             }
             Self::Raise(raise) => raise.run(out),
-            Self::Import { folder, json, place } => {
+            Self::Lower(lower) => lower.run(out),
+            Self::Import { folder, yes, json, place } => {
                 let found = read_folder(folder)?;
                 for notice in &found.notices {
                     warn(notice);
                 }
-                let changes = raise_all(place, &found.marks)?;
+                let changes = raise_all(place, &found.marks, *yes)?;
                 show_changes(&changes, *json, out)?;
                 said(*json, out, format_args!("taken over from {}", found.folder.display()))
             }
@@ -150,19 +163,66 @@ impl Raise {
         let mark = Mark::new(self.level, self.round, None).ok_or_else(|| {
             Failure::usage("a mark is not below zero").hint("give --level and --round from 0 on")
         })?;
+        // The operator says that the chain is there now: from here time is counted.
+        let mark = mark.with_pace(Some(Pace::at(Env::system().now().millis())));
         let mut marks = ChainMarks::default();
         for kind in self.kind.each() {
             marks.entry(self.key).set(kind, mark);
         }
-        let changes = raise_all(&self.place, &BTreeMap::from([(self.chain, marks)]))?;
+        let changes = raise_all(&self.place, &BTreeMap::from([(self.chain, marks)]), self.yes)?;
         show_changes(&changes, self.json, out)
     }
 }
 
-/// Raises the marks of a place, durably, and says what that did.
-fn raise_all(place: &Place, marks: &Marks) -> Result<Vec<Change>, Failure> {
+/// Raises the marks of a place, durably, and says what that did. Asks first where a level is implausible, unless `yes`.
+fn raise_all(place: &Place, marks: &Marks, yes: bool) -> Result<Vec<Change>, Failure> {
+    let jumps = place.jumps()?;
     let keeper = place.open()?;
-    serve::runtime()?.block_on(raise(keeper.as_ref(), marks))
+    let runtime = serve::runtime()?;
+    if !yes {
+        let before = runtime.block_on(keeper.marks()).map_err(|error| unavailable(&error))?;
+        let doubts = implausible(marks, &before, &jumps, Env::system().now().millis());
+        if !doubts.is_empty() {
+            confirm(&doubts)?;
+        }
+    }
+    runtime.block_on(raise(keeper.as_ref(), marks))
+}
+
+/// What the signer would refuse as too high, by the same rule, in a line each.
+fn implausible(marks: &Marks, before: &Marks, jumps: &JumpRules, now_ms: u64) -> Vec<String> {
+    let doubt = |Row { chain, key, kind, mark }: Row| {
+        let stands = before.get(&chain).and_then(|marks| marks.get(&key)).and_then(|marks| marks.get(kind));
+        match judge(stands, &mark, &jumps.on(&chain), now_ms) {
+            Step::Refuse(Refusal::Jump { limit, .. }) => {
+                let stands = stands.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+                Some(format!(
+                    "{key} on {chain}, {kind}: from {stands} to {mark}, where level {} at most is plausible now",
+                    limit.highest
+                ))
+            }
+            Step::Refuse(Refusal::NotAbove { .. }) | Step::Advance(_) | Step::Repeat(_) => None,
+        }
+    };
+    rows(marks).into_iter().filter_map(doubt).collect()
+}
+
+/// Asks whether such levels are meant: from then on nothing at or below them is signed.
+fn confirm(doubts: &[String]) -> Outcome {
+    let failure = || {
+        Failure::refused("a level is higher than the chain can have gone, and nothing was changed")
+            .details(doubts.iter().cloned())
+            .hint("compare it with the head of the chain; if it is right, run this on a terminal to be asked, or give --yes")
+    };
+    if !io::stdin().is_terminal() {
+        return Err(failure());
+    }
+    let question = format!(
+        "{}\nThe key signs nothing at or below that level any more. Type yes to go on: ",
+        doubts.join("\n")
+    );
+    let typed = prompt::line(&question).map_err(|error| failure().because(&error))?;
+    if typed.trim() == "yes" { Ok(()) } else { Err(failure()) }
 }
 
 async fn raise(keeper: &dyn Watermarks, marks: &Marks) -> Result<Vec<Change>, Failure> {

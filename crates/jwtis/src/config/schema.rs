@@ -32,7 +32,7 @@ const fn at_start(
 }
 
 /// Every key, in the order of the documents (§3.1, §3.2).
-pub static KEYS: [Key; 55] = [
+pub static KEYS: [Key; 60] = [
     key("server", "mapping", "", "The signer's listener and who may ask."),
     key(
         "server.authorized_keys",
@@ -128,6 +128,31 @@ pub static KEYS: [Key; 55] = [
         "Our store; Signatory's files under `base_dir`; memory, which forgets them.",
     ),
     at_start("watermark.config", "nothing", "", "Signatory's cloud drivers need it, which are not here."),
+    key(
+        "watermark.max_jump",
+        "number of levels",
+        "a week of blocks",
+        "How far a level may rise from a watermark whose time is unknown: an imported one. Where the time is known, time alone counts.",
+    ),
+    key(
+        "watermark.chains",
+        "mapping",
+        "none",
+        "Chains by their id. A key always has room for a watermark on them.",
+    ),
+    key("watermark.chains.NAME", "mapping", "required", "A chain, like `NetXdQprcVkpaWU`."),
+    key(
+        "watermark.chains.NAME.block_time",
+        "DURATION",
+        "6s",
+        "The shortest time between two blocks, from 100ms to 1h. Levels may rise twice as fast. The default is mainnet's since Tallinn.",
+    ),
+    key(
+        "watermark.chains.NAME.max_jump",
+        "number of levels, or `off`",
+        "`watermark.max_jump`",
+        "As above. `off`: nothing bounds the levels of this chain. For sandboxes.",
+    ),
     key("policy_hook", "mapping", "nobody", "A service that is asked before each signature."),
     key("policy_hook.address", "URL", "required", "`http` or `https`, whole. Redirects are not followed."),
     key(

@@ -9,6 +9,7 @@ mod kinds;
 pub(super) mod reading;
 mod server;
 mod vaults;
+mod watermark;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -44,7 +45,7 @@ pub(super) fn read(
     let strict_vaults = values.switch(&setting::STRICT_VAULTS, &mut reading.found.faults);
     let guard = server::guard(&mut reading, section("server"));
     let vaults = vaults::vaults(&mut reading, section("vaults"), strict_vaults);
-    let watermark = vaults::watermark(&mut reading, section("watermark"));
+    let (watermark, jumps) = watermark::watermark(&mut reading, section("watermark"));
     let hook = hook::hook(&mut reading, find("policy_hook"));
     let keys = keys::keys(&mut reading, section("tezos"), &guard);
     warn_of_readers(path, &mut reading);
@@ -61,7 +62,9 @@ pub(super) fn read(
         hook,
         restrict_public_keys: values.switch(&setting::RESTRICT_PUBLIC_KEYS, faults),
         known_keys: values.switch(&setting::KNOWN_KEYS, faults),
+        jumps,
     };
+    let new_watermarks = values.switch(&setting::NEW_WATERMARKS, faults);
     let watch_config = values.switch(&setting::WATCH_CONFIG, faults);
 
     let wanted = find("tezos").is_some();
@@ -81,6 +84,7 @@ pub(super) fn read(
         vaults,
         strict_vaults,
         watermark,
+        new_watermarks,
         base_dir,
         watch_config,
     };

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jwtis_core::signer::KeyRules;
 use jwtis_core::signer::login::{TrustedIssuer, UserConfig};
+use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{PublicKey, PublicKeyHash};
 use zeroize::Zeroizing;
 
@@ -34,6 +35,8 @@ pub struct SignerConfig {
     pub strict_vaults: bool,
     /// `watermark.driver`.
     pub watermark: WatermarkDriver,
+    /// `--new-watermarks`: whether the driver `file` may begin anew where files of watermarks are gone.
+    pub new_watermarks: bool,
     /// `base_dir`, with variables expanded: where the `file` driver keeps its marks, and where marks of Signatory are looked for.
     pub base_dir: PathBuf,
     /// `watch_config`: whether a changed file is applied without a signal.
@@ -67,6 +70,8 @@ pub struct RulesConfig {
     pub restrict_public_keys: bool,
     /// `server.known_keys`.
     pub known_keys: bool,
+    /// `watermark.max_jump` and `watermark.chains`.
+    pub jumps: JumpRules,
 }
 
 /// How callers are known.

@@ -25,8 +25,8 @@ use prometheus_client::registry::Registry;
 
 use super::process::ProcessCollector;
 use labels::{
-    AuthenticationFailure, Backend, Build, Decision, Handled, IoLatency, IoOperation, Observed, Rejection,
-    Round, SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
+    AuthenticationFailure, Backend, Build, Decision, Handled, IoLatency, IoOperation, Jump, Observed,
+    Rejection, Round, SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
 };
 
 /// Upper ends of the buckets of requests and vaults, in milliseconds.
@@ -58,6 +58,7 @@ pub struct SignerMetrics {
     io_took: Histograms<IoLatency>,
     decisions: Family<Decision, Counter>,
     observed: Family<Observed, Counter>,
+    jumps: Family<Jump, Counter>,
     chains: Mutex<BTreeSet<String>>,
     backend: OnceLock<&'static str>,
 }
@@ -82,6 +83,7 @@ impl SignerMetrics {
             io_took: Family::new_with_constructor(|| Histogram::new(doubling(0.000_1, 14))),
             decisions: Family::default(),
             observed: Family::default(),
+            jumps: Family::default(),
             chains: Mutex::default(),
             backend: OnceLock::new(),
         }
@@ -148,6 +150,11 @@ impl SignerMetrics {
             "Requests that limits with `mode: observe` would have refused, by the first limit",
             self.observed.clone(),
         );
+        registry.register(
+            "watermark_jumps_refused",
+            "Requests refused because their level is further above the watermark than the chain can have gone",
+            self.jumps.clone(),
+        );
     }
 
     /// Counts a request for a signature that reached its handler; `address` is a listed key.
@@ -207,7 +214,12 @@ impl SignerMetrics {
             SignError::Hook(_) => self.violation(about, "policy_hook".to_owned()),
             SignError::Watermark(error) => {
                 let (code, reason) = match error {
+                    WatermarkError::Refused(refused) if refused.is_jump() => {
+                        self.jumps.get_or_create(&Jump { kind: refused.asked.kind.name() }).inc();
+                        ("409", "watermark jump refused")
+                    }
                     WatermarkError::Refused(_) => ("409", "watermark validation failed"),
+                    WatermarkError::NoRoom { .. } => ("403", "too many chains"),
                     WatermarkError::Unavailable(_) => ("500", "watermark unavailable"),
                 };
                 let operation_type = about.kind.map_or("", RequestKind::name);
@@ -223,6 +235,7 @@ impl SignerMetrics {
             | SignError::ProofNotSupported
             | SignError::ProofNotAllowed
             | SignError::Store(_)
+            | SignError::NoWatermark
             | SignError::Usage(_) => {}
         }
     }

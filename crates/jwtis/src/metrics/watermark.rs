@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::signer::watermark::{Clearance, MarkIo, WatermarkObserver};
+use jwtis_core::signer::watermark::{Clearance, MarkIo, Terms, WatermarkObserver};
 use jwtis_core::signer::{WatermarkError, Watermarks};
 use jwtis_store::BoxFuture;
 use jwtis_tezos::watermark::Asked;
@@ -37,10 +37,11 @@ impl Watermarks for ObservedWatermarks {
         &'a self,
         key: &'a PublicKeyHash,
         asked: &'a Asked,
+        terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
             let started = monotonic();
-            let verdict = self.inner.clear(key, asked).await;
+            let verdict = self.inner.clear(key, asked, terms).await;
             let metrics = self.metrics.signer();
             metrics.watermark_operation(verdict.is_ok(), self.name(), asked.kind.name(), started.elapsed());
             verdict

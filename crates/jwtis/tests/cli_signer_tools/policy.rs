@@ -36,10 +36,12 @@ fn a_message_alone_is_shown_in_words_and_as_json() {
     }
     let shown = place.json(&["policy", "explain", &attestation(), "--json"]);
     assert_eq!(shown["request"]["kind"], "attestation");
+    let rule = "its level may rise by twice the time since the last signature ÷ 6s, and by 120 at once; by 100800 where that time is unknown";
     assert_eq!(
         shown["watermark"],
-        json!({ "chain": TESTNET, "kind": "attestation", "level": 120, "round": 0 })
+        json!({ "chain": TESTNET, "kind": "attestation", "level": 120, "round": 0, "rule": rule })
     );
+    assert!(place.ok(&["policy", "explain", &attestation()]).contains(rule));
     assert_eq!(shown["policy"], Value::Null);
     assert!(shown["words"][0].as_str().unwrap().contains("level 120, round 0"));
 }

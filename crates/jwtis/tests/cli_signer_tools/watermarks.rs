@@ -1,4 +1,4 @@
-//! `jwtis watermark show` and `raise`: over the store and over files, and never down.
+//! `jwtis watermark show`, `raise` and `lower`: over the store and over files.
 
 use std::fs;
 use std::sync::Arc;
@@ -146,4 +146,116 @@ fn a_mark_that_cannot_be_is_refused_before_anything_is_opened() {
         let asked = ["watermark", "raise", "--key", key, "--chain", chain, "--kind", kind, &level, &round];
         refused(&place.run(&asked), 2, "invalid value");
     }
+}
+
+/// What a mistyped or malicious level is.
+const FAR: &str = "2147483647";
+
+fn asked<'a>(command: &'a str, level: &'a str) -> Vec<&'a str> {
+    vec!["watermark", command, "--key", TZ1, "--chain", MAINNET, "--kind", "block", "--level", level]
+}
+
+#[test]
+fn an_implausible_raise_asks_and_without_a_terminal_is_refused() {
+    let place = place();
+    for at in DRIVERS {
+        let far = [&asked("raise", FAR)[..], at].concat();
+        refused(&place.run(&far), 1, "higher than the chain can have gone");
+        assert!(place.run(&far).stderr.contains("from nothing to level 2147483647"));
+        assert_eq!(marks(&place, at), [], "{at:?}");
+        place.ok(&[&asked("raise", "1000")[..], at].concat());
+        // From now on time counts: 121 levels take some seconds.
+        place.ok(&[&asked("raise", "1100")[..], at].concat());
+        refused(
+            &place.run(&[&asked("raise", "9000")[..], at].concat()),
+            1,
+            "from level 1100, round 0 to level 9000",
+        );
+        assert!(place.run(&[&asked("raise", "9000")[..], at].concat()).stderr.contains("give --yes"));
+        place.ok(&[&asked("raise", "9000")[..], at, &["--yes"]].concat());
+        assert_eq!(marks(&place, at), [("block".to_owned(), 9000, 0)], "{at:?}");
+        // What is below stands anyhow.
+        assert_eq!(place.json(&[&asked("raise", "5")[..], at, &["--json"]].concat())["raised"], 0);
+    }
+}
+
+/// A signer over the store, whose base folder has marks as Signatory left them.
+fn with_signatorys_copy(level: i64) -> Place {
+    let place = place();
+    fs::create_dir(place.path().join("base/watermark_v2")).unwrap();
+    let row = json!({ "level": level, "round": 0, "hash": null });
+    let text = json!({ TZ1: { "block": row, "attestation": row }, OTHER: { "block": row } });
+    place.file(&format!("base/watermark_v2/{MAINNET}.json"), &text.to_string());
+    place.file(
+        "signer.yaml",
+        &format!("store: {{path: data/keys.db}}\nbase_dir: base\nvaults: {{s: {{driver: store}}}}\ntezos: {{{TZ1}: }}\n"),
+    );
+    place
+}
+
+#[test]
+fn a_lowered_watermark_is_lowered_in_the_copy_too_and_only_where_it_was_meant() {
+    let place = with_signatorys_copy(i64::from(i32::MAX));
+    let at = ["-c", "signer.yaml"];
+    place.ok(&["watermark", "import", "base", "--yes", "-c", "signer.yaml"]);
+    let lower = [&asked("lower", "1000")[..], &at].concat();
+    refused(&place.run(&lower), 2, "costs its stake");
+    let far = i64::from(i32::MAX);
+    assert_eq!(marks(&place, &at).len(), 3);
+    let run = place.run(&[&lower[..], &["--accept-double-signing-risk"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for wanted in ["THE WATERMARK WAS LOWERED", "watermark_lowered", "level 2147483647"] {
+        assert!(run.stderr.contains(wanted), "{wanted}: {}", run.stderr);
+    }
+    // The store, and the folder that every start reads: the other kind and the other key stay as they are.
+    for at in [&at[..], &["--driver", "file", "--base-dir", "base"]] {
+        let of_key = [&["--key", TZ1], at].concat();
+        let wanted = [("attestation".to_owned(), far, 0), ("block".to_owned(), 1000, 0)];
+        assert_eq!(marks(&place, &of_key), wanted, "{at:?}");
+        assert_eq!(
+            marks(&place, &[&["--key", OTHER], at].concat()),
+            [("block".to_owned(), far, 0)],
+            "{at:?}"
+        );
+    }
+    let again = place.run(&[&lower[..], &["--accept-double-signing-risk"]].concat());
+    refused(&again, 1, "stands above level 1000");
+}
+
+#[test]
+fn a_watermark_is_not_lowered_while_an_older_folder_would_bring_it_back() {
+    for (folder, text) in [
+        ("watermark_v1", json!({ TZ1: { "level": 2000, "order": 0 } })),
+        ("watermark", json!({ "block": { TZ1: { "level": 2000 } } })),
+    ] {
+        let place = with_signatorys_copy(5000);
+        place.ok(&["watermark", "import", "base", "-c", "signer.yaml"]);
+        fs::create_dir(place.path().join("base").join(folder)).unwrap();
+        place.file(&format!("base/{folder}/{MAINNET}.json"), &text.to_string());
+        let at = ["-c", "signer.yaml", "--accept-double-signing-risk"];
+        refused(
+            &place.run(&[&asked("lower", "1000")[..], &at].concat()),
+            1,
+            &format!("base/{folder} holds a higher"),
+        );
+        assert_eq!(marks(&place, &["-c", "signer.yaml", "--key", OTHER]), [("block".to_owned(), 5000, 0)]);
+        place.ok(&[&asked("lower", "2000")[..], &at].concat());
+    }
+}
+
+#[test]
+fn a_watermark_in_files_is_lowered_there_and_in_the_store_that_had_it_before() {
+    let place = place();
+    place.ok(&[&asked("raise", "7000")[..], &["--yes"]].concat());
+    place.ok(&[&asked("raise", "9000")[..], &["--yes", "--base-dir", "base"]].concat());
+    place.file(
+        "signer.yaml",
+        &format!("store: {{path: data/keys.db}}\nbase_dir: base\nwatermark: {{driver: file}}\nvaults: {{s: {{driver: store}}}}\ntezos: {{{TZ1}: }}\n"),
+    );
+    place.ok(&[&asked("lower", "1000")[..], &["-c", "signer.yaml", "--accept-double-signing-risk"]].concat());
+    for at in DRIVERS {
+        assert_eq!(marks(&place, at), [("block".to_owned(), 1000, 0)], "{at:?}");
+    }
+    let nobody = [&asked("lower", "10")[..], &["--accept-double-signing-risk"]].concat();
+    refused(&place.run(&nobody), 2, "base folder");
 }

@@ -8,6 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::SystemTime;
 
+use jwtis_tezos::ChainId;
+
 use crate::cli_support::{Place, Server};
 use crate::ledger::Ledger;
 use crate::messages::{KEYS, KINDS, Message};
@@ -65,11 +67,14 @@ fn configuration(driver: &str) -> String {
             format!("  {}: {allow}\n", key.public_key().hash())
         })
         .collect();
+    // Levels rise as fast as the machine signs.
+    let chains =
+        [0, 1].map(|n| format!("{}: {{max_jump: off}}", ChainId::new([0xb3, 0xd7, 0x9f, n]))).join(", ");
     format!(
         "issuer: {{enabled: false}}\n\
          server: {{address: \"127.0.0.1:0\", utility_address: \"off\"}}\n\
          base_dir: ./base\n\
-         watermark: {{driver: {driver}}}\n\
+         watermark: {{driver: {driver}, chains: {{{chains}}}}}\n\
          vaults: {{test: {{driver: mem, config: [{keys}]}}}}\n\
          tezos:\n{tezos}"
     )

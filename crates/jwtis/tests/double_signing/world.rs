@@ -22,6 +22,7 @@ use jwtis_core::signer::{Cleared, ClearedProof, Signer, SignerParts, Watermarks}
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{BoxFuture, KdfParams, MemoryBackend, Password, Store, create_redb, open_redb};
 use jwtis_tezos::policy::Allow;
+use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Policy, PublicKey, RequestKind, Signature, SigningVersion};
 use tempfile::TempDir;
 use tokio::task;
@@ -109,7 +110,8 @@ impl World {
             (0..3).map(|key| (secret_key(key).public_key().hash(), rules.clone())).collect();
         let signer = Signer::new(SignerParts {
             env: Env::system(),
-            rules: Rules { keys, ..Rules::default() },
+            // Levels rise as fast as the machine signs.
+            rules: Rules { keys, jumps: JumpRules::off(), ..Rules::default() },
             vaults: vec![Vault { name: "test".to_owned(), backend: self.vault.clone() }],
             watermarks,
             store: None,

@@ -16,6 +16,7 @@ mod authentication;
 mod conformance;
 mod hook;
 mod hostile;
+mod jumps;
 mod keys;
 mod log;
 mod login;

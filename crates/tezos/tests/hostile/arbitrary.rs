@@ -1,5 +1,6 @@
 //! Bytes of any kind: nothing panics, nothing is left over, and what is decoded can be shown.
 
+use jwtis_tezos::watermark::Need;
 use jwtis_tezos::{Curve, SignRequest, SigningVersion};
 use proptest::prelude::*;
 
@@ -14,8 +15,10 @@ fn probe(message: &[u8]) {
                 assert_eq!(request.kind().name(), oracle::request_kind(message));
                 assert!(request.to_json().is_object());
                 assert!(!request.in_words().is_empty());
-                if let Some(asked) = request.watermark() {
-                    assert!(asked.mark.level() >= 0 && asked.mark.round() >= 0);
+                match request.watermark() {
+                    Need::Nothing => {}
+                    Need::Watermark(asked) => assert!(asked.mark.level() >= 0 && asked.mark.round() >= 0),
+                    Need::CannotTell => panic!("understood, and without a watermark to be judged by"),
                 }
                 // Decoded once, decoded always.
                 assert_eq!(SignRequest::decode(message, version), Ok(request));

@@ -1,6 +1,7 @@
 //! Blocks and consensus operations: specification 4.1, 5.1, 6.7, 6.8, Appendix C.
 
 use jwtis_tezos::codec::Fault;
+use jwtis_tezos::watermark::Need;
 use jwtis_tezos::{Curve, RequestKind, SignRequest, SigningVersion};
 
 use crate::forge::{self, CHAIN, Forge, block, consensus, fitness, header, tag};
@@ -25,9 +26,10 @@ fn every_row_of_the_table_of_magic_bytes() {
     ] {
         let request = decode(&message).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         assert_eq!(request.kind(), kind, "{name}");
-        assert_eq!(request.watermark().is_some(), watermarked, "{name}");
+        assert_eq!(request.watermark().asked().is_some(), watermarked, "{name}");
         assert_eq!(request.message(), message, "{name}");
-        if let Some(asked) = request.watermark() {
+        assert_eq!(request.watermark() == Need::Nothing, !watermarked, "{name}");
+        if let Some(asked) = request.watermark().asked() {
             assert_eq!((asked.mark.level(), asked.mark.round()), (120, 1), "{name}");
             assert_eq!(asked.chain.to_string(), "NetXo5iVw1vBoxM", "{name}");
             assert_eq!(asked.mark.digest(), Some(&request.digest()), "{name}");
@@ -64,7 +66,7 @@ fn appendix_c_attestation() {
     ));
     assert_eq!(message.len(), 80);
     let request = decode(&message).unwrap();
-    let asked = request.watermark().unwrap();
+    let asked = *request.watermark().asked().unwrap();
     let hash = jwtis_tezos::PayloadHash::new(*asked.mark.digest().unwrap());
     assert_eq!(hash.to_string(), "vh1t57X81VSuU82o6bmChQMBc1xAu7qzfz3Uxwy22DwJyetwiRZx");
     assert_eq!((asked.mark.level(), asked.mark.round()), (120, 0));
@@ -83,7 +85,7 @@ fn appendix_c_failing_noop() {
 #[test]
 fn trap_7_watermark_round_of_a_block_is_the_last_fitness_element() {
     let request = decode(&block(120, 3, 1)).unwrap();
-    let asked = request.watermark().unwrap();
+    let asked = *request.watermark().asked().unwrap();
     assert_eq!((asked.mark.level(), asked.mark.round()), (120, 3));
     let (json, words) = (request.to_json(), request.in_words());
     assert_eq!((&json["round"], &json["payload_round"]), (&3.into(), &1.into()));

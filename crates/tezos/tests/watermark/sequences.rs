@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{KeyMarks, Mark, Step, WatermarkKind, judge};
+use jwtis_tezos::watermark::{KeyMarks, Mark, Step, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use proptest::prelude::*;
 
 use crate::forge::{block, consensus};
+use crate::rule::judge;
 
 /// A message of few levels, rounds and contents, so that they meet.
 fn message() -> impl Strategy<Value = Vec<u8>> {
@@ -44,7 +45,7 @@ proptest! {
         let mut signed: HashMap<(ChainId, WatermarkKind), Vec<Signed>> = HashMap::new();
         for (message, restart) in messages.into_iter().zip(restarts) {
             let request = SignRequest::decode(&message, SigningVersion::LATEST).unwrap();
-            let asked = request.watermark().unwrap();
+            let asked = *request.watermark().asked().unwrap();
             let marks = files.entry(asked.chain).or_default();
             let entry: &mut KeyMarks = marks.entry(key);
             match judge(entry.get(asked.kind), &asked.mark) {

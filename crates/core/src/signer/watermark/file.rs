@@ -3,8 +3,12 @@
 //! Marks are judged and written by one thread (`writer`), so that no task waits on a disk, and a caller that goes away while it
 //! waits leaves nothing half done. What is already decided by the durable marks, a refusal or the very message of a mark, is answered
 //! without it.
+//!
+//! What Signatory's format has no place for is in files of our own: `times` and `witness`.
 
 mod open;
+mod times;
+mod witness;
 mod writer;
 
 #[cfg(test)]
@@ -20,8 +24,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use jwtis_store::{BoxError, BoxFuture};
-use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::oneshot;
 
@@ -29,7 +33,7 @@ use self::open::Opened;
 use self::writer::{Durable, Request, Writer};
 use super::disk::{Disk, RealDisk};
 use super::import::ImportError;
-use super::{Clearance, Cleared, WatermarkError, WatermarkObserver, Watermarks, decide};
+use super::{Clearance, Cleared, Terms, WatermarkError, WatermarkObserver, Watermarks, decide};
 
 /// The driver's name.
 const NAME: &str = "file";
@@ -51,6 +55,14 @@ pub enum FileError {
     /// A file is not what it should be.
     #[error("marks cannot be read")]
     Marks(#[source] ImportError),
+    /// Marks were there, and are not any more.
+    #[error("{path} {how}")]
+    Lost {
+        /// The file or folder.
+        path: String,
+        /// How it is known.
+        how: &'static str,
+    },
     /// The file system refuses.
     #[error("{path} cannot be used")]
     Io {
@@ -65,6 +77,19 @@ impl FileError {
     fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.display().to_string(), source }
     }
+
+    fn lost(path: &Path, how: &'static str) -> Self {
+        Self::Lost { path: path.display().to_string(), how }
+    }
+}
+
+/// What to do where files of marks were there and are gone or empty.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Lost {
+    /// Refuse to open: what they forbade would be forgotten.
+    Refuse,
+    /// Begin anew without them, because the operator says so (`--new-watermarks`).
+    BeginAnew,
 }
 
 impl FileWatermarks {
@@ -77,17 +102,45 @@ impl FileWatermarks {
         base_dir: &Path,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), BoxError> {
-        Ok(Self::open_on(RealDisk, base_dir, observer)?)
+        Self::open_or(base_dir, Lost::Refuse, observer)
+    }
+
+    /// As [`Self::open`], where the operator may have said what to do about marks that are gone.
+    ///
+    /// # Errors
+    /// A [`FileError`].
+    pub fn open_or(
+        base_dir: &Path,
+        lost: Lost,
+        observer: Arc<dyn WatermarkObserver>,
+    ) -> Result<(Self, Vec<String>), BoxError> {
+        Ok(Self::open_on(RealDisk, base_dir, lost, observer)?)
+    }
+
+    /// Sets a mark to what `mark` says, be it lower than what stands. A lower mark lets a signer sign twice: for an operator who knows that
+    /// what stands was never signed, or is of no chain.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`].
+    pub async fn danger_lower(
+        &self,
+        chain: ChainId,
+        key: PublicKeyHash,
+        kind: WatermarkKind,
+        mark: Mark,
+    ) -> Result<(), WatermarkError> {
+        self.request(|answer| Request::Lower { chain, key, kind, mark, answer }).await
     }
 
     fn open_on<D: Disk>(
         disk: D,
         base_dir: &Path,
+        lost: Lost,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), FileError> {
-        let Opened { folder, lock, marks, notices } = open::open(&disk, base_dir, &*observer)?;
+        let Opened { folder, lock, marks, notices } = open::open(&disk, base_dir, lost, &*observer)?;
         let durable: Durable = Arc::new(RwLock::new(marks));
-        let writer = Writer::new(disk, folder, lock, Arc::clone(&durable), observer);
+        let writer = Writer::new(disk, base_dir, folder, lock, Arc::clone(&durable), observer);
         let (outbox, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("jwtis-watermark".into())
@@ -118,11 +171,15 @@ impl Watermarks for FileWatermarks {
         &'a self,
         key: &'a PublicKeyHash,
         asked: &'a Asked,
+        terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
-            match known(&self.durable, key, asked) {
+            match known(&self.durable, key, asked, terms) {
                 Some(answer) => answer,
-                None => self.request(|answer| Request::Clear { key: *key, asked: *asked, answer }).await,
+                None => {
+                    let clear = |answer| Request::Clear { key: *key, asked: *asked, terms: *terms, answer };
+                    self.request(clear).await
+                }
             }
         })
     }
@@ -141,13 +198,18 @@ impl Watermarks for FileWatermarks {
 }
 
 /// The answer where no mark has to move.
-fn known(durable: &Durable, key: &PublicKeyHash, asked: &Asked) -> Option<Result<Clearance, WatermarkError>> {
+fn known(
+    durable: &Durable,
+    key: &PublicKeyHash,
+    asked: &Asked,
+    terms: &Terms,
+) -> Option<Result<Clearance, WatermarkError>> {
     let durable = durable.read().unwrap_or_else(PoisonError::into_inner);
     let marks = durable.get(&asked.chain).and_then(|marks| marks.get(key));
-    match decide(marks.and_then(|marks| marks.get(asked.kind)), &asked.mark) {
+    match decide(marks.and_then(|marks| marks.get(asked.kind)), key, asked, terms) {
         Ok(Cleared { clearance, write: None }) => Some(Ok(clearance)),
         Ok(Cleared { write: Some(_), .. }) => None,
-        Err(refusal) => Some(Err(WatermarkError::Refused(refusal))),
+        Err(error) => Some(Err(error)),
     }
 }
 

@@ -82,6 +82,21 @@ pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
     read(&RealDisk, folder, None, |_, _| Ok(()))
 }
 
+/// Reads every older folder below `base_dir`, each for itself: `watermark_v1` and `watermark`.
+///
+/// # Errors
+/// [`ImportError`].
+pub fn older_folders(base_dir: &Path) -> Result<Vec<Found>, ImportError> {
+    let mut found = Vec::new();
+    for version in [Version::V1, Version::V0] {
+        let folder = version.folder(base_dir);
+        if is_folder(&RealDisk, &folder)? {
+            found.push(read(&RealDisk, &folder, Some(version), |_, _| Ok(()))?);
+        }
+    }
+    Ok(found)
+}
+
 /// Reads `watermark_v1` or, where that is missing or has no marks, `watermark`.
 pub(super) fn older<D: Disk>(disk: &D, base_dir: &Path) -> Result<Option<Found>, ImportError> {
     let mut empty = None;

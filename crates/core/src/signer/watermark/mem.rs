@@ -8,7 +8,7 @@ use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
-use super::{Clearance, Cleared, WatermarkError, Watermarks, decide};
+use super::{Clearance, Cleared, Terms, WatermarkError, Watermarks, decide, room};
 
 /// Marks in memory.
 #[derive(Default, Debug)]
@@ -23,15 +23,19 @@ impl Watermarks for MemWatermarks {
         &'a self,
         key: &'a PublicKeyHash,
         asked: &'a Asked,
+        terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
             let mut marks = self.lock();
-            let marks = marks.entry(asked.chain).or_default();
-            let stored = marks.get(key).and_then(|marks| marks.get(asked.kind));
-            let Cleared { clearance, write } =
-                decide(stored, &asked.mark).map_err(WatermarkError::Refused)?;
+            let known = marks.get(&asked.chain).and_then(|marks| marks.get(key));
+            let stored = known.and_then(|marks| marks.get(asked.kind));
+            let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
+            if known.is_none() {
+                let chains = marks.values().filter(|marks| marks.get(key).is_some());
+                room(key, asked, terms, chains.count())?;
+            }
             if let Some(mark) = write {
-                marks.entry(*key).set(asked.kind, mark);
+                marks.entry(asked.chain).or_default().entry(*key).set(asked.kind, mark);
             }
             Ok(clearance)
         })

@@ -10,6 +10,7 @@ use jwtis_core::signer::vault::software::SoftwareVault;
 use jwtis_core::signer::watermark::mem::MemWatermarks;
 use jwtis_core::{ClientId, Env, Issuer, Signer, SignerParts};
 use jwtis_tezos::policy::{Allow, AllowWords, Policy};
+use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Curve, PublicKeyHash, SecretKey};
 use zeroize::Zeroizing;
 
@@ -52,6 +53,8 @@ impl DemoSigner {
                 guard: Guard::Tokens(guard),
                 keys: [(pkh, rules)].into(),
                 known_keys: true,
+                // It is for sandboxes, whose levels go as fast as they like.
+                jumps: JumpRules::off(),
                 ..Rules::default()
             },
             vaults: vec![Vault {

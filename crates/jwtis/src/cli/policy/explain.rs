@@ -6,7 +6,7 @@ use clap::Args;
 use jwtis_core::Env;
 use jwtis_core::signer::KeyRules;
 use jwtis_tezos::policy::{LimitDenial, Permissions, Usage, User};
-use jwtis_tezos::watermark::Asked;
+use jwtis_tezos::watermark::{Asked, JumpRule, JumpRules, Need};
 use jwtis_tezos::{
     Caller, Circumstances, DecodeError, Denial, Policy, PublicKeyHash, SignRequest, SigningVersion, Verdict,
 };
@@ -83,7 +83,7 @@ impl Explain {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         let message = bytes(&argument_or_input(&self.message)?)?;
         let permissions = self.permissions()?;
-        let against = self.against()?;
+        let (against, jumps) = self.against()?;
         let version = SigningVersion::from_query(Some(&self.version.to_string()));
         let request = match against.key() {
             Some(key) => SignRequest::decode_for(&message, version, key.curve()),
@@ -95,9 +95,9 @@ impl Explain {
             Against::Policy(key, rules) => Some(self.judge(*key, rules.as_deref(), permissions, &request)),
         };
         if self.json {
-            out.json(&as_json(&request, judged.as_ref()))?;
+            out.json(&as_json(&request, &jumps, judged.as_ref()))?;
         } else {
-            out.line(as_text(&request, judged.as_ref())?)?;
+            out.line(as_text(&request, &jumps, judged.as_ref())?)?;
         }
         match judged {
             Some(Judged { key, denial: Some(refused), .. }) => Err(refused.failure(&key)),
@@ -105,15 +105,17 @@ impl Explain {
         }
     }
 
-    fn against(&self) -> Result<Against, Failure> {
-        let Some(path) = &self.config else { return Ok(Against::Nothing(self.key)) };
+    fn against(&self) -> Result<(Against, JumpRules), Failure> {
+        let Some(path) = &self.config else {
+            return Ok((Against::Nothing(self.key), JumpRules::default()));
+        };
         let signer = configuration::signer(path)?.ok_or_else(|| {
             Failure::usage(format!("{} has no keys below `tezos:`", path.display()))
                 .hint("name the signer's configuration file by -c, or none to see the message alone")
         })?;
-        let mut keys = signer.rules.keys;
+        let (mut keys, jumps) = (signer.rules.keys, signer.rules.jumps);
         let count = keys.len();
-        match (self.key, keys.pop_first()) {
+        let against = match (self.key, keys.pop_first()) {
             (None, Some((key, rules))) if count == 1 => Ok(Against::Policy(key, Some(Box::new(rules)))),
             (None, _) => Err(Failure::usage(format!("{} has {count} keys below `tezos:`", path.display()))
                 .hint("say by --key PKH which of them would sign")),
@@ -121,7 +123,8 @@ impl Explain {
                 Ok(Against::Policy(key, Some(Box::new(rules))))
             }
             (Some(key), _) => Ok(Against::Policy(key, keys.remove(&key).map(Box::new))),
-        }
+        };
+        Ok((against?, jumps))
     }
 
     /// The `permissions` claim to ask with.
@@ -241,15 +244,16 @@ fn cure(denial: &Denial, key: &PublicKeyHash) -> String {
     }
 }
 
-fn as_text(request: &SignRequest, judged: Option<&Judged>) -> Result<String, Failure> {
+fn as_text(request: &SignRequest, jumps: &JumpRules, judged: Option<&Judged>) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(&request.to_json())
         .map_err(|error| Failure::refused("the message cannot be written as JSON").because(&error))?;
     let mut text = format!("{}\n\n{json}\n", request.in_words().join("\n  "));
-    if let Some(asked) = request.watermark() {
-        text.push_str(&format!("\nwatermark: {}\n", in_words(&asked)));
-    } else {
-        text.push_str("\nwatermark: none, since it is no consensus message\n");
-    }
+    let watermark = match request.watermark() {
+        Need::Nothing => "none, since it is no consensus message".to_owned(),
+        Need::Watermark(asked) => in_words(&asked, &jumps.on(&asked.chain)),
+        Need::CannotTell => "nobody can tell which one, so it is refused".to_owned(),
+    };
+    text.push_str(&format!("\nwatermark: {watermark}\n"));
     match judged {
         None => {
             text.push_str("policy: not asked; give -c FILE, and --key PKH where the file has several keys")
@@ -271,22 +275,26 @@ fn as_text(request: &SignRequest, judged: Option<&Judged>) -> Result<String, Fai
     Ok(text)
 }
 
-fn in_words(asked: &Asked) -> String {
+fn in_words(asked: &Asked, jump: &JumpRule) -> String {
     format!(
-        "signed only above the mark `{}` of the key on {}, which then is {}; `jwtis watermark show` shows the marks",
-        asked.kind, asked.chain, asked.mark
+        "signed only above the mark `{}` of the key on {}, which then is {}; `jwtis watermark show` shows the marks\n  {}",
+        asked.kind,
+        asked.chain,
+        asked.mark,
+        jump.in_words()
     )
 }
 
-fn as_json(request: &SignRequest, judged: Option<&Judged>) -> Value {
+fn as_json(request: &SignRequest, jumps: &JumpRules, judged: Option<&Judged>) -> Value {
     json!({
         "words": request.in_words(),
         "request": request.to_json(),
-        "watermark": request.watermark().map(|asked| json!({
+        "watermark": request.watermark().asked().map(|asked| json!({
             "chain": asked.chain.to_string(),
             "kind": asked.kind.name(),
             "level": asked.mark.level(),
             "round": asked.mark.round(),
+            "rule": jumps.on(&asked.chain).in_words(),
         })),
         "policy": judged.map(|Judged { key, rules, notes, observed, denial }| json!({
             "key": key.to_string(),

@@ -8,8 +8,10 @@ use jwtis_core::signer::watermark::file::{FileError, FileWatermarks};
 use jwtis_core::signer::watermark::import;
 use jwtis_core::signer::watermark::store::StoreWatermarks;
 use jwtis_core::signer::watermark::{WatermarkObserver, Watermarks};
+use jwtis_store::Store;
+use jwtis_tezos::watermark::JumpRules;
 
-use super::{Marks, unavailable};
+use super::{Marks, V2_FOLDER, unavailable};
 use crate::cli::failure::{disk_hint, warn};
 use crate::cli::store_file::StoreAtRest;
 use crate::cli::{Failure, config as configuration, serve};
@@ -83,6 +85,41 @@ impl Place {
         }
     }
 
+    /// How far levels may rise, as the configuration file says.
+    ///
+    /// # Errors
+    /// With exit code 2 when it has faults.
+    pub(super) fn jumps(&self) -> Result<JumpRules, Failure> {
+        let signer = self.store.file.config().map(configuration::signer).transpose()?.flatten();
+        Ok(signer.map(|signer| signer.rules.jumps).unwrap_or_default())
+    }
+
+    /// Every place whose marks a start brings together.
+    ///
+    /// # Errors
+    /// When nobody says where they are, or one cannot be opened.
+    pub(super) fn copies(&self) -> Result<Copies, Failure> {
+        let signer = self.store.file.config().map(configuration::signer).transpose()?.flatten();
+        match (self.decide()?, signer) {
+            (Kept::Files(base_dir), signer) => {
+                existing(&base_dir)?;
+                // Marks that the store may have of the time before its driver was `file`. Without a configuration nobody has said so.
+                let path = self.store.file.path()?;
+                let has_store = signer.is_some() && serve::store_exists(&path)?;
+                let store = has_store.then(|| self.store.open()).transpose()?;
+                Ok(Copies { is_store: false, base_dir, store })
+            }
+            (Kept::Store, Some(signer)) => {
+                let store = Some(self.store.open()?);
+                Ok(Copies { is_store: true, base_dir: signer.base_dir, store })
+            }
+            (Kept::Store, None) => Err(Failure::usage(
+                "nobody says which base folder the server reads watermarks from, and the higher one there would come back",
+            )
+            .hint("give the server's configuration file by -c FILE")),
+        }
+    }
+
     fn open_store(&self) -> Result<StoreWatermarks, Failure> {
         Ok(StoreWatermarks::new(self.store.open()?, nobody()))
     }
@@ -123,6 +160,21 @@ impl Place {
     }
 }
 
+/// All places of marks.
+pub(super) struct Copies {
+    /// Whether the store is what the signer asks; else the files below the base folder.
+    pub(super) is_store: bool,
+    /// Where files of marks are, or were.
+    pub(super) base_dir: PathBuf,
+    /// The store, where there is one.
+    pub(super) store: Option<Store>,
+}
+
+/// Whether there is a folder of marks of the newest version below `base`.
+pub(super) fn has_files(base: &Path) -> bool {
+    base.join(V2_FOLDER).is_dir()
+}
+
 /// The files below a base folder, locked.
 ///
 /// # Errors
@@ -144,6 +196,9 @@ fn hint(error: Option<&FileError>) -> &'static str {
         Some(FileError::InUse(_)) => {
             "stop the server that keeps its marks there, run this again, and start it"
         }
+        Some(FileError::Lost { .. }) => {
+            "bring the file back from where it went; if what was signed does not matter, start the server once with --new-watermarks"
+        }
         Some(FileError::Marks(_)) => "mend or remove that file; docs/signer.md says how marks are kept",
         Some(FileError::Io { source, .. }) => disk_hint(source),
         None => "look at the folder and its disk, and run it again",
@@ -159,6 +214,6 @@ fn existing(base: &Path) -> Result<(), Failure> {
         .hint("--base-dir, or base_dir of the configuration file, is the folder that has watermark_v2 in it"))
 }
 
-fn nobody() -> Arc<dyn WatermarkObserver> {
+pub(super) fn nobody() -> Arc<dyn WatermarkObserver> {
     Arc::new(())
 }

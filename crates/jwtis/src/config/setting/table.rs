@@ -365,6 +365,16 @@ pub static STRICT_VAULTS: Setting = Setting::new(
 .guards()
 .reloaded();
 
+/// `--new-watermarks`.
+pub static NEW_WATERMARKS: Setting = Setting::new(
+    "watermark.new",
+    Switch,
+    "false",
+    "Begin anew where files of watermarks were there and are gone or empty. What they forbade can be signed again.",
+)
+.flag("new-watermarks")
+.not_in_file();
+
 /// `-v, --verbose`.
 pub static VERBOSE: Setting =
     Setting::new("log.verbose", Switch, "false", "Log every request, not only warnings and the audit trail.")
@@ -392,7 +402,7 @@ pub static LOG_FILTER: Setting = Setting::new(
 .env("JWTIS_LOG");
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 40] = [
+pub static ALL: [&Setting; 41] = [
     &CONFIG,
     &STRICT_CONFIG,
     &ENABLED,
@@ -430,6 +440,7 @@ pub static ALL: [&Setting; 40] = [
     &BASE_DIR,
     &WATCH_CONFIG,
     &STRICT_VAULTS,
+    &NEW_WATERMARKS,
     &VERBOSE,
     &LOG_FORMAT,
     &LOG_FILTER,

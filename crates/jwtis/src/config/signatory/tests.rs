@@ -10,6 +10,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use jwtis_tezos::watermark::jump::BlockTime;
+use jwtis_tezos::watermark::{JumpRule, JumpRules};
 use jwtis_tezos::{Curve, PublicKeyHash};
 
 use super::super::signer::{GuardConfig, SignerConfig, VaultDriver, WatermarkDriver};
@@ -192,6 +194,29 @@ fn what_is_shown_has_every_key_and_no_secret() {
     let mem = signer(&format!("vaults: {{m: {{driver: mem, config: [{SECRET}]}}}}\ntezos:\n"));
     let everything = format!("{mem:?} {:?}", mem.rows());
     assert!(everything.contains("1 key(s)") && !everything.contains("edsk4"), "{everything}");
+}
+
+#[test]
+fn jumps_of_levels_are_configured_for_all_chains_and_for_one() {
+    let text = "watermark:\n  max_jump: 500\n  chains:\n    NetXdQprcVkpaWU: {block_time: 8s}\n    NetXo5iVw1vBoxM: {max_jump: off}\ntezos:\n";
+    let config = signer(text);
+    let on = |chain: &str| config.rules.jumps.on(&chain.parse().unwrap());
+    let bounded = |seconds, max_jump| {
+        let block_time = BlockTime::new(Duration::from_secs(seconds)).unwrap();
+        JumpRule::Bounded { block_time, max_jump }
+    };
+    assert_eq!(on("NetXdQprcVkpaWU"), bounded(8, 500));
+    assert_eq!(on("NetXo5iVw1vBoxM"), JumpRule::Off);
+    assert_eq!(on(&jwtis_tezos::ChainId::new([1; 4]).to_string()), bounded(6, 500));
+    assert_eq!(signer("tezos:\n").rules.jumps, JumpRules::default());
+    let rows = config.rows();
+    for (name, value) in [
+        ("watermark.max_jump", "500"),
+        ("watermark.chains.NetXdQprcVkpaWU", "block_time: 8s"),
+        ("watermark.chains.NetXo5iVw1vBoxM", "max_jump: off"),
+    ] {
+        assert!(rows.iter().any(|(row, text)| row == name && text == value), "{name}: {rows:?}");
+    }
 }
 
 #[test]

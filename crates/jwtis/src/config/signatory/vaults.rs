@@ -1,10 +1,10 @@
-//! `vaults:` and `watermark:`: who holds the keys, and where their marks are kept (§5, §7).
+//! `vaults:`: who holds the keys (§7).
 
 use jwtis_tezos::StoredSecretKey;
 use zeroize::Zeroizing;
 
 use super::super::file::nearest;
-use super::super::signer::{VaultConfig, VaultDriver, WatermarkDriver};
+use super::super::signer::{VaultConfig, VaultDriver};
 use super::super::yaml::{Entry, Node, Value};
 use super::reading::Reading;
 
@@ -135,39 +135,5 @@ fn secret_key(reading: &mut Reading<'_>, node: &Node) -> Option<Zeroizing<String
             );
             None
         }
-    }
-}
-
-/// `watermark.driver`.
-pub(super) fn watermark(reading: &mut Reading<'_>, node: &Node) -> WatermarkDriver {
-    let fields = reading.fields("watermark", node);
-    let Some(driver) = fields.value("driver") else { return WatermarkDriver::default() };
-    match reading.text("driver", driver).map(|text| text.as_str()) {
-        Some("store") => WatermarkDriver::Store,
-        Some("file") => WatermarkDriver::File,
-        Some("mem") => {
-            reading.advice(
-                driver.mark,
-                "the watermark driver `mem` forgets all marks when the process ends: nothing then stops a second signature",
-            );
-            WatermarkDriver::Mem
-        }
-        Some(name @ ("aws" | "gcp")) => {
-            reading.fault_with_hint(
-                driver.mark,
-                format!("this build has no watermark driver `{name}`"),
-                "use `store`, or `file` to keep Signatory's format",
-            );
-            WatermarkDriver::Store
-        }
-        Some(name) => {
-            reading.fault_with_hint(
-                driver.mark,
-                format!("unknown watermark backend: {name}"),
-                "use `store`, `file` or `mem`",
-            );
-            WatermarkDriver::Store
-        }
-        None => WatermarkDriver::Store,
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use jwtis_tezos::policy::{Allow, Limits};
+use jwtis_tezos::watermark::jump::MaxJump;
 use jwtis_tezos::{Policy, RequestKind};
 
 use super::{GuardConfig, SignerConfig, VaultDriver};
@@ -21,6 +22,15 @@ impl SignerConfig {
             rows.push((format!("vaults.{}", vault.name), driver));
         }
         rows.push(("watermark.driver".to_owned(), self.watermark.name().to_owned()));
+        if let Some(most) = self.rules.jumps.max_jump {
+            rows.push(("watermark.max_jump".to_owned(), jump_text(most)));
+        }
+        for (chain, said) in &self.rules.jumps.chains {
+            let block_time = said.block_time.map(|time| format!("block_time: {:?}", time.as_duration()));
+            let max_jump = said.max_jump.map(|most| format!("max_jump: {}", jump_text(most)));
+            let parts: Vec<String> = block_time.into_iter().chain(max_jump).collect();
+            rows.push((format!("watermark.chains.{chain}"), parts.join(", ")));
+        }
         if let Some(hook) = &self.rules.hook {
             let replies = match &hook.authorized_keys {
                 Some(keys) => format!("replies signed by {}", list(keys.iter().map(|key| key.hash()))),
@@ -62,6 +72,13 @@ impl SignerConfig {
                 ]
             }
         }
+    }
+}
+
+fn jump_text(most: MaxJump) -> String {
+    match most {
+        MaxJump::Off => "off".to_owned(),
+        MaxJump::Levels(levels) => levels.to_string(),
     }
 }
 

@@ -121,10 +121,13 @@ impl From<KeyError> for Refusal {
 impl From<SignError> for Refusal {
     fn from(error: SignError) -> Self {
         let status = match &error {
-            SignError::NotListed(_) | SignError::Denied(_) => StatusCode::FORBIDDEN,
-            SignError::Decode(_) | SignError::ProofNotSupported | SignError::ProofNotAllowed => {
-                StatusCode::BAD_REQUEST
-            }
+            SignError::NotListed(_)
+            | SignError::Denied(_)
+            | SignError::Watermark(WatermarkError::NoRoom { .. }) => StatusCode::FORBIDDEN,
+            SignError::Decode(_)
+            | SignError::ProofNotSupported
+            | SignError::ProofNotAllowed
+            | SignError::NoWatermark => StatusCode::BAD_REQUEST,
             SignError::NotFound => StatusCode::NOT_FOUND,
             SignError::Hook(hook) => {
                 StatusCode::from_u16(hook.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

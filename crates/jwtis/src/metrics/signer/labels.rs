@@ -102,6 +102,11 @@ pub(super) struct Observed {
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
+pub(super) struct Jump {
+    pub(super) kind: &'static str,
+}
+
+#[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 pub(super) struct Build {
     pub(super) path: &'static str,
     pub(super) version: &'static str,

@@ -2,8 +2,10 @@
 //!
 //! What is read here is trusted from now on: the very message of a mark is signed again without a write. So everything is made
 //! durable first, whoever wrote it: a process that was killed before it could, or Signatory, which never does.
+//!
+//! A file that was there and is gone, or has no mark any more, is refused: what it forbade would be forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +13,8 @@ use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::format::{ChainMarks, Printer};
 use tokio::time::Instant;
 
-use super::FileError;
 use super::writer::print;
+use super::{FileError, Lost, times, witness};
 use crate::signer::watermark::disk::{Disk, Entry};
 use crate::signer::watermark::import::{self, ImportError, Version};
 use crate::signer::watermark::{MarkIo, WatermarkObserver};
@@ -38,12 +40,22 @@ pub(super) struct Opened<L> {
 pub(super) fn open<D: Disk>(
     disk: &D,
     base_dir: &Path,
+    lost: Lost,
     observer: &dyn WatermarkObserver,
 ) -> Result<Opened<D::Lock>, FileError> {
     let mut notices = Vec::new();
     let folder = Version::V2.folder(base_dir);
+    let witnessed = match lost {
+        Lost::Refuse => witness::read(disk, base_dir)?,
+        Lost::BeginAnew => BTreeSet::new(),
+    };
     if import::is_folder(disk, &folder)? {
         notices.extend(import::outdated(disk, base_dir));
+    } else if !witnessed.is_empty() {
+        return Err(FileError::lost(
+            &folder,
+            "is gone, and the witness beside it says that it held watermarks",
+        ));
     } else {
         make(disk, base_dir, &folder, &mut notices)?;
     }
@@ -52,17 +64,68 @@ pub(super) fn open<D: Disk>(
     remove_leftovers(disk, base_dir, &folder).map_err(|source| FileError::io(&folder, source))?;
 
     let begin = Instant::now();
-    let found = import::read(disk, &folder, Some(Version::V2), |file, _| disk.sync(file))
-        .map_err(FileError::from)
-        .and_then(|found| {
+    let mut files = BTreeSet::new();
+    let each = |file: &D::File, chain| {
+        files.insert(chain);
+        disk.sync(file)
+    };
+    let found =
+        import::read(disk, &folder, Some(Version::V2), each).map_err(FileError::from).and_then(|found| {
             disk.sync_folder(&folder).map_err(|source| FileError::io(&folder, source))?;
             disk.sync_folder(base_dir).map_err(|source| FileError::io(base_dir, source))?;
             Ok(found)
         });
     observer.io(super::NAME, MarkIo::Read, found.is_ok(), begin.elapsed());
-    let found = found?;
+    let mut found = found?;
+    // A file without a key has no entry; one with keys that have no marks has.
+    found.marks.retain(|_, marks| marks.iter().any(|(_, marks)| !marks.is_empty()));
+    let timed = timed(disk, &folder)?;
+    match lost {
+        Lost::Refuse => {
+            let json = |chain: &ChainId| folder.join(format!("{chain}.json"));
+            if let Some(chain) = files.iter().find(|chain| !found.marks.contains_key(chain)) {
+                return Err(FileError::lost(&json(chain), "has no watermarks: it was emptied"));
+            }
+            if let Some(chain) = witnessed.union(&timed).find(|chain| !files.contains(chain)) {
+                return Err(FileError::lost(&json(chain), "is gone, and it was there before"));
+            }
+        }
+        Lost::BeginAnew => {
+            for chain in timed.iter().filter(|chain| !found.marks.contains_key(chain)) {
+                let path = folder.join(format!("{chain}{}", times::SUFFIX));
+                disk.remove(&path).map_err(|source| FileError::io(&path, source))?;
+            }
+        }
+    }
+    for (chain, marks) in &mut found.marks {
+        if timed.contains(chain) {
+            marks.join(&read_times(disk, &folder.join(format!("{chain}{}", times::SUFFIX)))?);
+        }
+    }
+    let chains: BTreeSet<ChainId> = found.marks.keys().copied().collect();
+    if chains != witnessed || lost == Lost::BeginAnew {
+        witness::write(disk, base_dir, &chains)
+            .map_err(|source| FileError::io(&witness::path(base_dir), source))?;
+    }
     notices.extend(found.notices);
     Ok(Opened { folder, lock, marks: found.marks, notices })
+}
+
+/// The networks that have a file of times.
+fn timed<D: Disk>(disk: &D, folder: &Path) -> Result<BTreeSet<ChainId>, FileError> {
+    let names = disk.list(folder).map_err(|source| FileError::io(folder, source))?;
+    let files = names.iter().filter(|(_, entry)| *entry == Entry::File);
+    Ok(files.filter_map(|(name, _)| name.strip_suffix(times::SUFFIX)?.parse().ok()).collect())
+}
+
+fn read_times<D: Disk>(disk: &D, path: &Path) -> Result<ChainMarks, FileError> {
+    let io = |source| FileError::io(path, source);
+    let mut file = disk.open(path).map_err(io)?;
+    let bytes = disk.read(&mut file, import::MAX_FILE_BYTES).map_err(io)?;
+    disk.sync(&file).map_err(io)?;
+    let bad = |reason: String| FileError::Marks(ImportError::new(path, reason));
+    let text = String::from_utf8(bytes).map_err(|error| bad(error.to_string()))?;
+    times::parse(&text).map_err(bad)
 }
 
 /// Makes the folder with the marks of older ones. It gets its name when all is in it: a folder that is there is never half of one,

@@ -3,8 +3,9 @@
 //!
 //! # What is on the disk
 //!
-//! A file is replaced as a whole: a new one is written, made durable, renamed, and the folder made durable. Memory moves after
-//! that, and answers come last. When a step fails, nobody of the group is cleared and memory stays, while the disk may hold the file
+//! A file is replaced as a whole: a new one is written, made durable, renamed, and the folder made durable. First the one with times, then
+//! Signatory's. The first ones of a network are made the other way round, and the witness follows: so that times, or the witness, without
+//! Signatory's file show that it was there. Memory moves after that, and answers come last. When a step fails, nobody of the group is cleared and memory stays, while the disk may hold the file
 //! before or the new one. Both are at or above memory, which is what was answered so far, so that whatever was signed is at or below
 //! a durable mark; and the next write begins anew with a new file, instead of asking the disk once more for what it refused.
 //!
@@ -12,23 +13,26 @@
 //! a file is replaced we look whether the lock is still the one that we hold, which keeps us from overwriting the other's marks, and
 //! before anybody is answered once more: then the other one has read what we wrote.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jwtis_tezos::watermark::format::{ChainMarks, Printer};
-use jwtis_tezos::watermark::{Asked, Refusal};
+use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::open::{LOCK, TEMPORARY};
+use super::{times, witness};
 use crate::signer::watermark::disk::Disk;
 use crate::signer::watermark::import::{MAX_FILE_BYTES, MAX_NETWORKS};
-use crate::signer::watermark::{Clearance, Cleared, MarkIo, WatermarkError, WatermarkObserver, decide};
+use crate::signer::watermark::{
+    Clearance, Cleared, MarkIo, Terms, WatermarkError, WatermarkObserver, decide, room,
+};
 
 /// Requests in one group at most.
 const GROUP_LIMIT: usize = 512;
@@ -38,13 +42,30 @@ pub(super) type Durable = Arc<RwLock<BTreeMap<ChainId, ChainMarks>>>;
 
 /// What the thread is asked for. If nobody waits for the answer any more, it is done all the same.
 pub(super) enum Request {
-    Clear { key: PublicKeyHash, asked: Asked, answer: oneshot::Sender<Result<Clearance, WatermarkError>> },
-    Raise { chain: ChainId, marks: ChainMarks, answer: oneshot::Sender<Result<(), WatermarkError>> },
+    Clear {
+        key: PublicKeyHash,
+        asked: Asked,
+        terms: Terms,
+        answer: oneshot::Sender<Result<Clearance, WatermarkError>>,
+    },
+    Raise {
+        chain: ChainId,
+        marks: ChainMarks,
+        answer: oneshot::Sender<Result<(), WatermarkError>>,
+    },
+    Lower {
+        chain: ChainId,
+        key: PublicKeyHash,
+        kind: WatermarkKind,
+        mark: Mark,
+        answer: oneshot::Sender<Result<(), WatermarkError>>,
+    },
 }
 
 /// The thread's state.
 pub(super) struct Writer<D: Disk> {
     disk: D,
+    base_dir: PathBuf,
     folder: PathBuf,
     durable: Durable,
     observer: Arc<dyn WatermarkObserver>,
@@ -61,12 +82,15 @@ pub(super) struct Writer<D: Disk> {
 impl<D: Disk> Writer<D> {
     pub(super) fn new(
         disk: D,
+        base_dir: &Path,
         folder: PathBuf,
         lock: D::Lock,
         durable: Durable,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Self {
-        Self { disk, folder, durable, observer, printers: BTreeMap::new(), next: 0, failing: false, lock }
+        let base_dir = base_dir.to_owned();
+        let printers = BTreeMap::new();
+        Self { disk, base_dir, folder, durable, observer, printers, next: 0, failing: false, lock }
     }
 
     /// Works until nobody can send any more.
@@ -91,6 +115,7 @@ impl<D: Disk> Writer<D> {
         {
             written.for_each(|draft| draft.outcome = Err(error.clone()));
         }
+        self.begin_networks(&mut drafts);
         for draft in drafts.values().filter(|draft| draft.moved) {
             let io = if draft.new { MarkIo::Create } else { MarkIo::Write };
             self.observer.io(super::NAME, io, draft.outcome.is_ok(), begin.elapsed());
@@ -108,17 +133,42 @@ impl<D: Disk> Writer<D> {
         let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
         let mut drafts: BTreeMap<ChainId, Draft> = BTreeMap::new();
         for request in group {
-            let chain = match &request {
-                Request::Clear { asked, .. } => asked.chain,
-                Request::Raise { chain, .. } => *chain,
+            let (chain, others) = match &request {
+                Request::Clear { asked, key, .. } => {
+                    (asked.chain, chains_beside(asked.chain, key, &durable, &drafts))
+                }
+                Request::Raise { chain, .. } | Request::Lower { chain, .. } => (*chain, 0),
             };
             let draft = match drafts.entry(chain) {
                 Entry::Occupied(draft) => draft.into_mut(),
                 Entry::Vacant(place) => place.insert(Draft::new(durable.get(&chain))),
             };
-            draft.judge(request);
+            draft.judge(request, others);
         }
         drafts
+    }
+
+    /// Writes the times of networks that have got their first file, and adds them to the witness.
+    fn begin_networks(&mut self, drafts: &mut BTreeMap<ChainId, Draft>) {
+        let is_new = |draft: &Draft| draft.new && draft.moved && draft.outcome.is_ok();
+        for (chain, draft) in drafts.iter_mut().filter(|(_, draft)| is_new(draft)) {
+            draft.outcome = self.replace_times(*chain, &draft.marks);
+        }
+        let first = drafts.iter().filter(|(_, draft)| is_new(draft)).map(|(chain, _)| *chain);
+        let first: BTreeSet<ChainId> = first.collect();
+        if first.is_empty() {
+            return;
+        }
+        let written = self.sync_names().and_then(|()| {
+            let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
+            let chains = durable.keys().copied().chain(first).collect();
+            witness::write(&self.disk, &self.base_dir, &chains)
+                .map_err(|source| NotWritten::new(&witness::path(&self.base_dir), source))
+        });
+        if let Err(error) = written {
+            let mut failed = drafts.values_mut().filter(|draft| is_new(draft));
+            failed.by_ref().for_each(|draft| draft.outcome = Err(error.clone()));
+        }
     }
 
     /// Whether nobody else can have opened the folder.
@@ -139,7 +189,10 @@ impl<D: Disk> Writer<D> {
         self.is_ours()
     }
 
-    /// Puts a new file in the place of a network's old one; the folder is not durable yet.
+    /// Puts new files in the place of a network's old ones; the folder is not durable yet.
+    ///
+    /// Times first: if only they move before a kill, a mark is higher than what was signed, which costs a slot. The other way round its time
+    /// would be unknown.
     fn replace(&mut self, chain: ChainId, draft: &Draft) -> Result<(), NotWritten> {
         let target = self.folder.join(format!("{chain}.json"));
         let failed = |source| NotWritten::new(&target, source);
@@ -147,8 +200,20 @@ impl<D: Disk> Writer<D> {
             return Err(failed(io::Error::other(format!("there are marks of {MAX_NETWORKS} networks"))));
         }
         let text = print(self.printers.entry(chain).or_default(), &draft.marks).map_err(failed)?;
+        if !draft.new {
+            self.replace_times(chain, &draft.marks)?;
+        }
+        self.replace_file(&target, &text)
+    }
+
+    fn replace_times(&mut self, chain: ChainId, marks: &ChainMarks) -> Result<(), NotWritten> {
+        self.replace_file(&self.folder.join(format!("{chain}{}", times::SUFFIX)), &times::print(marks))
+    }
+
+    fn replace_file(&mut self, target: &Path, text: &str) -> Result<(), NotWritten> {
+        let failed = |source| NotWritten::new(target, source);
         let (temporary, file) = self.create().map_err(failed)?;
-        let replaced = self.fill(file, &text).and_then(|()| self.disk.rename(&temporary, &target));
+        let replaced = self.fill(file, text).and_then(|()| self.disk.rename(&temporary, target));
         if replaced.is_err() {
             // If it stays, the next start removes it.
             drop(self.disk.remove(&temporary));
@@ -212,9 +277,17 @@ impl Draft {
         Self { marks, new: durable.is_none(), moved: false, outcome: Ok(()), waiting: Vec::new() }
     }
 
-    fn judge(&mut self, request: Request) {
+    /// `others` are the chains beside this one on which the key has marks.
+    fn judge(&mut self, request: Request, others: usize) {
         let waiting = match request {
-            Request::Clear { key, asked, answer } => Waiting::Clear(answer, self.clear(key, &asked)),
+            Request::Clear { key, asked, terms, answer } => {
+                Waiting::Clear(answer, self.clear(key, &asked, &terms, others))
+            }
+            Request::Lower { key, kind, mark, answer, .. } => {
+                self.marks.entry(key).set(kind, mark);
+                self.moved = true;
+                Waiting::Raise(answer)
+            }
             Request::Raise { marks, answer, .. } => {
                 self.marks.join(&marks);
                 // Written even where no mark moves: Signatory may have left one under the one of its two names only, and would sign
@@ -226,9 +299,19 @@ impl Draft {
         self.waiting.push(waiting);
     }
 
-    fn clear(&mut self, key: PublicKeyHash, asked: &Asked) -> Result<Clearance, Refusal> {
-        let stored = self.marks.get(&key).and_then(|marks| marks.get(asked.kind));
-        let Cleared { clearance, write } = decide(stored, &asked.mark)?;
+    fn clear(
+        &mut self,
+        key: PublicKeyHash,
+        asked: &Asked,
+        terms: &Terms,
+        others: usize,
+    ) -> Result<Clearance, WatermarkError> {
+        let known = self.marks.get(&key);
+        let stored = known.and_then(|marks| marks.get(asked.kind));
+        let Cleared { clearance, write } = decide(stored, &key, asked, terms)?;
+        if known.is_none() {
+            room(&key, asked, terms, others)?;
+        }
         if let Some(mark) = write {
             self.marks.entry(key).set(asked.kind, mark);
             self.moved = true;
@@ -239,7 +322,8 @@ impl Draft {
 
 /// Who waits for the group to be durable, and for what answer.
 enum Waiting {
-    Clear(oneshot::Sender<Result<Clearance, WatermarkError>>, Result<Clearance, Refusal>),
+    Clear(oneshot::Sender<Result<Clearance, WatermarkError>>, Result<Clearance, WatermarkError>),
+    /// And those who lower.
     Raise(oneshot::Sender<Result<(), WatermarkError>>),
 }
 
@@ -250,11 +334,25 @@ impl Waiting {
         // Whoever asked may have gone away.
         match self {
             Self::Clear(answer, ruling) => {
-                drop(answer.send(written.and_then(|()| ruling.map_err(WatermarkError::Refused))));
+                drop(answer.send(written.and(ruling)));
             }
             Self::Raise(answer) => drop(answer.send(written)),
         }
     }
+}
+
+/// How many chains other than `chain` the key has marks on, what is not durable yet included.
+fn chains_beside(
+    chain: ChainId,
+    key: &PublicKeyHash,
+    durable: &BTreeMap<ChainId, ChainMarks>,
+    drafts: &BTreeMap<ChainId, Draft>,
+) -> usize {
+    let of_key = |(other, marks): (&ChainId, &ChainMarks)| {
+        (*other != chain && marks.get(key).is_some()).then_some(*other)
+    };
+    let drafted = drafts.iter().map(|(other, draft)| (other, &draft.marks));
+    durable.iter().chain(drafted).filter_map(of_key).collect::<BTreeSet<_>>().len()
 }
 
 /// The text of a file, no longer than what is read.

@@ -1,0 +1,143 @@
+//! When marks in files rose, and how much of their allowance is used up: `CHAIN.times` beside Signatory's `CHAIN.json`.
+//!
+//! Signatory passes over names that do not end in `.json`, and drops members of its JSON that it does not know, so this has a file of its
+//! own. Level and round stand there too. Both files are joined when they are read: of a mark that only one of them has, or has higher, that
+//! one stands. A mark that Signatory has moved since has no known time.
+
+use std::fmt::Write as _;
+
+use jwtis_tezos::PublicKeyHash;
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{Mark, Pace, WatermarkKind};
+
+/// How names of these files end.
+pub(super) const SUFFIX: &str = ".times";
+
+const FIRST_LINE: &str = "jwtis watermark times 1";
+
+/// The text of a file: a line for each mark whose time is known, and a last one that shows that the file is whole. Hexadecimal keys,
+/// since base58check would cost more than all the rest.
+pub(super) fn print(marks: &ChainMarks) -> String {
+    let mut text = format!("{FIRST_LINE}\n");
+    let mut count = 0_usize;
+    for (key, marks) in marks.iter() {
+        for kind in WatermarkKind::ALL {
+            let Some((mark, pace)) = marks.get(kind).and_then(|mark| Some((mark, mark.pace()?))) else {
+                continue;
+            };
+            for byte in key.to_tagged() {
+                // Writing to a String does not fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            let (last, latest, used) = pace.parts();
+            let _ = writeln!(text, " {kind} {} {} {last} {latest} {used}", mark.level(), mark.round());
+            count = count.saturating_add(1);
+        }
+    }
+    let _ = writeln!(text, "end {count}");
+    text
+}
+
+/// Reads such a text.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse(text: &str) -> Result<ChainMarks, String> {
+    let mut lines = text.lines();
+    if lines.next() != Some(FIRST_LINE) {
+        return Err(format!("the first line is not `{FIRST_LINE}`"));
+    }
+    let mut marks = ChainMarks::default();
+    let mut count = 0_usize;
+    for line in lines.by_ref() {
+        if let Some(end) = line.strip_prefix("end ") {
+            let whole = end.parse() == Ok(count) && lines.next().is_none() && text.ends_with('\n');
+            return if whole { Ok(marks) } else { Err("the last line is not its end".to_owned()) };
+        }
+        let (key, kind, mark) = row(line).ok_or_else(|| format!("`{line}` is no time of a mark"))?;
+        marks.entry(key).raise(kind, mark);
+        count = count.saturating_add(1);
+    }
+    Err("the end is missing".to_owned())
+}
+
+fn row(line: &str) -> Option<(PublicKeyHash, WatermarkKind, Mark)> {
+    let mut fields = line.split(' ');
+    let key = tagged(fields.next()?)?;
+    let name = fields.next()?;
+    let kind = WatermarkKind::ALL.into_iter().find(|kind| kind.name() == name)?;
+    let (level, round) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let mut number = || fields.next()?.parse::<u64>().ok();
+    let pace = Pace::kept(number()?, number()?, number()?);
+    if fields.next().is_some() {
+        return None;
+    }
+    Some((key, kind, Mark::new(level, round, None)?.with_pace(Some(pace))))
+}
+
+fn tagged(text: &str) -> Option<PublicKeyHash> {
+    if text.len() != 2 * PublicKeyHash::TAGGED_LEN {
+        return None;
+    }
+    let mut bytes = [0; PublicKeyHash::TAGGED_LEN];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    PublicKeyHash::from_tagged(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use jwtis_tezos::Curve;
+
+    use super::*;
+
+    fn marks() -> ChainMarks {
+        let mark = |level, pace| Mark::new(level, 2, None).unwrap().with_pace(pace);
+        let mut marks = ChainMarks::default();
+        for (n, curve) in Curve::ALL.into_iter().enumerate() {
+            let entry = marks.entry(PublicKeyHash::new(curve, [n as u8; 20]));
+            entry.set(WatermarkKind::Block, mark(7, Some(Pace::kept(1, u64::MAX, 3))));
+            entry.set(WatermarkKind::Attestation, mark(i32::MAX, Some(Pace::kept(0, 0, 0))));
+        }
+        marks
+    }
+
+    #[test]
+    fn times_read_back_and_nothing_shorter_or_longer_does() {
+        let text = print(&marks());
+        assert_eq!(parse(&text).unwrap(), marks());
+        for length in 0..text.len() {
+            assert!(parse(&text[..length]).is_err(), "{length} bytes");
+        }
+        assert!(parse(&format!("{text}\n")).is_err());
+        assert_eq!(parse(&print(&ChainMarks::default())).unwrap(), ChainMarks::default());
+    }
+
+    #[test]
+    fn marks_of_an_unknown_time_have_no_line() {
+        let mut one = ChainMarks::default();
+        let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
+        one.entry(key).set(WatermarkKind::Block, Mark::new(7, 2, None).unwrap());
+        assert_eq!(print(&one), "jwtis watermark times 1\nend 0\n");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        let key = format!("00{}", "07".repeat(20));
+        for line in [
+            format!("{key} block 7 0 1 1"),
+            format!("{key} block 7 0 1 1 1 1"),
+            format!("{key} block -7 0 1 1 1"),
+            format!("{key} block 7 0 1 1 -1"),
+            format!("{key} stake 7 0 1 1 1"),
+            format!("{} block 7 0 1 1 1", "09".repeat(21)),
+            format!("{} block 7 0 1 1 1", "é".repeat(21)),
+            format!("{} block 7 0 1 1 1", &key[2..]),
+            String::new(),
+        ] {
+            let text = format!("jwtis watermark times 1\n{line}\nend 1\n");
+            assert!(parse(&text).is_err(), "{line}");
+        }
+    }
+}
