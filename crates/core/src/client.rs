@@ -2,6 +2,7 @@
 
 mod cache;
 mod record;
+pub(crate) mod summary;
 mod token;
 
 pub(crate) use cache::ClientCache;

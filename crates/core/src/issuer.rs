@@ -11,7 +11,9 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, RecordKey, Store, Table, Transaction};
+use jwtis_store::{
+    CommitError, DecodeError, Name, ReadError, Record, RecordKey, Store, Stored, Table, Transaction,
+};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -241,8 +243,7 @@ impl Issuer {
         let Some(stored) = self.0.store.get::<ClientRecord>(client_name(kid)).await? else {
             return Ok(None);
         };
-        let client =
-            stored.value.load(stored.version).map(Arc::new).map_err(|error| damaged(&key, &error))?;
+        let client = open_keys(&key, stored).await.map(Arc::new)?;
         self.0.clients.keep(key, &client, epoch);
         Ok(Some(client))
     }
@@ -275,6 +276,18 @@ impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuer").field("settings", &self.0.settings).finish_non_exhaustive()
     }
+}
+
+/// The client of a record, its keys parsed: on a thread for it where that takes long.
+pub(crate) async fn open_keys(key: &RecordKey, stored: Stored<ClientRecord>) -> Result<Client, ReadError> {
+    let Stored { value: record, version } = stored;
+    let loaded = if record.is_slow_to_load() {
+        let loading = tokio::task::spawn_blocking(move || record.load(version)).await;
+        loading.map_err(|error| ReadError::Unavailable(error.into()))?
+    } else {
+        record.load(version)
+    };
+    loaded.map_err(|error| damaged(key, &error))
 }
 
 /// A client record that unsealed but cannot be what we wrote. The reason goes to the log, as the store does it.

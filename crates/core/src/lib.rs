@@ -30,6 +30,7 @@ pub use access::{
     AccessError, AdminAccess, BearerSecret, ClientAccess, Credentials, Recognised, RegistrationAccess,
     SecretKind,
 };
+pub use client::summary::{ClientSummary, KeySetSummary};
 pub use client::{Client, ClientId, RefreshStrategy, TokenPolicy};
 pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};
 pub use issuer::clients::{

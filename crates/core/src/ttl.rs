@@ -33,13 +33,13 @@ pub enum TtlError {
     #[error("the duration is zero")]
     Zero,
     /// Between zero and one second.
+    #[error("{0:?} is shorter than one second, the shortest duration")]
+    BelowOneSecond(String),
+    /// The same, as a plain number: probably meant as seconds.
     #[error(
-        "the duration is shorter than one second: a plain number counts nanoseconds, so for {hint} seconds write \"{hint}s\" or {hint}000000000"
+        "{0} is shorter than one second: a plain number counts nanoseconds, so for {0} seconds write \"{0}s\" or {0}000000000"
     )]
-    BelowOneSecond {
-        /// The number that was given, in nanoseconds: probably meant as seconds.
-        hint: u64,
-    },
+    TooFewNanoseconds(u64),
 }
 
 impl Ttl {
@@ -67,7 +67,7 @@ impl Ttl {
     pub fn from_nanos(nanos: u64) -> Result<Self, TtlError> {
         match nanos {
             0 => Err(TtlError::Zero),
-            1..NANOS_PER_SECOND => Err(TtlError::BelowOneSecond { hint: nanos }),
+            1..NANOS_PER_SECOND => Err(TtlError::TooFewNanoseconds(nanos)),
             _ if i64::try_from(nanos).is_err() => Err(TtlError::TooLong),
             _ => Ok(Self(Duration::from_nanos(nanos))),
         }
@@ -96,7 +96,14 @@ impl FromStr for Ttl {
     type Err = TtlError;
 
     fn from_str(text: &str) -> Result<Self, TtlError> {
-        Self::from_nanos(parse_nanos(text)?)
+        Self::from_nanos(parse_nanos(text)?).map_err(|error| match error {
+            TtlError::TooFewNanoseconds(_) => TtlError::BelowOneSecond(text.chars().take(64).collect()),
+            TtlError::Grammar(_)
+            | TtlError::Negative
+            | TtlError::TooLong
+            | TtlError::Zero
+            | TtlError::BelowOneSecond(_) => error,
+        })
     }
 }
 
@@ -247,11 +254,14 @@ mod tests {
             ("0", "zero"),
             ("0s", "zero"),
             ("999999999ns", "shorter than one second"),
+            ("500ms", "\"500ms\" is shorter than one second"),
+            ("0.5s", "\"0.5s\" is shorter than one second"),
             ("9999999h", "292 years"),
             ("99999999999999999999999999999999999999999999h", "292 years"),
         ] {
             let error = text.parse::<Ttl>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
+            assert!(!error.contains("plain number"), "advice for what was not sent: {text}: {error}");
         }
     }
 

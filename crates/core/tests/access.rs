@@ -107,7 +107,7 @@ async fn clients_are_listed_page_by_page_each_once() {
     loop {
         let page = world.issuer.clients(&admin, after.as_deref(), 3).await.unwrap();
         assert!(page.clients.len() <= 3);
-        seen.extend(page.clients.iter().map(|client| client.id().to_string()));
+        seen.extend(page.clients.iter().map(|client| client.id.to_string()));
         after = page.next;
         if after.is_none() {
             break;

@@ -66,7 +66,6 @@ pub(crate) fn deserialize_strict<'de, D: Deserializer<'de>>(
 
 /// Why a text is not JSON that means one thing.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum JsonError {
     /// Not JSON.
     #[error("not JSON: {problem} at line {line} column {column}")]

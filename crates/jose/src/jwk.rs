@@ -20,7 +20,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 use serde_json::{Map, Value};
 
 pub use self::{error::KeyError, set::JwkSet};
-pub(crate) use self::{parameters::Parameters, private::PrivateJwk};
+pub(crate) use self::{
+    parameters::Parameters,
+    private::{Operation, PrivateJwk},
+};
 use crate::{
     base64url, json,
     jwa::{KeyAlgorithm, KeyManagementScheme, SignatureScheme},

@@ -8,6 +8,7 @@ use jwtis_store::{DecodeError, Name, Record, Table, Version};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::summary::KeySetSummary;
 use super::{Client, ClientId, TokenPolicy};
 use crate::access::SecretHash;
 use crate::env::Timestamp;
@@ -17,6 +18,12 @@ use crate::session::{RECORD_SLACK, to_json};
 
 /// Most key sets in one record, retired ones included.
 pub(crate) const MAX_KEPT_SETS: usize = 2 * MAX_LIVE_SETS;
+
+/// Sets of elliptic curve keys that are parsed without a thread for it: about half a millisecond.
+const MANY_SETS: usize = 8;
+
+/// No curve has as many.
+const MIN_RSA_BITS: u32 = 2048;
 
 /// The record of a client, keys still in their stored form.
 pub(crate) struct ClientRecord {
@@ -47,6 +54,37 @@ pub(crate) struct KeySetHeader {
     pub(crate) created_at_ms: u64,
     pub(crate) expires_at_ms: u64,
     pub(crate) policy: TokenPolicy,
+    /// Records of earlier releases do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shown: Option<ShownOfKeys>,
+}
+
+/// What only the keys themselves could tell else.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ShownOfKeys {
+    sig_bits: u32,
+    /// Kid of the encryption key.
+    enc_kid: String,
+    enc_bits: u32,
+}
+
+impl KeySetHeader {
+    /// `None` where the header is of an earlier release.
+    pub(crate) fn summary(&self) -> Option<KeySetSummary> {
+        let ShownOfKeys { sig_bits, enc_kid, enc_bits } = self.shown.clone()?;
+        Some(KeySetSummary {
+            state: self.state,
+            sig_kid: self.sig_kid.clone(),
+            sig_alg: self.sig_alg,
+            sig_bits,
+            enc_kid,
+            enc_alg: self.enc_alg,
+            enc_bits,
+            cont_enc: self.cont_enc,
+            policy: self.policy.clone(),
+            expires_at: Timestamp::from_millis(self.expires_at_ms),
+        })
+    }
 }
 
 /// The record's name.
@@ -93,6 +131,14 @@ impl ClientRecord {
         self.sets.iter().any(|set| set.header.state == KeySetState::Active && set.header.sig_kid == kid)
     }
 
+    /// Whether [`Self::load`] takes longer than a thread that serves others should be held up.
+    pub(crate) fn is_slow_to_load(&self) -> bool {
+        let rsa = |set: &StoredKeySet| {
+            set.header.sig_alg.default_bits().max(set.header.enc_alg.default_bits()) >= MIN_RSA_BITS
+        };
+        self.sets.len() > MANY_SETS || self.sets.iter().any(rsa)
+    }
+
     /// Parses the keys: 45 µs for P-256, up to 350 µs for RSA.
     pub(crate) fn load(&self, version: Version) -> Result<Client, DecodeError> {
         let entries = self.sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
@@ -120,6 +166,11 @@ impl StoredKeySet {
                 created_at_ms: keys.created_at.millis(),
                 expires_at_ms: keys.expires_at.millis(),
                 policy: keys.policy.clone(),
+                shown: Some(ShownOfKeys {
+                    sig_bits: keys.public_signing_key().bits(),
+                    enc_kid: keys.encryption.kid().to_owned(),
+                    enc_bits: keys.public_encryption_key().bits(),
+                }),
             },
             signing: keys.signing.to_pkcs8_der()?,
             encryption: keys.encryption.to_pkcs8_der()?,
@@ -207,4 +258,15 @@ fn take<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let (part, tail) = tail.split_at_checked(length).ok_or_else(short)?;
     *rest = tail;
     Ok(part)
+}
+
+#[cfg(test)]
+impl ClientRecord {
+    /// With private keys that are none.
+    pub(crate) fn garble_keys(&mut self) {
+        for set in &mut self.sets {
+            set.signing = Zeroizing::new(vec![7]);
+            set.encryption = Zeroizing::new(vec![7]);
+        }
+    }
 }

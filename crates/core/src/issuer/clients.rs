@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use jwtis_jose::KeyError;
-use jwtis_store::{CommitError, ReadError, RecordKey, Transaction};
+use jwtis_store::{CommitError, DecodeError, ReadError, RecordKey, Transaction};
 use tokio::task::JoinError;
 
 use super::keygen::GenerateError;
-use super::{Issuer, damaged};
+use super::{Issuer, damaged, open_keys};
 use crate::access::{AdminAccess, BearerSecret, ClientAccess, RegistrationAccess, SecretKind};
 use crate::audit::{Actor, Event};
+use crate::client::summary::ClientSummary;
 use crate::client::{
     Client, ClientId, ClientRecord, ClientToken, MAX_KEPT_SETS, StoredKeySet, TokenName, client_name,
 };
@@ -33,7 +34,7 @@ pub struct Registered {
 #[derive(Debug)]
 pub struct ClientPage {
     /// The clients.
-    pub clients: Vec<Arc<Client>>,
+    pub clients: Vec<ClientSummary>,
     /// Where the next page starts; `None` after the last one.
     pub next: Option<String>,
 }
@@ -142,8 +143,11 @@ impl Issuer {
         let mut clients = Vec::with_capacity(limit.min(found.len()));
         let mut next = None;
         for (key, stored) in found.into_iter().take(limit) {
-            let client = stored.value.load(stored.version).map_err(|error| damaged(&key, &error))?;
-            clients.push(Arc::new(client));
+            let summary = match ClientSummary::of_record(&stored.value) {
+                Some(summary) => summary,
+                None => ClientSummary::of(&open_keys(&key, stored).await?),
+            };
+            clients.push(summary.map_err(|error| damaged(&key, &DecodeError::new(error)))?);
             next = more.then(|| key.to_string());
         }
         Ok(ClientPage { clients, next })

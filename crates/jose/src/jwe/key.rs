@@ -21,7 +21,7 @@ use crate::{
     header::ProtectedHeader,
     jwa::{ContentEncryption, Curve, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size},
     jwk::{
-        Jwk, KeyError, Parameters, PrivateJwk,
+        Jwk, KeyError, Operation, Parameters, PrivateJwk,
         pkcs8::{self, PrivateKeyInfo},
         private::Secret,
     },
@@ -131,7 +131,7 @@ impl DecryptionKey {
     /// # Errors
     /// [`KeyError`]; [`KeyError::MissingAlgorithm`] when there is no `alg`: see [`DecryptionKey::from_jwk_as`].
     pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Decrypt)?;
         Self::from_parts(&jwk, &secret)
     }
 
@@ -140,7 +140,7 @@ impl DecryptionKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_jwk_as(alg: KeyManagementAlgorithm, json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Decrypt)?;
         Self::from_parts(&jwk.with_algorithm(alg)?, &secret)
     }
 

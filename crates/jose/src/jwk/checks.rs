@@ -19,24 +19,30 @@ pub(super) fn key_use(members: &Map<String, Value>) -> Result<Option<KeyUse>, Ke
     }
 }
 
-fn purpose_of_operations(members: &Map<String, Value>) -> Result<Option<KeyUse>, KeyError> {
+/// The values of `key_ops`, each once (RFC 7517 §4.3); `None` where the key does not say.
+pub(super) fn operations(members: &Map<String, Value>) -> Result<Option<Vec<&str>>, KeyError> {
     const WRONG_TYPE: KeyError = KeyError::WrongType { member: "key_ops", expected: "an array of strings" };
-    let operations = match members.get("key_ops") {
+    let values = match members.get("key_ops") {
         None => return Ok(None),
-        Some(Value::Array(operations)) => operations,
+        Some(Value::Array(values)) => values,
         Some(_) => return Err(WRONG_TYPE),
     };
-
-    let mut purpose = None;
-    let mut seen = Vec::new();
-    for operation in operations {
-        let Value::String(operation) = operation else { return Err(WRONG_TYPE) };
-        // Operations that no key of ours performs say nothing about it.
-        let Some((known, implied)) = OPERATIONS.iter().find(|(name, _)| name == operation) else { continue };
-        if seen.contains(known) {
-            return Err(KeyError::DuplicateKeyOp { operation: known });
+    let mut operations = Vec::with_capacity(values.len());
+    for value in values {
+        let operation = value.as_str().ok_or(WRONG_TYPE)?;
+        if operations.contains(&operation) {
+            return Err(KeyError::DuplicateKeyOp { operation: operation.chars().take(100).collect() });
         }
-        seen.push(known);
+        operations.push(operation);
+    }
+    Ok(Some(operations))
+}
+
+fn purpose_of_operations(members: &Map<String, Value>) -> Result<Option<KeyUse>, KeyError> {
+    let mut purpose = None;
+    for operation in operations(members)?.unwrap_or_default() {
+        // Operations that no key of ours performs say nothing about it.
+        let Some((_, implied)) = OPERATIONS.iter().find(|(name, _)| *name == operation) else { continue };
         if purpose.replace(*implied).is_some_and(|earlier| earlier != *implied) {
             return Err(KeyError::KeyOpsContradict);
         }

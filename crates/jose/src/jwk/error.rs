@@ -142,8 +142,14 @@ pub enum KeyError {
     /// RFC 7517 §4.3: values must not be repeated.
     #[error("\"key_ops\" names {operation:?} twice")]
     DuplicateKeyOp {
-        /// The operation.
-        operation: &'static str,
+        /// The operation, cut to 100 characters.
+        operation: String,
+    },
+    /// RFC 7517 §4.3: a private key is used for nothing that its `key_ops` leave out.
+    #[error("the \"key_ops\" of the key do not name {needed}: it is not meant for that")]
+    KeyOpMissing {
+        /// The operation, or either of two.
+        needed: &'static str,
     },
     /// The coordinates are no point of the curve.
     #[error("the point is not on {curve}")]

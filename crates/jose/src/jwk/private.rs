@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Jwk, KeyError, MAX_JWK_BYTES, MAX_JWK_DEPTH, Parameters, required};
+use super::{Jwk, KeyError, MAX_JWK_BYTES, MAX_JWK_DEPTH, Parameters, checks, required};
 use crate::{base64url, json};
 
 /// The private members of a key.
@@ -23,8 +23,18 @@ pub(crate) struct PrivateJwk {
     pub(crate) secret: Secret,
 }
 
+/// What a private key is read for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Operation {
+    /// To make signatures.
+    Sign,
+    /// To find the content key of a token: by decryption with RSA, by agreement with a curve.
+    Decrypt,
+}
+
 impl PrivateJwk {
-    pub(crate) fn parse(json: &[u8]) -> Result<Self, KeyError> {
+    /// Reads a private JWK for `operation`, which its `key_ops` must not leave out.
+    pub(crate) fn parse(json: &[u8], operation: Operation) -> Result<Self, KeyError> {
         if json.len() > MAX_JWK_BYTES {
             return Err(KeyError::TooLong { limit: MAX_JWK_BYTES });
         }
@@ -35,6 +45,7 @@ impl PrivateJwk {
 
         let jwk = Jwk::read(members)?;
         jwk.parameters().check()?;
+        permit(members, operation, jwk.parameters())?;
         let secret = match jwk.parameters() {
             Parameters::Rsa { .. } => rsa_secret(members)?,
             Parameters::Curve { curve, .. } => {
@@ -75,6 +86,26 @@ impl PrivateJwk {
         json.push('}');
         json
     }
+}
+
+/// RFC 7517 §4.3. A key without `key_ops` may do what its `use` and `alg` allow.
+fn permit(
+    members: &Map<String, Value>,
+    operation: Operation,
+    parameters: &Parameters,
+) -> Result<(), KeyError> {
+    let Some(operations) = checks::operations(members)? else { return Ok(()) };
+    let (named, needed): (&[&str], _) = match (operation, parameters) {
+        (Operation::Sign, _) => (&["sign"], "\"sign\""),
+        (Operation::Decrypt, Parameters::Rsa { .. }) => {
+            (&["decrypt", "unwrapKey"], "\"decrypt\" or \"unwrapKey\"")
+        }
+        (Operation::Decrypt, Parameters::Curve { .. }) => {
+            (&["deriveKey", "deriveBits"], "\"deriveKey\" or \"deriveBits\"")
+        }
+    };
+    let permitted = operations.iter().any(|operation| named.contains(operation));
+    if permitted { Ok(()) } else { Err(KeyError::KeyOpMissing { needed }) }
 }
 
 /// Refuses members that would make a public key a secret. A symmetric key is a secret as a whole.

@@ -110,7 +110,11 @@ fn use_key_ops_and_alg_agree() {
     assert_eq!(refusal(json!({"key_ops": ["verify", "encrypt"]})), KeyError::KeyOpsContradict);
     assert_eq!(
         refusal(json!({"key_ops": ["verify", "verify"]})),
-        KeyError::DuplicateKeyOp { operation: "verify" }
+        KeyError::DuplicateKeyOp { operation: "verify".to_owned() }
+    );
+    assert_eq!(
+        refusal(json!({"key_ops": ["ours", "verify", "ours"]})),
+        KeyError::DuplicateKeyOp { operation: "ours".to_owned() }
     );
     assert_eq!(refusal(json!({"use": "tls"})), KeyError::UnknownUse);
     assert!(matches!(refusal(json!({"key_ops": "verify"})), KeyError::WrongType { member: "key_ops", .. }));
@@ -290,6 +294,63 @@ fn halves_of_two_keys_are_no_key() {
 }
 
 #[test]
+fn a_private_key_does_only_what_its_key_ops_name() {
+    let rsa = |alg: &str| {
+        static KEY: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| {
+            let key = DecryptionKey::generate(KeyManagementAlgorithm::RsaOaep256, 2048).unwrap();
+            serde_json::from_str(&key.to_jwk().unwrap()).unwrap()
+        });
+        with(KEY.clone(), json!({"alg": alg, "kid": null, "use": null}))
+    };
+    let curve = |alg: &str| with(p256(), json!({"d": D, "alg": alg}));
+    let signs = |jwk: &str| SigningKey::from_jwk(jwk.as_bytes()).map(drop);
+    let decrypts = |jwk: &str| DecryptionKey::from_jwk(jwk.as_bytes()).map(drop);
+    let lacks = |needed| Err(KeyError::KeyOpMissing { needed });
+    let (sign, unwrap, derive) =
+        (r#""sign""#, r#""decrypt" or "unwrapKey""#, r#""deriveKey" or "deriveBits""#);
+
+    for (operations, wanted) in [
+        (json!(null), Ok(())),
+        (json!(["sign"]), Ok(())),
+        (json!(["verify", "sign"]), Ok(())),
+        (json!(["sign", "somethingElse"]), Ok(())),
+        (json!(["verify"]), lacks(sign)),
+        (json!(["somethingElse"]), lacks(sign)),
+        (json!([]), lacks(sign)),
+        (json!(["Sign"]), lacks(sign)),
+        (json!(["sign", "sign"]), Err(KeyError::DuplicateKeyOp { operation: "sign".to_owned() })),
+        (json!(["sign", "decrypt"]), Err(KeyError::KeyOpsContradict)),
+    ] {
+        for jwk in [curve("ES256"), rsa("RS256")] {
+            let jwk = with(jwk, json!({"key_ops": operations})).to_string();
+            assert_eq!(signs(&jwk), wanted, "{jwk}");
+        }
+    }
+    for (jwk, operations, wanted) in [
+        (rsa("RSA-OAEP-256"), json!(["decrypt"]), Ok(())),
+        (rsa("RSA-OAEP-256"), json!(["wrapKey", "unwrapKey"]), Ok(())),
+        (rsa("RSA-OAEP-256"), json!(["encrypt"]), lacks(unwrap)),
+        (rsa("RSA-OAEP-256"), json!(["encrypt", "wrapKey"]), lacks(unwrap)),
+        (rsa("RSA-OAEP-256"), json!(["deriveKey"]), lacks(unwrap)),
+        (rsa("RSA-OAEP-256"), json!([]), lacks(unwrap)),
+        (curve("ECDH-ES"), json!(["deriveKey"]), Ok(())),
+        (curve("ECDH-ES+A256KW"), json!(["deriveBits", "deriveKey"]), Ok(())),
+        (curve("ECDH-ES"), json!(["encrypt"]), lacks(derive)),
+        (curve("ECDH-ES"), json!(["unwrapKey"]), lacks(derive)),
+    ] {
+        let jwk = with(jwk, json!({"key_ops": operations})).to_string();
+        assert_eq!(decrypts(&jwk), wanted, "{jwk}");
+    }
+    let contradiction = with(curve("ES256"), json!({"use": "enc", "key_ops": ["sign"]})).to_string();
+    assert_eq!(signs(&contradiction), Err(KeyError::KeyOpsContradict));
+    let for_encryption = with(curve("ES256"), json!({"use": "enc"})).to_string();
+    assert_eq!(
+        signs(&for_encryption),
+        Err(KeyError::UseContradictsAlgorithm { key_use: "enc", alg: "ES256" })
+    );
+}
+
+#[test]
 fn a_kid_of_its_own_is_kept() {
     let jwk = with(p256(), json!({"d": D, "alg": "ES256", "kid": "mine"})).to_string();
     let key = SigningKey::from_jwk(jwk.as_bytes()).unwrap();
@@ -315,7 +376,7 @@ proptest::proptest! {
     fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(0..=255_u8, 0..200), at in 0..150_usize) {
         let _ = Jwk::parse(&bytes);
         let _ = JwkSet::parse(&bytes);
-        let _ = PrivateJwk::parse(&bytes);
+        let _ = PrivateJwk::parse(&bytes, Operation::Sign);
         let _ = pkcs8::PrivateKeyInfo::parse(&bytes).map(|info| (info.rsa().is_ok(), info.x25519().is_ok()));
         let _ = pkcs8::from_pem(&String::from_utf8_lossy(&bytes));
 

@@ -20,7 +20,7 @@ use crate::{
     header::{self, ProtectedHeader},
     jwa::{Curve, KeyAlgorithm, SignatureAlgorithm, SignatureScheme, rsa_key_size},
     jwk::{
-        Jwk, KeyError, Parameters, PrivateJwk,
+        Jwk, KeyError, Operation, Parameters, PrivateJwk,
         pkcs8::{self, PrivateKeyInfo},
         private::Secret,
     },
@@ -111,7 +111,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`]; [`KeyError::MissingAlgorithm`] when there is no `alg`: see [`SigningKey::from_jwk_as`].
     pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Sign)?;
         Self::from_parts(jwk, &secret)
     }
 
@@ -120,7 +120,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_jwk_as(alg: SignatureAlgorithm, json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Sign)?;
         Self::from_parts(jwk.with_algorithm(alg)?, &secret)
     }
 

@@ -115,38 +115,43 @@ impl ClaimsSet {
     /// # Errors
     /// [`ClaimsError::Type`] when it is neither a string nor an array of strings.
     pub fn audience(&self) -> Result<Vec<&str>, ClaimsError> {
-        const WRONG: ClaimsError =
-            ClaimsError::Type { name: "aud", expected: "a string or an array of strings" };
+        let wrong = |value| ClaimsError::Type {
+            name: "aud",
+            expected: "a string or an array of strings",
+            found: described(value),
+        };
         match self.get("aud") {
             None => Ok(Vec::new()),
             Some(Value::String(one)) => Ok(vec![one]),
-            Some(Value::Array(several)) => several.iter().map(|one| one.as_str().ok_or(WRONG)).collect(),
-            Some(_) => Err(WRONG),
+            Some(Value::Array(several)) => {
+                several.iter().map(|one| one.as_str().ok_or_else(|| wrong(one))).collect()
+            }
+            Some(value) => Err(wrong(value)),
         }
     }
 
-    /// `exp`, RFC 7519 §4.1.4, in whole seconds since 1970-01-01T00:00:00Z.
+    /// `exp`, RFC 7519 §4.1.4, in whole seconds since 1970-01-01T00:00:00Z; a fraction is rounded down.
     ///
     /// # Errors
     /// [`ClaimsError::Type`] when it is not a number from 0 to 2^53.
     pub fn expiration_time(&self) -> Result<Option<u64>, ClaimsError> {
-        self.numeric_date("exp")
+        self.numeric_date("exp", f64::floor)
     }
 
-    /// `nbf`, RFC 7519 §4.1.5, in whole seconds since 1970-01-01T00:00:00Z.
+    /// `nbf`, RFC 7519 §4.1.5, in whole seconds since 1970-01-01T00:00:00Z; a fraction is rounded up.
     ///
     /// # Errors
     /// [`ClaimsError::Type`] when it is not a number from 0 to 2^53.
     pub fn not_before(&self) -> Result<Option<u64>, ClaimsError> {
-        self.numeric_date("nbf")
+        self.numeric_date("nbf", f64::ceil)
     }
 
-    /// `iat`, RFC 7519 §4.1.6, in whole seconds since 1970-01-01T00:00:00Z.
+    /// `iat`, RFC 7519 §4.1.6, in whole seconds since 1970-01-01T00:00:00Z; a fraction is rounded up.
     ///
     /// # Errors
     /// [`ClaimsError::Type`] when it is not a number from 0 to 2^53.
     pub fn issued_at(&self) -> Result<Option<u64>, ClaimsError> {
-        self.numeric_date("iat")
+        self.numeric_date("iat", f64::ceil)
     }
 
     /// The claims as JSON text, the payload of a token.
@@ -166,29 +171,41 @@ impl ClaimsSet {
         match self.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(ClaimsError::Type { name, expected: "a string" }),
+            Some(value) => Err(ClaimsError::Type { name, expected: "a string", found: described(value) }),
         }
     }
 
-    /// RFC 7519 §2, NumericDate. A fraction is cut off, which makes a token end, and begin, a little early.
-    fn numeric_date(&self, name: &'static str) -> Result<Option<u64>, ClaimsError> {
-        const EXPECTED: &str = "a number of seconds from 0 to 2^53, not a string";
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::Number(number)) => {
-                whole_seconds(number).map(Some).ok_or(ClaimsError::Type { name, expected: EXPECTED })
-            }
-            Some(_) => Err(ClaimsError::Type { name, expected: EXPECTED }),
-        }
+    /// RFC 7519 §2, NumericDate. A fraction is rounded to the strict side: a token is never good earlier or longer than it says.
+    fn numeric_date(&self, name: &'static str, round: fn(f64) -> f64) -> Result<Option<u64>, ClaimsError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let seconds = match value {
+            Value::Number(number) => whole_seconds(number, round),
+            Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => None,
+        };
+        let expected = "a number of seconds from 0 to 2^53";
+        seconds.map(Some).ok_or(ClaimsError::Type { name, expected, found: described(value) })
     }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be from 0 to 2^53")]
-fn whole_seconds(number: &Number) -> Option<u64> {
+fn whole_seconds(number: &Number, round: fn(f64) -> f64) -> Option<u64> {
     match (number.as_u64(), number.as_f64()) {
         (Some(seconds), _) => (seconds <= MAX_INTEGER).then_some(seconds),
-        (None, Some(seconds)) if (0.0..=MAX_INTEGER as f64).contains(&seconds) => Some(seconds as u64),
+        (None, Some(seconds)) if (0.0..=MAX_INTEGER as f64).contains(&seconds) => Some(round(seconds) as u64),
         _ => None,
+    }
+}
+
+/// What a value is, in words, without a byte of it.
+fn described(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.as_f64().is_some_and(f64::is_sign_negative) => "a negative number",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
@@ -215,7 +232,6 @@ impl<'de> Deserialize<'de> for ClaimsSet {
 
 /// Why a text is no claims set, or a claim not what its name promises.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ClaimsError {
     /// Not JSON, or JSON that readers disagree about.
     #[error("the claims are not strict JSON")]
@@ -224,11 +240,13 @@ pub enum ClaimsError {
     #[error("the claims are JSON, but not an object")]
     NotAnObject,
     /// A registered claim (RFC 7519 §4.1) of the wrong type.
-    #[error("the claim {name:?} must be {expected}")]
+    #[error("the claim {name:?} must be {expected}, and holds {found}")]
     Type {
         /// The claim.
         name: &'static str,
         /// Its type.
         expected: &'static str,
+        /// What it holds, or one of several values does.
+        found: &'static str,
     },
 }

@@ -101,6 +101,21 @@ fn typed_readers_refuse_other_types() {
         claims.insert("exp", wrong.clone());
         assert!(matches!(claims.expiration_time(), Err(ClaimsError::Type { name: "exp", .. })), "{wrong}");
     }
+    for (value, found) in [
+        (json!("10"), "a string"),
+        (json!(-1), "a negative number"),
+        (json!(null), "null"),
+        (json!(true), "true or false"),
+        (json!([10]), "an array"),
+        (json!(1e300), "a number"),
+    ] {
+        let mut claims = ClaimsSet::new();
+        claims.insert("exp", value);
+        let said = claims.expiration_time().unwrap_err().to_string();
+        let wanted =
+            format!(r#"the claim "exp" must be a number of seconds from 0 to 2^53, and holds {found}"#);
+        assert_eq!(said, wanted);
+    }
     let mut claims = ClaimsSet::new();
     for (name, wrong) in
         [("exp", json!(1e300)), ("nbf", json!(u64::MAX)), ("aud", json!([1])), ("iss", json!(null))]

@@ -118,6 +118,12 @@ mod tests {
             (r#""exp":2000,"nbf":1000"#, 0, Ok(())),
             (r#""exp":2000,"nbf":1001"#, 0, Err(NotYetValid { nbf: 1001, now })),
             (r#""exp":2000,"nbf":1060"#, 60, Ok(())),
+            (r#""exp":2000,"nbf":1000.1"#, 0, Err(NotYetValid { nbf: 1001, now })),
+            (r#""exp":2000,"nbf":999.9"#, 0, Ok(())),
+            (r#""exp":2000,"nbf":1e3"#, 0, Ok(())),
+            (r#""exp":2000,"iat":1000.5"#, 0, Err(IssuedInFuture { iat: 1001, now })),
+            (r#""exp":2000,"iat":1060.5"#, 60, Err(IssuedInFuture { iat: 1061, now })),
+            (r#""exp":1001.9,"nbf":999.1,"iat":999.1"#, 0, Ok(())),
             (r#""exp":2000,"iat":1061"#, 60, Err(IssuedInFuture { iat: 1061, now })),
             (r#""exp":9007199254740992"#, u64::MAX, Ok(())),
         ];

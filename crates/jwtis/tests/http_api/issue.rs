@@ -187,3 +187,39 @@ async fn no_token_outlives_its_keys() {
         .await
         .problem(409, "keys_expired");
 }
+
+#[tokio::test]
+async fn a_refusal_says_what_was_sent_and_gives_no_advice_for_something_else() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let exp = "the claim \"exp\" must be a number of seconds from 0 to 2^53, and holds";
+    for (members, status, code, detail) in [
+        (json!({"claims": {"exp": -1}}), 422, "invalid_claim", format!("{exp} a negative number")),
+        (json!({"claims": {"exp": null}}), 422, "invalid_claim", format!("{exp} null")),
+        (json!({"claims": {"exp": true}}), 422, "invalid_claim", format!("{exp} true or false")),
+        (json!({"claims": {"exp": "1"}}), 422, "invalid_claim", format!("{exp} a string")),
+        (
+            json!({"auth_token_valid_time": "500ms"}),
+            400,
+            "invalid_member",
+            "auth_token_valid_time: \"500ms\" is shorter than one second, the shortest duration".to_owned(),
+        ),
+        (
+            json!({"auth_token_valid_time": 900}),
+            400,
+            "invalid_member",
+            "auth_token_valid_time: 900 is shorter than one second: a plain number counts nanoseconds, so for 900 seconds write \"900s\" or 900000000000".to_owned(),
+        ),
+        (
+            json!({"auth_token_valid_time": 1.5}),
+            400,
+            "invalid_member",
+            "auth_token_valid_time: a number counts nanoseconds, and must be a whole one".to_owned(),
+        ),
+    ] {
+        let mut body = members;
+        body["kid"] = json!("shop");
+        let answer = world.post("/issue_token", body).bearer(&token).send().await;
+        assert_eq!(answer.problem(status, code), detail);
+    }
+}

@@ -230,6 +230,21 @@ async fn healthz_follows_the_store() {
 }
 
 #[tokio::test]
+async fn healthz_looks_at_the_store_whatever_clients_are_called() {
+    let world = World::new().await;
+    let token = world.register("~healthz~", json!({})).await;
+    world.issue("~healthz~", &token, json!({})).await;
+    let utility = utility_of(&world, true, false);
+    assert_eq!(call(&utility, "/healthz").send().await.status, 200);
+    world.backend.fail_read(1, Fault::Unavailable);
+    assert_eq!(
+        call(&utility, "/healthz").send().await.status,
+        503,
+        "that client is loaded, the store is not asked"
+    );
+}
+
+#[tokio::test]
 async fn the_utility_listener_has_no_routes_of_the_apis() {
     let world = World::new().await;
     let utility = utility_of(&world, true, false);

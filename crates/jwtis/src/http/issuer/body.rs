@@ -159,7 +159,7 @@ impl Members {
             Some(Value::Number(number)) => match (number.as_u64(), number.as_f64()) {
                 (Some(nanos), _) => Ttl::from_nanos(nanos),
                 (None, Some(number)) if number < 0.0 => Err(TtlError::Negative),
-                _ => return Err(invalid(name, "must be whole nanoseconds")),
+                _ => return Err(invalid(name, "a number counts nanoseconds, and must be a whole one")),
             },
             Some(_) => {
                 return Err(invalid(name, "must be a duration string like \"72h\", or integer nanoseconds"));

@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jwtis_core::key::{KeySet, RingEntry, rotation::KeySetState};
-use jwtis_core::{Client, KeyOptions, MAX_PAGE, Timestamp, Ttl};
+use jwtis_core::key::rotation::KeySetState;
+use jwtis_core::{ClientSummary, KeyOptions, KeySetSummary, MAX_PAGE, Timestamp, Ttl};
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -91,11 +91,15 @@ pub(super) async fn list(
     Admin(access): Admin,
     page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    let not_understood = || Problem::with_detail(Code::InvalidQuery, format!("limit: 1 to {MAX_PAGE}"));
-    let Query(Page { after, limit }) = page.map_err(|_| not_understood())?;
+    let invalid = |why: String| Problem::with_detail(Code::InvalidQuery, why);
+    let Query(Page { after, limit }) = page.map_err(|_| {
+        invalid(format!(
+            "give after and limit at most once each; limit is a whole number from 1 to {MAX_PAGE}"
+        ))
+    })?;
     let limit = limit.unwrap_or(MAX_PAGE);
     if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(not_understood());
+        return Err(invalid(format!("limit: {limit} is not in 1 to {MAX_PAGE}")));
     }
     let page = api.issuer.clients(&access, after.as_deref(), limit).await?;
     let now = api.issuer.env().now();
@@ -110,7 +114,9 @@ pub(super) async fn show(
     Kid(kid): Kid,
 ) -> Result<Response, Problem> {
     let access = caller.client(&api, &kid).await?;
-    Ok(Json(Shown::of(access.client(), api.issuer.env().now())).into_response())
+    let client =
+        ClientSummary::of(access.client()).map_err(|error| Problem::caused_by(Code::Internal, error))?;
+    Ok(Json(Shown::of(&client, api.issuer.env().now())).into_response())
 }
 
 /// `DELETE /clients/{kid}`
@@ -136,9 +142,9 @@ struct Shown<'a> {
     created_at: u64,
     expiry: u64,
     valid: bool,
-    sig_alg: Option<&'static str>,
+    sig_alg: &'static str,
     sig_bits: u32,
-    enc_alg: Option<&'static str>,
+    enc_alg: &'static str,
     enc_bits: u32,
     cont_enc: &'static str,
     auth_ttl: Ttl,
@@ -151,8 +157,8 @@ struct Shown<'a> {
 
 #[derive(Serialize)]
 struct ShownKeySet<'a> {
-    sig_kid: Option<&'a str>,
-    enc_kid: Option<&'a str>,
+    sig_kid: &'a str,
+    enc_kid: &'a str,
     state: &'static str,
     expiry: u64,
     /// When a retiring set will have retired.
@@ -161,38 +167,37 @@ struct ShownKeySet<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(client: &'a Client, now: Timestamp) -> Self {
-        let keys: &KeySet = client.keys().active();
-        let policy = keys.policy();
-        let (sig, enc) = (keys.public_signing_key(), keys.public_encryption_key());
+    fn of(client: &'a ClientSummary, now: Timestamp) -> Self {
+        let keys = &client.active;
+        let policy = &keys.policy;
         Self {
-            kid: client.id().as_str(),
-            created_at: client.created_at().seconds(),
-            expiry: keys.expires_at().seconds(),
-            valid: now < keys.expires_at(),
-            sig_alg: sig.algorithm_name(),
-            sig_bits: sig.bits(),
-            enc_alg: enc.algorithm_name(),
-            enc_bits: enc.bits(),
-            cont_enc: keys.content_encryption().name(),
+            kid: client.id.as_str(),
+            created_at: client.created_at.seconds(),
+            expiry: keys.expires_at.seconds(),
+            valid: now < keys.expires_at,
+            sig_alg: keys.sig_alg.name(),
+            sig_bits: keys.sig_bits,
+            enc_alg: keys.enc_alg.name(),
+            enc_bits: keys.enc_bits,
+            cont_enc: keys.cont_enc.name(),
             auth_ttl: policy.auth_ttl,
             refresh_ttl: policy.refresh_ttl,
             refresh_strategy: policy.refresh_strategy.name(),
             issuer: &policy.issuer,
             audience: &policy.audience,
-            key_sets: client.keys().entries().iter().map(|entry| ShownKeySet::of(entry, now)).collect(),
+            key_sets: client.key_sets.iter().map(|set| ShownKeySet::of(set, now)).collect(),
         }
     }
 }
 
 impl<'a> ShownKeySet<'a> {
-    fn of(entry: &'a RingEntry, now: Timestamp) -> Self {
-        let state = entry.state.at(now);
+    fn of(set: &'a KeySetSummary, now: Timestamp) -> Self {
+        let state = set.state.at(now);
         Self {
-            sig_kid: entry.keys.public_signing_key().kid(),
-            enc_kid: entry.keys.public_encryption_key().kid(),
+            sig_kid: &set.sig_kid,
+            enc_kid: &set.enc_kid,
             state: state.name(),
-            expiry: entry.keys.expires_at().seconds(),
+            expiry: set.expires_at.seconds(),
             until: match state {
                 KeySetState::Retiring(until) => Some(Timestamp::from_millis(until).seconds()),
                 KeySetState::Pending | KeySetState::Active | KeySetState::Retired => None,

@@ -187,8 +187,7 @@ impl From<RegisterError> for Problem {
             RegisterError::Entropy(error) => error.into(),
             RegisterError::Store(error) => error.into(),
             RegisterError::Read(error) => error.into(),
-            // Keys could not be made, for whatever reason.
-            _ => Self::caused_by(Code::Internal, error),
+            RegisterError::Keys(_) | RegisterError::Generator(_) => Self::caused_by(Code::Internal, error),
         }
     }
 }
@@ -204,8 +203,9 @@ impl From<RenewKeysError> for Problem {
             RenewKeysError::Busy => Self::new(Code::Busy),
             RenewKeysError::Store(error) => error.into(),
             RenewKeysError::Read(error) => error.into(),
-            // Keys could not be made, or the record is damaged.
-            _ => Self::caused_by(Code::Internal, error),
+            RenewKeysError::Keys(_) | RenewKeysError::Generator(_) | RenewKeysError::State(_) => {
+                Self::caused_by(Code::Internal, error)
+            }
         }
     }
 }
@@ -300,7 +300,7 @@ impl From<JsonError> for Problem {
             JsonError::DuplicateName { .. } => Code::DuplicateMember,
             JsonError::TooDeep { .. } => Code::BodyTooDeep,
             JsonError::NumberOutOfRange { .. } | JsonError::NumberTooPrecise { .. } => Code::NumberOutOfRange,
-            _ => Code::MalformedBody,
+            JsonError::Syntax { .. } | JsonError::TrailingData => Code::MalformedBody,
         };
         Self::explained(code, &error)
     }
@@ -313,9 +313,12 @@ impl From<ClaimsError> for Problem {
             ClaimsError::Json(
                 error @ (JsonError::NumberOutOfRange { .. } | JsonError::NumberTooPrecise { .. }),
             ) => (Code::ClaimsNumberOutOfRange, error.to_string()),
-            ClaimsError::Json(error) => (Code::InvalidMember, error.to_string()),
+            ClaimsError::Json(
+                error
+                @ (JsonError::Syntax { .. } | JsonError::DuplicateName { .. } | JsonError::TrailingData),
+            ) => (Code::InvalidMember, error.to_string()),
+            ClaimsError::NotAnObject => (Code::InvalidMember, error.to_string()),
             ClaimsError::Type { .. } => (Code::InvalidClaim, error.to_string()),
-            _ => (Code::InvalidMember, error.to_string()),
         };
         Self::with_detail(code, format!("claims: {detail}"))
     }
