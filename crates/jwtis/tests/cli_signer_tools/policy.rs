@@ -313,6 +313,7 @@ fn permissions_of_a_token_narrow_and_unknown_ones_are_told_their_names() {
         ("generic:block", "hint: did you mean `block`?"),
         ("generic:set_companion_key", "hint: did you mean `generic:update_companion_key`?"),
         ("atestation", "hint: did you mean `attestation`?"),
+        ("generic:ballot:yes", "hint: a vote is `ballot:yay`, `ballot:nay` or `ballot:pass`"),
         ("x", "hint: `jwtis policy list-kinds` prints the names"),
     ] {
         refused(&ask(&[name]), 2, &format!("a token has no permission `{name}`"));

@@ -12,12 +12,18 @@ const OTHER_WORDS: [(&str, &str); 3] = [
     ("double_preattestation_evidence", "double_consensus_operation_evidence"),
 ];
 
+/// What is said of any other vote. None is suggested: the nearest word to `yes` is not `yay`.
+const VOTES: &str = "a vote is `ballot:yay`, `ballot:nay` or `ballot:pass`";
+
 /// What to write instead.
 pub(super) fn hint(error: &AllowError) -> Option<String> {
     let (name, list, wants_request) = match error {
         AllowError::Request { name, list } => (name, *list, true),
         AllowError::Operation { name, list } => (name, *list, false),
     };
+    if name.starts_with("ballot:") && !wants_request {
+        return Some(VOTES.to_owned());
+    }
     let meant = meant(name)?;
     let known = meant == name;
     let is_request = RequestKind::from_name(meant).is_some();
@@ -41,6 +47,9 @@ pub(crate) fn permission_hint(name: &str) -> Option<String> {
         return None;
     }
     let bare = name.strip_prefix("generic:").unwrap_or(name);
+    if bare.starts_with("ballot:") && OperationPermission::from_name(bare).is_none() {
+        return Some(VOTES.to_owned());
+    }
     Some(match meant(bare) {
         Some(meant) if RequestKind::from_name(meant).is_some() => format!("did you mean `{meant}`?"),
         Some(meant) => format!("did you mean `generic:{meant}`?"),
@@ -58,6 +67,5 @@ fn meant(name: &str) -> Option<&str> {
         return Some(other);
     }
     let operations = OperationKind::ALL.iter().filter(|kind| kind.is_listable()).map(|kind| kind.name());
-    let votes = ["ballot:yay", "ballot:nay", "ballot:pass"];
-    nearest(name, RequestKind::ALL.into_iter().map(RequestKind::name).chain(operations).chain(votes))
+    nearest(name, RequestKind::ALL.into_iter().map(RequestKind::name).chain(operations))
 }

@@ -293,7 +293,7 @@ fn kinds_in_the_wrong_place_are_told_where_they_belong() {
         ),
         ("{allow: {blok: }}", "invalid request kind `blok` in `allow` list; did you mean `block`?"),
         ("{allow: {generic: [transfer]}}", "`allow.generic` list; did you mean `transaction`?"),
-        ("{allow: {generic: ['ballot:yes']}}", "did you mean `ballot:yay`?"),
+        ("{allow: {generic: ['ballot:yes']}}", "a vote is `ballot:yay`, `ballot:nay` or `ballot:pass`"),
         (
             "{allowed_operations: [transaction]}",
             "`transaction` is an operation kind: list it in `allowed_kinds`",
