@@ -13,6 +13,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	scripts/cargo-deny check bans licenses sources
+	scripts/advisories
 
 # The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
 schemathesis:
