@@ -45,5 +45,5 @@ pub use token::issue::{IssueError, IssueToken};
 pub use token::renew::{RenewError, RenewToken};
 pub use token::revoke::{RevokeError, RevokeTarget};
 pub use token::verify::{Inactive, Verification, VerifyError};
-pub use token::{ClaimsRefusal, MAX_CLAIMS_BYTES, MintError, TokenSet};
+pub use token::{ClaimsRefusal, MAX_ACCESS_TOKEN_BYTES, MAX_CLAIMS_BYTES, MintError, TokenSet};
 pub use ttl::{Ttl, TtlError};

@@ -29,7 +29,7 @@ use tracing::info;
 use crate::http::{self, Limits, utility};
 use crate::metrics::Metrics;
 
-pub use listeners::{BindError, Listeners, Which};
+pub use listeners::{BindError, Listeners, Which, listen};
 pub use marks::MarksError;
 pub use reload::{Reload, Started};
 pub use signals::{Hangups, Signals, survive_file_size_limits};
@@ -83,7 +83,11 @@ impl Listeners {
         let listeners = listeners.into_iter().map(u64::from).sum();
         let limits = Limits::default();
         let max_connections = descriptors::connections(listeners, limits.max_connections);
-        let limits = Limits { max_connections, ..limits };
+        let max_connections_per_source =
+            self.http.max_connections_per_source.unwrap_or(max_connections.div_ceil(2));
+        let idle_timeout = self.http.idle_timeout;
+        let limits = Limits { max_connections, max_connections_per_source, idle_timeout, ..limits };
+        let http = self.http.clone();
         info!(
             issuer = self.issuer_url(),
             signer = self.signer_url(),
@@ -111,21 +115,27 @@ impl Listeners {
         });
 
         let issuer_api = async {
-            let (Some(door), Some(issuer)) = (self.issuer, &issuer) else { return Ok(()) };
+            let (Some(bound), Some(issuer)) = (self.issuer, &issuer) else { return Ok(()) };
             let router = http::issuer::router_with_backups_in(
                 backup_folder,
                 issuer.clone(),
                 Arc::clone(&metrics),
                 &limits,
             );
-            http::serve(vec![door.listener], door.tls, router, limits.clone(), told(stopped.clone())).await
+            let door = bound.door(&http);
+            let stop = told(stopped.clone());
+            http::serve(bound.sockets, bound.tls, door, router, limits.clone(), stop).await
         };
         let signer_api = async {
-            let (Some(door), Some(signer)) = (self.signer, &signer) else { return Ok(()) };
+            let (Some(bound), Some(signer)) = (self.signer, &signer) else { return Ok(()) };
             let router = http::signer::router(signer.clone(), Arc::clone(&metrics), &limits, max_body_bytes);
             // Signatory's words, which log scrapers know.
-            info!("HTTP server is listening for connections on {}", door.listener.local_addr()?);
-            http::serve(vec![door.listener], door.tls, router, limits.clone(), told(stopped.clone())).await
+            if let Some(address) = bound.address() {
+                info!("HTTP server is listening for connections on {address}");
+            }
+            let door = bound.door(&http);
+            let stop = told(stopped.clone());
+            http::serve(bound.sockets, bound.tls, door, router, limits.clone(), stop).await
         };
         let (drained, all_drained) = channel::channel(false);
         let apis = async {
@@ -135,8 +145,10 @@ impl Listeners {
             Ok(())
         };
         let observation = async {
-            let Some(listener) = self.utility else { return Ok(()) };
-            info!("Utility HTTP server is listening for connections on {}", listener.local_addr()?);
+            let Some(bound) = self.utility else { return Ok(()) };
+            if let Some(address) = bound.address() {
+                info!("Utility HTTP server is listening for connections on {address}");
+            }
             let mut parts: Vec<Arc<dyn utility::Health>> = Vec::new();
             parts.extend(issuer.iter().map(|issuer| Arc::new(issuer.clone()) as _));
             parts.extend(signer.clone().map(|signer| -> Arc<dyn utility::Health> {
@@ -146,7 +158,8 @@ impl Listeners {
             let router = utility::router(Arc::clone(&metrics), env.clone(), parts, stopped.clone());
             // It watches the others finish, and has nothing to finish itself.
             let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
-            http::serve(vec![listener], None, router, limits, told(all_drained)).await
+            let door = bound.door(&http);
+            http::serve(bound.sockets, bound.tls, door, router, limits, told(all_drained)).await
         };
         let background = async {
             let house = async {

@@ -5,6 +5,7 @@
 
 mod address;
 mod file;
+mod http;
 pub(crate) mod limited;
 pub mod reload;
 pub mod schema;
@@ -15,8 +16,9 @@ pub mod signer;
 pub mod value;
 mod yaml;
 
-pub use address::ListenAddress;
+pub use address::{Host, ListenAddress};
 pub use file::ConfigFile;
+pub use http::HttpConfig;
 pub use reload::Reloader;
 pub use secret::{SecretSource, read_secret_file};
 pub(crate) use signatory::permission_hint;
@@ -50,6 +52,8 @@ pub struct Config {
     pub signer: Option<SignerConfig>,
     /// Where `/metrics` and `/healthz` are served.
     pub utility: Option<ListenAddress>,
+    /// What all listeners share.
+    pub http: HttpConfig,
     /// Logs.
     pub log: LogSettings,
     /// What is odd, or unsafe in some places.
@@ -144,18 +148,21 @@ impl Config {
         let enabled = values.switch(&setting::ENABLED, &mut faults);
         let issuer = issuer(&values, &mut faults);
         let utility = utility(&values, &mut faults);
+        let http = http::read(&values, &mut faults);
         let log = log(&values, &mut faults);
         let issues = issuer.as_ref().filter(|_| enabled);
         warnings.extend(issues.and_then(|issuer| long_lived_tokens(issuer, &values)));
         warnings.extend(exposed_secrets(&values));
+        warnings.extend(utility.and_then(|utility| exposed_utility(utility, &values)));
 
-        match (issuer, values.path(&setting::DB_PATH)) {
-            (Some(issuer), Some(path)) if faults.is_empty() => Ok(Self {
+        match (issuer, values.path(&setting::DB_PATH), http) {
+            (Some(issuer), Some(path), Some(http)) if faults.is_empty() => Ok(Self {
                 issuer: enabled.then_some(issuer),
                 name: values.find(&setting::NAME).map(|raw| raw.text.to_string()).unwrap_or_default(),
                 store: StoreConfig { path, password: secret(&values, &setting::PSWD, &setting::PSWD_FILE) },
                 signer,
                 utility,
+                http,
                 log,
                 warnings,
                 notices: found.notices,
@@ -360,6 +367,17 @@ fn long_lived_tokens(issuer: &IssuerConfig, values: &Values) -> Option<Fault> {
             format!("access tokens live {auth_ttl}: a verifier that does not ask this server accepts a revoked one until then"),
         )
         .hint("use --authTTL 15m or --profile strict")
+    })
+}
+
+/// Counts and the state of the server are nobody's secret on one machine; beyond it an operator should know.
+fn exposed_utility(utility: ListenAddress, values: &Values) -> Option<Fault> {
+    (!utility.is_loopback()).then(|| {
+        let at = origin(&setting::UTILITY_ADDRESS, &values.source(&setting::UTILITY_ADDRESS));
+        let message =
+            format!("{utility} is reachable from other machines, and `/metrics` is for whoever asks there");
+        Fault::new(at, message)
+            .hint("listen on 127.0.0.1, or let a firewall admit only the machines that scrape it")
     })
 }
 

@@ -8,12 +8,14 @@
 mod body;
 mod budget;
 mod connection;
+pub mod door;
 mod guarded;
 pub mod issuer;
 mod link;
 mod observe;
 mod openapi;
 mod paths;
+pub mod proxies;
 mod room;
 pub mod signer;
 pub mod source;
@@ -28,19 +30,23 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
+use jwtis_core::MAX_ACCESS_TOKEN_BYTES;
+use jwtis_store::BoxError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{self, Instant};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::tls;
 pub use budget::{Budget, SMALL_BODY};
-use connection::Protocols;
+use connection::{Ended, Protocols};
+use door::Door;
 use link::Link;
 pub(crate) use paths::percent_decode;
+use proxies::Peer;
 use room::{Admission, Room};
-use source::Source;
 
 /// What a caller may take of the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,6 +77,8 @@ pub struct Limits {
 
 /// Longer than the 60 s for which load balancers keep connections to servers: else both close at once, and a request is lost.
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(90);
+/// Headers beside the longest token that the issuer makes: what it makes, every listener takes.
+const OTHER_HEADER_BYTES: usize = 8 * 1024;
 /// Connections of a listener, where the operating system allows so many.
 const MAX_CONNECTIONS: usize = 4096;
 
@@ -79,7 +87,7 @@ impl Default for Limits {
         Self {
             max_body_bytes: 64 * 1024,
             bodies: Budget::default(),
-            max_header_bytes: 16 * 1024,
+            max_header_bytes: MAX_ACCESS_TOKEN_BYTES + OTHER_HEADER_BYTES,
             max_headers: 64,
             header_read_timeout: Duration::from_secs(5),
             body_read_timeout: Duration::from_secs(10),
@@ -98,7 +106,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Between two looks for somebody who could make room for a connection that waits.
 const ROOM_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listeners` until `shutdown` is ready, then finishes what runs and returns; what still runs after
+/// Serves `router` on `listeners` to those whom `door` lets in, until `shutdown` is ready, then finishes what runs and returns; what still runs after
 /// [`Limits::shutdown_grace`] is cut off.
 ///
 /// # Errors
@@ -106,6 +114,7 @@ const ROOM_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(
     listeners: Vec<TcpListener>,
     tls: Option<tls::Acceptor>,
+    door: Door,
     router: Router,
     limits: Limits,
     shutdown: impl Future<Output = ()> + Send + 'static,
@@ -113,8 +122,8 @@ pub async fn serve(
     let address = listeners.first().map(TcpListener::local_addr).transpose()?;
     let stop = CancellationToken::new();
     let mut room = Room::new(limits.max_connections, limits.max_connections_per_source);
-    let server =
-        Arc::new(Server { tls, router, protocols: Protocols::new(&limits), limits, stop: stop.clone() });
+    let protocols = Protocols::new(router, door, limits.clone());
+    let server = Arc::new(Server { tls, protocols, limits, stop: stop.clone() });
     let epoch = Instant::now();
     let mut connections = JoinSet::new();
     let mut waiting = None;
@@ -124,7 +133,8 @@ pub async fn serve(
     loop {
         if let Some((stream, peer)) = waiting.take() {
             let peer: SocketAddr = peer;
-            let source = Some(peer.ip());
+            // A trusted proxy speaks for many.
+            let source = Some(peer.ip()).filter(|address| !server.protocols.door().trusts(*address));
             match room.admit(source) {
                 Admission::Granted => {
                     let link = Arc::new(Link::new(epoch));
@@ -186,41 +196,53 @@ fn is_the_peers_fault(error: &io::Error) -> bool {
 
 struct Server {
     tls: Option<tls::Acceptor>,
-    router: Router,
     protocols: Protocols,
     limits: Limits,
     stop: CancellationToken,
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, link: Arc<Link>) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr, link: Arc<Link>) {
         // Answers are written whole: waiting for more to send (RFC 896) would only delay them.
         let _ = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else {
-            return self.http(stream, peer, &link).await;
-        };
-        let handshake = time::timeout(self.limits.header_read_timeout, tls.rustls().accept(stream));
-        let shaken = tokio::select! {
-            shaken = handshake => shaken,
+        let opened = tokio::select! {
+            opened = time::timeout(self.limits.header_read_timeout, self.open(stream, address)) => opened,
             () = self.stop.cancelled() => return,
-            () = link.must_go() => return debug!(%peer, "closed to make room"),
+            () = link.must_go() => return debug!(peer = %address, "closed to make room"),
         };
-        match shaken {
-            Ok(Ok(stream)) => self.http(stream, peer, &link).await,
-            Ok(Err(error)) => debug!(%peer, error = &error as &dyn std::error::Error, "TLS handshake failed"),
-            Err(_) => debug!(%peer, "TLS handshake took too long"),
+        let served = match opened {
+            Ok(Ok((Opened::Plain(stream), peer))) => self.http(stream, peer, &link).await,
+            Ok(Ok((Opened::Tls(stream), peer))) => self.http(*stream, peer, &link).await,
+            Ok(Err(error)) => {
+                return debug!(peer = %address, error = &*error as &dyn std::error::Error, "no connection for HTTP");
+            }
+            Err(_) => return debug!(peer = %address, "what comes before HTTP took too long"),
+        };
+        if let Err(error) = served {
+            debug!(peer = %address, error = &error as &dyn std::error::Error, "connection ended");
         }
     }
 
-    async fn http<S>(&self, stream: S, peer: SocketAddr, link: &Arc<Link>)
+    /// What comes before HTTP: for whom a proxy speaks, and TLS.
+    async fn open(&self, mut stream: TcpStream, address: SocketAddr) -> Result<(Opened, Peer), BoxError> {
+        let peer = self.protocols.door().meet(&mut stream, address.ip()).await?;
+        let opened = match &self.tls {
+            Some(tls) => Opened::Tls(Box::new(tls.rustls().accept(stream).await?)),
+            None => Opened::Plain(stream),
+        };
+        Ok((opened, peer))
+    }
+
+    async fn http<S>(&self, stream: S, peer: Peer, link: &Arc<Link>) -> Result<(), Ended>
     where
         S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
     {
-        let source = Source::new(peer.ip());
-        let router = self.router.clone();
-        let served = self.protocols.run(stream, source, link, router, &self.limits, &self.stop).await;
-        if let Err(error) = served {
-            debug!(%peer, error = &error as &dyn std::error::Error, "connection ended");
-        }
+        self.protocols.run(stream, peer, self.tls.clone(), link, &self.stop).await
     }
+}
+
+/// A connection on which HTTP is spoken.
+enum Opened {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }

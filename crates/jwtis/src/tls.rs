@@ -109,6 +109,11 @@ impl Acceptor {
     pub fn certificate(&self) -> &LiveCertificate {
         &self.live
     }
+
+    /// Whether the certificate is for a server of this name.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        self.live.covers(name)
+    }
 }
 
 impl fmt::Debug for Acceptor {

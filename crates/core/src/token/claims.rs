@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::MAX_CLAIMS_BYTES;
 use crate::client::TokenPolicy;
 use crate::env::Timestamp;
+use crate::key::plan::MAX_NAME_BYTES;
 use crate::ttl::Ttl;
 
 /// Remembers, in a refresh token, the lifetimes that the issue call asked for, so that renewals do not lengthen them again, whatever the
@@ -40,7 +41,7 @@ pub enum ClaimsRefusal {
         "the claim \"iss\" is set by the server and differs from the one sent; leave it out, or register the client with this issuer"
     )]
     ForeignIssuer,
-    /// More than [`MAX_CLAIMS_BYTES`].
+    /// More than [`MAX_CLAIMS_BYTES`], the default audience included.
     #[error("the claims take {size} bytes; at most {MAX_CLAIMS_BYTES} are possible")]
     TooLarge {
         /// Their size as compact JSON, in bytes.
@@ -94,15 +95,17 @@ pub(crate) fn accept(
         let until_expiry = expiry.saturating_sub(now.seconds());
         lifetimes.access = Some(lifetimes.access.map_or(until_expiry, |asked| asked.min(until_expiry)));
     }
+    if !policy.audience.is_empty() && !claims.contains("aud") {
+        claims.insert("aud", default_audience(&policy.audience));
+    }
     let json = claims.to_json();
-    if json.len() > MAX_CLAIMS_BYTES {
-        return Err(ClaimsRefusal::TooLarge { size: json.len() });
+    // There is room for the issuer's name, but not for one that takes more than its bytes as JSON.
+    let issuer = Value::String(policy.issuer.clone()).to_string().len();
+    let size = json.len().saturating_add(issuer.saturating_sub(MAX_NAME_BYTES));
+    if size > MAX_CLAIMS_BYTES {
+        return Err(ClaimsRefusal::TooLarge { size });
     }
-    if policy.audience.is_empty() || claims.contains("aud") {
-        return Ok((CustomClaims { json }, lifetimes));
-    }
-    claims.insert("aud", default_audience(&policy.audience));
-    Ok((CustomClaims { json: claims.to_json() }, lifetimes))
+    Ok((CustomClaims { json }, lifetimes))
 }
 
 /// One audience is a string, several are an array (RFC 7519 §4.1.3).

@@ -3,7 +3,6 @@
 mod signer;
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use clap::Args;
@@ -16,7 +15,7 @@ use jwtis_store::open_memory;
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Output, serve};
-use crate::app::{Listeners, Served, ServedSigner, Signals};
+use crate::app::{Listeners, Served, ServedSigner, Signals, listen};
 use crate::config::ListenAddress;
 use crate::config::setting::{self, Setting};
 use crate::metrics::Metrics;
@@ -91,21 +90,25 @@ impl Dev {
 }
 
 /// Listens where `wanted` says, else at the default of `setting`, and if that is taken anywhere.
-async fn bind(wanted: Option<ListenAddress>, setting: &Setting, flag: &str) -> Result<TcpListener, Failure> {
+async fn bind(
+    wanted: Option<ListenAddress>,
+    setting: &Setting,
+    flag: &str,
+) -> Result<Vec<TcpListener>, Failure> {
     let (address, may_move) = match wanted {
-        Some(address) => (address.socket(), false),
+        Some(address) => (address, false),
         None => {
             let default: ListenAddress = setting.default.parse().map_err(Failure::usage)?;
-            (default.socket(), true)
+            (default, true)
         }
     };
-    if !address.ip().is_loopback() {
+    if !address.is_loopback() {
         return Err(Failure::usage("`jwtis dev` shows its secrets and listens on this machine only")
             .hint("listen on 127.0.0.1; use `jwtis serve` for others"));
     }
-    let bound = match TcpListener::bind(address).await {
+    let bound = match listen(address).await {
         Err(error) if may_move && error.kind() == io::ErrorKind::AddrInUse => {
-            TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+            listen(address.with_any_port()).await
         }
         other => other,
     };

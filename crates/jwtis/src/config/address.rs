@@ -1,12 +1,27 @@
 //! Where a listener listens.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-/// An address to listen on: `IP:PORT`, `localhost:PORT`, or `:PORT` for all IPv4 interfaces (as Signatory writes it).
+/// An address to listen on: `IP:PORT`, `localhost:PORT` for this machine alone, or `:PORT` for all interfaces (as Signatory writes it).
+/// The latter two mean IPv4 and IPv6, where the machine has both.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct ListenAddress(SocketAddr);
+pub struct ListenAddress {
+    host: Host,
+    port: u16,
+}
+
+/// On which interfaces.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Host {
+    /// All, of both families.
+    All,
+    /// This machine, by both families.
+    Localhost,
+    /// The one with this address.
+    Address(IpAddr),
+}
 
 /// The text is no address to listen on.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -16,16 +31,43 @@ pub struct ListenAddress(SocketAddr);
 pub struct InvalidAddress;
 
 impl ListenAddress {
-    /// The socket address.
+    /// The same place with a port that is free.
     #[must_use]
-    pub const fn socket(self) -> SocketAddr {
-        self.0
+    pub const fn with_any_port(self) -> Self {
+        Self { port: 0, ..self }
+    }
+
+    /// On which interfaces.
+    #[must_use]
+    pub const fn host(self) -> Host {
+        self.host
+    }
+
+    /// The port; 0 takes a free one.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        self.port
+    }
+
+    /// The addresses of sockets, one for each family.
+    #[must_use]
+    pub fn sockets(self) -> Vec<SocketAddr> {
+        let (four, six) = match self.host {
+            Host::All => (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
+            Host::Localhost => (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
+            Host::Address(address) => return vec![SocketAddr::new(address, self.port)],
+        };
+        vec![SocketAddr::new(four.into(), self.port), SocketAddr::new(six.into(), self.port)]
     }
 
     /// Whether only this machine reaches it.
     #[must_use]
     pub const fn is_loopback(self) -> bool {
-        self.0.ip().is_loopback()
+        match self.host {
+            Host::All => false,
+            Host::Localhost => true,
+            Host::Address(address) => address.to_canonical().is_loopback(),
+        }
     }
 }
 
@@ -33,23 +75,27 @@ impl FromStr for ListenAddress {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
-        if let Ok(address) = text.parse() {
-            return Ok(Self(address));
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self { host: Host::Address(address.ip()), port: address.port() });
         }
         let (host, port) = text.rsplit_once(':').ok_or(InvalidAddress)?;
         let port = port.parse().map_err(|_| InvalidAddress)?;
-        let ip = match host {
-            "" => Ipv4Addr::UNSPECIFIED,
-            "localhost" => Ipv4Addr::LOCALHOST,
+        let host = match host {
+            "" => Host::All,
+            "localhost" => Host::Localhost,
             _ => return Err(InvalidAddress),
         };
-        Ok(Self(SocketAddr::new(IpAddr::V4(ip), port)))
+        Ok(Self { host, port })
     }
 }
 
 impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self.host {
+            Host::All => write!(f, ":{}", self.port),
+            Host::Localhost => write!(f, "localhost:{}", self.port),
+            Host::Address(address) => SocketAddr::new(address, self.port).fmt(f),
+        }
     }
 }
 
@@ -59,16 +105,24 @@ mod tests {
 
     #[test]
     fn what_can_be_listened_on() {
-        for (text, socket, loopback) in [
-            ("127.0.0.1:4343", "127.0.0.1:4343", true),
-            ("localhost:0", "127.0.0.1:0", true),
-            ("[::1]:4343", "[::1]:4343", true),
-            (":4343", "0.0.0.0:4343", false),
-            ("0.0.0.0:4343", "0.0.0.0:4343", false),
-            ("10.0.0.1:80", "10.0.0.1:80", false),
+        for (text, sockets, loopback) in [
+            ("127.0.0.1:4343", &["127.0.0.1:4343"][..], true),
+            ("localhost:0", &["127.0.0.1:0", "[::1]:0"], true),
+            ("[::1]:4343", &["[::1]:4343"], true),
+            ("[::ffff:127.0.0.1]:4343", &["[::ffff:127.0.0.1]:4343"], true),
+            (":4343", &["0.0.0.0:4343", "[::]:4343"], false),
+            ("0.0.0.0:4343", &["0.0.0.0:4343"], false),
+            ("[::]:4343", &["[::]:4343"], false),
+            ("10.0.0.1:80", &["10.0.0.1:80"], false),
         ] {
             let address: ListenAddress = text.parse().unwrap();
-            assert_eq!((address.to_string().as_str(), address.is_loopback()), (socket, loopback), "{text}");
+            let found: Vec<String> = address.sockets().iter().map(SocketAddr::to_string).collect();
+            assert_eq!(
+                (found, address.is_loopback()),
+                (sockets.iter().map(ToString::to_string).collect(), loopback),
+                "{text}"
+            );
+            assert_eq!(address.to_string(), text);
         }
         for text in ["", "4343", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "example.com:80", "[::1]"] {
             assert_eq!(text.parse::<ListenAddress>(), Err(InvalidAddress), "{text}");

@@ -5,14 +5,16 @@
 
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::limited;
 use super::schema;
-use super::setting::{self, Setting};
+use super::setting::{self, Kind, Setting};
 use super::value::{Fault, Position, Raw, Source};
 use super::yaml::{self, Entry, Mark, Node, Value};
 
 /// Our own sections.
-const OUR_SECTIONS: [&str; 3] = ["issuer", "store", "log"];
+const OUR_SECTIONS: [&str; 4] = ["issuer", "store", "http", "log"];
 
 /// What a file says.
 #[derive(Default)]
@@ -93,16 +95,26 @@ impl Reader<'_> {
 
     /// A section of ours: every key must be known.
     fn section(&mut self, section: &Entry) {
-        let entries = match &section.value.value {
+        self.entries(&section.key, section);
+    }
+
+    /// The entries of a mapping of ours, at `path`.
+    fn entries(&mut self, path: &str, mapping: &Entry) {
+        let entries = match &mapping.value.value {
             Value::Null => return,
             Value::Map(entries) => entries,
-            _ => {
-                let message = format!("`{}:` must be a mapping of keys and values", section.key);
-                return self.fault(section.value.mark, message);
+            Value::Text(_) | Value::List(_) => {
+                let message = format!("`{}:` must be a mapping of keys and values", mapping.key);
+                return self.fault(mapping.value.mark, message);
             }
         };
         for entry in entries {
-            match settings_of(&section.key).find(|setting| setting.key() == entry.key) {
+            let name = format!("{path}.{}", entry.key);
+            if settings_below(&name).next().is_some() {
+                self.entries(&name, entry);
+                continue;
+            }
+            match setting::ALL.into_iter().find(|setting| setting.name == name) {
                 Some(setting) if setting.in_file => self.setting(setting, &entry.value),
                 Some(setting) => {
                     let other = match (setting.env, setting.flag_text()) {
@@ -116,8 +128,7 @@ impl Reader<'_> {
                     self.found.faults.push(fault);
                 }
                 None => {
-                    let known = settings_of(&section.key).filter(|setting| setting.in_file).map(Setting::key);
-                    let fault = self.unknown(entry, known, "key");
+                    let fault = self.unknown(entry, keys_below(path), "key");
                     self.found.faults.push(fault);
                 }
             }
@@ -149,8 +160,28 @@ impl Reader<'_> {
                 let source = Source::File(self.at(node.mark));
                 self.found.values.push((setting, Raw { text: text.clone(), source }));
             }
-            _ => self.fault(node.mark, format!("{} must be one value", setting.name)),
+            Value::List(items) if matches!(setting.kind, Kind::List(_)) => {
+                self.list(setting, node.mark, items)
+            }
+            Value::List(_) | Value::Map(_) => {
+                self.fault(node.mark, format!("{} must be one value", setting.name));
+            }
         }
+    }
+
+    /// A list becomes what a flag would say: its items between commas.
+    fn list(&mut self, setting: &'static Setting, mark: Mark, items: &[Node]) {
+        let mut texts = Vec::new();
+        for item in items {
+            match &item.value {
+                Value::Text(text) if !text.contains(',') => texts.push(text.as_str()),
+                _ => {
+                    return self.fault(item.mark, format!("each item of {} must be one value", setting.name));
+                }
+            }
+        }
+        let source = Source::File(self.at(mark));
+        self.found.values.push((setting, Raw { text: Zeroizing::new(texts.join(", ")), source }));
     }
 
     fn unknown<'k>(&self, entry: &Entry, known: impl Iterator<Item = &'k str>, what: &str) -> Fault {
@@ -195,6 +226,17 @@ fn sections_known() -> impl Iterator<Item = &'static str> {
 /// The settings of a section of the file.
 pub(super) fn settings_of(section: &str) -> impl Iterator<Item = &'static Setting> {
     setting::ALL.into_iter().filter(move |setting| setting.section() == section)
+}
+
+/// The settings of the file in a mapping at `path`, without the path.
+fn settings_below(path: &str) -> impl Iterator<Item = &'static str> {
+    let settings = setting::ALL.into_iter().filter(|setting| setting.in_file);
+    settings.filter_map(move |setting| setting.name.strip_prefix(path)?.strip_prefix('.'))
+}
+
+/// The keys that may stand directly in a mapping at `path`.
+fn keys_below(path: &str) -> impl Iterator<Item = &'static str> {
+    settings_below(path).map(|rest| rest.split_once('.').map_or(rest, |(key, _)| key))
 }
 
 /// The known name that is most like `name`, if any is like it.

@@ -40,6 +40,8 @@ pub enum Kind {
     Switch,
     /// A value that is never printed.
     Secret(&'static str),
+    /// Values between commas; in the file a list, too.
+    List(&'static str),
 }
 
 impl Setting {

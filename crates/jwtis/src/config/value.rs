@@ -269,7 +269,7 @@ pub fn shown(setting: &Setting, raw: Option<&Raw>) -> String {
     match (setting.kind, raw) {
         (_, None) => "-".to_owned(),
         (Kind::Secret(_), Some(_)) => "(given)".to_owned(),
-        (_, Some(raw)) => raw.text.to_string(),
+        (Kind::Value(_) | Kind::Switch | Kind::List(_), Some(raw)) => raw.text.to_string(),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Request, Version};
+use axum::http::{Request, Version, header};
 use axum::response::Response;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,9 +19,11 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::Limits;
+use super::door::Door;
 use super::guarded::Guarded;
 use super::link::Link;
-use super::source::Source;
+use super::proxies::Peer;
+use crate::tls;
 
 /// Requests of one HTTP/2 connection at once (RFC 9113 §5.1.2 recommends no fewer than 100).
 const MAX_STREAMS: u32 = 100;
@@ -38,39 +40,39 @@ const MAX_SEND_BYTES: usize = 64 * 1024;
 /// How often an HTTP/2 peer is asked whether it is still there, and how long it may think.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
-/// What hyper reads at least.
-const MIN_BUFFER_BYTES: usize = 8 * 1024;
+
+/// Room that hyper has beyond the limits of a head, so that the answer to one that is too long can say so.
+const SPARE_HEAD_BYTES: usize = 8 * 1024;
+const SPARE_HEAD_LINES: usize = 64;
 
 /// Serves connections.
-pub(super) struct Protocols(auto::Builder<TokioExecutor>);
+pub(super) struct Protocols {
+    builder: auto::Builder<TokioExecutor>,
+    served: Arc<Served>,
+}
+
+/// What all connections of a listener share.
+struct Served {
+    router: Router,
+    /// The router for web pages of the origins that are allowed.
+    pages: Option<Router>,
+    door: Door,
+    limits: Limits,
+}
 
 impl Protocols {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            // `Guarded` and `run` have clocks of their own for heads and for idling.
-            .header_read_timeout(None)
-            .max_headers(limits.max_headers)
-            .max_buf_size(limits.max_header_bytes.max(MIN_BUFFER_BYTES));
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(MAX_STREAMS)
-            .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
-            .max_local_error_reset_streams(MAX_REFUSED_STREAMS)
-            .max_frame_size(MAX_FRAME_BYTES)
-            .max_header_list_size(u32::try_from(limits.max_header_bytes).unwrap_or(u32::MAX))
-            .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(WINDOW_BYTES)
-            .max_send_buf_size(MAX_SEND_BYTES)
-            .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_TIMEOUT);
-        Self(builder)
+    /// `router`, for those whom `door` lets in.
+    pub(super) fn new(router: Router, door: Door, limits: Limits) -> Self {
+        let builder = builder(&limits);
+        let pages = door.cors().map(|cors| router.clone().layer(cors));
+        Self { builder, served: Arc::new(Served { router, pages, door, limits }) }
     }
 
-    /// Serves `router` to the peer of `stream` until one of the two wants no more, or `stop`, or nothing has moved for
+    pub(super) fn door(&self) -> &Door {
+        &self.served.door
+    }
+
+    /// Serves the peer of `stream`, by `tls` where it is there, until one of the two wants no more, or `stop`, or nothing has moved for
     /// [`Limits::idle_timeout`], or the listener needs the connection's place.
     ///
     /// # Errors
@@ -78,18 +80,18 @@ impl Protocols {
     pub(super) async fn run<S>(
         &self,
         stream: S,
-        source: Source,
+        peer: Peer,
+        tls: Option<tls::Acceptor>,
         link: &Arc<Link>,
-        router: Router,
-        limits: &Limits,
         stop: &CancellationToken,
     ) -> Result<(), Ended>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let limits = &self.served.limits;
         let io = Guarded::new(stream, Arc::clone(link), limits.header_read_timeout, limits.idle_timeout);
-        let service = Service { router, source, link: Arc::clone(link) };
-        let mut connection = pin!(self.0.serve_connection(TokioIo::new(io), service));
+        let service = Service { served: Arc::clone(&self.served), peer, tls, link: Arc::clone(link) };
+        let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), service));
         let mut stopping = pin!(stop.cancelled());
         let (mut stopped, mut closing) = (false, false);
         let mut look_at = later(link.still_since(), limits.idle_timeout);
@@ -127,6 +129,32 @@ impl Protocols {
     }
 }
 
+fn builder(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let head_bytes = limits.max_header_bytes.saturating_add(SPARE_HEAD_BYTES);
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // `Guarded` and `run` have clocks of their own for heads and for idling.
+        .header_read_timeout(None)
+        .max_headers(limits.max_headers.saturating_add(SPARE_HEAD_LINES))
+        .max_buf_size(head_bytes);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_pending_accept_reset_streams(MAX_RESET_STREAMS)
+        .max_local_error_reset_streams(MAX_REFUSED_STREAMS)
+        .max_frame_size(MAX_FRAME_BYTES)
+        .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .max_send_buf_size(MAX_SEND_BYTES)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
 /// Why a connection ended that neither side closed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
@@ -143,11 +171,33 @@ fn later(since: Instant, limit: Duration) -> Instant {
     since.checked_add(limit).unwrap_or_else(|| since + Duration::from_secs(24 * 3600))
 }
 
-/// The router of one connection: tells its handlers where requests come from, and the link where the connection stands.
+/// What one connection is served: tells handlers where requests come from and why to turn them away, and the link where the connection
+/// stands.
 struct Service {
-    router: Router,
-    source: Source,
+    served: Arc<Served>,
+    peer: Peer,
+    tls: Option<tls::Acceptor>,
     link: Arc<Link>,
+}
+
+impl Service {
+    /// The request with all that is known of it, and the router for it.
+    fn receive(&self, request: Request<Incoming>) -> (Request<Body>, Router) {
+        let covers = |name: &str| self.tls.as_ref().is_some_and(|tls| tls.covers(name));
+        let refused = self.served.door.judge(&request, &self.served.limits, covers);
+        let source = self.peer.source(request.headers());
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(source);
+        let router = match (refused, &self.served.pages) {
+            (Some(refused), _) => {
+                request.extensions_mut().insert(refused);
+                &self.served.router
+            }
+            (None, Some(pages)) if request.headers().contains_key(header::ORIGIN) => pages,
+            (None, _) => &self.served.router,
+        };
+        (request, router.clone())
+    }
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -157,9 +207,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let at_work = AtWork::begin(&self.link, request.version() == Version::HTTP_2);
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(self.source);
-        let router = self.router.clone();
+        let (request, router) = self.receive(request);
         Box::pin(async move {
             if at_work.pipelined {
                 // One connection must not keep a thread to itself: all others are looked at before its next request.

@@ -28,6 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use super::Limits;
+use super::door::{Turn, turn_away};
 use super::observe::{Observer, observe};
 use super::openapi;
 use crate::metrics::Metrics;
@@ -68,10 +69,15 @@ pub fn router_with_backups_in(
     observed(routes, observer).with_state(api)
 }
 
-/// Around routes: panics become problems, problems get their bodies, and every request is known.
+/// Whom the door has refused gets a problem. Public keys, JWK sets and what the server says of itself are for web pages too.
+const TURN: Turn =
+    Turn { public: routes::is_public, answer: |refused| Problem::from(refused).into_response() };
+
+/// Around routes: panics become problems, whom the door has refused is turned away, problems get their bodies, and every request is known.
 pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {
     routes
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(TURN, turn_away))
         .layer(middleware::from_fn(problem::render))
         .layer(middleware::from_fn_with_state(observer, observe))
 }

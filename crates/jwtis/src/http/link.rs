@@ -35,7 +35,7 @@ pub(super) struct Link {
     streams: AtomicBool,
     /// The peer had nothing more to say since the last request.
     drained: AtomicBool,
-    /// When a request last began or was answered, or a piece of an answer was taken: milliseconds since the epoch.
+    /// When a request last began or was answered, or a piece of an answer was taken: nanoseconds since the epoch.
     moved: AtomicU64,
     /// The listener wants its place.
     dismissed: AtomicBool,
@@ -106,13 +106,13 @@ impl Link {
 
     /// Something has moved.
     pub(super) fn moved(&self) {
-        let since = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let since = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.moved.store(since, Ordering::Relaxed);
     }
 
     /// Since when nothing has moved.
     pub(super) fn still_since(&self) -> Instant {
-        let since = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+        let since = Duration::from_nanos(self.moved.load(Ordering::Relaxed));
         self.epoch.checked_add(since).unwrap_or(self.epoch)
     }
 

@@ -26,6 +26,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 
 use super::Limits;
+use super::door::{Turn, turn_away};
 use super::observe::{Observer, observe};
 use super::openapi;
 use super::paths::{as_in_go, method_not_allowed, nowhere};
@@ -58,11 +59,18 @@ pub fn openapi() -> Value {
     routes::document()
 }
 
-/// Around routes: a time limit, panics become failures, and every request is known.
+/// Whom the door has refused gets a failure. Public keys are for web pages too.
+const TURN: Turn = Turn {
+    public: |route| route == routes::PUBLIC_KEY,
+    answer: |refused| Refusal::new(refused.status(), refused.code(), refused.to_string()).into_response(),
+};
+
+/// Around routes: whom the door has refused is turned away, a time limit, panics become failures, and every request is known.
 fn observed(routes: Router, deadline: Duration, observer: Observer) -> Router {
     routes
         .layer(middleware::from_fn_with_state(deadline, within))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(TURN, turn_away))
         .layer(middleware::from_fn_with_state(observer, observe))
 }
 

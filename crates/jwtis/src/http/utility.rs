@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{error, info, warn};
 
+use super::door::{Refused, Turn, turn_away};
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use super::{issuer, signer};
@@ -108,8 +109,17 @@ pub fn router(
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(TURN, turn_away))
         .layer(middleware::from_fn_with_state(observer, observe));
     as_in_go(routes)
+}
+
+/// Whom the door has refused gets a failure. All that is here anyone may read.
+const TURN: Turn = Turn { public: |_| true, answer: turned_away };
+
+fn turned_away(refused: &Refused) -> Response {
+    let body = json!({ "error": refused.to_string() });
+    (refused.status(), [(header::CONTENT_TYPE, JSON)], format!("{body}\n")).into_response()
 }
 
 async fn page(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> impl IntoResponse {

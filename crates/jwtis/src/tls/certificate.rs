@@ -1,4 +1,4 @@
-//! A certificate that is replaced while connections go on, and what it says of itself (RFC 5280 §4.1.2.5, §4.2.1.6).
+//! A certificate that is replaced while connections go on, and what it says of itself (RFC 5280 §4.1.2.5).
 //!
 //! A pair of files that cannot be used changes nothing: the certificate before stays. So a certificate that has been written already and a
 //! key that has not are no harm; the key's change makes another try.
@@ -11,13 +11,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jwtis_core::Timestamp;
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::pki_types::ServerName;
+use rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
-use x509_cert::ext::pkix::name::GeneralName;
 
 use super::{TlsError, read_chain, read_key};
 
@@ -44,7 +44,6 @@ struct Loaded {
 struct Facts {
     not_before: Timestamp,
     not_after: Timestamp,
-    names: Vec<String>,
 }
 
 impl LiveCertificate {
@@ -69,10 +68,15 @@ impl LiveCertificate {
         [self.certificate.clone(), self.key.clone()]
     }
 
-    /// The DNS names that the certificate is for, in lower case.
+    /// Whether the certificate is for a server of this name (RFC 9525 §6.3).
     #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        self.loaded().facts.as_ref().map_or_else(Vec::new, |facts| facts.names.clone())
+    pub fn covers(&self, name: &str) -> bool {
+        let loaded = self.loaded();
+        let certificate = loaded.key.cert.first().map(ParsedCertificate::try_from);
+        match (certificate, ServerName::try_from(name)) {
+            (Some(Ok(certificate)), Ok(name)) => verify_server_name(&certificate, &name).is_ok(),
+            (None | Some(Err(_)), _) | (_, Err(_)) => false,
+        }
     }
 
     /// Whole days until the certificate ends; negative once it has ended. `None` where its dates cannot be read.
@@ -130,26 +134,15 @@ impl Facts {
     fn read(certificate: &[u8]) -> Option<Self> {
         let certificate = Certificate::from_der(certificate).ok()?;
         let body = certificate.tbs_certificate();
-        let moment = |time: x509_cert::time::Time| Timestamp::from_seconds(time.to_unix_duration().as_secs());
-        let names = match body.get_extension::<SubjectAltName>() {
-            Ok(Some((_, SubjectAltName(names)))) => names.into_iter().filter_map(dns_name).collect(),
-            _ => Vec::new(),
-        };
         let validity = body.validity();
-        Some(Self { not_before: moment(validity.not_before), not_after: moment(validity.not_after), names })
+        let moment = |time: x509_cert::time::Time| Timestamp::from_seconds(time.to_unix_duration().as_secs());
+        Some(Self { not_before: moment(validity.not_before), not_after: moment(validity.not_after) })
     }
 
     fn ends_soon(&self, now: Timestamp) -> bool {
         let life = self.not_after.seconds().saturating_sub(self.not_before.seconds());
         let left = self.not_after.seconds().saturating_sub(now.seconds());
         left < SOON.as_secs().min(life / 3)
-    }
-}
-
-fn dns_name(name: GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name) => Some(name.as_str().to_ascii_lowercase()),
-        _ => None,
     }
 }
 

@@ -74,8 +74,11 @@ fn every_code_of_the_page_exists() {
 
 #[test]
 fn every_code_is_met_by_a_test() {
-    let tests = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http_api")).unwrap();
-    let tests: String = tests.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let tests = std::fs::read_dir(folder.join("http_api")).unwrap().map(|file| file.unwrap().path());
+    // Some are met before a handler sees the request.
+    let tests = tests.chain([folder.join("http_server/door.rs")]);
+    let tests: String = tests.map(|file| std::fs::read_to_string(file).unwrap()).collect();
     for code in Code::ALL {
         assert!(tests.contains(&format!("\"{}\"", code.name())), "no test meets {}", code.name());
     }

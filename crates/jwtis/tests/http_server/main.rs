@@ -7,6 +7,7 @@
 )]
 
 mod bodies;
+mod door;
 mod http2;
 mod limits;
 mod stop;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use jwtis::http::door::Door;
 use jwtis::http::{self, Limits, issuer};
 use jwtis::metrics::Metrics;
 use jwtis::tls::Acceptor;
@@ -27,11 +28,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(router: Router, tls: Option<Acceptor>, limits: Limits) -> Self {
+        Self::behind(Door::default(), router, tls, limits).await
+    }
+
+    /// Serves `router` to those whom `door` lets in.
+    pub(crate) async fn behind(door: Door, router: Router, tls: Option<Acceptor>, limits: Limits) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, told) = oneshot::channel();
         let shutdown = async move { drop(told.await) };
-        let stopped = tokio::spawn(http::serve(vec![listener], tls, router, limits, shutdown));
+        let stopped = tokio::spawn(http::serve(vec![listener], tls, door, router, limits, shutdown));
         Self { address, stop, stopped }
     }
 

@@ -205,6 +205,7 @@ async fn https_verifies_the_certificate() {
     let serving = jwtis::http::serve(
         vec![listener],
         Some(acceptor),
+        Default::default(),
         router,
         Default::default(),
         std::future::pending(),

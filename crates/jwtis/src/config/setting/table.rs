@@ -3,7 +3,7 @@
 //! The command line is built from this table, the file is checked against it, `config show` prints it and a test compares
 //! `docs/configuration.md` with it. A new setting is one entry here and one reader in [`crate::config::Config`].
 
-use super::Kind::{Secret, Switch, Value};
+use super::Kind::{List, Secret, Switch, Value};
 use super::Setting;
 
 /// `-c, --config`.
@@ -38,7 +38,7 @@ pub static LISTEN: Setting = Setting::new(
     "issuer.listen",
     Value("IP:PORT"),
     "127.0.0.1:4343",
-    "Where the issuer listens. Port 0 takes a free one and prints it; `:4343` means all interfaces.",
+    "Where the issuer listens. Port 0 takes a free one and prints it; `:4343` means all interfaces, by IPv4 and IPv6.",
 )
 .flag("listen")
 .short('l')
@@ -295,7 +295,7 @@ pub static SIGNER_ADDRESS: Setting = Setting::new(
     "server.address",
     Value("IP:PORT"),
     "127.0.0.1:6732",
-    "Where the signer listens, once the file has a `tezos:` section. `:6732` means all interfaces.",
+    "Where the signer listens, once the file has a `tezos:` section. `:6732` means all interfaces, by IPv4 and IPv6.",
 )
 .flag("signer-address")
 .env("JWTIS_SIGNER_ADDRESS");
@@ -375,6 +375,58 @@ pub static NEW_WATERMARKS: Setting = Setting::new(
 .flag("new-watermarks")
 .not_in_file();
 
+/// `--allowed-origins`.
+pub static ALLOWED_ORIGINS: Setting = Setting::new(
+    "http.allowed_origins",
+    List("ORIGINS"),
+    "",
+    "Web pages of these origins may send requests and read the answers, like `https://app.example`. Other pages get 403, except for public keys and the like.",
+)
+.flag("allowed-origins")
+.env("JWTIS_ALLOWED_ORIGINS");
+
+/// `--allowed-hosts`.
+pub static ALLOWED_HOSTS: Setting = Setting::new(
+    "http.allowed_hosts",
+    List("NAMES"),
+    "",
+    "Names by which clients call this server, beside addresses, `localhost` and those of the certificate. Requests for other names get 421: always on listeners of this machine alone, elsewhere where this is given.",
+)
+.flag("allowed-hosts")
+.env("JWTIS_ALLOWED_HOSTS");
+
+/// `http.trusted_proxies.from`.
+pub static PROXIES_FROM: Setting = Setting::new(
+    "http.trusted_proxies.from",
+    List("NETWORKS"),
+    "",
+    "Addresses and networks of proxies that are believed when they say for whom they ask, like `10.0.0.0/8`.",
+);
+
+/// `http.trusted_proxies.header`.
+pub static PROXY_HEADER: Setting = Setting::new(
+    "http.trusted_proxies.header",
+    Value("HEADER"),
+    "",
+    "How they say it, and the only form that is read: `x-forwarded-for`, `forwarded` (RFC 7239) or `proxy-protocol` (version 1 or 2).",
+);
+
+/// `http.idle_timeout`.
+pub static IDLE_TIMEOUT: Setting = Setting::new(
+    "http.idle_timeout",
+    Value("DURATION"),
+    "90s",
+    "How long a connection may wait for its next request. Keep it longer than load balancers keep theirs, which is often 60s.",
+);
+
+/// `http.max_connections_per_source`.
+pub static MAX_CONNECTIONS_PER_SOURCE: Setting = Setting::new(
+    "http.max_connections_per_source",
+    Value("NUMBER"),
+    "",
+    "Most connections at once of one IPv4 address or IPv6 /64 network to one listener. Unless given: half of all. Trusted proxies have no such limit.",
+);
+
 /// `-v, --verbose`.
 pub static VERBOSE: Setting =
     Setting::new("log.verbose", Switch, "false", "Log every request, not only warnings and the audit trail.")
@@ -402,7 +454,7 @@ pub static LOG_FILTER: Setting = Setting::new(
 .env("JWTIS_LOG");
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 41] = [
+pub static ALL: [&Setting; 47] = [
     &CONFIG,
     &STRICT_CONFIG,
     &ENABLED,
@@ -441,6 +493,12 @@ pub static ALL: [&Setting; 41] = [
     &WATCH_CONFIG,
     &STRICT_VAULTS,
     &NEW_WATERMARKS,
+    &ALLOWED_ORIGINS,
+    &ALLOWED_HOSTS,
+    &PROXIES_FROM,
+    &PROXY_HEADER,
+    &IDLE_TIMEOUT,
+    &MAX_CONNECTIONS_PER_SOURCE,
     &VERBOSE,
     &LOG_FORMAT,
     &LOG_FILTER,

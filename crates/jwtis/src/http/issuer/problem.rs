@@ -23,6 +23,7 @@ use jwtis_jose::{ClaimsError, JsonError};
 use jwtis_store::{CommitError, ReadError};
 use serde::Serialize;
 
+use crate::http::door::Refused;
 use crate::http::observe::{Failure, RequestId};
 pub use code::Code;
 
@@ -129,6 +130,20 @@ pub(in crate::http) fn chain(error: &(dyn Error + 'static)) -> String {
         source = error.source();
     }
     text
+}
+
+impl From<&Refused> for Problem {
+    fn from(refused: &Refused) -> Self {
+        let code = match refused {
+            Refused::HeadTooLarge { .. } => Code::HeadTooLarge,
+            Refused::TransferCoding => Code::TransferCoding,
+            Refused::Chunked | Refused::Host => Code::MalformedHead,
+            Refused::ForeignHost(_) => Code::ForeignHost,
+            Refused::Expectation => Code::Expectation,
+            Refused::Origin | Refused::CrossSite => Code::ForeignOrigin,
+        };
+        Self::with_detail(code, refused.to_string())
+    }
 }
 
 impl From<ReadError> for Problem {

@@ -16,6 +16,9 @@ use crate::http::openapi::{Frame, Operation, Route, document as described};
 /// The one route without a time limit.
 pub(super) const BACKUP: &str = "/store/backup";
 
+/// What anyone may read.
+const PUBLIC: &[&str] = &["/", "/ping", "/openapi.json", "/keys/{kid}", "/keys/{kid}/jwks.json"];
+
 /// Who may ask.
 #[derive(Copy, Clone, PartialEq, Eq)]
 enum For {
@@ -25,7 +28,16 @@ enum For {
 }
 
 /// What any request can be answered with.
-const ANY: &[Code] = &[Code::Internal, Code::Timeout];
+const ANY: &[Code] = &[
+    Code::MalformedHead,
+    Code::ForeignOrigin,
+    Code::Expectation,
+    Code::ForeignHost,
+    Code::HeadTooLarge,
+    Code::Internal,
+    Code::TransferCoding,
+    Code::Timeout,
+];
 /// What a request that needs a token can.
 const TOKEN: &[Code] = &[Code::AmbiguousCredentials, Code::Unauthorized];
 /// What a request that names a client in its path can.
@@ -157,6 +169,11 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             .codes(&[READS])
             .get(BACKUP, "backup", "A sealed copy of the store; for the admin", get(backup::download)),
     ]
+}
+
+/// Whether anyone may read what is at `route`, web pages too.
+pub(super) fn is_public(route: &str) -> bool {
+    PUBLIC.contains(&route)
 }
 
 /// The document of all routes.
@@ -347,4 +364,18 @@ fn headers(also: &[&str]) -> Value {
     names
         .map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A route without credentials that reads is public, and no other.
+    #[test]
+    fn what_anyone_may_ask_is_what_anyone_may_read() {
+        for Route { operation, .. } in all() {
+            let anybody = operation.security == json!([]) && operation.method == "get";
+            assert_eq!(is_public(operation.path) && operation.method == "get", anybody, "{}", operation.path);
+        }
+    }
 }

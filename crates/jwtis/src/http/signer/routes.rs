@@ -24,8 +24,22 @@ enum Shape {
 }
 use Shape::{Array, Page, Text};
 
+/// What anyone may read.
+pub(super) const PUBLIC_KEY: &str = "/keys/{pkh}";
+
 /// What any request can be answered with. 400 is also a broken percent-encoding.
-const ANY: &[(u16, Shape)] = &[(400, Text), (404, Page), (500, Array), (503, Array)];
+const ANY: &[(u16, Shape)] = &[
+    (400, Text),
+    (400, Array),
+    (403, Array),
+    (404, Page),
+    (417, Array),
+    (421, Array),
+    (431, Array),
+    (500, Array),
+    (501, Array),
+    (503, Array),
+];
 /// What a request that needs a token can.
 const TOKEN: &[(u16, Shape)] = &[(401, Text), (503, Text)];
 /// What a request that names a key can.
@@ -64,7 +78,7 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             .route("post", "/keys/{pkh}", "sign", "Sign a message, within the key's policy and never twice for one block", post(keys::sign)),
         row(200, JSON, object("public_key", text.clone()))
             .key()
-            .route("get", "/keys/{pkh}", "publicKey", "The public key", get(keys::show)),
+            .route("get", PUBLIC_KEY, "publicKey", "The public key", get(keys::show)),
         row(200, JSON, object("bls_prove_possession", text))
             .key()
             .query("authentication", "the client's signature of the request, where the guard asks for one")
@@ -242,12 +256,16 @@ const fn meaning(status: u16) -> &'static str {
     match status {
         400 => "the request cannot be read",
         401 => "nobody says who asks",
-        403 => "the key is not listed, or its policy does not allow this",
+        403 => "the key is not listed, or its policy does not allow this; or a web page asks that may not",
         404 => "the key is not known, or the route is not there",
         408 => "the body took too long",
         409 => "the watermark forbids it: it could be a second signature for one block",
         413 => "the body is too large",
+        417 => "the request expects something other than `100-continue`",
+        421 => "this server is not called that (`http.allowed_hosts`)",
         429 => "a pause after wrong passwords",
+        431 => "the request line and the headers are too long",
+        501 => "a transfer coding other than `chunked`",
         503 => "not now; with `Retry-After` where too many request bodies are on their way",
         _ => "the server, its vault or the policy hook failed",
     }

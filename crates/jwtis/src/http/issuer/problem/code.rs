@@ -73,6 +73,8 @@ codes! {
         "Leave out iss, or register the client with this `issuer`.";
     AmbiguousCredentials = "ambiguous_credentials", BAD_REQUEST, "The request carries credentials more than once",
         "Send either `Authorization` or `ClientToken`, once.";
+    MalformedHead = "malformed_head", BAD_REQUEST, "The request's head is malformed",
+        "`detail` says how: one `Host` that names the server, `chunked` once and at the end.";
     Unauthorized = "unauthorized", UNAUTHORIZED, "Credentials are missing or wrong",
         "Send the client's token (`jct_…`, of this very kid) or the admin token (`jat_…`) as `Authorization: Bearer`. The answer is the same whether the kid exists or not.";
     InvalidToken = "invalid_token", FORBIDDEN, "The refresh token is not valid for this client",
@@ -87,6 +89,8 @@ codes! {
         "Two parties hold tokens of this session, so one of them stole it. Log the user in again; keep only the newest refresh token, and renew from one place at a time.";
     SessionUnknown = "session_unknown", FORBIDDEN, "The session is newer than the server's records",
         "The store was restored from an older backup. Log the user in again.";
+    ForeignOrigin = "foreign_origin", FORBIDDEN, "Web pages of this origin may not send requests here",
+        "Add the origin to `http.allowed_origins`, if you trust its pages. Programs that are no browser send no `Origin`.";
     UnknownKid = "unknown_kid", NOT_FOUND, "No client is registered under this kid",
         "Look at the spelling, or register it.";
     UnknownRoute = "unknown_route", NOT_FOUND, "There is nothing at this path",
@@ -111,6 +115,10 @@ codes! {
         "At most 64 KiB.";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body is not declared as JSON",
         "Send `Content-Type: application/json`, or none; what `curl -d` sends by itself is taken too.";
+    Expectation = "expectation", EXPECTATION_FAILED, "The request expects what is not met here",
+        "`Expect` may say `100-continue`, or be left out.";
+    ForeignHost = "foreign_host", MISDIRECTED_REQUEST, "This server is not called that",
+        "Add the name to `http.allowed_hosts`. A proxy on the same machine that passes its public name on needs that.";
     ClaimsTooDeep = "claims_too_deep", UNPROCESSABLE_ENTITY, "The claims are nested too deep",
         "At most 16 levels.";
     ClaimsNumberOutOfRange = "claims_number_out_of_range", UNPROCESSABLE_ENTITY, "A number in the claims is beyond 2^53",
@@ -125,8 +133,12 @@ codes! {
         "`detail` has the limit: ask for less, or raise `auth_ttl` with `/renew_keys`.";
     Busy = "busy", TOO_MANY_REQUESTS, "Too many keys are being generated",
         "Try again after `Retry-After` seconds, or use elliptic curve keys, which take no time.";
+    HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request line and the headers are too long",
+        "`detail` has the limits. Beyond some KiB more, the answer has no body.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed",
         "Give the operator the `request_id`: the log has the reason.";
+    TransferCoding = "transfer_coding", NOT_IMPLEMENTED, "The transfer coding is not known here",
+        "Send the body as it is, or `chunked`.";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be used at the moment",
         "Nothing was changed. Try again after `Retry-After` seconds.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many request bodies are on their way at once",

@@ -1,0 +1,516 @@
+//! The door of a listener: requests that are turned away before a handler sees them.
+//!
+//! Two kinds. Requests that HTTP forbids, or that this server cannot read: too long a head, a transfer coding that is not here
+//! (RFC 9112 §6.1), none or several `Host` (RFC 9112 §3.2), an expectation that nobody meets (RFC 9110 §10.1.1). And requests that a web
+//! page makes a browser send: those of another origin, and those for a name that is not ours, which DNS rebinding makes.
+//!
+//! The door judges where the connection is served. The routers answer, since each API has its own shape of errors, and since only they
+//! know what anyone may read.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{self, HeaderMap, HeaderName};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, Version};
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::io::AsyncRead;
+use tower_http::cors::{AllowHeaders, CorsLayer};
+
+use super::Limits;
+use super::proxies::{Peer, PreambleError, TrustedProxies};
+
+/// What browsers say about where a request comes from (W3C Fetch Metadata).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Whom a listener lets in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Door {
+    /// Web pages of these origins may send requests.
+    pub origins: BTreeSet<Origin>,
+    /// The names of this server; nothing where any name will do.
+    pub hosts: Option<BTreeSet<HostName>>,
+    /// Who is believed when it says for whom it asks.
+    pub proxies: Option<Arc<TrustedProxies>>,
+}
+
+/// Why a request is turned away.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Refused {
+    /// The head is longer than this, in bytes, or has more lines.
+    HeadTooLarge { bytes: usize, lines: usize },
+    /// A transfer coding other than `chunked`.
+    TransferCoding,
+    /// `chunked` twice, or not at the end.
+    Chunked,
+    /// None or several `Host`, or one that is no name.
+    Host,
+    /// A name that is not ours.
+    ForeignHost(String),
+    /// An expectation other than `100-continue`.
+    Expectation,
+    /// A web page of an origin that is not allowed.
+    Origin,
+    /// A web page of another site, says the browser.
+    CrossSite,
+}
+
+impl Refused {
+    /// The status of the answer.
+    pub(super) const fn status(&self) -> StatusCode {
+        match self {
+            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::Chunked | Self::Host => StatusCode::BAD_REQUEST,
+            Self::ForeignHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
+            Self::Origin | Self::CrossSite => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// A stable name for logs and programs.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::HeadTooLarge { .. } => "head_too_large",
+            Self::TransferCoding => "transfer_coding",
+            Self::Chunked | Self::Host => "malformed_head",
+            Self::ForeignHost(_) => "foreign_host",
+            Self::Expectation => "expectation",
+            Self::Origin | Self::CrossSite => "foreign_origin",
+        }
+    }
+
+    /// Whether it is not for what anyone may read.
+    const fn is_about_web_pages(&self) -> bool {
+        match self {
+            Self::Origin | Self::CrossSite => true,
+            Self::HeadTooLarge { .. }
+            | Self::TransferCoding
+            | Self::Chunked
+            | Self::Host
+            | Self::ForeignHost(_)
+            | Self::Expectation => false,
+        }
+    }
+
+    /// Whether the peer's next request cannot be found after this one.
+    const fn ends_the_connection(&self) -> bool {
+        match self {
+            Self::HeadTooLarge { .. } | Self::TransferCoding | Self::Chunked | Self::Host => true,
+            Self::ForeignHost(_) | Self::Expectation | Self::Origin | Self::CrossSite => false,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeadTooLarge { bytes, lines } => {
+                write!(f, "the request line and the headers take more than {bytes} bytes, or there are more than {lines} headers")
+            }
+            Self::TransferCoding => f.write_str("the only transfer coding here is chunked"),
+            Self::Chunked => f.write_str("chunked must be the last transfer coding, and occur once"),
+            Self::Host => f.write_str("an HTTP/1.1 request has exactly one Host header, which names the server"),
+            Self::ForeignHost(name) => {
+                write!(f, "this server is not called {name:?}; hint: if it is, add the name to http.allowed_hosts")
+            }
+            Self::Expectation => f.write_str("the only expectation that is met here is 100-continue"),
+            Self::Origin => f.write_str(
+                "web pages of this origin may not send requests here; hint: add the origin to http.allowed_origins if you trust it",
+            ),
+            Self::CrossSite => f.write_str("web pages of other sites may not send requests here"),
+        }
+    }
+}
+
+impl Door {
+    /// Whether a trusted proxy is at `address`.
+    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+        self.proxies.as_ref().is_some_and(|proxies| proxies.trust(address))
+    }
+
+    /// Who is at the other end of `stream`, which came from `address`.
+    ///
+    /// # Errors
+    /// It came from a proxy that should have begun with the PROXY protocol, and did not.
+    pub(super) async fn meet(
+        &self,
+        stream: &mut (impl AsyncRead + Unpin),
+        address: IpAddr,
+    ) -> Result<Peer, PreambleError> {
+        Peer::meet(stream, address, self.proxies.as_ref()).await
+    }
+
+    /// What lets pages of the allowed origins read the answers (CORS).
+    pub(super) fn cors(&self) -> Option<CorsLayer> {
+        let origins: Vec<_> = self.origins.iter().filter_map(Origin::header).collect();
+        let layer = CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods([Method::GET, Method::POST, Method::DELETE])
+            .allow_headers(AllowHeaders::mirror_request());
+        (!self.origins.is_empty()).then_some(layer)
+    }
+
+    /// Whether the request is turned away, and why. `covers` tells whether the listener's certificate is for a name.
+    pub(super) fn judge<B>(
+        &self,
+        request: &axum::http::Request<B>,
+        limits: &Limits,
+        covers: impl Fn(&str) -> bool,
+    ) -> Option<Refused> {
+        let headers = request.headers();
+        long_head(request.uri(), headers, limits)
+            .or_else(|| transfer_coding(headers))
+            .or_else(|| self.host(request.uri(), headers, request.version(), covers))
+            .or_else(|| expectation(headers))
+            .or_else(|| self.web_page(headers))
+    }
+
+    fn host(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        version: Version,
+        covers: impl Fn(&str) -> bool,
+    ) -> Option<Refused> {
+        let mut given = headers.get_all(header::HOST).iter();
+        let (first, second) = (given.next(), given.next());
+        if second.is_some() || (first.is_none() && version == Version::HTTP_11) {
+            return Some(Refused::Host);
+        }
+        let mut names = Vec::new();
+        if let Some(authority) = uri.authority() {
+            names.push(authority.host().to_owned());
+        }
+        match first.map(|host| host_of(host.as_bytes())) {
+            None => {}
+            Some(Some(name)) => names.push(name),
+            Some(None) => return Some(Refused::Host),
+        }
+        // RFC 9113 §8.3.1: the two agree in HTTP/2. In HTTP/1.1 a proxy may have written the one and not the other.
+        if version == Version::HTTP_2 && names.windows(2).any(|pair| !alike(pair)) {
+            return Some(Refused::Host);
+        }
+        let ours = self.hosts.as_ref()?;
+        // HTTP/1.0 without a name: browsers always send one.
+        let foreign = names.into_iter().find(|name| !is_ours(name, ours) && !covers(name));
+        foreign.map(Refused::ForeignHost)
+    }
+
+    fn web_page(&self, headers: &HeaderMap) -> Option<Refused> {
+        let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
+        if origins.peek().is_some() {
+            let allowed = |value: &HeaderValue| {
+                let origin = value.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
+                origin.is_some_and(|origin| self.origins.contains(&origin))
+            };
+            return (!origins.all(allowed)).then_some(Refused::Origin);
+        }
+        let cross_site = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"cross-site");
+        headers.get_all(SEC_FETCH_SITE).iter().any(cross_site).then_some(Refused::CrossSite)
+    }
+}
+
+fn long_head(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Option<Refused> {
+    let line = |name: &HeaderName, value: &HeaderValue| {
+        // `: ` and the line end.
+        name.as_str().len().saturating_add(value.len()).saturating_add(4)
+    };
+    let place = uri.path_and_query().map_or(0, |place| place.as_str().len());
+    let bytes = headers.iter().fold(place, |sum, (name, value)| sum.saturating_add(line(name, value)));
+    let (most, lines) = (limits.max_header_bytes, limits.max_headers);
+    (bytes > most || headers.len() > lines).then_some(Refused::HeadTooLarge { bytes: most, lines })
+}
+
+/// hyper refuses with 400 what does not end in `chunked`, and what is no HTTP/1.1.
+fn transfer_coding(headers: &HeaderMap) -> Option<Refused> {
+    let values = headers.get_all(header::TRANSFER_ENCODING);
+    let codings = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let codings: Vec<_> = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty()).collect();
+    let (last, before) = codings.split_last()?;
+    let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    if !is_chunked(last) || before.iter().any(|coding| is_chunked(coding)) {
+        Some(Refused::Chunked)
+    } else {
+        (!before.is_empty()).then_some(Refused::TransferCoding)
+    }
+}
+
+fn expectation(headers: &HeaderMap) -> Option<Refused> {
+    let met = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    (!headers.get_all(header::EXPECT).iter().all(met)).then_some(Refused::Expectation)
+}
+
+/// The name in a `Host` header, which may be empty; nothing where it is none (RFC 9110 §7.2).
+fn host_of(value: &[u8]) -> Option<String> {
+    if value.is_empty() {
+        return Some(String::new());
+    }
+    let authority = Authority::try_from(value).ok().filter(|authority| !authority.as_str().contains('@'))?;
+    Some(authority.host().to_owned())
+}
+
+fn alike(names: &[String]) -> bool {
+    matches!(names, [one, other] if one.eq_ignore_ascii_case(other))
+}
+
+/// Addresses, `localhost` and the names that were given. A page that lies about its name cannot use an address.
+fn is_ours(name: &str, ours: &BTreeSet<HostName>) -> bool {
+    let Ok(name) = name.parse::<HostName>() else { return false };
+    name.is_address() || name.0 == "localhost" || ours.contains(&name)
+}
+
+/// The scheme, name and port of a web page, as browsers write them (RFC 6454 §6.2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Origin(String);
+
+/// The text is no origin.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "this is not an origin: write it as browsers do, like https://app.example or http://localhost:3000, without a path"
+)]
+pub struct InvalidOrigin;
+
+impl Origin {
+    /// As a header has it.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.0).ok()
+    }
+}
+
+impl FromStr for Origin {
+    type Err = InvalidOrigin;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
+        let (scheme, rest) = text.split_once("://").ok_or(InvalidOrigin)?;
+        let scheme = scheme.to_ascii_lowercase();
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+        let authority: Authority = rest.parse().map_err(|_| InvalidOrigin)?;
+        if scheme.is_empty() || !scheme.bytes().all(letters) || rest.contains(['@', '*']) {
+            return Err(InvalidOrigin);
+        }
+        let host = authority.host().to_ascii_lowercase();
+        let default = match scheme.as_str() {
+            "http" => Some(80),
+            "https" => Some(443),
+            _ => None,
+        };
+        match authority.port() {
+            None if rest.ends_with(':') => Err(InvalidOrigin),
+            Some(port) if Some(port.as_u16()) != default => Ok(Self(format!("{scheme}://{host}:{port}"))),
+            None | Some(_) => Ok(Self(format!("{scheme}://{host}"))),
+        }
+    }
+}
+
+/// A name by which clients call this server, without a port.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct HostName(String);
+
+/// The text is no name of a server.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("this is not a name of a server: write it without scheme, port and path, like signer.example")]
+pub struct InvalidHostName;
+
+impl HostName {
+    fn is_address(&self) -> bool {
+        let inner = self.0.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        match inner {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => self.0.parse::<std::net::Ipv4Addr>().is_ok(),
+        }
+    }
+}
+
+impl FromStr for HostName {
+    type Err = InvalidHostName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHostName> {
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let name = Self(name);
+        if name.is_address() || (!name.0.is_empty() && name.0.bytes().all(fits)) {
+            Ok(name)
+        } else {
+            Err(InvalidHostName)
+        }
+    }
+}
+
+/// How a router turns requests away.
+#[derive(Copy, Clone)]
+pub(super) struct Turn {
+    /// What anyone may read, web pages too: of GET and HEAD, the routes.
+    pub(super) public: fn(&str) -> bool,
+    /// The answer.
+    pub(super) answer: fn(&Refused) -> Response,
+}
+
+/// The layer that turns away whom the door has refused; it stands inside of the one that knows every request.
+pub(super) async fn turn_away(State(turn): State<Turn>, request: Request, next: Next) -> Response {
+    let Some(refused) = request.extensions().get::<Refused>() else { return next.run(request).await };
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    if refused.is_about_web_pages() && reads && route.is_some_and(turn.public) {
+        return next.run(request).await;
+    }
+    let mut response = (turn.answer)(refused);
+    if refused.ends_the_connection() && request.version() != Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: usize = 40 * 1024;
+
+    fn judged(door: &Door, version: Version, uri: &str, headers: &[(&str, &str)]) -> Option<&'static str> {
+        let mut request = axum::http::Request::builder().uri(uri).version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        let covers = |name: &str| name == "signer.example";
+        door.judge(&request, &Limits::default(), covers).map(|refused| refused.code())
+    }
+
+    fn loopback() -> Door {
+        let hosts = ["jwtis.internal"].iter().map(|name| name.parse().unwrap()).collect();
+        Door { hosts: Some(hosts), ..Door::default() }
+    }
+
+    #[test]
+    fn names_that_are_not_ours_are_turned_away() {
+        for (host, expected) in [
+            ("127.0.0.1:6732", None),
+            ("192.0.2.7", None),
+            ("[::1]:6732", None),
+            ("localhost", None),
+            ("LocalHost.:6732", None),
+            ("jwtis.internal:80", None),
+            ("Signer.Example", Some("foreign_host")),
+            ("signer.example", None),
+            ("evil.example:6732", Some("foreign_host")),
+            ("localhost.evil.example", Some("foreign_host")),
+            ("127.0.0.1.evil.example", Some("foreign_host")),
+            ("", Some("foreign_host")),
+            ("a b", Some("malformed_head")),
+            ("user@localhost", Some("malformed_head")),
+            ("localhost/x", Some("malformed_head")),
+        ] {
+            assert_eq!(judged(&loopback(), Version::HTTP_11, "/", &[("host", host)]), expected, "{host}");
+            let elsewhere = expected.filter(|code| *code != "foreign_host");
+            assert_eq!(
+                judged(&Door::default(), Version::HTTP_11, "/", &[("host", host)]),
+                elsewhere,
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_name_of_a_request_counts() {
+        let door = loopback();
+        for (version, uri, headers, expected) in [
+            (Version::HTTP_11, "/", &[][..], Some("malformed_head")),
+            (Version::HTTP_10, "/", &[], None),
+            (Version::HTTP_10, "/", &[("host", "evil.example")], Some("foreign_host")),
+            (Version::HTTP_11, "/", &[("host", "localhost"), ("host", "localhost")], Some("malformed_head")),
+            (Version::HTTP_11, "http://evil.example/", &[("host", "localhost")], Some("foreign_host")),
+            (Version::HTTP_11, "http://localhost/", &[("host", "evil.example")], Some("foreign_host")),
+            (Version::HTTP_2, "http://localhost/", &[], None),
+            (Version::HTTP_2, "http://evil.example/", &[], Some("foreign_host")),
+            (Version::HTTP_2, "http://localhost/", &[("host", "127.0.0.1")], Some("malformed_head")),
+            (Version::HTTP_2, "http://localhost/", &[("host", "LOCALHOST")], None),
+        ] {
+            assert_eq!(judged(&door, version, uri, headers), expected, "{version:?} {uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn web_pages_of_other_origins_are_turned_away() {
+        let origins = ["https://app.example", "http://localhost:3000"].map(|origin| origin.parse().unwrap());
+        let door = Door { origins: origins.into(), ..Door::default() };
+        let refused = Some("foreign_origin");
+        for (headers, expected) in [
+            (&[][..], None),
+            (&[("origin", "https://app.example")], None),
+            (&[("origin", "https://APP.example:443")], None),
+            (&[("origin", "http://localhost:3000")], None),
+            (&[("origin", "http://app.example")], refused),
+            (&[("origin", "https://app.example:8443")], refused),
+            (&[("origin", "https://app.example.evil.example")], refused),
+            (&[("origin", "null")], refused),
+            (&[("origin", "")], refused),
+            (&[("origin", "https://app.example"), ("origin", "https://evil.example")], refused),
+            (&[("sec-fetch-site", "cross-site")], refused),
+            (&[("sec-fetch-site", "none")], None),
+            (&[("sec-fetch-site", "same-origin")], None),
+            // The page is trusted, wherever it is.
+            (&[("origin", "https://app.example"), ("sec-fetch-site", "cross-site")], None),
+        ] {
+            let all: Vec<_> = [("host", "x")].iter().chain(headers).copied().collect();
+            assert_eq!(judged(&door, Version::HTTP_11, "/", &all), expected, "{headers:?}");
+        }
+        let nobody =
+            judged(&Door::default(), Version::HTTP_11, "/", &[("host", "x"), ("origin", "http://x")]);
+        assert_eq!(nobody, refused);
+    }
+
+    #[test]
+    fn heads_that_cannot_be_served_are_turned_away() {
+        let long = "a".repeat(LONG);
+        for (name, value, expected) in [
+            ("transfer-encoding", "chunked", None),
+            ("transfer-encoding", "Chunked", None),
+            ("transfer-encoding", "gzip, chunked", Some("transfer_coding")),
+            ("transfer-encoding", "identity,chunked", Some("transfer_coding")),
+            ("transfer-encoding", "chunked, gzip", Some("malformed_head")),
+            ("transfer-encoding", "chunked, chunked", Some("malformed_head")),
+            ("transfer-encoding", "gzip", Some("malformed_head")),
+            ("expect", "100-continue", None),
+            ("expect", "100-Continue", None),
+            ("expect", "200-ok", Some("expectation")),
+            ("expect", "100-continue, 200-ok", Some("expectation")),
+            ("x-long", long.as_str(), Some("head_too_large")),
+        ] {
+            let headers = [("host", "x"), (name, value)];
+            assert_eq!(
+                judged(&Door::default(), Version::HTTP_11, "/", &headers),
+                expected,
+                "{name} {value:.30}"
+            );
+        }
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        for (text, expected) in [
+            ("HTTPS://App.Example:443", Some("https://app.example")),
+            ("http://[::1]:3000", Some("http://[::1]:3000")),
+            ("chrome-extension://abcdef", Some("chrome-extension://abcdef")),
+            ("app.example", None),
+            ("https://app.example/", None),
+            ("https://*.example", None),
+            ("https://user@app.example", None),
+            ("https://app.example:", None),
+            ("*", None),
+            ("null", None),
+            ("", None),
+        ] {
+            let origin = text.parse::<Origin>();
+            assert_eq!(origin.ok().map(|origin| origin.0).as_deref(), expected, "{text}");
+        }
+        for text in ["", "https://a.example", "a.example:80", "a.example/x", "*.example", "a b"] {
+            assert_eq!(text.parse::<HostName>(), Err(InvalidHostName), "{text}");
+        }
+    }
+}
