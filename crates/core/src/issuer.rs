@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jwtis_store::{
-    CommitError, DecodeError, Name, ReadError, Record, RecordKey, Store, Stored, Table, Transaction,
+    CommitError, DecodeError, Name, ReadError, Record, RecordKey, Rollback, Store, Stored, Table, Transaction,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -26,6 +26,7 @@ use crate::client::{Client, ClientCache, ClientId, ClientRecord, ClientToken, To
 use crate::clock::KeptClock;
 use crate::env::{Env, Timestamp};
 use crate::key::plan::KeyDefaults;
+use crate::rollback::{self, SETTINGS};
 use crate::session::{decode_json, encode_json};
 use kept_time::KeptTime;
 pub use kept_time::{KeepTimeError, reset_kept_clock};
@@ -68,18 +69,23 @@ struct Inner {
     keygen: KeyGenerator,
     session_clocks: SessionClocks,
     time: Arc<KeptTime>,
+    /// The mark of a store that has gone back.
+    rollback: Option<Rollback>,
+    /// Sessions opened before count as revoked, after a rollback.
+    sessions_not_before: Timestamp,
 }
 
 impl Issuer {
     /// The issuer over what `store` holds.
     ///
     /// # Errors
-    /// When the store cannot be read.
+    /// When the store cannot be read, or what a rollback revokes not be written.
     pub async fn open(store: Store, env: Env, settings: IssuerSettings) -> Result<Self, ReadError> {
         let admin = store
             .get::<AdminRecord>(admin_name())
             .await?
             .map(|stored| SecretHash::from_bytes(stored.value.hash));
+        let (rollback, sessions_not_before) = rollback::settle(&store, env.now()).await.map_err(unread)?;
         let clients = Arc::new(ClientCache::default());
         let cache = Arc::clone(&clients);
         let table = ClientRecord::TABLE.id;
@@ -101,6 +107,8 @@ impl Issuer {
             tokens_indexed,
             keygen: KeyGenerator::default(),
             session_clocks: SessionClocks::default(),
+            rollback,
+            sessions_not_before,
             time,
         }));
         // From the first request on the store knows how late it has been.
@@ -204,6 +212,17 @@ impl Issuer {
         }
     }
 
+    /// The mark of its store, if that has gone back to an earlier state.
+    #[must_use]
+    pub fn rollback(&self) -> Option<Rollback> {
+        self.0.rollback
+    }
+
+    /// The moment before which sessions of `client` count as revoked.
+    pub(crate) fn not_before(&self, client: &Client) -> Timestamp {
+        client.not_before.max(self.0.sessions_not_before)
+    }
+
     /// The world it lives in.
     #[must_use]
     pub fn env(&self) -> &Env {
@@ -256,7 +275,7 @@ impl Issuer {
     /// The time that a session of `client` opened now carries.
     pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
         self.0.time.opened();
-        self.0.session_clocks.of(&client.id).open(self.env().now().max(client.not_before))
+        self.0.session_clocks.of(&client.id).open(self.env().now().max(self.not_before(client)))
     }
 
     /// A moment that all sessions of `client` opened so far lie before, and all opened from now on do not; `None` where the clock does
@@ -290,6 +309,13 @@ pub(crate) async fn open_keys(key: &RecordKey, stored: Stored<ClientRecord>) -> 
     loaded.map_err(|error| damaged(key, &error))
 }
 
+fn unread(error: CommitError) -> ReadError {
+    match error {
+        CommitError::Damaged { record } => ReadError::Damaged { record },
+        error => ReadError::Unavailable(error.into()),
+    }
+}
+
 /// A client record that unsealed but cannot be what we wrote. The reason goes to the log, as the store does it.
 pub(crate) fn damaged(key: &RecordKey, error: &DecodeError) -> ReadError {
     let record = format!("table {}, key {key}", ClientRecord::TABLE.name);
@@ -311,18 +337,18 @@ pub enum AdminTokenError {
     Commit(#[from] CommitError),
 }
 
-fn admin_name() -> Name<'static> {
+pub(crate) fn admin_name() -> Name<'static> {
     Name::plain("admin-token")
 }
 
 /// Hash of the admin token, as stored.
-#[derive(Serialize, Deserialize)]
-struct AdminRecord {
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AdminRecord {
     hash: [u8; 32],
 }
 
 impl Record for AdminRecord {
-    const TABLE: Table = Table { id: 4, name: "settings", time_ordered: false };
+    const TABLE: Table = SETTINGS;
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         encode_json(self)

@@ -21,6 +21,7 @@ pub mod env;
 pub mod housekeeping;
 mod issuer;
 pub mod key;
+pub mod rollback;
 pub mod session;
 pub mod signer;
 pub mod token;

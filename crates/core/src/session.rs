@@ -5,6 +5,7 @@
 
 pub mod rule;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use jwtis_store::{DecodeError, Name, Record, Table};
@@ -89,6 +90,25 @@ pub(crate) fn at((text, millis): &(String, u64)) -> Name<'_> {
     Name::at(*millis, text)
 }
 
+impl SessionRecord {
+    /// What two copies of a store know of one session together: revoked stays revoked, the higher generation counts, and the record
+    /// stays for as long as the longer of the two.
+    pub(crate) fn join(&self, other: &Self) -> Self {
+        let (one, two) = (&self.state, &other.state);
+        let state = match one.generation.cmp(&two.generation) {
+            Ordering::Greater => one.clone(),
+            Ordering::Less => two.clone(),
+            Ordering::Equal => SessionState {
+                rotated_at_ms: one.rotated_at_ms.min(two.rotated_at_ms),
+                confirmed: one.confirmed || two.confirmed,
+                ..one.clone()
+            },
+        };
+        let revoked = one.revoked || two.revoked;
+        Self { state: SessionState { revoked, ..state }, expires_at: self.expires_at.max(other.expires_at) }
+    }
+}
+
 impl Record for SessionRecord {
     const TABLE: Table = Table { id: 2, name: "sessions", time_ordered: true };
 
@@ -112,6 +132,16 @@ pub(crate) struct SubjectMark {
     pub(crate) not_before_ms: u64,
     /// Seconds; the last token that the mark speaks of has expired by then.
     pub(crate) expires_at: u64,
+}
+
+impl SubjectMark {
+    /// What two copies of a store know together: the later of both.
+    pub(crate) fn join(&self, other: &Self) -> Self {
+        Self {
+            not_before_ms: self.not_before_ms.max(other.not_before_ms),
+            expires_at: self.expires_at.max(other.expires_at),
+        }
+    }
 }
 
 impl Record for SubjectMark {
@@ -150,6 +180,51 @@ pub(crate) fn decode_json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn joins_of_two_copies_by_name() {
+        let session = |generation, confirmed, revoked, expires_at| SessionRecord {
+            state: SessionState { generation, rotated_at_ms: 7, confirmed, revoked },
+            expires_at,
+        };
+        for (name, one, other, wanted) in [
+            (
+                "the_same",
+                session(1, false, false, 9),
+                session(1, false, false, 9),
+                session(1, false, false, 9),
+            ),
+            (
+                "revoked_stays_revoked",
+                session(3, false, false, 9),
+                session(1, false, true, 9),
+                session(3, false, true, 9),
+            ),
+            (
+                "the_higher_generation_counts",
+                session(1, true, false, 9),
+                session(2, false, false, 9),
+                session(2, false, false, 9),
+            ),
+            (
+                "a_used_token_stays_used",
+                session(1, true, false, 9),
+                session(1, false, false, 9),
+                session(1, true, false, 9),
+            ),
+            (
+                "the_later_expiry_counts",
+                session(2, false, false, 5),
+                session(1, false, false, 9),
+                session(2, false, false, 9),
+            ),
+        ] {
+            assert!(one.join(&other) == wanted, "{name}: {:?}", one.join(&other));
+            assert!(other.join(&one) == wanted, "{name}, turned round");
+        }
+        let mark = |not_before_ms, expires_at| SubjectMark { not_before_ms, expires_at };
+        assert_eq!(mark(5, 9).join(&mark(7, 8)), mark(7, 9));
+    }
 
     #[test]
     fn a_session_id_carries_its_time() {

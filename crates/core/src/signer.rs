@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use jwtis_store::{ReadError, Store};
+use jwtis_store::{ReadError, RollbackCause, Store};
 use jwtis_tezos::policy::LimitDenial;
 use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Signature, SigningVersion};
 
@@ -40,7 +40,7 @@ pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use watermark::{WatermarkError, Watermarks};
 
 use lockout::Lockout;
-use usage::UsageBook;
+use usage::{UsageBook, UsageError};
 use vault::KeyRing;
 
 /// What a signer is made of. All of it is injected.
@@ -122,6 +122,14 @@ impl Signer {
             self.0.keys.replace(vaults);
         }
         *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    /// Why consensus keys sign nothing: their watermarks have gone back to an earlier state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn rolled_back(&self) -> Result<Option<RollbackCause>, WatermarkError> {
+        self.0.watermarks.rolled_back().await
     }
 
     /// The world it lives in.
@@ -228,7 +236,7 @@ pub enum SignError {
     NoWatermark,
     /// 500: what the key has spent cannot be counted.
     #[error(transparent)]
-    Usage(#[from] usage::UsageError),
+    Usage(#[from] UsageError),
     /// 500: the vault failed, or what it gave is no signature of the message.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -250,9 +258,14 @@ impl SignError {
             Self::Watermark(WatermarkError::Refused(_)) => "watermark",
             Self::Store(_) => "store_unavailable",
             Self::Watermark(WatermarkError::NoRoom { .. }) => "watermark_chains",
-            Self::Watermark(WatermarkError::Unavailable(_)) => "watermark_unavailable",
             Self::NoWatermark => "watermark_unclear",
-            Self::Usage(_) => "usage_unavailable",
+            Self::Watermark(WatermarkError::RolledBack(_)) | Self::Usage(UsageError::RolledBack(_)) => {
+                "rolled_back"
+            }
+            Self::Watermark(WatermarkError::Unavailable(_)) => "watermark_unavailable",
+            Self::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_)) => {
+                "usage_unavailable"
+            }
             Self::Vault(_) => "vault",
         }
     }

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
 use jwtis_core::{IssuerSettings, Ttl, TtlError};
+use jwtis_store::witness_beside;
 
 use crate::telemetry::{LogFormat, LogSettings};
 use crate::tls;
@@ -101,6 +102,8 @@ impl TlsFiles {
 pub struct StoreConfig {
     /// The store file.
     pub path: PathBuf,
+    /// Its witness.
+    pub witness: PathBuf,
     /// The password, where a flag, a variable or a file gives it.
     pub password: Option<SecretSource>,
 }
@@ -155,11 +158,17 @@ impl Config {
         warnings.extend(exposed_secrets(&values));
         warnings.extend(utility.and_then(|utility| exposed_utility(utility, &values)));
 
-        match (issuer, values.path(&setting::DB_PATH), http) {
-            (Some(issuer), Some(path), Some(http)) if faults.is_empty() => Ok(Self {
+        let store = values.path(&setting::DB_PATH);
+        let witness = values.path(&setting::WITNESS).or_else(|| store.as_deref().map(witness_beside));
+        match (issuer, store.zip(witness), http) {
+            (Some(issuer), Some((path, witness)), Some(http)) if faults.is_empty() => Ok(Self {
                 issuer: enabled.then_some(issuer),
                 name: values.find(&setting::NAME).map(|raw| raw.text.to_string()).unwrap_or_default(),
-                store: StoreConfig { path, password: secret(&values, &setting::PSWD, &setting::PSWD_FILE) },
+                store: StoreConfig {
+                    witness,
+                    path,
+                    password: secret(&values, &setting::PSWD, &setting::PSWD_FILE),
+                },
                 signer,
                 utility,
                 http,

@@ -58,6 +58,17 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// [`ReadError::Unavailable`] when the engine cannot read now.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError>;
+
+    /// The number of the latest commit; 0 in an engine that does not count.
+    fn commits(&self) -> u64 {
+        0
+    }
+
+    /// Keeps a witness of the latest commit at `path` from now on, in an engine that can.
+    fn keep_witness(&self, _path: &std::path::Path) {}
+
+    /// Brings the witness up to date; blocks until that is done.
+    fn catch_up(&self) {}
 }
 
 /// All records of an engine as of one moment, in key order.

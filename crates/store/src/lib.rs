@@ -16,7 +16,10 @@
 //!   hash. In clear are: that there are records, of which table, how long, when they expire, their versions, and in
 //!   time-ordered tables their millisecond. A flipped byte in the file is a clean error or no change.
 //!
-//! What it does not promise: who can *write* the file can put back an older copy of the whole file, or build one
+//! * **Witnessed.** A store that is opened behind its witness, a small file beside it, is marked as rolled back
+//!   ([`Rollback`]). It may then not know what was signed or revoked since; the domain decides what it refuses.
+//!
+//! What it does not promise: who can *write* both files can put back older copies of the two, or build a store
 //! with records left out; they cannot read or make a record, nor move one to another name. And damage that happens
 //! to the file while it is open is met when a record is read, not before.
 //!
@@ -65,6 +68,7 @@ mod maintenance;
 mod memory;
 mod open;
 mod redb;
+mod rollback;
 mod seal;
 mod store;
 #[cfg(feature = "testing")]
@@ -78,11 +82,15 @@ pub use crate::{
     },
     keyslot::{FORMAT, KdfParams, Password},
     maintenance::{
-        Info, Report, Restored, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info,
-        opens_with, restore,
+        Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, opens_with,
     },
     memory::MemoryBackend,
-    open::{OpenError, Unplaced, create_redb, open_memory, open_redb, stage_redb},
+    open::{
+        OpenError, Unplaced, create_redb, open_memory, open_redb, open_redb_beside, open_redb_unwitnessed,
+        stage_redb,
+    },
+    redb::restore::{Replaced, Restoration, Restored},
+    rollback::{Rollback, RollbackCause, Witnessed, witness_beside},
     store::{CommitTimer, DecodeError, Name, Record, Store, Stored, Swept, Table},
     transaction::Transaction,
 };

@@ -2,17 +2,14 @@
 //!
 //! Each function says what it demands. None changes a file before it has proved that it may.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs::File, path::Path};
 
 use crate::{
     backend::{RecordKey, SealedRecord},
     keyslot::{KdfParams, Password},
     open::OpenError,
     redb::maintain,
+    rollback::Rollback,
     seal::Keys,
     store::{Store, describe, listed_table},
 };
@@ -30,6 +27,10 @@ pub struct Info {
     pub file_bytes: u64,
     /// What is in each table.
     pub tables: Vec<TableInfo>,
+    /// The number of the latest commit; 0 where an earlier release wrote the store.
+    pub commits: u64,
+    /// Whether the store is marked as rolled back.
+    pub rolled_back: bool,
 }
 
 /// One password slot.
@@ -61,15 +62,10 @@ pub struct Report {
     pub tables: Vec<TableInfo>,
     /// The records that do not verify, by table and key.
     pub damaged: Vec<String>,
-}
-
-/// What a restore did.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Restored {
-    /// What is in the backup, and now in the store.
-    pub report: Report,
-    /// Where the store is kept that was there before, if there was one.
-    pub kept_aside: Option<PathBuf>,
+    /// The number of the latest commit.
+    pub commits: u64,
+    /// The mark of a store that was rolled back.
+    pub rolled_back: Option<Rollback>,
 }
 
 impl Report {
@@ -124,18 +120,6 @@ pub fn change_password_and_cost(
     params: KdfParams,
 ) -> Result<(), OpenError> {
     maintain::change_password(path, old, new, Some(params))
-}
-
-/// Puts a copy of `backup` in the place of the store at `target`, after every page and record of the backup has been
-/// verified. A store that was there is kept beside as `<name>.before-restore-<n>`. Neither may be in use.
-///
-/// `password` is the backup's, and the store's from now on.
-///
-/// # Errors
-/// See [`OpenError`]: [`OpenError::NotFound`] and [`OpenError::Damaged`] are about the backup, [`OpenError::InUse`]
-/// about either. The target is as it was in each.
-pub fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Restored, OpenError> {
-    maintain::restore(backup, target, password)
 }
 
 impl Store {
@@ -211,6 +195,6 @@ impl<'k> Census<'k> {
     }
 
     pub(crate) fn report(self) -> Report {
-        Report { tables: self.tables.into_values().collect(), damaged: self.damaged }
+        Report { tables: self.tables.into_values().collect(), damaged: self.damaged, ..Report::default() }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     keyslot::{FORMAT, KdfParams, Password, SlotError},
     memory::MemoryBackend,
     redb,
+    rollback::{Witnessed, witness_beside},
     seal::{DataKey, Keys},
     store::Store,
 };
@@ -18,7 +19,7 @@ use crate::{
 /// Makes a new store at `path`: a file of mode 0600, and its folder with mode 0700 if there is none.
 ///
 /// The file is built beside `path` and put there when it is whole and durable, so that a half-made one is never
-/// met; of two that try at once, one wins.
+/// met; of two that try at once, one wins. It has no witness before [`Store::keep_witness`] or the next opening.
 ///
 /// # Errors
 /// [`OpenError::AlreadyExists`] if there is a file at `path`, [`OpenError::InUse`] while somebody else makes one,
@@ -59,12 +60,35 @@ impl Unplaced {
 }
 
 /// Opens the store at `path` and locks it. Checks the whole file; writes to it only after both the file and the
-/// password have proved right.
+/// password have proved right. Its witness is the one beside it ([`witness_beside`]).
 ///
 /// # Errors
 /// See [`OpenError`]; the file is as it was in each.
 pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
-    redb::open(path, password)
+    redb::open(path, &witness_beside(path), password)
+}
+
+/// As [`open_redb`], with the witness at `witness`.
+///
+/// A store that is older than its witness is marked ([`crate::Rollback`]). A witness that is missing is made.
+///
+/// # Errors
+/// As [`open_redb`].
+pub fn open_redb_beside(path: &Path, witness: &Path, password: &Password) -> Result<Store, OpenError> {
+    redb::open(path, witness, password)
+}
+
+/// As [`open_redb_beside`], whatever the witness says: for who accepts that. The witness stays as it is until
+/// [`Store::keep_witness`].
+///
+/// # Errors
+/// As [`open_redb`], but for those of the witness.
+pub fn open_redb_unwitnessed(
+    path: &Path,
+    witness: &Path,
+    password: &Password,
+) -> Result<(Store, Witnessed), OpenError> {
+    redb::open_unwitnessed(path, witness, password)
 }
 
 /// A throw-away store in memory, under a random key that nobody has.
@@ -113,6 +137,24 @@ pub enum OpenError {
         found: u16,
         /// The newest that this release reads.
         known: u16,
+    },
+    /// There is no store file, and there is the witness of one.
+    #[error("there is no store file, and its witness {} is there", witness.display())]
+    StoreGone {
+        /// The witness.
+        witness: PathBuf,
+    },
+    /// The witness beside the store is that of another store.
+    #[error("the witness {} belongs to another store", witness.display())]
+    WitnessOfAnother {
+        /// The witness.
+        witness: PathBuf,
+    },
+    /// The witness does not verify under the store's key.
+    #[error("the witness {} is damaged, or was changed by somebody else", witness.display())]
+    WitnessDamaged {
+        /// The witness.
+        witness: PathBuf,
     },
     /// The file system or the engine refused.
     #[error("the store cannot be used")]

@@ -10,8 +10,13 @@
 //! * `writer`: the thread.
 //! * `maintain`: info, check, change of password, backup, restore.
 //! * `codec`: a record as a value.
+//! * `commits`: the number of the latest commit.
+//! * `witness`: the small file beside the store that knows the highest commit.
+//! * `restore`: a backup takes the place of a store.
+//! * `read_only`: a store that is only read.
 
 mod codec;
+mod commits;
 mod company;
 mod engine;
 mod file;
@@ -20,7 +25,10 @@ mod lock;
 pub(crate) mod maintain;
 mod new_file;
 mod place;
+mod read_only;
+pub(crate) mod restore;
 mod stage;
+pub(crate) mod witness;
 mod writer;
 
 #[cfg(test)]
@@ -41,6 +49,7 @@ use self::{
     file::{Access, LockedFile},
     lock::Lock,
     place::Place,
+    witness::Keeper,
     writer::{Message, Request, Shared, Writer},
 };
 use crate::{
@@ -50,8 +59,9 @@ use crate::{
     },
     keyslot::{KdfParams, Meta, Password},
     open::OpenError,
+    rollback::{Rollback, RollbackCause, Witnessed},
     seal::{self, Keys},
-    store::Store,
+    store::{Record as _, Store, directory_entry, directory_key},
 };
 
 pub(crate) use self::new_file::NewFile;
@@ -80,23 +90,117 @@ pub(crate) fn stage(
 
     let (new, file) = NewFile::beside_under(path, lock)?;
     let place = file.place();
+    let keys = Arc::new(keys);
     let mut engine = Engine::create(Arc::new(file))?;
+    engine.number_commits(keys.clone())?;
     engine.commit(std::iter::once(&batch))?;
     // The locks are held, so nobody else opens the store from the moment it is in its place.
-    Ok((Store::over(Arc::new(RedbBackend::start(engine, place)?), keys), new))
+    Ok((started(engine, place, keys, meta.store_id)?, new))
 }
 
-/// Opens a store; see [`crate::open_redb`].
-pub(crate) fn open(path: &Path, password: &Password) -> Result<Store, OpenError> {
-    let file = LockedFile::open(path, Access::ReadWrite)?;
+/// Opens a store; see [`crate::open_redb_beside`].
+pub(crate) fn open(path: &Path, witness: &Path, password: &Password) -> Result<Store, OpenError> {
+    let (mut engine, place, meta, keys) = unlocked(path, witness, password)?;
+    let seen = witness::read(witness, &keys, &meta.store_id)?;
+    // Only now may the file change.
+    engine.publish()?;
+    match seen {
+        Some(seen) if seen > engine.commits() => {
+            let commit = engine.commits();
+            tracing::error!(
+                path = %path.display(),
+                commit,
+                witness_commit = seen,
+                "the store is older than its witness: an older copy was put into its place"
+            );
+            engine.number_above(seen);
+            mark(&mut engine, &keys, RollbackCause::BehindWitness)?;
+        }
+        Some(_) => {}
+        None => tracing::warn!(
+            path = %witness.display(),
+            "the store has no witness, so that an older copy in its place would not have been noticed; it is made now"
+        ),
+    }
+    let store = started(engine, place, keys, meta.store_id)?;
+    store.keep_witness(witness);
+    Ok(store)
+}
+
+/// Opens a store whatever its witness says; see [`crate::open_redb_unwitnessed`].
+pub(crate) fn open_unwitnessed(
+    path: &Path,
+    witness: &Path,
+    password: &Password,
+) -> Result<(Store, Witnessed), OpenError> {
+    let (mut engine, place, meta, keys) = unlocked(path, witness, password)?;
+    let said = match witness::read(witness, &keys, &meta.store_id) {
+        Ok(None) => Witnessed::Nothing,
+        Ok(Some(seen)) if seen > engine.commits() => {
+            engine.number_above(seen);
+            Witnessed::Behind { commit: engine.commits(), witness: seen }
+        }
+        Ok(Some(_)) => Witnessed::UpToDate,
+        Err(OpenError::WitnessOfAnother { .. }) => Witnessed::OfAnother,
+        Err(OpenError::WitnessDamaged { .. }) => Witnessed::Damaged,
+        Err(error) => return Err(error),
+    };
+    engine.publish()?;
+    Ok((started(engine, place, keys, meta.store_id)?, said))
+}
+
+fn unlocked(
+    path: &Path,
+    witness: &Path,
+    password: &Password,
+) -> Result<(Engine, Arc<Place>, Meta, Arc<Keys>), OpenError> {
+    let file = match LockedFile::open(path, Access::ReadWrite) {
+        Err(OpenError::NotFound) if witness::exists(witness)? => {
+            return Err(OpenError::StoreGone { witness: witness.to_owned() });
+        }
+        opened => opened?,
+    };
     new_file::remove_leftovers(path);
     let place = file.place();
     let mut engine = Engine::open(Arc::new(file))?;
     let (_, meta) = read_meta(&engine)?;
-    let keys = unlock(&meta, password, path)?;
-    // Only now may the file change.
-    engine.publish()?;
-    Ok(Store::over(Arc::new(RedbBackend::start(engine, place)?), keys))
+    let keys = Arc::new(unlock(&meta, password, path)?);
+    engine.number_commits(keys.clone())?;
+    Ok((engine, place, meta, keys))
+}
+
+fn started(engine: Engine, place: Arc<Place>, keys: Arc<Keys>, id: [u8; 16]) -> Result<Store, OpenError> {
+    Ok(Store::over(Arc::new(RedbBackend::start(engine, place, keys.clone(), id)?), keys))
+}
+
+/// Marks the store as one that has gone back. The mark has no date yet: time is the domain's.
+fn mark(engine: &mut Engine, keys: &Keys, cause: RollbackCause) -> Result<(), OpenError> {
+    let records = engine.records()?;
+    let mut batch = Batch::new();
+    for (key, record) in mark_records(keys, cause, read_one(&records, &Rollback::key())?.as_ref())? {
+        let there = read_one(&records, &key)?;
+        let expect = there.as_ref().map_or(Expect::Absent, |there| Expect::Version(there.version));
+        batch.write(key, expect, Write::Put(record));
+    }
+    drop(records);
+    engine.commit(std::iter::once(&batch))?;
+    Ok(())
+}
+
+/// The records of a mark in the place of `there`: its table in the directory, and itself.
+fn mark_records(
+    keys: &Keys,
+    cause: RollbackCause,
+    there: Option<&SealedRecord>,
+) -> Result<[(RecordKey, SealedRecord); 2], OpenError> {
+    let (table, key) = (Rollback::TABLE, Rollback::key());
+    let version = match there {
+        Some(there) => there.version.next(),
+        None => seal::first_version().map_err(OpenError::other)?,
+    };
+    let value = Rollback { cause, since_ms: None }.encode();
+    let record = keys.seal(table.name, &key, version, u64::MAX, &value).map_err(OpenError::other)?;
+    Ok([(directory_key(table.id), directory_entry(&table)), (key, record)])
 }
 
 fn unlock(meta: &Meta, password: &Password, path: &Path) -> Result<Keys, OpenError> {
@@ -123,24 +227,28 @@ pub(crate) struct RedbBackend {
     place: Arc<Place>,
     outbox: Option<mpsc::Sender<Message>>,
     thread: Option<JoinHandle<()>>,
+    keys: Arc<Keys>,
+    id: [u8; 16],
 }
 
 impl RedbBackend {
-    fn start(engine: Engine, place: Arc<Place>) -> Result<Self, OpenError> {
-        Self::start_pausing(engine, place, writer::pause)
+    fn start(engine: Engine, place: Arc<Place>, keys: Arc<Keys>, id: [u8; 16]) -> Result<Self, OpenError> {
+        Self::start_pausing(engine, place, keys, id, writer::pause)
     }
 
     /// As [`Self::start`]; the thread waits by `pause`.
     fn start_pausing(
         engine: Engine,
         place: Arc<Place>,
+        keys: Arc<Keys>,
+        id: [u8; 16],
         pause: impl Fn(Duration) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let shared = Arc::new(Shared::default());
         let (outbox, inbox) = mpsc::channel();
         let writer = Writer::new(engine, shared.clone(), inbox, place.clone(), Box::new(pause))?;
         let thread = std::thread::Builder::new().name("jwtis-store".into()).spawn(|| writer.run())?;
-        Ok(Self { shared, place, outbox: Some(outbox), thread: Some(thread) })
+        Ok(Self { shared, place, outbox: Some(outbox), thread: Some(thread), keys, id })
     }
 
     /// Reads on the calling thread: a few microseconds when the pages are in memory.
@@ -180,24 +288,7 @@ impl Backend for RedbBackend {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(RecordKey, SealedRecord)>, ReadError>> {
         Box::pin(async move {
-            self.read(|records| {
-                let mut found = Vec::new();
-                let first = [table];
-                let start = match after {
-                    Some(key) if key.table() >= table => Bound::Excluded(key.as_bytes()),
-                    _ => Bound::Included(&first[..]),
-                };
-                if limit > 0 {
-                    each_record(records, start, |key, record| {
-                        if key.table() == table {
-                            found.push((key, readable(key, record)?));
-                        }
-                        Ok(key.table() == table && found.len() < limit)
-                    })?;
-                }
-                Ok(found)
-            })
-            .map_err(|error| read_error(error, after))
+            self.read(|records| scan(records, table, after, limit)).map_err(|error| read_error(error, after))
         })
     }
 
@@ -222,6 +313,24 @@ impl Backend for RedbBackend {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         let records = self.shared.records().ok_or_else(closed).map_err(|error| read_error(error, None))?;
         Ok(Box::new(RedbSnapshot { records, after: None }))
+    }
+
+    fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
+    }
+
+    fn keep_witness(&self, path: &Path) {
+        // A store that is closing has said its last word already.
+        drop(self.send(Message::Keep(Keeper::new(path.to_owned(), self.keys.clone(), self.id))));
+        self.catch_up();
+    }
+
+    fn catch_up(&self) {
+        let (done, is_done) = mpsc::channel();
+        if self.send(Message::Witness(done)).is_ok() {
+            // An error means that the thread is gone, which has written the witness at its end.
+            let _ = is_done.recv();
+        }
     }
 }
 
@@ -256,6 +365,30 @@ impl Snapshot for RedbSnapshot {
         self.after = found.last().map(|(key, _)| *key).or(self.after);
         Ok(found)
     }
+}
+
+/// At most `limit` records of `table` in key order, those after `after` when it is given.
+fn scan(
+    records: &Records,
+    table: u8,
+    after: Option<&RecordKey>,
+    limit: usize,
+) -> Result<Vec<(RecordKey, SealedRecord)>, EngineError> {
+    let mut found = Vec::new();
+    let first = [table];
+    let start = match after {
+        Some(key) if key.table() >= table => Bound::Excluded(key.as_bytes()),
+        _ => Bound::Included(&first[..]),
+    };
+    if limit > 0 {
+        each_record(records, start, |key, record| {
+            if key.table() == table {
+                found.push((key, readable(key, record)?));
+            }
+            Ok(key.table() == table && found.len() < limit)
+        })?;
+    }
+    Ok(found)
 }
 
 fn read_one(records: &Records, key: &RecordKey) -> Result<Option<SealedRecord>, EngineError> {

@@ -38,17 +38,33 @@ impl DataKey {
     }
 }
 
-/// The subkeys in use: one seals values, one hashes names.
+/// The subkeys in use: one seals values, one hashes names, one authenticates the witness.
 pub(crate) struct Keys {
     seal: SealKey,
     names: hmac::Key,
+    witness: hmac::Key,
 }
 
 impl Keys {
     pub(crate) fn derive(data_key: &DataKey) -> Result<Self, CryptoUnavailable> {
         let seal = derive(data_key, b"jwtis store 1: seal values")?;
         let names = derive(data_key, b"jwtis store 1: hash names")?;
-        Ok(Self { seal: SealKey::new(&seal)?, names: hmac::Key::new(hmac::HMAC_SHA256, names.as_slice()) })
+        let witness = derive(data_key, b"jwtis store 1: witness")?;
+        Ok(Self {
+            seal: SealKey::new(&seal)?,
+            names: hmac::Key::new(hmac::HMAC_SHA256, names.as_slice()),
+            witness: hmac::Key::new(hmac::HMAC_SHA256, witness.as_slice()),
+        })
+    }
+
+    /// HMAC-SHA-256 of a witness's text.
+    pub(crate) fn witness_mac(&self, text: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.witness, text).as_ref().to_vec()
+    }
+
+    /// Whether `mac` is that of `text`; compared in constant time.
+    pub(crate) fn witness_verifies(&self, text: &[u8], mac: &[u8]) -> bool {
+        hmac::verify(&self.witness, text, mac).is_ok()
     }
 
     /// HMAC-SHA-256 over table name ‖ 0 ‖ name, cut to 128 bits: the name's stand-in in the file.

@@ -120,7 +120,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     backend: Arc<dyn Backend>,
-    keys: Keys,
+    keys: Arc<Keys>,
     /// Tables that the directory of the store is known to list.
     listed: Mutex<BTreeSet<u8>>,
     /// Who is told how long commits take.
@@ -132,7 +132,8 @@ pub type CommitTimer = Box<dyn Fn(Duration) + Send + Sync>;
 
 impl Store {
     /// The records of `backend`, under the subkeys of its data key.
-    pub(crate) fn over(backend: Arc<dyn Backend>, keys: Keys) -> Self {
+    pub(crate) fn over(backend: Arc<dyn Backend>, keys: impl Into<Arc<Keys>>) -> Self {
+        let keys = keys.into();
         Self(Arc::new(Inner { backend, keys, listed: Mutex::default(), timer: OnceLock::new() }))
     }
 
@@ -237,6 +238,17 @@ impl Store {
     pub fn time_commits(&self, timer: CommitTimer) {
         // An error is a second timer.
         drop(self.0.timer.set(timer));
+    }
+
+    /// The number of the latest commit, which backups keep; 0 in a store that does not count.
+    pub fn commits(&self) -> u64 {
+        self.0.backend.commits()
+    }
+
+    /// Keeps a witness of the latest commit at `path` from now on: written now, then at most once a second, at each
+    /// backup and when the store closes. A store in memory has none.
+    pub fn keep_witness(&self, path: &std::path::Path) {
+        self.0.backend.keep_witness(path);
     }
 
     /// Deletes the records of `table` that expired before `now` (Unix seconds), looking at `limit` records at most
@@ -379,6 +391,6 @@ pub(crate) fn listed_table(key: &RecordKey) -> Option<u8> {
     (directory_key(table) == *key).then_some(table)
 }
 
-fn directory_entry(table: &Table) -> SealedRecord {
+pub(crate) fn directory_entry(table: &Table) -> SealedRecord {
     SealedRecord { version: Version(1), expires_at: u64::MAX, sealed: table.name.as_bytes().to_vec() }
 }

@@ -40,6 +40,27 @@ impl<'s> Transaction<'s> {
         self
     }
 
+    /// As [`Self::create`], under the key of a record of another copy of the store: the names of both have one hash.
+    pub fn create_at<T: Record>(mut self, key: &RecordKey, value: &T) -> Self {
+        match seal::first_version() {
+            Ok(version) => self.put_at(*key, Expect::Absent, version, value),
+            Err(failure) => self.failure = Some(failure),
+        }
+        self
+    }
+
+    /// As [`Self::replace`], under a key.
+    pub fn replace_at<T: Record>(mut self, key: &RecordKey, previous: Version, value: &T) -> Self {
+        self.put_at(*key, Expect::Version(previous), previous.next(), value);
+        self
+    }
+
+    /// As [`Self::delete`], under a key.
+    pub fn delete_at(mut self, key: &RecordKey, previous: Version) -> Self {
+        self.batch.write(*key, Expect::Version(previous), Write::Delete);
+        self
+    }
+
     /// Deletes the record, which must have version `previous`.
     pub fn delete<T: Record>(self, name: Name<'_>, previous: Version) -> Self {
         let key = self.store.key_of::<T>(name);
@@ -75,7 +96,10 @@ impl<'s> Transaction<'s> {
     }
 
     fn put<T: Record>(&mut self, name: Name<'_>, expect: Expect, version: Version, value: &T) {
-        let key = self.store.key_of::<T>(name);
+        self.put_at(self.store.key_of::<T>(name), expect, version, value);
+    }
+
+    fn put_at<T: Record>(&mut self, key: RecordKey, expect: Expect, version: Version, value: &T) {
         let expires_at = value.expires_at().unwrap_or(u64::MAX);
         match self.store.keys().seal(T::TABLE.name, &key, version, expires_at, &value.encode()) {
             Ok(record) => {

@@ -1,4 +1,4 @@
-//! Store files: making, opening, passwords, what is readable in them, backup and restore.
+//! Store files: making, opening, passwords, what is readable in them and backup.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,8 +18,8 @@ use std::{
 
 use common::{Client, Session, client, clients, created, fill, opened, password, place};
 use jwtis_store::{
-    CommitError, KdfParams, Name, OpenError, Store, change_password, check, create_redb, info, open_memory,
-    open_redb, restore, stage_redb,
+    CommitError, KdfParams, Name, OpenError, Restoration, change_password, check, create_redb, info,
+    open_memory, open_redb, stage_redb, witness_beside,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -118,7 +118,8 @@ async fn an_open_store_is_in_use_for_everybody_else() {
     assert!(matches!(info(&path), Err(OpenError::InUse)));
     assert!(matches!(check(&path, &password()), Err(OpenError::InUse)));
     assert!(matches!(change_password(&path, &password(), &"new".into()), Err(OpenError::InUse)));
-    assert!(matches!(restore(&backup, &path, &password()), Err(OpenError::InUse)));
+    let restored = Restoration::prepare(&backup, &path, &witness_beside(&path), &password());
+    assert!(matches!(restored, Err(OpenError::InUse)));
     fill(&store, 1).await;
     let clone = store.clone();
     drop(store);
@@ -143,7 +144,8 @@ async fn a_store_whose_file_was_taken_away_is_in_use_and_writes_nothing() {
             assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)));
             assert!(matches!(info(&path), Err(OpenError::InUse)));
         }
-        assert!(matches!(restore(&backup, &path, &password()), Err(OpenError::InUse)));
+        let restored = Restoration::prepare(&backup, &path, &witness_beside(&path), &password());
+        assert!(matches!(restored, Err(OpenError::InUse)));
         assert!(store.probe().await.is_err() && store.in_place().await.is_err());
         let write = store.transaction().create(Name::plain("late"), &client("late"));
         assert!(matches!(store.commit(write).await, Err(CommitError::Unavailable(_))));
@@ -293,71 +295,8 @@ async fn a_hot_backup_is_of_one_moment_and_opens() {
     writer.await.unwrap();
     assert!(matches!(store.backup_to(&backup), Err(OpenError::AlreadyExists)));
     assert!(matches!(open_memory().backup_to(&folder.path().join("none")), Err(OpenError::Io(_))));
-    assert_eq!(names(folder.path()), ["backup.db", "backup.db.lock", "store.db", "store.db.lock"]);
-}
-
-#[tokio::test]
-async fn restore_verifies_before_it_replaces_and_keeps_the_old_store() {
-    let (folder, path) = place();
-    let backup = folder.path().join("backup.db");
-    let store = created(&path);
-    fill(&store, 20).await;
-    store.backup_to(&backup).unwrap();
-    store.commit(store.transaction().create(Name::plain("later"), &client("later"))).await.unwrap();
-    drop(store);
-    let target = fs::read(&path).unwrap();
-
-    // A wrong password, a damaged or missing backup: nothing changes.
-    let image = fs::read(&backup).unwrap();
-    let damaged = folder.path().join("damaged.db");
-    let mut flipped = image.clone();
-    let middle = flipped.windows(2).rposition(|pair| pair[0] != 0 && pair[1] != 0).unwrap();
-    flipped[middle] ^= 1;
-    for at in [100, 5000, middle] {
-        let mut flipped = image.clone();
-        flipped[at] ^= 1;
-        fs::write(&damaged, &flipped).unwrap();
-        if check(&damaged, &password()).is_err() {
-            assert!(matches!(restore(&damaged, &path, &password()), Err(OpenError::Damaged { .. })));
-        }
-    }
-    fs::write(&damaged, &image[..image.len() / 2]).unwrap();
-    assert!(matches!(restore(&damaged, &path, &password()), Err(OpenError::Damaged { .. })));
-    assert!(matches!(restore(&backup, &path, &"wrong".into()), Err(OpenError::WrongPassword { .. })));
-    assert!(matches!(restore(&folder.path().join("none"), &path, &password()), Err(OpenError::NotFound)));
-    assert!(fs::read(&path).unwrap() == target);
-    fs::remove_file(&damaged).unwrap();
-    assert_eq!(names(folder.path()), ["backup.db", "store.db", "store.db.lock"]);
-
-    for n in 1..3 {
-        let restored = restore(&backup, &path, &password()).unwrap();
-        assert_eq!(restored.report.records(), 20);
-        assert_eq!(mode(&path), 0o600);
-        let store = opened(&path);
-        assert_eq!(clients(&store).await.unwrap().len(), 20);
-        let aside = folder.path().join(format!("store.db.before-restore-{n}"));
-        drop(store);
-        assert_eq!(restored.kept_aside.unwrap().canonicalize().unwrap(), aside.canonicalize().unwrap());
-    }
-    let kept = folder.path().join("store.db.before-restore-1");
-    assert!(fs::read(&kept).unwrap() == target);
-    assert_eq!(clients(&opened(&kept)).await.unwrap().len(), 21);
-
-    let elsewhere = folder.path().join("new/place.db");
-    assert_eq!(restore(&backup, &elsewhere, &password()).unwrap().kept_aside, None);
-    assert_eq!(clients(&opened(&elsewhere)).await.unwrap().len(), 20);
-}
-
-#[tokio::test]
-async fn a_backup_of_a_restored_store_is_the_same_store() {
-    let (folder, path) = place();
-    let store: Store = created(&path);
-    fill(&store, 2).await;
-    let (one, two) = (folder.path().join("1"), folder.path().join("2"));
-    store.backup_to(&one).unwrap();
-    drop(store);
-    restore(&one, &path, &password()).unwrap();
-    opened(&path).backup_to(&two).unwrap();
-    assert_eq!(info(&one).unwrap().store_id, info(&two).unwrap().store_id);
-    assert_eq!(info(&one).unwrap().tables, info(&two).unwrap().tables);
+    assert_eq!(
+        names(folder.path()),
+        ["backup.db", "backup.db.lock", "backup.db.witness", "store.db", "store.db.lock"]
+    );
 }

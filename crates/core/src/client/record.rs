@@ -125,6 +125,29 @@ impl ClientRecord {
         before.saturating_sub(self.sets.len())
     }
 
+    /// What two copies of a store know of one client together, the `newer` copy and the `older` one; and what the older one does not know.
+    ///
+    /// A name that was registered again is the newer registration alone. Else the later `not_before` counts, the newer copy's token,
+    /// and of key sets what [`join_sets`] says.
+    pub(crate) fn join(newer: Self, older: Self) -> (Self, Vec<ClientFact>) {
+        if newer.created_at != older.created_at {
+            return (newer, vec![ClientFact::RegisteredAgain]);
+        }
+        let mut facts = Vec::new();
+        if newer.token_hash.as_bytes() != older.token_hash.as_bytes() {
+            facts.push(ClientFact::TokenReplaced);
+        }
+        if newer.not_before > older.not_before {
+            facts.push(ClientFact::SessionsRevoked);
+        }
+        let not_before = newer.not_before.max(older.not_before);
+        let (sets, changed) = join_sets(newer.sets, older.sets);
+        if changed {
+            facts.push(ClientFact::KeysRenewed);
+        }
+        (Self { not_before, sets, ..newer }, facts)
+    }
+
     /// Whether `keys` is still the active set.
     pub(crate) fn has_active(&self, keys: &KeySet) -> bool {
         let kid = keys.signing.kid();
@@ -151,6 +174,52 @@ impl ClientRecord {
             version,
         })
     }
+}
+
+/// What an older copy of a store does not know of a client.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum ClientFact {
+    /// It was deleted, and its name was registered again.
+    RegisteredAgain,
+    /// It has another token.
+    TokenReplaced,
+    /// Its sessions were revoked.
+    SessionsRevoked,
+    /// A key set was retired, and another one is active.
+    KeysRenewed,
+}
+
+impl ClientFact {
+    /// For the list of what was taken over.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::RegisteredAgain => "registered again since; the older registration stays deleted",
+            Self::TokenReplaced => "its token stays replaced",
+            Self::SessionsRevoked => "its sessions stay revoked",
+            Self::KeysRenewed => "its key sets stay retired",
+        }
+    }
+}
+
+/// The sets of the newer copy, each as far on in its life as either copy says. A set that only the older one has was dropped after it had
+/// retired, and stays so; but exactly one set is active, so of two copies that went separate ways the older one's active set stays.
+/// The second answer is whether the older copy's sets were others.
+fn join_sets(newer: Vec<StoredKeySet>, older: Vec<StoredKeySet>) -> (Vec<StoredKeySet>, bool) {
+    let stands = |sets: &[StoredKeySet]| -> Vec<(String, KeySetState)> {
+        sets.iter().map(|set| (set.header.sig_kid.clone(), set.header.state)).collect()
+    };
+    let before = stands(&older);
+    let mut sets = newer;
+    for set in &mut sets {
+        let known = older.iter().find(|known| known.header.sig_kid == set.header.sig_kid);
+        set.header.state = known.map_or(set.header.state, |known| set.header.state.join(known.header.state));
+    }
+    if !sets.iter().any(|set| set.header.state == KeySetState::Active) {
+        sets.extend(older.into_iter().filter(|set| set.header.state == KeySetState::Active));
+        sets.sort_by_key(|set| std::cmp::Reverse(set.header.created_at_ms));
+    }
+    let changed = stands(&sets) != before;
+    (sets, changed)
 }
 
 impl StoredKeySet {

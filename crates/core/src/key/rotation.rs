@@ -58,6 +58,18 @@ impl KeySetState {
         matches!(self, Self::Active | Self::Retiring(_))
     }
 
+    /// The state of a set of which two copies of a store know: the later one in its life.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Retired, _) | (_, Self::Retired) => Self::Retired,
+            (Self::Retiring(one), Self::Retiring(two)) => Self::Retiring(one.min(two)),
+            (Self::Retiring(until), _) | (_, Self::Retiring(until)) => Self::Retiring(until),
+            (Self::Active, _) | (_, Self::Active) => Self::Active,
+            (Self::Pending, Self::Pending) => Self::Pending,
+        }
+    }
+
     /// Pending becomes active.
     ///
     /// # Errors
@@ -149,6 +161,22 @@ mod tests {
         assert_eq!(until(after(2)), KeySetState::Retiring(after(2).plus(RETIRING_SLACK).millis()));
         let long_expired = Timestamp::from_seconds(5);
         assert_eq!(until(long_expired), KeySetState::Retiring(NOW.plus(RETIRING_SLACK).millis()));
+    }
+
+    #[test]
+    fn of_two_copies_the_later_state_stands() {
+        use KeySetState::{Active, Pending, Retired, Retiring};
+        for (one, other, wanted) in [
+            (Active, Active, Active),
+            (Pending, Active, Active),
+            (Active, Retiring(7), Retiring(7)),
+            (Retiring(9), Retiring(7), Retiring(7)),
+            (Active, Retired, Retired),
+            (Retiring(9), Retired, Retired),
+        ] {
+            assert_eq!(one.join(other), wanted, "{one:?} and {other:?}");
+            assert_eq!(other.join(one), wanted, "{other:?} and {one:?}");
+        }
     }
 
     #[test]

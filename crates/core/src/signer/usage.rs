@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Stored, Table};
+use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, RollbackCause, Store, Stored, Table};
 use jwtis_tezos::PublicKeyHash;
 use jwtis_tezos::policy::Usage;
 use tokio::sync::Mutex;
 use zeroize::Zeroizing;
 
+use crate::rollback::{self, KnownMark};
 use crate::session::{decode_json, encode_json};
 
 /// How often a record that others write, too, is read and judged again: other processes, since those of this one queue.
@@ -17,6 +18,7 @@ const TRIES: usize = 8;
 /// The record of what each key has spent.
 pub(crate) struct UsageBook {
     store: Store,
+    mark: KnownMark,
     /// Requests that count for one key queue here; there are as many entries as listed keys that have limits.
     queues: std::sync::Mutex<BTreeMap<PublicKeyHash, Arc<Mutex<()>>>>,
 }
@@ -24,6 +26,12 @@ pub(crate) struct UsageBook {
 /// What a key has spent cannot be counted, so that nothing is signed.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
+    /// The store has gone back to an earlier state.
+    #[error(
+        "{}: what this key has spent is not known. It signs again after one window of its limit; to end this earlier, run `jwtis store accept-rollback`",
+        rollback::words(*.0)
+    )]
+    RolledBack(RollbackCause),
     /// There is no store.
     #[error("the key has a limit over time, and there is no store to count in")]
     NoStore,
@@ -36,8 +44,8 @@ pub enum UsageError {
 }
 
 impl UsageBook {
-    pub(crate) const fn new(store: Store) -> Self {
-        Self { store, queues: std::sync::Mutex::new(BTreeMap::new()) }
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, mark: KnownMark::default(), queues: std::sync::Mutex::default() }
     }
 
     /// The store that the records are in.
@@ -57,6 +65,17 @@ impl UsageBook {
         key: &PublicKeyHash,
         judge: impl Fn(&Usage) -> Result<(Usage, T), E>,
     ) -> Result<T, E> {
+        let mark = self.mark.of(&self.store).await.map_err(UsageError::from)?;
+        let judge = |spent: &Usage| {
+            let after = judge(spent)?;
+            match mark {
+                // What was spent before the store went back is unknown, and may be all that the limit allows.
+                Some(mark) if judge(&spent.and_unknown_until(mark.since_ms.unwrap_or(u64::MAX))).is_err() => {
+                    Err(E::from(UsageError::RolledBack(mark.cause)))
+                }
+                _ => Ok(after),
+            }
+        };
         let queue = self.queue(key);
         let _turn = queue.lock().await;
         let text = key.to_string();
@@ -95,7 +114,8 @@ impl UsageBook {
 }
 
 /// A key's [`Usage`], by the key's address.
-struct UsageRecord(Usage);
+#[derive(PartialEq, Eq)]
+pub(crate) struct UsageRecord(pub(crate) Usage);
 
 impl Record for UsageRecord {
     const TABLE: Table = Table { id: 6, name: "usage", time_ordered: false };

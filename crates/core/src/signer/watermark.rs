@@ -10,10 +10,12 @@ pub mod store;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jwtis_store::BoxFuture;
+use jwtis_store::{BoxFuture, RollbackCause};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, JumpRule, Mark, Refusal, Step, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};
+
+use crate::rollback;
 
 /// Chains on which one key may have watermarks that the configuration does not name. Callers choose the chain of a message, and a
 /// watermark stays for ever: without a bound they fill the disk.
@@ -37,6 +39,14 @@ pub trait Watermarks: Send + Sync + 'static {
         asked: &'a Asked,
         terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>>;
+
+    /// Why no message is cleared at all: the watermarks have gone back to an earlier state.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`].
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<RollbackCause>, WatermarkError>> {
+        Box::pin(async { Ok(None) })
+    }
 
     /// All marks.
     ///
@@ -91,6 +101,12 @@ pub enum WatermarkError {
         /// The chain.
         chain: ChainId,
     },
+    /// 409: the watermarks have gone back to an earlier state.
+    #[error(
+        "{}: what this key has signed since is not known, so it signs nothing. First run `jwtis watermark raise`, then `jwtis store accept-rollback`",
+        rollback::words(*.0)
+    )]
+    RolledBack(RollbackCause),
     /// 500: the marks cannot be read or written now. Why is for the log, as the source.
     #[error("the watermark cannot be kept")]
     Unavailable(#[source] jwtis_store::BoxError),

@@ -90,7 +90,7 @@ impl Issuer {
     /// Whether the token's session was opened before a mark of its client or its subject.
     async fn is_marked(&self, client: &Client, token: &Opened) -> Result<bool, ReadError> {
         let opened_at = token.session.opened_at();
-        if opened_at < client.not_before {
+        if opened_at < self.not_before(client) {
             return Ok(true);
         }
         let Some(subject) = &token.subject else { return Ok(false) };

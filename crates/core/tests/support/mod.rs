@@ -51,6 +51,11 @@ impl World {
         self.issuer.client_access(Some(&self.admin), &id(kid)).await.unwrap()
     }
 
+    /// Access to a client, if it is there.
+    pub async fn issuer_access(&self, kid: &str) -> Option<ClientAccess> {
+        self.issuer.client_access(Some(&self.admin), &id(kid)).await.ok()
+    }
+
     pub fn seconds_pass(&self, seconds: u64) {
         self.clock.advance(std::time::Duration::from_secs(seconds));
     }

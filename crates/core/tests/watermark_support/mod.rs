@@ -101,6 +101,7 @@ pub fn word(answer: &Result<Clearance, WatermarkError>) -> &'static str {
         Err(WatermarkError::Refused(refused)) if refused.is_jump() => "jump",
         Err(WatermarkError::Refused(_)) => "refused",
         Err(WatermarkError::NoRoom { .. }) => "no room",
+        Err(WatermarkError::RolledBack(_)) => "rolled back",
         Err(WatermarkError::Unavailable(_)) => "unavailable",
     }
 }

@@ -25,13 +25,16 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is read into memory.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Where a server listens unless it is told otherwise.
+const DEFAULT_URL: &str = "http://127.0.0.1:4343";
+
 /// Where the server is and who is asking.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Base URL of the server.
-    #[arg(long, env = "JWTIS_URL", default_value = "http://127.0.0.1:4343")]
-    url: String,
+    /// Base URL of the server. Without it http://127.0.0.1:4343.
+    #[arg(long, env = "JWTIS_URL")]
+    url: Option<String>,
     /// Trust this CA (PEM) for https, instead of the system's.
     #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE")]
     ca_cert: Option<PathBuf>,
@@ -69,12 +72,17 @@ impl Connection {
             As::AdminOrClient => vec![self.admin()?, self.client()?],
         };
         let token = tokens.into_iter().flatten().next();
-        Api::new(&self.url, token, self.ca_cert.as_deref())
+        Api::new(self.url(), token, self.ca_cert.as_deref())
     }
 
     /// The server, as named.
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        self.url.as_deref().unwrap_or(DEFAULT_URL)
+    }
+
+    /// Whether a server is named.
+    pub(crate) const fn is_named(&self) -> bool {
+        self.url.is_some()
     }
 
     fn admin(&self) -> Result<Option<BearerSecret>, Failure> {

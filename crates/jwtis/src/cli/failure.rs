@@ -134,6 +134,20 @@ impl Failure {
                 Self::refused(format!("the store {path} has format {found}, and this release knows up to {known}"))
                     .hint("it was written by a newer jwtis: use that release")
             }
+            OpenError::StoreGone { witness } => Self::usage(format!(
+                "there is no store at {path}, and its witness {} says that there was one",
+                witness.display()
+            ))
+            .hint("bring the file back, or restore a backup with `jwtis store restore BACKUP`; to begin with a new store, remove the witness first"),
+            OpenError::WitnessOfAnother { witness } => {
+                Self::usage(format!("the witness {} belongs to another store than {path}", witness.display()))
+                    .hint("check --dbPath and --witness; if they are right, `jwtis store accept-rollback` writes a new witness")
+            }
+            OpenError::WitnessDamaged { witness } => Self::damaged(format!(
+                "the witness {} does not verify under the key of the store {path}: it is damaged, or somebody changed it",
+                witness.display()
+            ))
+            .hint("find out who wrote to it; then `jwtis store accept-rollback` writes a new one"),
             OpenError::Io(error) => Self::refused(format!("the store {path} cannot be used"))
                 .because(error)
                 .hint(disk_hint(error)),

@@ -105,6 +105,7 @@ pub(crate) async fn run(
                 _ => "check the path, the permissions of its folder, and the disk",
             }),
     })?;
+    issuer.store().keep_witness(&config.store.witness);
     out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)));
     if let Some(url) = listeners.issuer_url() {
         out.notice(next_steps(&url));

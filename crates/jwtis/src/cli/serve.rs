@@ -7,9 +7,9 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings};
-use jwtis_store::{Password, ReadError, Store, open_redb};
-use tracing::{info, warn};
+use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings, rollback};
+use jwtis_store::{OpenError, Password, ReadError, Rollback, Store, open_redb_beside};
+use tracing::{error, info, warn};
 
 use super::failure::disk_hint;
 use super::first_start::{self, AdminToken};
@@ -177,12 +177,17 @@ async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> R
         Some(issuer) => AdminToken::configured(issuer.admin_token.as_ref())?,
         None => None,
     };
+    let witness = &config.store.witness;
+    if !exists && store_exists(witness)? {
+        let gone = OpenError::StoreGone { witness: witness.clone() };
+        return Err(Failure::from_store(path, &gone));
+    }
     if !exists {
         return first_start::run(config, admin_token, listeners, out).await;
     }
     warn_of_permissions(path);
     let password = password::for_existing(config.store.password.as_ref(), path)?;
-    let store = open_store(path, &password)?;
+    let store = open_store(path, witness, &password)?;
     out.notice(format_args!(
         "{} {} with the store {}",
         config.name,
@@ -190,6 +195,9 @@ async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> R
         printable(&path.display().to_string())
     ));
     let issuer = open_issuer(store, &issuer_settings(config)).await?;
+    if let Some(mark) = issuer.rollback() {
+        say_rolled_back(mark);
+    }
     if config.issuer.is_none() {
         return Ok(issuer);
     }
@@ -230,12 +238,24 @@ fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> Outcome {
     Ok(())
 }
 
+/// Says loudly what a store refuses that has gone back to an earlier state.
+fn say_rolled_back(mark: Rollback) {
+    error!(
+        cause = mark.cause.name(),
+        since_ms = mark.since_ms,
+        hint = rollback::HINT,
+        "{}, and may not know what was signed, spent or revoked since: consensus keys with watermarks in the store sign nothing, keys with a limit over time sign nothing within one window, and sessions opened before count as revoked unless they were kept",
+        rollback::words(mark.cause)
+    );
+}
+
 /// Opens an existing store.
 ///
 /// # Errors
 /// With the exit codes of `decisions.md` section 2.
-pub(crate) fn open_store(path: &Path, password: &str) -> Result<Store, Failure> {
-    open_redb(path, &Password::new(password)).map_err(|error| Failure::from_store(path, &error))
+pub(crate) fn open_store(path: &Path, witness: &Path, password: &str) -> Result<Store, Failure> {
+    open_redb_beside(path, witness, &Password::new(password))
+        .map_err(|error| Failure::from_store(path, &error))
 }
 
 /// The issuer over a store.

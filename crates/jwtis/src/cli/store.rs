@@ -1,20 +1,20 @@
 //! `jwtis store`: look after a store file. All but a hot backup need a store that no server has open.
 
+mod backup;
 mod clock;
+mod restore;
+mod rollback;
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use jwtis_core::IssuerSettings;
-use jwtis_store::{OpenError, Password, Report, Restored, TableInfo, change_password, check, info, restore};
+use jwtis_store::{Password, Report, TableInfo, change_password, check, info};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use self::clock::StoreClock;
-use super::api::{As, Connection};
-use super::failure::disk_hint;
+use super::api::Connection;
 use super::output::{TextTable, printable};
 use super::store_file::{PasswordArgs, StoreFile};
 use super::{Failure, Outcome, Output, first_start, password, prompt, serve};
@@ -50,7 +50,7 @@ pub(crate) enum StoreCommand {
         #[arg(long, value_name = "FILE")]
         new_pswd_file: Option<PathBuf>,
     },
-    /// Copy a store, consistent and still sealed. One that a server has open is fetched from that server.
+    /// Copy a store, consistent and still sealed. One that a server has open is fetched from that server; --url names a server elsewhere.
     Backup {
         /// The file to write; it must not exist.
         target: PathBuf,
@@ -61,7 +61,8 @@ pub(crate) enum StoreCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Verify a backup, then put it in the store's place. The store that was there is kept beside it.
+    /// Verify a backup, then put it in the store's place. What must not go back (watermarks, spending, revocations, deletions) is taken
+    /// over from the store that was there, which is kept beside it. Where that cannot be done, the new store is marked as restored.
     Restore {
         /// The backup.
         backup: PathBuf,
@@ -69,12 +70,28 @@ pub(crate) enum StoreCommand {
         store: StoreFile,
         #[command(flatten)]
         password: PasswordArgs,
+        /// Where the store is marked as restored: do not revoke the sessions that were opened before.
+        #[arg(long)]
+        keep_sessions: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Show the latest time that the store knows of, or forget it where a wrong clock was believed.
     Clock(StoreClock),
+    /// End the state of a store that was restored, or that is older than its witness. Raise the watermarks of consensus keys first.
+    AcceptRollback {
+        #[command(flatten)]
+        store: StoreFile,
+        #[command(flatten)]
+        password: PasswordArgs,
+        /// Let the sessions live that were opened before.
+        #[arg(long)]
+        keep_sessions: bool,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Make a new admin token for an operator who lost it. The one before stops working.
     ResetAdminToken {
         #[command(flatten)]
@@ -109,21 +126,20 @@ impl StoreCommand {
                 ))
             }
             Self::Backup { target, store, password, connection } => {
-                backup(target, store, password, connection, out)
+                backup::run(target, store, password, connection, out)
             }
-            Self::Restore { backup, store, password, json } => {
-                let path = store.path()?;
-                restorable(backup, &path)?;
-                let password = Password::new(password.require(store, backup)?.as_str());
-                let restored = restore(backup, &path, &password)
-                    .map_err(|error| restore_failure(backup, &path, &error))?;
-                show_restored(backup, &path, &restored, *json, out)
+            Self::Restore { backup, store, password, keep_sessions, json } => {
+                restore::run(backup, store, password, *keep_sessions, *json, out)
+            }
+            Self::AcceptRollback { store, password, keep_sessions, yes } => {
+                rollback::accept(store, password, *keep_sessions, *yes, out)
             }
             Self::Clock(clock) => clock.run(out),
             Self::ResetAdminToken { store, password } => {
                 first_start::can_show_admin_token(out)?;
                 let path = store.existing()?;
-                let opened = serve::open_store(&path, &password.require(store, &path)?)?;
+                let witness = store.witness(&path)?;
+                let opened = serve::open_store(&path, &witness, &password.require(store, &path)?)?;
                 serve::runtime()?.block_on(async {
                     let issuer = serve::open_issuer(opened, &IssuerSettings::default()).await?;
                     first_start::replace_admin_token(&issuer, out).await
@@ -131,25 +147,6 @@ impl StoreCommand {
             }
         }
     }
-}
-
-/// That the one can take the place of the other.
-fn restorable(backup: &Path, store: &Path) -> Outcome {
-    if !serve::store_exists(backup)? {
-        return Err(Failure::refused(format!("there is no backup at {}", backup.display()))
-            .hint("check the path; `jwtis store backup FILE` makes one"));
-    }
-    if serve::store_exists(store)? {
-        let place = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
-        if place(backup) == place(store) {
-            return Err(Failure::usage(format!(
-                "{} is the store itself, not a backup of it",
-                backup.display()
-            ))
-            .hint("name the backup, and the store by --dbPath"));
-        }
-    }
-    Ok(())
 }
 
 fn shown(path: &Path) -> String {
@@ -171,6 +168,8 @@ fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
             "store_id": store_id,
             "bytes": info.file_bytes,
             "slots": slots,
+            "commits": info.commits,
+            "rolled_back": info.rolled_back,
             "tables": tables_json(&info.tables),
         }));
     }
@@ -179,6 +178,8 @@ fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
     table.pair("format", info.format);
     table.pair("id", store_id);
     table.pair("size", format_args!("{} bytes", info.file_bytes));
+    table.pair("commits", info.commits);
+    table.pair("state", if info.rolled_back { ROLLED_BACK } else { "in order" });
     for slot in &info.slots {
         let cost = format!("Argon2id, {} KiB, {} passes", slot.params.memory_kib, slot.params.passes);
         table.pair(&format!("password slot {}", slot.id), cost);
@@ -186,11 +187,18 @@ fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
     out.line(format_args!("{table}\n\n{}", tables_text(&info.tables)))
 }
 
+/// What `info` and `check` say of a marked store.
+const ROLLED_BACK: &str = "gone back to an earlier state; `jwtis store accept-rollback` ends that";
+
 fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) -> Outcome {
     if as_json {
         out.json(&report_json(path, report))?;
     } else {
         out.line(tables_text(&report.tables))?;
+        out.line(format_args!("\nlatest commit: {}", report.commits))?;
+        if let Some(mark) = report.rolled_back {
+            out.line(format_args!("state: {} ({ROLLED_BACK})", mark.cause.name()))?;
+        }
     }
     if report.damaged.is_empty() {
         return if as_json { Ok(()) } else { out.line(format_args!("\n{} is whole", shown(path))) };
@@ -198,124 +206,6 @@ fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) ->
     Err(Failure::damaged(format!("{} has {} damaged records", path.display(), report.damaged.len()))
         .details(report.damaged.iter().cloned())
         .hint("restore a backup with `jwtis store restore BACKUP`"))
-}
-
-/// A store at rest is copied here; one that is in use is fetched from its server. Either way the copy is checked when the password is
-/// there to do so.
-fn backup(
-    target: &Path,
-    store: &StoreFile,
-    password: &PasswordArgs,
-    connection: &Connection,
-    out: &mut Output<'_>,
-) -> Outcome {
-    if fs::symlink_metadata(target).is_ok() {
-        return Err(Failure::usage(format!("{} exists", target.display())).hint("choose a name that is free"));
-    }
-    let path = &store.existing()?;
-    let in_use = matches!(info(path), Err(OpenError::InUse));
-    let given = password::given(password.source(store)?.as_ref())?;
-    let password =
-        if in_use { given } else { Some(given.map_or_else(|| password.require(store, path), Ok)?) };
-    if in_use {
-        connection.open(As::Admin)?.download("/store/backup", target).map(drop)?;
-    } else if let Some(password) = &password {
-        let opened = serve::open_store(path, password)?;
-        opened.backup_to(target).map_err(|error| backup_failure(target, &error))?;
-    }
-    let report = match &password {
-        Some(password) => Some(verified_copy(target, password)?),
-        None => None,
-    };
-    let how = if in_use { format!("fetched from {}", connection.url()) } else { "copied".to_owned() };
-    if connection.json {
-        let report = report.as_ref().map(|report| report_json(target, report));
-        return out.json(
-            &json!({ "backup": target, "hot": in_use, "verified": report.is_some(), "report": report }),
-        );
-    }
-    let checked = if report.is_some() {
-        "and every record verifies"
-    } else {
-        "NOT verified: give the password to check it"
-    };
-    out.line(format_args!("{} is {how}, {checked}; it opens with the store's password", shown(target)))
-}
-
-fn backup_failure(target: &Path, error: &OpenError) -> Failure {
-    match error {
-        OpenError::Io(error) => {
-            Failure::refused(format!("the backup {} cannot be written", target.display()))
-                .because(error)
-                .hint(disk_hint(error))
-        }
-        _ => Failure::from_store(target, error),
-    }
-}
-
-fn verified_copy(target: &Path, password: &str) -> Result<Report, Failure> {
-    let report = check(target, &Password::new(password)).map_err(|error| match error {
-        // Of a store at rest the password has proved right already, so this copy was fetched.
-        OpenError::WrongPassword { .. } => match fs::remove_file(target) {
-            Ok(()) => Failure::usage(format!(
-                "wrong password: the backup {} was fetched, cannot be verified and is removed",
-                target.display()
-            ))
-            .hint("give the store's password, or none to leave the copy unverified"),
-            Err(error) => Failure::usage(format!(
-                "wrong password: the backup {} was fetched and is not verified",
-                target.display()
-            ))
-            .because(&error)
-            .hint("remove it, and give the store's password"),
-        },
-        error => Failure::from_store(target, &error),
-    })?;
-    if report.damaged.is_empty() {
-        return Ok(report);
-    }
-    Err(Failure::damaged(format!(
-        "the backup {} has damaged records, and so has the store",
-        target.display()
-    ))
-    .details(report.damaged)
-    .hint("keep the backup before this one"))
-}
-
-fn show_restored(
-    backup: &Path,
-    store: &Path,
-    restored: &Restored,
-    as_json: bool,
-    out: &mut Output<'_>,
-) -> Outcome {
-    let aside = restored.kept_aside.as_deref();
-    if as_json {
-        let mut report = report_json(store, &restored.report);
-        if let Some(members) = report.as_object_mut() {
-            members.insert("kept_aside".to_owned(), json!(aside));
-        }
-        return out.json(&report);
-    }
-    let kept = aside
-        .map_or_else(String::new, |aside| format!("; the store that was there is kept as {}", shown(aside)));
-    out.line(format_args!("{} is verified and now the store {}{kept}", shown(backup), shown(store)))
-}
-
-fn restore_failure(backup: &Path, store: &Path, error: &OpenError) -> Failure {
-    match error {
-        OpenError::InUse => Failure::from_store(store, error),
-        OpenError::Damaged { what } => {
-            Failure::damaged(format!("the backup {} is damaged: {what}", backup.display()))
-                .hint("the store was not touched; take an older backup")
-        }
-        OpenError::Io(error) => {
-            Failure::refused(format!("the store {} cannot be put in place", store.display()))
-                .because(error)
-                .hint(disk_hint(error))
-        }
-        _ => Failure::from_store(backup, error),
-    }
 }
 
 /// The new password: from a file, from `JWTIS_NEW_PSWD`, or typed twice. Never an argument.
@@ -351,5 +241,11 @@ fn tables_json(tables: &[TableInfo]) -> Value {
 }
 
 fn report_json(path: &Path, report: &Report) -> Value {
-    json!({ "path": path, "tables": tables_json(&report.tables), "damaged": report.damaged })
+    json!({
+        "path": path,
+        "tables": tables_json(&report.tables),
+        "damaged": report.damaged,
+        "commits": report.commits,
+        "rolled_back": report.rolled_back.map(|mark| mark.cause.name()),
+    })
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jwtis_store::{OpenError, Store, info};
+use jwtis_store::{OpenError, Store, info, witness_beside};
 use zeroize::Zeroizing;
 
 use super::{Failure, config as configuration, failure, password, serve};
@@ -32,11 +32,11 @@ impl StoreAtRest {
             return Err(in_use(&path));
         }
         let password = self.password.require(&self.file, &path)?;
-        serve::open_store(&path, &password)
+        serve::open_store(&path, &self.file.witness(&path)?, &password)
     }
 }
 
-fn in_use(path: &Path) -> Failure {
+pub(crate) fn in_use(path: &Path) -> Failure {
     Failure::refused(format!(
         "the store {} is locked: another process, most likely the server, has it open",
         path.display()
@@ -56,6 +56,9 @@ pub(crate) struct StoreFile {
         value_name = "FILE"
     )]
     path: Option<PathBuf>,
+    /// The witness of the store. Without it the configuration file's `store.witness`, else the store's path and `.witness`.
+    #[arg(long, env = "JWTIS_WITNESS", value_name = "FILE")]
+    witness: Option<PathBuf>,
     /// The server's configuration file: its `store.path` and `store.password_file` hold where nothing else is given.
     #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -85,6 +88,17 @@ impl StoreFile {
             Ok(path)
         } else {
             Err(Failure::from_store(&path, &OpenError::NotFound))
+        }
+    }
+
+    /// The witness of the store at `path`, as the server would find it.
+    ///
+    /// # Errors
+    /// As [`Self::path`].
+    pub(crate) fn witness(&self, path: &Path) -> Result<PathBuf, Failure> {
+        match &self.witness {
+            Some(witness) => Ok(witness.clone()),
+            None => Ok(self.configured(&setting::WITNESS)?.unwrap_or_else(|| witness_beside(path))),
         }
     }
 

@@ -16,7 +16,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use jwtis_core::{Env, Issuer, Signer};
+use jwtis_core::{Env, Issuer, Signer, rollback};
+use jwtis_store::Rollback;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -56,12 +57,21 @@ impl Health for Issuer {
             Ok(())
         })
     }
+
+    fn warnings(&self) -> Vec<String> {
+        let warning = |mark: Rollback| format!("{}: {}", rollback::words(mark.cause), rollback::HINT);
+        self.rollback().map(warning).into_iter().collect()
+    }
 }
 
 /// The signer is healthy while all its vaults can work.
 impl Health for Signer {
     fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
         Box::pin(async {
+            if let Some(cause) = self.rolled_back().await? {
+                let why = rollback::words(cause);
+                return Err(format!("{why}, so consensus keys sign nothing: {}", rollback::HINT).into());
+            }
             if self.ready().await { Ok(()) } else { Err("a vault of the signer is not ready".into()) }
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jwtis_core::signer::watermark::{Clearance, MarkIo, Terms, WatermarkObserver};
 use jwtis_core::signer::{WatermarkError, Watermarks};
-use jwtis_store::BoxFuture;
+use jwtis_store::{BoxFuture, RollbackCause};
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::{ChainId, PublicKeyHash};
@@ -46,6 +46,10 @@ impl Watermarks for ObservedWatermarks {
             metrics.watermark_operation(verdict.is_ok(), self.name(), asked.kind.name(), started.elapsed());
             verdict
         })
+    }
+
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<RollbackCause>, WatermarkError>> {
+        self.inner.rolled_back()
     }
 
     fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {

@@ -13,7 +13,10 @@ use super::{
     engine::{Engine, EngineError},
     place::Place,
 };
-use crate::backend::{Backend, Batch, CommitError, Expect, RecordKey, SealedRecord, Version, Write};
+use crate::{
+    backend::{Backend, Batch, CommitError, Expect, RecordKey, SealedRecord, Version, Write},
+    seal::{DataKey, Keys},
+};
 
 const FULL: i32 = 28;
 const IO: i32 = 5;
@@ -175,7 +178,8 @@ fn on_failing_disk(image: &[u8], refuse: Refuse) -> (Disk, RedbBackend) {
     let mut engine = Engine::open(Arc::new(disk.clone())).unwrap();
     engine.publish().unwrap();
     disk.state().refuse = refuse;
-    (disk, RedbBackend::start(engine, Arc::new(Place::nowhere())).unwrap())
+    let keys = Keys::derive(&DataKey::random().unwrap()).unwrap();
+    (disk, RedbBackend::start(engine, Arc::new(Place::nowhere()), Arc::new(keys), [0; 16]).unwrap())
 }
 
 fn contents_of(engine: &Engine) -> Contents {

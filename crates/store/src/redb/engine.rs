@@ -12,12 +12,15 @@ use redb::{
 };
 
 use super::{
-    codec,
+    codec, commits,
     header::{HEADER_BYTES, Header, Slot},
     place::Displaced,
     stage::StagedFile,
 };
-use crate::backend::{Batch, RecordKey, Write};
+use crate::{
+    backend::{Batch, RecordKey, Write},
+    seal::Keys,
+};
 
 /// All records of all our tables; a key starts with its table's byte.
 pub(super) const RECORDS: TableDefinition<'static, &'static [u8], &'static [u8]> =
@@ -65,6 +68,10 @@ pub(super) struct Engine {
     stage: StagedFile,
     database: Database,
     last_published: u64,
+    /// Under which commits are numbered; until there are keys, they are not.
+    keys: Option<Arc<Keys>>,
+    /// The number of the latest commit.
+    commits: u64,
 }
 
 impl Engine {
@@ -72,7 +79,7 @@ impl Engine {
     pub(super) fn create(file: Arc<dyn StorageBackend>) -> Result<Self, EngineError> {
         let stage = StagedFile::new(file.clone());
         let database = open_unchecked(stage.clone())?;
-        let mut engine = Self { file, stage, database, last_published: 0 };
+        let mut engine = Self { file, stage, database, last_published: 0, keys: None, commits: 0 };
         guarded(|| {
             let transaction = begin_write(&engine.database)?;
             transaction.open_table(RECORDS).map_err(redb)?;
@@ -112,14 +119,26 @@ impl Engine {
         let slot =
             slot.ok_or_else(|| EngineError::Damaged("the last commit is gone from the file".into()))?;
         let engine = Self::open_slot(&self.file, slot)?;
-        Ok(Self { last_published: self.last_published, ..engine })
+        Ok(Self {
+            last_published: self.last_published,
+            keys: self.keys.clone(),
+            commits: self.commits,
+            ..engine
+        })
     }
 
     fn open_slot(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<Self, EngineError> {
         let stage = StagedFile::new(file.clone());
         slot.select(&stage)?;
         let database = open_checked(&stage)?;
-        Ok(Self { file: file.clone(), stage, database, last_published: slot.transaction })
+        Ok(Self {
+            file: file.clone(),
+            stage,
+            database,
+            last_published: slot.transaction,
+            keys: None,
+            commits: 0,
+        })
     }
 
     /// Writes to the file what opening, repair and commits have staged; when it returns, they are durable.
@@ -136,6 +155,24 @@ impl Engine {
         if self.stage.is_published() { Ok(()) } else { self.publish() }
     }
 
+    /// Numbers the commits from now on, after the number that the store has.
+    pub(super) fn number_commits(&mut self, keys: Arc<Keys>) -> Result<(), EngineError> {
+        let record = super::read_one(&self.records()?, &commits::key())?;
+        self.commits = commits::number(&keys, record.as_ref())?;
+        self.keys = Some(keys);
+        Ok(())
+    }
+
+    /// The number of the latest commit.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// Lets the next commit have a number above `number`.
+    pub(super) fn number_above(&mut self, number: u64) {
+        self.commits = self.commits.max(number);
+    }
+
     /// The records as of now.
     pub(super) fn records(&self) -> Result<Records, EngineError> {
         guarded(|| self.database.begin_read().map_err(redb)?.open_table(RECORDS).map_err(redb))
@@ -149,6 +186,8 @@ impl Engine {
         &mut self,
         batches: impl Iterator<Item = &'b Batch>,
     ) -> Result<Vec<Verdict>, EngineError> {
+        let number = self.commits.saturating_add(1);
+        let numbered = self.keys.as_deref().map(|keys| commits::record(keys, number)).transpose()?;
         let (verdicts, writes) = guarded(|| {
             let transaction = begin_write(&self.database)?;
             let mut writes = false;
@@ -158,6 +197,9 @@ impl Engine {
                 let verdict = apply(&mut table, batch)?;
                 writes |= verdict == Verdict::Applied && !batch.is_read_only();
                 verdicts.push(verdict);
+            }
+            if let Some(record) = numbered.as_ref().filter(|_| writes) {
+                table.insert(commits::key().as_bytes(), codec::encode(record).as_slice()).map_err(redb)?;
             }
             drop(table);
             if writes {
@@ -169,6 +211,9 @@ impl Engine {
         })?;
         if writes {
             self.publish()?;
+            if numbered.is_some() {
+                self.commits = number;
+            }
         }
         Ok(verdicts)
     }

@@ -5,20 +5,20 @@ use std::{fs::File, ops::Bound, path::Path, sync::Arc};
 use redb::Database;
 
 use super::{
-    codec, each_record,
+    codec, commits, each_record,
     engine::{self, Engine, EngineError, RECORDS, guarded},
     file::{self, Access, LockedFile},
-    lock::Lock,
     meta_record,
     new_file::{self, NewFile},
-    read_meta, unlock,
+    read_meta, read_one, unlock,
 };
 use crate::{
     backend::{Batch, Expect, RecordKey, SealedRecord, Snapshot, Write},
     keyslot::{KdfParams, Meta, Password},
-    maintenance::{Census, Info, Report, Restored, SlotInfo},
+    maintenance::{Census, Info, Report, SlotInfo},
     open::OpenError,
-    store::Store,
+    rollback::Rollback,
+    store::{Record as _, Store},
 };
 
 /// Records read at a time.
@@ -29,9 +29,15 @@ pub(crate) fn info(path: &Path) -> Result<Info, OpenError> {
     let file_bytes = file.bytes()?;
     let engine = Engine::open(file)?;
     let (_, meta) = read_meta(&engine)?;
+    let records = engine.records()?;
+    let commits = read_one(&records, &commits::key())?.map_or(0, |record| record.version.0);
+    let rolled_back = read_one(&records, &Rollback::key())?.is_some();
+    drop(records);
     let mut census = Census::new(None);
     visit(&engine, &mut census)?;
     Ok(Info {
+        commits,
+        rolled_back,
         format: meta.format,
         store_id: meta.store_id,
         slots: meta.slots.iter().map(|slot| SlotInfo { id: slot.id, params: slot.params }).collect(),
@@ -50,11 +56,18 @@ pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenE
 }
 
 pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenError> {
-    let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
-    let keys = unlock(&read_meta(&engine)?.1, password, path)?;
+    let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
+    let keys = Arc::new(unlock(&read_meta(&engine)?.1, password, path)?);
+    engine.number_commits(keys.clone())?;
     let mut census = Census::new(Some(&keys));
     visit(&engine, &mut census)?;
-    Ok(census.report())
+    let rolled_back = match read_one(&engine.records()?, &Rollback::key())? {
+        Some(record) => keys
+            .open(Rollback::TABLE.name, &Rollback::key(), &record)
+            .and_then(|value| Rollback::decode(&value).ok()),
+        None => None,
+    };
+    Ok(Report { commits: engine.commits(), rolled_back, ..census.report() })
 }
 
 fn visit(engine: &Engine, census: &mut Census<'_>) -> Result<(), EngineError> {
@@ -77,6 +90,8 @@ pub(crate) fn change_password(
     let (version, meta) = read_meta(&engine)?;
     let changed =
         meta.change_password(old, new, params).map_err(|error| OpenError::from_slots(error, path))?;
+    let keys = Arc::new(unlock(&meta, old, path)?);
+    engine.number_commits(keys)?;
     let mut batch = Batch::new();
     let write = Write::Put(meta_record(&changed, version.next()));
     batch.write(Meta::key(), Expect::Version(version), write);
@@ -95,11 +110,13 @@ pub(crate) fn backup(store: &Store, path: &Path, overwrite: bool) -> Result<Repo
     } else {
         new.place()?
     }
+    store.backend().catch_up();
     Ok(report)
 }
 
 pub(crate) fn backup_without_name(store: &Store, folder: &Path) -> Result<(File, Report), OpenError> {
     let (new, report) = copy_beside(store, &folder.join("backup"))?;
+    store.backend().catch_up();
     Ok((new.without_name()?, report))
 }
 
@@ -108,47 +125,18 @@ fn copy_beside(store: &Store, path: &Path) -> Result<(NewFile, Report), OpenErro
     new_file::remove_leftovers(path);
     let (new, file) = NewFile::beside(path)?;
     let mut census = Census::new(Some(store.keys()));
-    copy(&mut *snapshot, file, &mut census)?;
+    copy(&mut *snapshot, file, &mut census, &[])?;
     Ok((new, census.report()))
 }
 
-pub(crate) fn restore(backup: &Path, target: &Path, password: &Password) -> Result<Restored, OpenError> {
-    let engine = Engine::open(Arc::new(LockedFile::open(backup, Access::Read)?))?;
-    let keys = unlock(&read_meta(&engine)?.1, password, backup)?;
-    let mut census = Census::new(Some(&keys));
-
-    // A link to the store stays one.
-    let target = if file::exists(target)? { std::fs::canonicalize(target)? } else { target.to_owned() };
-    file::make_folder(&target)?;
-    // Held until the new store is in its place: nobody opens the old one meanwhile.
-    let lock = Lock::take(&target, Access::ReadWrite)?;
-    new_file::remove_leftovers(&target);
-    let (new, file) = NewFile::beside(&target)?;
-    let mut snapshot = super::RedbSnapshot { records: Arc::new(engine.records()?), after: None };
-    copy(&mut snapshot, file, &mut census)?;
-    let report = census.report();
-    if let [first, rest @ ..] = &report.damaged[..] {
-        let what = if rest.is_empty() { first.clone() } else { format!("{first} and {} more", rest.len()) };
-        return Err(OpenError::Damaged { what });
-    }
-
-    let kept_aside = match LockedFile::open_under(lock, &target, Access::Read) {
-        Ok(_locked) => {
-            let aside = file::keep_aside(&target)?;
-            new.replace()?;
-            Some(aside)
-        }
-        Err(OpenError::NotFound) => {
-            new.place()?;
-            None
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(Restored { report, kept_aside })
-}
-
-/// Writes all of `snapshot` to the empty `file`, and closes it durably.
-fn copy(snapshot: &mut dyn Snapshot, file: LockedFile, census: &mut Census<'_>) -> Result<(), OpenError> {
+/// Writes all of `snapshot` to the empty `file`, and closes it durably. Records of `overlay` are there in the place of
+/// the snapshot's own.
+pub(super) fn copy(
+    snapshot: &mut dyn Snapshot,
+    file: LockedFile,
+    census: &mut Census<'_>,
+    overlay: &[(RecordKey, SealedRecord)],
+) -> Result<(), OpenError> {
     let database = guarded(|| Database::builder().create_with_backend(file).map_err(engine::redb))?;
     let mut has_slots = false;
     let transaction = engine::begin_write(&database)?;
@@ -167,6 +155,7 @@ fn copy(snapshot: &mut dyn Snapshot, file: LockedFile, census: &mut Census<'_>) 
         return Err(OpenError::other("a store in memory has no password, so its backup could not be opened"));
     }
     Ok(guarded(|| {
+        insert(&transaction, overlay)?;
         transaction.commit().map_err(engine::redb)?;
         database.close().map_err(engine::redb)
     })?)

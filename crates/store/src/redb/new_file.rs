@@ -56,6 +56,11 @@ impl NewFile {
         Err(OpenError::Io(io::ErrorKind::AlreadyExists.into()))
     }
 
+    /// The file once more, under the same lock, after what was written to it has been closed.
+    pub(super) fn reopened(&self) -> io::Result<LockedFile> {
+        LockedFile::new(self.file.try_clone()?, &self.temporary, Lock::none())
+    }
+
     /// Puts the file into its place, where there must be none, and makes that durable.
     pub(crate) fn place(self) -> Result<(), OpenError> {
         // A hard link is the rename that does not replace.

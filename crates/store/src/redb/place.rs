@@ -135,6 +135,7 @@ mod tests {
             engine::Engine,
             file::{Access, LockedFile},
         },
+        seal::{DataKey, Keys},
     };
 
     /// An open engine, the pauses that its thread made, and what happens in the next one.
@@ -164,7 +165,8 @@ mod tests {
                     meanwhile.lock().unwrap().take().into_iter().for_each(|act| act());
                 }
             };
-            let backend = RedbBackend::start_pausing(engine, place, pause).unwrap();
+            let keys = Arc::new(Keys::derive(&DataKey::random().unwrap()).unwrap());
+            let backend = RedbBackend::start_pausing(engine, place, keys, [0; 16], pause).unwrap();
             Self { folder, backend, pauses, meanwhile }
         }
 

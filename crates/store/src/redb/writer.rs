@@ -5,8 +5,8 @@ use std::{
     io, mem,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
-        mpsc::{Receiver, TryRecvError},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError},
     },
     time::Duration,
 };
@@ -16,6 +16,7 @@ use tokio::{sync::oneshot, time::Instant};
 use super::company::{Company, GROUP_LIMIT, LINGER};
 use super::engine::{Engine, EngineError, Records, Verdict};
 use super::place::Place;
+use super::witness::Keeper;
 use crate::backend::{Batch, CommitError, Observers};
 
 /// What the thread is asked for.
@@ -23,6 +24,10 @@ pub(super) enum Message {
     Commit(Request),
     /// A read met a database that refuses to work since an I/O error.
     Reopen,
+    /// A witness is kept from now on.
+    Keep(Keeper),
+    /// The witness is to be written; the answer is sent afterwards.
+    Witness(Sender<()>),
 }
 
 /// A batch and who waits for it. If nobody waits any more, it is committed all the same.
@@ -39,6 +44,8 @@ pub(super) struct Shared {
     pub(super) observers: Observers,
     /// Commits that were sent and not answered.
     pub(super) in_flight: AtomicUsize,
+    /// The number of the latest commit.
+    pub(super) commits: AtomicU64,
 }
 
 impl Shared {
@@ -67,6 +74,8 @@ pub(super) struct Writer {
     reopen: bool,
     place: Arc<Place>,
     pause: Pause,
+    /// Keeps the witness, where there is one.
+    witness: Option<Keeper>,
 }
 
 /// How the thread waits.
@@ -88,6 +97,7 @@ impl Writer {
         pause: Pause,
     ) -> Result<Self, EngineError> {
         shared.show(Some(engine.records()?));
+        shared.commits.store(engine.commits(), Ordering::Relaxed);
         Ok(Self {
             engine,
             shared,
@@ -98,6 +108,7 @@ impl Writer {
             reopen: false,
             place,
             pause,
+            witness: None,
         })
     }
 
@@ -105,8 +116,12 @@ impl Writer {
     pub(super) fn run(mut self) {
         while let Some(group) = self.next_group() {
             self.commit(group);
+            if self.witness_due_in().is_some_and(|wait| wait.is_zero()) {
+                self.write_witness();
+            }
         }
         self.shared.show(None);
+        self.write_witness();
         let closed =
             if self.broken { Ok(()) } else { self.engine.publish().and_then(|()| self.engine.close()) };
         if let Err(error) = closed {
@@ -118,7 +133,7 @@ impl Writer {
     fn next_group(&mut self) -> Option<Vec<Request>> {
         let mut group = Vec::new();
         while group.is_empty() {
-            let first = self.inbox.recv().ok()?;
+            let first = self.receive()?;
             self.take(first, &mut group);
             self.take_waiting(&mut group);
         }
@@ -136,6 +151,30 @@ impl Writer {
         }
         self.company.went(group.len(), waited);
         Some(group)
+    }
+
+    /// The next message; the witness is written when it is time and nothing comes. `None` at the end.
+    fn receive(&mut self) -> Option<Message> {
+        loop {
+            let Some(wait) = self.witness_due_in() else { return self.inbox.recv().ok() };
+            match self.inbox.recv_timeout(wait) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) => self.write_witness(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    fn witness_due_in(&self) -> Option<Duration> {
+        self.witness.as_ref()?.due_in(self.engine.commits(), Instant::now())
+    }
+
+    fn write_witness(&mut self) {
+        if let Some(witness) = &mut self.witness
+            && witness.due_in(self.engine.commits(), Instant::now()).is_some()
+        {
+            witness.write(self.engine.commits(), Instant::now());
+        }
     }
 
     fn take_waiting(&mut self, group: &mut Vec<Request>) {
@@ -165,6 +204,15 @@ impl Writer {
         match message {
             Message::Commit(request) => group.push(request),
             Message::Reopen => self.reopen = true,
+            Message::Keep(keeper) => {
+                self.witness = Some(keeper);
+                self.write_witness();
+            }
+            Message::Witness(done) => {
+                self.write_witness();
+                // Whoever asked may have gone away.
+                let _ = done.send(());
+            }
         }
     }
 
@@ -218,6 +266,7 @@ impl Writer {
             self.recover();
             return verdicts;
         }
+        self.shared.commits.store(self.engine.commits(), Ordering::Relaxed);
         match self.engine.records() {
             Ok(records) => self.shared.show(Some(records)),
             // The commit stands, so nobody may go on reading what was before it.

@@ -44,6 +44,33 @@ impl Usage {
         })
     }
 
+    /// What two copies of a store know together: no window holds less than in either. Entries of one beginning are one entry, which
+    /// has grown in one of the copies.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        let mut entries = self.entries.clone();
+        for entry in &other.entries {
+            match entries.iter_mut().find(|known| known.from_ms == entry.from_ms) {
+                Some(known) => {
+                    known.until_ms = known.until_ms.max(entry.until_ms);
+                    known.amount = known.amount.max(entry.amount);
+                    known.count = known.count.max(entry.count);
+                }
+                None => entries.push(entry.clone()),
+            }
+        }
+        entries.sort_by_key(|entry| entry.from_ms);
+        Self { entries }
+    }
+
+    /// The record with spending that nobody knows, until `at_ms`: no limit holds within a window after it.
+    #[must_use]
+    pub fn and_unknown_until(&self, at_ms: u64) -> Self {
+        let mut entries = self.entries.clone();
+        entries.push(Entry { from_ms: at_ms, until_ms: at_ms, amount: u64::MAX, count: u64::MAX });
+        Self { entries }
+    }
+
     /// The record with one request more, and without what no longer counts.
     pub(crate) fn and(&self, amount: u64, count: u64, window_ms: u64, now_ms: u64) -> Self {
         let mut entries = self.entries.clone();
@@ -101,6 +128,33 @@ mod tests {
         }
         assert_eq!(used.within(WINDOW, 0), (1001, 1001));
         assert_eq!(used.entries.len(), 1);
+    }
+
+    #[test]
+    fn a_join_holds_in_every_window_what_either_holds() {
+        let backup = Usage::default().and(10, 1, WINDOW, 0);
+        let grown = backup.and(5, 1, WINDOW, 100);
+        let later = grown.and(7, 1, WINDOW, 40_000);
+        let branch = backup.and(3, 2, WINDOW, 20_000);
+        for (name, one, other, wanted) in [
+            ("with_nothing", &later, &Usage::default(), (22, 3)),
+            ("with_itself", &later, &later, (22, 3)),
+            ("an_entry_that_has_grown_counts_once", &backup, &grown, (15, 2)),
+            ("what_came_later_counts", &backup, &later, (22, 3)),
+            ("what_only_one_of_two_branches_knows_counts", &later, &branch, (25, 5)),
+        ] {
+            assert_eq!(one.join(other).within(WINDOW, 45_000), wanted, "{name}");
+            assert_eq!(other.join(one).within(WINDOW, 45_000), wanted, "{name}, turned round");
+        }
+        let forgotten = Usage::default().and(9, 9, WINDOW, 64_001);
+        assert_eq!(grown.join(&forgotten).within(WINDOW, 64_001), (24, 11));
+    }
+
+    #[test]
+    fn unknown_spending_counts_for_one_window() {
+        let used = Usage::default().and(1, 1, WINDOW, 0).and_unknown_until(1_000);
+        assert_eq!(used.within(WINDOW, 64_999), (u64::MAX, u64::MAX));
+        assert_eq!(used.within(WINDOW, 65_000), (0, 0));
     }
 
     #[test]

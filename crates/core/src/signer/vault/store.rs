@@ -12,7 +12,7 @@ use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
 use crate::env::Env;
 use crate::signer::pipeline::{Cleared, ClearedProof};
 use cache::KeyCache;
-use record::{AliasRecord, KeyRecord};
+pub(crate) use record::{AliasRecord, KeyRecord};
 
 /// The longest alias, in characters.
 pub const MAX_ALIAS_CHARS: usize = 64;

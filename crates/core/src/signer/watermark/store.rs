@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jwtis_store::{
-    BoxError, BoxFuture, CommitError, DecodeError, Name, ReadError, Record, Store, Stored, Table, Version,
+    BoxError, BoxFuture, CommitError, DecodeError, Name, ReadError, Record, RollbackCause, Store, Stored,
+    Table, Version,
 };
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, Mark, Pace, WatermarkKind};
@@ -14,6 +15,8 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
+
+use crate::rollback::KnownMark;
 
 use super::{Clearance, Cleared, MarkIo, Terms, WatermarkError, WatermarkObserver, Watermarks, decide, room};
 
@@ -27,6 +30,7 @@ const PAGE: usize = 256;
 /// Marks in a store.
 pub struct StoreWatermarks {
     store: Store,
+    mark: KnownMark,
     observer: Arc<dyn WatermarkObserver>,
     /// On which chains each key has marks: read when a first one is asked for, and kept up to date from then on.
     chains: OnceCell<Mutex<Chains>>,
@@ -38,7 +42,7 @@ impl StoreWatermarks {
     /// The marks of `store`.
     #[must_use]
     pub fn new(store: Store, observer: Arc<dyn WatermarkObserver>) -> Self {
-        Self { store, observer, chains: OnceCell::new() }
+        Self { store, mark: KnownMark::default(), observer, chains: OnceCell::new() }
     }
 
     /// Sets a mark to what `mark` says, be it lower than what stands. A lower mark lets a signer sign twice: for an operator who knows that
@@ -161,10 +165,22 @@ impl Watermarks for StoreWatermarks {
         terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         let place = Place { chain: asked.chain, key: *key, kind: asked.kind };
-        Box::pin(self.update(place, Some((asked, terms)), move |stored| {
-            let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
-            Ok((clearance, write))
-        }))
+        Box::pin(async move {
+            if let Some(mark) = self.mark.of(&self.store).await.map_err(unavailable)? {
+                return Err(WatermarkError::RolledBack(mark.cause));
+            }
+            let decide = |stored: Option<&Mark>| {
+                let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
+                Ok((clearance, write))
+            };
+            self.update(place, Some((asked, terms)), decide).await
+        })
+    }
+
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<RollbackCause>, WatermarkError>> {
+        Box::pin(
+            async move { Ok(self.mark.of(&self.store).await.map_err(unavailable)?.map(|mark| mark.cause)) },
+        )
     }
 
     fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
@@ -219,10 +235,10 @@ fn unavailable(error: ReadError) -> WatermarkError {
 
 /// What has a mark of its own.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-struct Place {
-    chain: ChainId,
-    key: PublicKeyHash,
-    kind: WatermarkKind,
+pub(crate) struct Place {
+    pub(crate) chain: ChainId,
+    pub(crate) key: PublicKeyHash,
+    pub(crate) kind: WatermarkKind,
 }
 
 impl Place {
@@ -244,9 +260,9 @@ impl Place {
 
 /// One mark, and what it is the mark of, since names are kept as hashes.
 #[derive(PartialEq, Eq, Debug)]
-struct MarkRecord {
-    place: Place,
-    mark: Mark,
+pub(crate) struct MarkRecord {
+    pub(crate) place: Place,
+    pub(crate) mark: Mark,
 }
 
 /// First byte of a record without a time: of versions that kept none, and of marks that were imported.

@@ -28,7 +28,11 @@ pub(crate) struct StoreClock {
 impl StoreClock {
     pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
         let path = self.store.existing()?;
-        let store = serve::open_store(&path, &self.password.require(&self.store, &path)?)?;
+        let store = serve::open_store(
+            &path,
+            &self.store.witness(&path)?,
+            &self.password.require(&self.store, &path)?,
+        )?;
         let kept = serve::runtime()?.block_on(async {
             if self.reset {
                 return reset_kept_clock(&store).await.map_err(|error| {

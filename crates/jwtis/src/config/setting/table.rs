@@ -258,6 +258,16 @@ pub static DB_PATH: Setting = Setting::new(
 .short('d')
 .env("JWTIS_DB_PATH");
 
+/// `--witness`.
+pub static WITNESS: Setting = Setting::new(
+    "store.witness",
+    Value("FILE"),
+    "",
+    "The witness: a small file with the store's id and its highest commit, by which an older copy of the store is noticed. The store's path and `.witness` unless given.",
+)
+.flag("witness")
+.env("JWTIS_WITNESS");
+
 /// `-p, --pswd`.
 pub static PSWD: Setting = Setting::new(
     "store.password",
@@ -454,7 +464,7 @@ pub static LOG_FILTER: Setting = Setting::new(
 .env("JWTIS_LOG");
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 47] = [
+pub static ALL: [&Setting; 48] = [
     &CONFIG,
     &STRICT_CONFIG,
     &ENABLED,
@@ -480,6 +490,7 @@ pub static ALL: [&Setting; 47] = [
     &RENEW_GRACE,
     &ALLOW_RSA1_5,
     &DB_PATH,
+    &WITNESS,
     &PSWD,
     &PSWD_FILE,
     &UTILITY_ADDRESS,

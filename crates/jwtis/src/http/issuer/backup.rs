@@ -56,7 +56,10 @@ fn failed(error: OpenError) -> Problem {
         | OpenError::WrongPassword { .. }
         | OpenError::InUse
         | OpenError::Damaged { .. }
-        | OpenError::NewerFormat { .. } => Code::Internal,
+        | OpenError::NewerFormat { .. }
+        | OpenError::StoreGone { .. }
+        | OpenError::WitnessOfAnother { .. }
+        | OpenError::WitnessDamaged { .. } => Code::Internal,
     };
     Problem::caused_by(code, error)
 }

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jwtis_core::signer::login::LoginError;
+use jwtis_core::signer::usage::UsageError;
 use jwtis_core::signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError};
 use jwtis_tezos::KeyError;
 use serde::Serialize;
@@ -123,6 +124,7 @@ impl From<SignError> for Refusal {
         let status = match &error {
             SignError::NotListed(_)
             | SignError::Denied(_)
+            | SignError::Usage(UsageError::RolledBack(_))
             | SignError::Watermark(WatermarkError::NoRoom { .. }) => StatusCode::FORBIDDEN,
             SignError::Decode(_)
             | SignError::ProofNotSupported
@@ -132,10 +134,12 @@ impl From<SignError> for Refusal {
             SignError::Hook(hook) => {
                 StatusCode::from_u16(hook.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            SignError::Watermark(WatermarkError::Refused(_)) => StatusCode::CONFLICT,
+            SignError::Watermark(WatermarkError::Refused(_) | WatermarkError::RolledBack(_)) => {
+                StatusCode::CONFLICT
+            }
             SignError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             SignError::Watermark(WatermarkError::Unavailable(_))
-            | SignError::Usage(_)
+            | SignError::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_))
             | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = match &error {

@@ -11,7 +11,7 @@ use super::StoredKey;
 use crate::session::{decode_json, encode_json};
 
 /// A key with its secret half, by its address. The bytes are the length of a header (two bytes), the header, and the secret's text.
-pub(super) struct KeyRecord {
+pub(crate) struct KeyRecord {
     header: Header,
     secret: Zeroizing<String>,
     key: Arc<SecretKey>,
@@ -37,7 +37,7 @@ impl KeyRecord {
     }
 
     /// All but the secret half.
-    pub(super) fn public(&self) -> StoredKey {
+    pub(crate) fn public(&self) -> StoredKey {
         StoredKey {
             alias: self.header.alias.clone(),
             public_key: self.key.public_key().clone(),
@@ -82,7 +82,7 @@ impl Record for KeyRecord {
 }
 
 /// Whose an alias is.
-pub(super) struct AliasRecord(pub(super) PublicKeyHash);
+pub(crate) struct AliasRecord(pub(crate) PublicKeyHash);
 
 impl Record for AliasRecord {
     const TABLE: Table = Table { id: 8, name: "signing-key-aliases", time_ordered: false };

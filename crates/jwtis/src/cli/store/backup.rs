@@ -1,0 +1,99 @@
+//! `jwtis store backup`.
+
+use std::fs;
+use std::path::Path;
+
+use jwtis_store::{OpenError, Password, Report, check, info};
+use serde_json::json;
+
+use super::{report_json, shown};
+use crate::cli::api::{As, Connection};
+use crate::cli::failure::disk_hint;
+use crate::cli::store_file::{PasswordArgs, StoreFile};
+use crate::cli::{Failure, Outcome, Output, password, serve};
+
+/// A store at rest is copied here. A server that is named, or that has the store open, is asked for a copy; a named server needs no store
+/// here. Either way the copy is checked when the password is there to do so.
+pub(super) fn run(
+    target: &Path,
+    store: &StoreFile,
+    password: &PasswordArgs,
+    connection: &Connection,
+    out: &mut Output<'_>,
+) -> Outcome {
+    if fs::symlink_metadata(target).is_ok() {
+        return Err(Failure::usage(format!("{} exists", target.display())).hint("choose a name that is free"));
+    }
+    let given = password::given(password.source(store)?.as_ref())?;
+    let local = if connection.is_named() { None } else { Some(store.existing()?) };
+    let at_rest = local.filter(|path| !matches!(info(path), Err(OpenError::InUse)));
+    let hot = at_rest.is_none();
+    let password = match at_rest {
+        None => {
+            connection.open(As::Admin)?.download("/store/backup", target).map(drop)?;
+            given
+        }
+        Some(path) => {
+            let password = given.map_or_else(|| password.require(store, &path), Ok)?;
+            let opened = serve::open_store(&path, &store.witness(&path)?, &password)?;
+            opened.backup_to(target).map_err(|error| backup_failure(target, &error))?;
+            Some(password)
+        }
+    };
+    let report = match &password {
+        Some(password) => Some(verified_copy(target, password)?),
+        None => None,
+    };
+    let how = if hot { format!("fetched from {}", connection.url()) } else { "copied".to_owned() };
+    if connection.json {
+        let report = report.as_ref().map(|report| report_json(target, report));
+        return out
+            .json(&json!({ "backup": target, "hot": hot, "verified": report.is_some(), "report": report }));
+    }
+    let checked = if report.is_some() {
+        "and every record verifies"
+    } else {
+        "NOT verified: give the password to check it"
+    };
+    out.line(format_args!("{} is {how}, {checked}; it opens with the store's password", shown(target)))
+}
+
+fn backup_failure(target: &Path, error: &OpenError) -> Failure {
+    match error {
+        OpenError::Io(error) => {
+            Failure::refused(format!("the backup {} cannot be written", target.display()))
+                .because(error)
+                .hint(disk_hint(error))
+        }
+        _ => Failure::from_store(target, error),
+    }
+}
+
+fn verified_copy(target: &Path, password: &str) -> Result<Report, Failure> {
+    let report = check(target, &Password::new(password)).map_err(|error| match error {
+        // Of a store at rest the password has proved right already, so this copy was fetched.
+        OpenError::WrongPassword { .. } => match fs::remove_file(target) {
+            Ok(()) => Failure::usage(format!(
+                "wrong password: the backup {} was fetched, cannot be verified and is removed",
+                target.display()
+            ))
+            .hint("give the store's password, or none to leave the copy unverified"),
+            Err(error) => Failure::usage(format!(
+                "wrong password: the backup {} was fetched and is not verified",
+                target.display()
+            ))
+            .because(&error)
+            .hint("remove it, and give the store's password"),
+        },
+        error => Failure::from_store(target, &error),
+    })?;
+    if report.damaged.is_empty() {
+        return Ok(report);
+    }
+    Err(Failure::damaged(format!(
+        "the backup {} has damaged records, and so has the store",
+        target.display()
+    ))
+    .details(report.damaged)
+    .hint("keep the backup before this one"))
+}
