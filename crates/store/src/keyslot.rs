@@ -16,8 +16,9 @@ use crate::{
     seal::{CryptoUnavailable, DataKey, SealKey, fill_random},
 };
 
-/// The format that this release writes, and the newest it reads.
-pub const FORMAT: u16 = 1;
+/// The format that this release writes, and the newest it reads. Since 2 there is a summary of all records; a store of format 1 gets one
+/// when it is opened.
+pub const FORMAT: u16 = 2;
 
 const MAGIC: &[u8; 8] = b"jwtis\0st";
 const ARGON2ID: u8 = 1;
@@ -140,6 +141,11 @@ impl Meta {
         Ok((meta, data_key))
     }
 
+    /// Whether a store of this format has a summary of its records.
+    pub(crate) fn has_summary(&self) -> bool {
+        self.format >= 2
+    }
+
     /// The data key, from whichever slot `password` opens.
     pub(crate) fn unlock(&self, password: &Password) -> Result<DataKey, SlotError> {
         self.unlock_slot(password).map(|(_, data_key)| data_key)
@@ -159,6 +165,18 @@ impl Meta {
             *slot = self.wrap(fresh, params.unwrap_or(slot.params), new, &data_key)?;
         }
         Ok(changed)
+    }
+
+    /// The same store in this release's format. The slots bind the format, so the one of `password` is wrapped anew; a store has one slot.
+    pub(crate) fn upgraded(&self, password: &Password) -> Result<Self, SlotError> {
+        let (id, data_key) = self.unlock_slot(password)?;
+        let mut upgraded = Self { format: FORMAT, ..self.clone() };
+        let old = upgraded.slots.iter().find(|slot| slot.id == id).map(|slot| slot.params);
+        let slot = upgraded.wrap(id, old.unwrap_or_default(), password, &data_key)?;
+        for old in upgraded.slots.iter_mut().filter(|old| old.id == id) {
+            old.clone_from(&slot);
+        }
+        Ok(upgraded)
     }
 
     fn unlock_slot(&self, password: &Password) -> Result<(u32, DataKey), SlotError> {
@@ -307,6 +325,20 @@ mod tests {
     }
 
     #[test]
+    fn an_upgraded_store_opens_with_its_password_and_does_not_go_back() {
+        let mut meta = Meta { format: 1, store_id: [7; 16], slots: Vec::new() };
+        let data_key = DataKey::random().unwrap();
+        meta.slots.push(meta.wrap(1, KdfParams::cheap_for_tests(), &"old".into(), &data_key).unwrap());
+        assert!(matches!(meta.upgraded(&"none".into()), Err(SlotError::WrongPassword)));
+        let upgraded = meta.upgraded(&"old".into()).unwrap();
+        assert_eq!((upgraded.format, upgraded.store_id, upgraded.slots.len()), (FORMAT, [7; 16], 1));
+        assert_eq!(upgraded.unlock(&"old".into()).ok().unwrap().as_bytes(), data_key.as_bytes());
+        // Whoever says that it is of the old format, to have no summary asked for, has no key.
+        let claimed = Meta { format: 1, ..upgraded };
+        assert!(matches!(claimed.unlock(&"old".into()), Err(SlotError::WrongPassword)));
+    }
+
+    #[test]
     fn refuses_absurd_parameters_instead_of_allocating() {
         let (mut meta, _) = created();
         for absurd in [
@@ -325,8 +357,8 @@ mod tests {
     fn a_newer_format_is_told_apart_from_damage() {
         let (meta, _) = created();
         let mut bytes = meta.encode();
-        bytes[9] = 2;
+        bytes[9] = 3;
         bytes.truncate(12);
-        assert!(matches!(Meta::decode(&bytes), Err(SlotError::NewerFormat { found: 2 })));
+        assert!(matches!(Meta::decode(&bytes), Err(SlotError::NewerFormat { found: 3 })));
     }
 }

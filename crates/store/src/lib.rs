@@ -16,11 +16,13 @@
 //!   hash. In clear are: that there are records, of which table, how long, when they expire, their versions, and in
 //!   time-ordered tables their millisecond. A flipped byte in the file is a clean error or no change.
 //!
+//! * **Whole.** A sealed summary of all records tells at the next opening that a record was left out, or an older one put
+//!   back, without the password (`summary.rs`).
 //! * **Witnessed.** A store that is opened behind its witness, a small file beside it, is marked as rolled back
 //!   ([`Rollback`]). It may then not know what was signed or revoked since; the domain decides what it refuses.
 //!
-//! What it does not promise: who can *write* both files can put back older copies of the two, or build a store
-//! with records left out; they cannot read or make a record, nor move one to another name. And damage that happens
+//! What it does not promise: who can *write* both files can put back older copies of the two; they cannot read or make a
+//! record, nor move one to another name. And damage that happens
 //! to the file while it is open is met when a record is read, not before.
 //!
 //! # Example
@@ -71,6 +73,7 @@ mod redb;
 mod rollback;
 mod seal;
 mod store;
+mod summary;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transaction;

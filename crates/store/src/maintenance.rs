@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 
 use crate::{
     backend::{RecordKey, SealedRecord},
-    keyslot::{KdfParams, Password},
+    keyslot::{KdfParams, Meta, Password},
     open::OpenError,
-    redb::maintain,
+    redb::{commits, maintain},
     rollback::Rollback,
     seal::Keys,
-    store::{Store, describe, listed_table},
+    store::{Store, describe, listed_table, table_name},
+    summary::{MISSING, Summary},
 };
 
 /// What a store says of itself without its password.
@@ -66,9 +67,18 @@ pub struct Report {
     pub commits: u64,
     /// The mark of a store that was rolled back.
     pub rolled_back: Option<Rollback>,
+    /// Tables in which records are missing, older ones were put back, or records are too many; where the password was there to tell.
+    pub altered: Vec<String>,
+    /// Whether the store has a summary of its records, without which nobody can tell that. A store of format 1 has none until it is opened.
+    pub summarized: bool,
 }
 
 impl Report {
+    /// Everything that is wrong.
+    pub fn faults(&self) -> Vec<String> {
+        self.altered.iter().chain(&self.damaged).cloned().collect()
+    }
+
     /// Records in all tables.
     pub fn records(&self) -> u64 {
         self.tables.iter().map(|table| table.records).sum()
@@ -160,18 +170,31 @@ pub(crate) struct Census<'k> {
     names: BTreeMap<u8, String>,
     tables: BTreeMap<u8, TableInfo>,
     damaged: Vec<String>,
+    /// What the last commit left, where the store has a summary; `None` in it if that does not verify.
+    committed: Option<Option<Summary>>,
+    found: Summary,
 }
 
 impl<'k> Census<'k> {
     pub(crate) fn new(keys: Option<&'k Keys>) -> Self {
-        Self { keys, names: BTreeMap::new(), tables: BTreeMap::new(), damaged: Vec::new() }
+        Self {
+            keys,
+            names: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            damaged: Vec::new(),
+            committed: None,
+            found: Summary::default(),
+        }
     }
 
     /// Takes a record, or what stands in the place of one.
     pub(crate) fn take(&mut self, key: &RecordKey, record: Option<&SealedRecord>) {
         if key.table() == 0 {
-            if let (Some(table), Some(record)) = (listed_table(key), record) {
-                self.names.insert(table, String::from_utf8_lossy(&record.sealed).into_owned());
+            let Some(record) = record else { return };
+            if let Some(table) = listed_table(key) {
+                self.names.insert(table, table_name(record));
+            } else if let Some(keys) = self.keys {
+                self.take_summary(keys, key, record);
             }
             return;
         }
@@ -184,6 +207,9 @@ impl<'k> Census<'k> {
         if !verifies {
             self.damaged.push(describe(&name, key));
         }
+        if let (Some(record), Some(keys)) = (record, self.keys) {
+            self.found.add(keys, key, record);
+        }
         let table = self.tables.entry(key.table()).or_insert_with(|| TableInfo {
             id: key.table(),
             name,
@@ -194,7 +220,28 @@ impl<'k> Census<'k> {
         table.sealed_bytes += record.map_or(0, |record| record.sealed.len() as u64);
     }
 
+    /// The key slots say whether there is a summary; the summary itself may come before or after them.
+    fn take_summary(&mut self, keys: &Keys, key: &RecordKey, record: &SealedRecord) {
+        if *key == commits::key() {
+            self.committed = Some(commits::open(keys, record).map(|(_, summary)| summary));
+        } else if *key == Meta::key() && Meta::decode(&record.sealed).is_ok_and(|meta| meta.has_summary()) {
+            self.committed.get_or_insert(None);
+        }
+    }
+
     pub(crate) fn report(self) -> Report {
-        Report { tables: self.tables.into_values().collect(), damaged: self.damaged, ..Report::default() }
+        let name = |table: u8| self.names.get(&table).cloned().unwrap_or_else(|| table.to_string());
+        let altered = match &self.committed {
+            None => Vec::new(),
+            Some(None) => vec![MISSING.to_owned()],
+            Some(Some(committed)) => committed.differences(&self.found, name),
+        };
+        Report {
+            tables: self.tables.into_values().collect(),
+            damaged: self.damaged,
+            altered,
+            summarized: self.committed.is_some(),
+            ..Report::default()
+        }
     }
 }

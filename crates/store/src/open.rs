@@ -101,7 +101,7 @@ pub fn open_redb_unwitnessed(
 )]
 pub fn open_memory() -> Store {
     match DataKey::random().and_then(|key| Keys::derive(&key)) {
-        Ok(keys) => Store::over(Arc::new(MemoryBackend::new()), keys),
+        Ok(keys) => Store::over(Arc::new(MemoryBackend::new()), Arc::new(keys)),
         Err(error) => panic!("{error}"),
     }
 }

@@ -16,7 +16,7 @@
 //! * `read_only`: a store that is only read.
 
 mod codec;
-mod commits;
+pub(crate) mod commits;
 mod company;
 mod engine;
 mod file;
@@ -57,7 +57,7 @@ use crate::{
         Backend, Batch, BoxFuture, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord,
         Snapshot, Version, Write,
     },
-    keyslot::{KdfParams, Meta, Password},
+    keyslot::{FORMAT, KdfParams, Meta, Password},
     open::OpenError,
     rollback::{Rollback, RollbackCause, Witnessed},
     seal::{self, Keys},
@@ -92,7 +92,7 @@ pub(crate) fn stage(
     let place = file.place();
     let keys = Arc::new(keys);
     let mut engine = Engine::create(Arc::new(file))?;
-    engine.number_commits(keys.clone())?;
+    engine.number_commits(keys.clone(), None)?;
     engine.commit(std::iter::once(&batch))?;
     // The locks are held, so nobody else opens the store from the moment it is in its place.
     Ok((started(engine, place, keys, meta.store_id)?, new))
@@ -102,11 +102,10 @@ pub(crate) fn stage(
 pub(crate) fn open(path: &Path, witness: &Path, password: &Password) -> Result<Store, OpenError> {
     let (mut engine, place, meta, keys) = unlocked(path, witness, password)?;
     let seen = witness::read(witness, &keys, &meta.store_id)?;
-    // Only now may the file change.
-    engine.publish()?;
+    let commit = engine.commits();
+    publish(&mut engine, password, path)?;
     match seen {
-        Some(seen) if seen > engine.commits() => {
-            let commit = engine.commits();
+        Some(seen) if seen > commit => {
             tracing::error!(
                 path = %path.display(),
                 commit,
@@ -145,7 +144,7 @@ pub(crate) fn open_unwitnessed(
         Err(OpenError::WitnessDamaged { .. }) => Witnessed::Damaged,
         Err(error) => return Err(error),
     };
-    engine.publish()?;
+    publish(&mut engine, password, path)?;
     Ok((started(engine, place, keys, meta.store_id)?, said))
 }
 
@@ -165,7 +164,7 @@ fn unlocked(
     let mut engine = Engine::open(Arc::new(file))?;
     let (_, meta) = read_meta(&engine)?;
     let keys = Arc::new(unlock(&meta, password, path)?);
-    engine.number_commits(keys.clone())?;
+    engine.number_commits(keys.clone(), Some(&meta))?;
     Ok((engine, place, meta, keys))
 }
 
@@ -201,6 +200,23 @@ fn mark_records(
     let value = Rollback { cause, since_ms: None }.encode();
     let record = keys.seal(table.name, &key, version, u64::MAX, &value).map_err(OpenError::other)?;
     Ok([(directory_key(table.id), directory_entry(&table)), (key, record)])
+}
+
+/// Writes to the file for the first time, now that all has proved right, and brings a store of an older format to this release's in one
+/// durable commit.
+fn publish(engine: &mut Engine, password: &Password, path: &Path) -> Result<(), OpenError> {
+    engine.publish()?;
+    let (version, meta) = read_meta(engine)?;
+    if meta.format >= FORMAT {
+        return Ok(());
+    }
+    let upgraded = meta.upgraded(password).map_err(|error| OpenError::from_slots(error, path))?;
+    let mut batch = Batch::new();
+    let write = Write::Put(meta_record(&upgraded, version.next()));
+    batch.write(Meta::key(), Expect::Version(version), write);
+    engine.commit(std::iter::once(&batch))?;
+    tracing::info!(path = %path.display(), from = meta.format, to = FORMAT, "the store has a new format: older releases refuse it");
+    Ok(())
 }
 
 fn unlock(meta: &Meta, password: &Password, path: &Path) -> Result<Keys, OpenError> {

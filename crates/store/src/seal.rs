@@ -38,10 +38,11 @@ impl DataKey {
     }
 }
 
-/// The subkeys in use: one seals values, one hashes names, one authenticates the witness.
+/// The subkeys in use: one seals values, one hashes names, one hashes records for the summary, one authenticates the witness.
 pub(crate) struct Keys {
     seal: SealKey,
     names: hmac::Key,
+    records: hmac::Key,
     witness: hmac::Key,
 }
 
@@ -50,9 +51,11 @@ impl Keys {
         let seal = derive(data_key, b"jwtis store 1: seal values")?;
         let names = derive(data_key, b"jwtis store 1: hash names")?;
         let witness = derive(data_key, b"jwtis store 1: witness")?;
+        let records = derive(data_key, b"jwtis store 2: hash records")?;
         Ok(Self {
             seal: SealKey::new(&seal)?,
             names: hmac::Key::new(hmac::HMAC_SHA256, names.as_slice()),
+            records: hmac::Key::new(hmac::HMAC_SHA256, records.as_slice()),
             witness: hmac::Key::new(hmac::HMAC_SHA256, witness.as_slice()),
         })
     }
@@ -74,6 +77,20 @@ impl Keys {
         context.update(&[0]);
         context.update(name.as_bytes());
         let mut hash = [0; 16];
+        for (to, from) in hash.iter_mut().zip(context.sign().as_ref()) {
+            *to = *from;
+        }
+        hash
+    }
+
+    /// HMAC-SHA-256 over which record this is and its seal tag, for [`crate::summary`]. The key tells its own length by its table byte.
+    pub(crate) fn hash_record(&self, key: &RecordKey, record: &SealedRecord) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.records);
+        context.update(key.as_bytes());
+        context.update(&record.version.0.to_be_bytes());
+        context.update(&record.expires_at.to_be_bytes());
+        context.update(record.sealed.last_chunk::<16>().map_or(&record.sealed[..], |tag| tag));
+        let mut hash = [0; 32];
         for (to, from) in hash.iter_mut().zip(context.sign().as_ref()) {
             *to = *from;
         }

@@ -391,6 +391,11 @@ pub(crate) fn listed_table(key: &RecordKey) -> Option<u8> {
     (directory_key(table) == *key).then_some(table)
 }
 
+/// The name of a table, from its entry in the directory.
+pub(crate) fn table_name(entry: &SealedRecord) -> String {
+    String::from_utf8_lossy(&entry.sealed).into_owned()
+}
+
 pub(crate) fn directory_entry(table: &Table) -> SealedRecord {
     SealedRecord { version: Version(1), expires_at: u64::MAX, sealed: table.name.as_bytes().to_vec() }
 }

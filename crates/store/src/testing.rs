@@ -26,7 +26,7 @@ use crate::{
 #[expect(clippy::expect_used, reason = "for tests")]
 pub fn store_over(backend: Arc<dyn Backend>) -> Store {
     let keys = DataKey::random().and_then(|key| Keys::derive(&key));
-    Store::over(backend, keys.expect("the system has randomness"))
+    Store::over(backend, Arc::new(keys.expect("the system has randomness")))
 }
 
 /// The engine of a new redb store at `path`.

@@ -117,11 +117,11 @@ async fn a_witness_without_its_store_of_another_store_or_changed_opens_nothing()
     fs::write(&witness, text.replace(commit, "commit 0")).unwrap();
     let refused = open_redb_beside(&path, &witness, &password());
     assert!(matches!(refused, Err(OpenError::WitnessDamaged { .. })));
+    assert!(fs::read(&path).unwrap() == image, "a refused opening changes nothing");
     let (store, said) = open_redb_unwitnessed(&path, &witness, &password()).unwrap();
     assert_eq!(said, Witnessed::Damaged);
     drop(store);
     fs::write(&witness, &text).unwrap();
-    assert!(fs::read(&path).unwrap() == image, "a refused opening changes nothing");
 
     fs::rename(&path, folder.path().join("away.db")).unwrap();
     let refused = open_redb_beside(&path, &witness, &password());

@@ -200,12 +200,27 @@ fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) ->
             out.line(format_args!("state: {} ({ROLLED_BACK})", mark.cause.name()))?;
         }
     }
-    if report.damaged.is_empty() {
-        return if as_json { Ok(()) } else { out.line(format_args!("\n{} is whole", shown(path))) };
+    let faults = report.faults();
+    if !faults.is_empty() {
+        let what = if report.altered.is_empty() {
+            format!("{} has {} damaged records", path.display(), report.damaged.len())
+        } else {
+            format!("{} was changed by another program", path.display())
+        };
+        return Err(Failure::damaged(what)
+            .details(faults)
+            .hint("restore a backup with `jwtis store restore BACKUP`"));
     }
-    Err(Failure::damaged(format!("{} has {} damaged records", path.display(), report.damaged.len()))
-        .details(report.damaged.iter().cloned())
-        .hint("restore a backup with `jwtis store restore BACKUP`"))
+    if as_json {
+        return Ok(());
+    }
+    if report.summarized {
+        return out.line(format_args!("\n{} is whole", shown(path)));
+    }
+    out.line(format_args!(
+        "\nevery record of {} verifies; whether records are missing cannot be told, because an older jwtis wrote it and it was not opened since",
+        shown(path)
+    ))
 }
 
 /// The new password: from a file, from `JWTIS_NEW_PSWD`, or typed twice. Never an argument.
@@ -245,6 +260,8 @@ fn report_json(path: &Path, report: &Report) -> Value {
         "path": path,
         "tables": tables_json(&report.tables),
         "damaged": report.damaged,
+        "altered": report.altered,
+        "summarized": report.summarized,
         "commits": report.commits,
         "rolled_back": report.rolled_back.map(|mark| mark.cause.name()),
     })

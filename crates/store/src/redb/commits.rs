@@ -1,33 +1,30 @@
-//! The number of a commit: one record of the store's own table, raised by one in every durable transaction.
+//! The store's own record of its latest commit: its number, and the summary of all records as it left them. It is written anew in every
+//! durable transaction.
 //!
-//! Copies keep it, so that an older copy of a store can be told from a younger one. It is the record's version, and the
-//! seal binds it under the data key: who has no password can put back an older number, but make none.
+//! Copies keep it, so that an older copy of a store can be told from a younger one. The number is the record's version, and the seal binds
+//! both under the data key: who has no password can put back an older record, but make none, nor one of an old summary and a new number.
 
-use super::engine::EngineError;
 use crate::{
     backend::{RecordKey, SealedRecord, Version},
-    seal::Keys,
+    seal::{CryptoUnavailable, Keys},
+    summary::Summary,
 };
 
 /// What the seal is bound to.
 const NAME: &str = "commits";
 
 /// Where the record is kept.
-pub(super) fn key() -> RecordKey {
+pub(crate) fn key() -> RecordKey {
     RecordKey::compose(0, None, b"commit number\0\0\0")
 }
 
-/// The record of commit `number`.
-pub(super) fn record(keys: &Keys, number: u64) -> Result<SealedRecord, EngineError> {
-    keys.seal(NAME, &key(), Version(number), u64::MAX, &[])
-        .map_err(|error| EngineError::Io(std::io::Error::other(error)))
+/// The record of commit `number`, which left what `summary` says.
+pub(crate) fn record(keys: &Keys, number: u64, summary: &Summary) -> Result<SealedRecord, CryptoUnavailable> {
+    keys.seal(NAME, &key(), Version(number), u64::MAX, &summary.encode())
 }
 
-/// The number that the record holds; 0 for a store of a release that did not count.
-pub(super) fn number(keys: &Keys, record: Option<&SealedRecord>) -> Result<u64, EngineError> {
-    let Some(record) = record else { return Ok(0) };
-    match keys.open(NAME, &key(), record) {
-        Some(_) => Ok(record.version.0),
-        None => Err(EngineError::Damaged("the commit number does not verify".into())),
-    }
+/// The number and the summary that the record holds; `None` if it does not verify.
+pub(crate) fn open(keys: &Keys, record: &SealedRecord) -> Option<(u64, Summary)> {
+    let summary = Summary::decode(&keys.open(NAME, &key(), record)?)?;
+    Some((record.version.0, summary))
 }

@@ -19,7 +19,10 @@ use super::{
 };
 use crate::{
     backend::{Batch, RecordKey, Write},
+    keyslot::Meta,
     seal::Keys,
+    store::{directory_key, table_name},
+    summary::{MISSING, Summary},
 };
 
 /// All records of all our tables; a key starts with its table's byte.
@@ -68,10 +71,12 @@ pub(super) struct Engine {
     stage: StagedFile,
     database: Database,
     last_published: u64,
-    /// Under which commits are numbered; until there are keys, they are not.
+    /// Under which commits are numbered and records summed up; until there are keys, they are not.
     keys: Option<Arc<Keys>>,
     /// The number of the latest commit.
     commits: u64,
+    /// What the records add up to since then.
+    summary: Summary,
 }
 
 impl Engine {
@@ -79,7 +84,15 @@ impl Engine {
     pub(super) fn create(file: Arc<dyn StorageBackend>) -> Result<Self, EngineError> {
         let stage = StagedFile::new(file.clone());
         let database = open_unchecked(stage.clone())?;
-        let mut engine = Self { file, stage, database, last_published: 0, keys: None, commits: 0 };
+        let mut engine = Self {
+            file,
+            stage,
+            database,
+            last_published: 0,
+            keys: None,
+            commits: 0,
+            summary: Summary::default(),
+        };
         guarded(|| {
             let transaction = begin_write(&engine.database)?;
             transaction.open_table(RECORDS).map_err(redb)?;
@@ -123,6 +136,7 @@ impl Engine {
             last_published: self.last_published,
             keys: self.keys.clone(),
             commits: self.commits,
+            summary: self.summary.clone(),
             ..engine
         })
     }
@@ -138,6 +152,7 @@ impl Engine {
             last_published: slot.transaction,
             keys: None,
             commits: 0,
+            summary: Summary::default(),
         })
     }
 
@@ -155,12 +170,42 @@ impl Engine {
         if self.stage.is_published() { Ok(()) } else { self.publish() }
     }
 
-    /// Numbers the commits from now on, after the number that the store has.
-    pub(super) fn number_commits(&mut self, keys: Arc<Keys>) -> Result<(), EngineError> {
-        let record = super::read_one(&self.records()?, &commits::key())?;
-        self.commits = commits::number(&keys, record.as_ref())?;
+    /// Numbers the commits from now on, after the number that the store has, and adds up all records, so that commits write a summary. The
+    /// one that the last commit wrote must fit; `meta` says whether there must be one: a store of format 1 has none, nor has a new one.
+    pub(super) fn number_commits(&mut self, keys: Arc<Keys>, meta: Option<&Meta>) -> Result<(), EngineError> {
+        let records = self.records()?;
+        let mut found = Summary::default();
+        guarded(|| {
+            super::each_record(&records, std::ops::Bound::Unbounded, |key, record| {
+                found.add(&keys, &key, &super::readable(key, record)?);
+                Ok(true)
+            })
+        })?;
+        let record = super::read_one(&records, &commits::key())?;
+        let missing = || EngineError::Damaged(MISSING.into());
+        self.commits = match record {
+            Some(record) => {
+                let (number, committed) = commits::open(&keys, &record).ok_or_else(missing)?;
+                let name = |table| match super::read_one(&records, &directory_key(table)) {
+                    Ok(Some(entry)) => table_name(&entry),
+                    Ok(None) | Err(_) => table.to_string(),
+                };
+                if let [first, ..] = &committed.differences(&found, name)[..] {
+                    return Err(EngineError::Damaged(first.clone()));
+                }
+                number
+            }
+            None if meta.is_some_and(Meta::has_summary) => return Err(missing()),
+            None => 0,
+        };
+        self.summary = found;
         self.keys = Some(keys);
         Ok(())
+    }
+
+    /// What the records add up to.
+    pub(super) fn summary(&self) -> &Summary {
+        &self.summary
     }
 
     /// The number of the latest commit.
@@ -187,19 +232,21 @@ impl Engine {
         batches: impl Iterator<Item = &'b Batch>,
     ) -> Result<Vec<Verdict>, EngineError> {
         let number = self.commits.saturating_add(1);
-        let numbered = self.keys.as_deref().map(|keys| commits::record(keys, number)).transpose()?;
+        // What fails is not summed up, either.
+        let mut summary = self.summary.clone();
         let (verdicts, writes) = guarded(|| {
             let transaction = begin_write(&self.database)?;
             let mut writes = false;
             let mut verdicts = Vec::new();
             let mut table = transaction.open_table(RECORDS).map_err(redb)?;
             for batch in batches {
-                let verdict = apply(&mut table, batch)?;
+                let verdict = apply(&mut table, batch, self.keys.as_deref(), &mut summary)?;
                 writes |= verdict == Verdict::Applied && !batch.is_read_only();
                 verdicts.push(verdict);
             }
-            if let Some(record) = numbered.as_ref().filter(|_| writes) {
-                table.insert(commits::key().as_bytes(), codec::encode(record).as_slice()).map_err(redb)?;
+            if let Some(keys) = self.keys.as_deref().filter(|_| writes) {
+                let record = commits::record(keys, number, &summary).map_err(io::Error::other)?;
+                table.insert(commits::key().as_bytes(), codec::encode(&record).as_slice()).map_err(redb)?;
             }
             drop(table);
             if writes {
@@ -211,8 +258,8 @@ impl Engine {
         })?;
         if writes {
             self.publish()?;
-            if numbered.is_some() {
-                self.commits = number;
+            if self.keys.is_some() {
+                (self.commits, self.summary) = (number, summary);
             }
         }
         Ok(verdicts)
@@ -228,6 +275,8 @@ impl Engine {
 fn apply(
     table: &mut redb::Table<'_, &'static [u8], &'static [u8]>,
     batch: &Batch,
+    keys: Option<&Keys>,
+    summary: &mut Summary,
 ) -> Result<Verdict, EngineError> {
     if let Some(key) = batch.written_twice() {
         return Ok(Verdict::Conflict(key));
@@ -246,14 +295,19 @@ fn apply(
         }
     }
     for (key, _, write) in batch.entries() {
-        match write {
+        let (before, now) = match write {
             Some(Write::Put(record)) => {
-                table.insert(key.as_bytes(), codec::encode(record).as_slice()).map_err(redb)?;
+                (table.insert(key.as_bytes(), codec::encode(record).as_slice()).map_err(redb)?, Some(record))
             }
-            Some(Write::Delete) => {
-                table.remove(key.as_bytes()).map_err(redb)?;
-            }
-            None => {}
+            Some(Write::Delete) => (table.remove(key.as_bytes()).map_err(redb)?, None),
+            None => continue,
+        };
+        let Some(keys) = keys else { continue };
+        if let Some(before) = before {
+            summary.remove(keys, key, &super::readable(*key, codec::decode(before.value()))?);
+        }
+        if let Some(now) = now {
+            summary.add(keys, key, now);
         }
     }
     Ok(Verdict::Applied)

@@ -56,9 +56,10 @@ pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenE
 }
 
 pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenError> {
-    let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
-    let keys = Arc::new(unlock(&read_meta(&engine)?.1, password, path)?);
-    engine.number_commits(keys.clone())?;
+    let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
+    let keys = unlock(&read_meta(&engine)?.1, password, path)?;
+    // Whether it verifies, the census says.
+    let commits = read_one(&engine.records()?, &commits::key())?.map_or(0, |record| record.version.0);
     let mut census = Census::new(Some(&keys));
     visit(&engine, &mut census)?;
     let rolled_back = match read_one(&engine.records()?, &Rollback::key())? {
@@ -67,7 +68,7 @@ pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenErro
             .and_then(|value| Rollback::decode(&value).ok()),
         None => None,
     };
-    Ok(Report { commits: engine.commits(), rolled_back, ..census.report() })
+    Ok(Report { commits, rolled_back, ..census.report() })
 }
 
 fn visit(engine: &Engine, census: &mut Census<'_>) -> Result<(), EngineError> {
@@ -91,7 +92,7 @@ pub(crate) fn change_password(
     let changed =
         meta.change_password(old, new, params).map_err(|error| OpenError::from_slots(error, path))?;
     let keys = Arc::new(unlock(&meta, old, path)?);
-    engine.number_commits(keys)?;
+    engine.number_commits(keys, Some(&meta))?;
     let mut batch = Batch::new();
     let write = Write::Put(meta_record(&changed, version.next()));
     batch.write(Meta::key(), Expect::Version(version), write);

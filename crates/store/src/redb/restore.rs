@@ -111,7 +111,7 @@ impl Restoration {
         };
         let (data_key, slots) = unlock(&meta, same, password, backup)?;
         let keys = Arc::new(Keys::derive(&data_key).map_err(OpenError::other)?);
-        engine.number_commits(keys.clone())?;
+        engine.number_commits(keys.clone(), Some(&meta))?;
         // A witness that does not verify may have known of any commit.
         let seen = witness::read(witness, &keys, &meta.store_id);
         let highest_seen = seen.as_ref().map_or(u64::MAX, |seen| seen.unwrap_or_default());
@@ -124,9 +124,15 @@ impl Restoration {
         let mark = read_one(&records, &Rollback::key())?;
         let highest = engine.commits().max(replaced.commits()).max(seen);
         let [listing, mark_record] = mark_records(&keys, RollbackCause::Restored, mark.as_ref())?;
+        let mut summary = engine.summary().clone();
+        if let Some(mark) = &mark {
+            summary.remove(&keys, &Rollback::key(), mark);
+        }
+        summary.add(&keys, &Rollback::key(), &mark_record.1);
+        let commit = commits::record(&keys, highest.saturating_add(1), &summary).map_err(OpenError::other)?;
         let overlay = [
             (Meta::key(), meta_record(slots.as_ref().unwrap_or(&meta), version)),
-            (commits::key(), commits::record(&keys, highest.saturating_add(1))?),
+            (commits::key(), commit),
             listing,
             mark_record,
         ];
@@ -134,7 +140,7 @@ impl Restoration {
         let mut snapshot = super::RedbSnapshot { records: Arc::new(records), after: None };
         copy(&mut snapshot, file, &mut census, &overlay)?;
         let report = census.report();
-        if let [first, rest @ ..] = &report.damaged[..] {
+        if let [first, rest @ ..] = &report.faults()[..] {
             let what =
                 if rest.is_empty() { first.clone() } else { format!("{first} and {} more", rest.len()) };
             return Err(OpenError::Damaged { what });
@@ -282,7 +288,7 @@ fn replaced(found: Found, backup: &Meta, keys: &Arc<Keys>, highest_seen: u64) ->
     if there.store_id != backup.store_id {
         return Replaced::Another;
     }
-    let store = engine.number_commits(keys.clone()).and_then(|()| {
+    let store = engine.number_commits(keys.clone(), Some(&there)).and_then(|()| {
         let behind_witness = engine.commits() < highest_seen;
         Ok(Replaced::Same {
             store: Store::over(Arc::new(ReadOnly::over(engine)?), keys.clone()),
@@ -296,7 +302,7 @@ fn reopened(new: &NewFile, keys: &Arc<Keys>, id: [u8; 16]) -> Result<Store, Open
     let file = new.reopened()?;
     let place = file.place();
     let mut engine = Engine::open(Arc::new(file))?;
-    engine.number_commits(keys.clone())?;
+    engine.number_commits(keys.clone(), None)?;
     engine.publish()?;
     started(engine, place, keys.clone(), id)
 }

@@ -40,8 +40,9 @@ pub(super) async fn download(State(api): State<Arc<Api>>, Admin(_): Admin) -> Re
 /// Copies the store to a file in `folder` that has no name.
 fn copy(store: &Store, folder: &Path) -> Result<(File, u64), Problem> {
     let (file, report) = store.backup_without_name(folder).map_err(failed)?;
-    if !report.damaged.is_empty() {
-        warn!(records = ?report.damaged, "the backup holds records that do not verify: so does the store");
+    let faults = report.faults();
+    if !faults.is_empty() {
+        warn!(records = ?faults, "the backup holds records that do not verify: so does the store");
     }
     let bytes = file.metadata().map_err(|error| failed(error.into()))?.len();
     Ok((file, bytes))
