@@ -135,7 +135,14 @@ impl<D: Disk> Writer<D> {
         for request in group {
             let (chain, others) = match &request {
                 Request::Clear { asked, key, .. } => {
-                    (asked.chain, chains_beside(asked.chain, key, &durable, &drafts))
+                    let marks = match drafts.get(&asked.chain) {
+                        Some(draft) => Some(&draft.marks),
+                        None => durable.get(&asked.chain),
+                    };
+                    let is_known = marks.is_some_and(|marks| marks.get(key).is_some());
+                    let others =
+                        if is_known { 0 } else { chains_beside(asked.chain, key, &durable, &drafts) };
+                    (asked.chain, others)
                 }
                 Request::Raise { chain, .. } | Request::Lower { chain, .. } => (*chain, 0),
             };
