@@ -31,9 +31,10 @@ use mint::Minted;
 /// Largest claims of a client, in bytes of compact JSON.
 pub const MAX_CLAIMS_BYTES: usize = 16 * 1024;
 
-/// No access token is longer than this: [`MAX_CLAIMS_BYTES`], the issuer's name and the server's claims in base64url, beside the header
-/// and a signature of RSA with 4096 bits. A listener that takes shorter heads could not take what this issuer makes.
-pub const MAX_ACCESS_TOKEN_BYTES: usize = 24 * 1024;
+/// No access token is longer than this: [`MAX_CLAIMS_BYTES`], the names of the client's issuer and audience and the server's claims in
+/// base64url, beside the header and a signature of RSA with 4096 bits. A listener that takes shorter heads could not take what this
+/// issuer makes.
+pub const MAX_ACCESS_TOKEN_BYTES: usize = 36 * 1024;
 
 /// `typ` of an access token.
 pub(crate) const ACCESS_TYPE: &str = "JWT";

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::MAX_CLAIMS_BYTES;
 use crate::client::TokenPolicy;
 use crate::env::Timestamp;
-use crate::key::plan::MAX_NAME_BYTES;
+use crate::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
 use crate::ttl::Ttl;
 
 /// Remembers, in a refresh token, the lifetimes that the issue call asked for, so that renewals do not lengthen them again, whatever the
@@ -15,6 +15,9 @@ pub(crate) const LIFETIMES: &str = "jwtis_ttl";
 
 /// Claims that the server sets; a client that sends one is refused rather than overruled.
 pub const OWNED_CLAIMS: [&str; 6] = ["iat", "nbf", "jti", "sid", "gen", LIFETIMES];
+
+/// Room for the names of the client's issuer and audience: quotation marks and a comma each, and the member's name.
+const NAMES_BYTES: usize = (MAX_AUDIENCES + 1) * (MAX_NAME_BYTES + 3) + 16;
 
 /// A client's claims, checked: what goes into both tokens beside the server's own.
 #[derive(Clone, PartialEq, Debug)]
@@ -41,7 +44,7 @@ pub enum ClaimsRefusal {
         "the claim \"iss\" is set by the server and differs from the one sent; leave it out, or register the client with this issuer"
     )]
     ForeignIssuer,
-    /// More than [`MAX_CLAIMS_BYTES`], the default audience included.
+    /// More than [`MAX_CLAIMS_BYTES`].
     #[error("the claims take {size} bytes; at most {MAX_CLAIMS_BYTES} are possible")]
     TooLarge {
         /// Their size as compact JSON, in bytes.
@@ -95,15 +98,18 @@ pub(crate) fn accept(
         let until_expiry = expiry.saturating_sub(now.seconds());
         lifetimes.access = Some(lifetimes.access.map_or(until_expiry, |asked| asked.min(until_expiry)));
     }
+    let own = claims.to_json().len();
+    if own > MAX_CLAIMS_BYTES {
+        return Err(ClaimsRefusal::TooLarge { size: own });
+    }
     if !policy.audience.is_empty() && !claims.contains("aud") {
         claims.insert("aud", default_audience(&policy.audience));
     }
     let json = claims.to_json();
-    // There is room for the issuer's name, but not for one that takes more than its bytes as JSON.
+    // There is room for the client's issuer and audience, but not for names that take several times their bytes as JSON.
     let issuer = Value::String(policy.issuer.clone()).to_string().len();
-    let size = json.len().saturating_add(issuer.saturating_sub(MAX_NAME_BYTES));
-    if size > MAX_CLAIMS_BYTES {
-        return Err(ClaimsRefusal::TooLarge { size });
+    if json.len().saturating_add(issuer) > MAX_CLAIMS_BYTES.saturating_add(NAMES_BYTES) {
+        return Err(ClaimsRefusal::TooLarge { size: json.len() });
     }
     Ok((CustomClaims { json }, lifetimes))
 }

@@ -192,7 +192,7 @@ async fn bind(which: Which, address: ListenAddress, tls: Option<&TlsFiles>) -> R
 /// As of `bind`, of the family that is there.
 pub async fn listen(address: ListenAddress) -> io::Result<Vec<TcpListener>> {
     match address.host() {
-        Host::Address(ip) => Ok(vec![TcpListener::bind((ip, address.port())).await?]),
+        Host::Address(socket) => Ok(vec![TcpListener::bind(socket).await?]),
         Host::All => match dual_stack(address.port()) {
             Err(error) if no_such_family(&error) => {
                 Ok(vec![TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await?])

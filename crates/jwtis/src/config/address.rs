@@ -1,7 +1,7 @@
 //! Where a listener listens.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// An address to listen on: `IP:PORT`, `localhost:PORT` for this machine alone, or `:PORT` for all interfaces (as Signatory writes it).
@@ -19,8 +19,8 @@ pub enum Host {
     All,
     /// This machine, by both families.
     Localhost,
-    /// The one with this address.
-    Address(IpAddr),
+    /// The one with this address; its port is the listener's.
+    Address(SocketAddr),
 }
 
 /// The text is no address to listen on.
@@ -33,8 +33,15 @@ pub struct InvalidAddress;
 impl ListenAddress {
     /// The same place with a port that is free.
     #[must_use]
-    pub const fn with_any_port(self) -> Self {
-        Self { port: 0, ..self }
+    pub fn with_any_port(self) -> Self {
+        let host = match self.host {
+            Host::All | Host::Localhost => self.host,
+            Host::Address(mut address) => {
+                address.set_port(0);
+                Host::Address(address)
+            }
+        };
+        Self { host, port: 0 }
     }
 
     /// On which interfaces.
@@ -55,7 +62,7 @@ impl ListenAddress {
         let (four, six) = match self.host {
             Host::All => (Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED),
             Host::Localhost => (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST),
-            Host::Address(address) => return vec![SocketAddr::new(address, self.port)],
+            Host::Address(address) => return vec![address],
         };
         vec![SocketAddr::new(four.into(), self.port), SocketAddr::new(six.into(), self.port)]
     }
@@ -66,7 +73,7 @@ impl ListenAddress {
         match self.host {
             Host::All => false,
             Host::Localhost => true,
-            Host::Address(address) => address.to_canonical().is_loopback(),
+            Host::Address(address) => address.ip().to_canonical().is_loopback(),
         }
     }
 }
@@ -76,7 +83,7 @@ impl FromStr for ListenAddress {
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         if let Ok(address) = text.parse::<SocketAddr>() {
-            return Ok(Self { host: Host::Address(address.ip()), port: address.port() });
+            return Ok(Self { host: Host::Address(address), port: address.port() });
         }
         let (host, port) = text.rsplit_once(':').ok_or(InvalidAddress)?;
         let port = port.parse().map_err(|_| InvalidAddress)?;
@@ -94,7 +101,7 @@ impl fmt::Display for ListenAddress {
         match self.host {
             Host::All => write!(f, ":{}", self.port),
             Host::Localhost => write!(f, "localhost:{}", self.port),
-            Host::Address(address) => SocketAddr::new(address, self.port).fmt(f),
+            Host::Address(address) => address.fmt(f),
         }
     }
 }
@@ -113,6 +120,7 @@ mod tests {
             (":4343", &["0.0.0.0:4343", "[::]:4343"], false),
             ("0.0.0.0:4343", &["0.0.0.0:4343"], false),
             ("[::]:4343", &["[::]:4343"], false),
+            ("[fe80::1%2]:4343", &["[fe80::1%2]:4343"], false),
             ("10.0.0.1:80", &["10.0.0.1:80"], false),
         ] {
             let address: ListenAddress = text.parse().unwrap();

@@ -197,3 +197,18 @@ fn a_start_leaves_no_secret_in_the_configuration() {
     assert_eq!(config.values.find(&setting::PSWD).unwrap().text.as_str(), "");
     assert!(config.values.is_given(&setting::PSWD));
 }
+
+#[test]
+fn a_utility_listener_beyond_this_machine_gets_a_warning() {
+    for (address, warned) in [
+        ("127.0.0.1:9583", false),
+        ("localhost:9583", false),
+        (":9583", true),
+        ("0.0.0.0:9583", true),
+        ("off", false),
+    ] {
+        let warnings = load(&[(&setting::UTILITY_ADDRESS, address)], &[]).unwrap().warnings;
+        let said = warnings.iter().any(|warning| warning.message.contains("/metrics"));
+        assert_eq!(said, warned, "{address}: {warnings:?}");
+    }
+}

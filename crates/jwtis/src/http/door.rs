@@ -347,18 +347,26 @@ impl FromStr for HostName {
 pub(super) struct Turn {
     /// What anyone may read, web pages too: of GET and HEAD, the routes.
     pub(super) public: fn(&str) -> bool,
+    /// Whether the pages may read the answers, too (CORS).
+    pub(super) shared: bool,
     /// The answer.
     pub(super) answer: fn(&Refused) -> Response,
 }
 
 /// The layer that turns away whom the door has refused; it stands inside of the one that knows every request.
 pub(super) async fn turn_away(State(turn): State<Turn>, request: Request, next: Next) -> Response {
-    let Some(refused) = request.extensions().get::<Refused>() else { return next.run(request).await };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    if refused.is_about_web_pages() && reads && route.is_some_and(turn.public) {
-        return next.run(request).await;
-    }
+    let public = reads && route.is_some_and(turn.public);
+    let refused = request.extensions().get::<Refused>();
+    let Some(refused) = refused.filter(|refused| !(public && refused.is_about_web_pages())) else {
+        let mut response = next.run(request).await;
+        if public && turn.shared {
+            let anyone = HeaderValue::from_static("*");
+            response.headers_mut().entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(anyone);
+        }
+        return response;
+    };
     let mut response = (turn.answer)(refused);
     if refused.ends_the_connection() && request.version() != Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -370,7 +378,7 @@ pub(super) async fn turn_away(State(turn): State<Turn>, request: Request, next: 
 mod tests {
     use super::*;
 
-    const LONG: usize = 40 * 1024;
+    const LONG: usize = 50 * 1024;
 
     fn judged(door: &Door, version: Version, uri: &str, headers: &[(&str, &str)]) -> Option<&'static str> {
         let mut request = axum::http::Request::builder().uri(uri).version(version);

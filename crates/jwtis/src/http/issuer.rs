@@ -70,8 +70,11 @@ pub fn router_with_backups_in(
 }
 
 /// Whom the door has refused gets a problem. Public keys, JWK sets and what the server says of itself are for web pages too.
-const TURN: Turn =
-    Turn { public: routes::is_public, answer: |refused| Problem::from(refused).into_response() };
+const TURN: Turn = Turn {
+    public: routes::is_public,
+    shared: true,
+    answer: |refused| Problem::from(refused).into_response(),
+};
 
 /// Around routes: panics become problems, whom the door has refused is turned away, problems get their bodies, and every request is known.
 pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {

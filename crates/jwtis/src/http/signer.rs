@@ -62,6 +62,7 @@ pub fn openapi() -> Value {
 /// Whom the door has refused gets a failure. Public keys are for web pages too.
 const TURN: Turn = Turn {
     public: |route| route == routes::PUBLIC_KEY,
+    shared: true,
     answer: |refused| Refusal::new(refused.status(), refused.code(), refused.to_string()).into_response(),
 };
 

@@ -125,7 +125,7 @@ pub fn router(
 }
 
 /// Whom the door has refused gets a failure. All that is here anyone may read.
-const TURN: Turn = Turn { public: |_| true, answer: turned_away };
+const TURN: Turn = Turn { public: |_| true, shared: false, answer: turned_away };
 
 fn turned_away(refused: &Refused) -> Response {
     let body = json!({ "error": refused.to_string() });

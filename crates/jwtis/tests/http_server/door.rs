@@ -108,10 +108,11 @@ async fn web_pages_get_403_but_for_what_anyone_may_read() {
     ] {
         let answer = ask(&server, &request).await;
         assert_eq!(status(&answer), expected, "{request:?}: {answer}");
-        assert_eq!(answer.contains("\"foreign_origin\""), expected == 403, "{answer}");
+        assert_eq!(answer.contains("foreign_origin"), expected == 403, "{answer}");
         assert!(answer.contains("x-request-id: "), "whoever is turned away is in the log: {answer}");
         let shared = answer.contains("access-control-allow-origin: *");
-        assert_eq!(shared, request.contains("/keys/a/jwks.json"), "{request}: {answer}");
+        let read = request.contains("/ping ") || request.contains("/jwks.json ");
+        assert_eq!(shared, read, "{request}: {answer}");
     }
     // A page that is trusted may ask what a browser does not let it ask without permission, and read the answer.
     let preflight =
@@ -133,7 +134,7 @@ async fn a_name_that_is_not_ours_is_421_and_the_answer_says_what_to_do() {
     {
         let answer = ask(&server, &format!("GET /ping HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
         assert_eq!(status(&answer), expected, "{host}");
-        let told = ["\"foreign_host\"", "allowed_hosts"].iter().all(|text| answer.contains(text));
+        let told = ["foreign_host", "allowed_hosts"].iter().all(|text| answer.contains(text));
         assert_eq!(told, expected == 421, "{answer}");
     }
 }
@@ -165,9 +166,7 @@ async fn the_longest_token_fits_with_8_kib_of_other_headers() {
     let answer = ask(&server, &head(12 * 1024)).await;
     assert_eq!(status(&answer), 431, "{answer}");
     assert!(
-        answer.contains("\"head_too_large\"")
-            && answer.contains("32768 bytes")
-            && answer.contains("64 headers"),
+        answer.contains("head_too_large") && answer.contains("45056 bytes") && answer.contains("64 headers"),
         "{answer}"
     );
 }
