@@ -2,11 +2,12 @@
 //!
 //! `crash` kills the real server at random moments under random work, and while it starts, and compares what it says after the
 //! restart with what it had told its clients. `soak` loads it for a long time and watches memory, latency, the store file and open
-//! files. Both end with 1 and a reason where a promise is broken.
+//! files; then it floods the server with half-sent bodies, as `flood` does alone. All end with 1 and a reason where a promise is broken.
 
 mod book;
 mod client;
 mod crash;
+mod flood;
 mod http;
 mod messages;
 mod random;
@@ -51,6 +52,8 @@ enum Command {
         #[arg(long, default_value_t = 20.0)]
         minutes: f64,
     },
+    /// Bodies that are never sent to their end, many at once; the last part of `soak`, alone.
+    Flood,
 }
 
 fn main() -> ExitCode {
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|| u64::from(std::process::id()).wrapping_mul(0x9e37_79b9) % 1_000_000_007);
             crash::run(options.binary, rounds, seed)
         }
+        Command::Flood => flood::alone(options.binary),
         Command::Soak { minutes } => soak::run(options.binary, Duration::from_secs_f64(minutes * 60.0)),
     };
     match outcome {

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::book::Book;
+use crate::flood;
 use crate::http::Connection;
 use crate::random::Random;
 use crate::server::{Server, World};
@@ -73,8 +74,10 @@ pub(crate) fn run(binary: Option<PathBuf>, time: Duration) -> Result<(), Fault> 
     for worker in &mut workers {
         checks += worker.check(&mut issuer, &world.admin, &mut random)?;
     }
+    let flooded = flood::run(&server, &world);
     server.kill()?;
     world.check_store()?;
+    flooded?;
     judge(&samples, time >= LATENCY_COUNTS_FROM)?;
     say(&format!("soak: within all limits; {checks} comparisons at the end held; the store is whole"))
 }

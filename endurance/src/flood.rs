@@ -1,0 +1,87 @@
+//! Bodies that are never sent to their end. The server's memory for them has an end, small requests get through meanwhile, and the memory
+//! is free for others once the connections are gone: the same flood again takes no more. The allocator keeps pages for it, so the
+//! resident memory does not fall all the way.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::http::Connection;
+use crate::server::{Server, World};
+use crate::{Fault, say};
+
+/// Connections that each send most of a body and then nothing more.
+const PEERS: usize = 1200;
+/// The longest body that the signer reads.
+const DECLARED: usize = 128 * 1024;
+const SENT: usize = 120 * 1024;
+/// Longest that a write waits for a server that does not read.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the bodies of one source may take (docs/api.md, "Limits"): half of what is shared, and half of the reserve.
+const BODIES_KIB: u64 = 32 * 1024;
+/// What a connection takes beside its body: buffers of the listener, and the task.
+const CONNECTION_KIB: u64 = 40;
+/// What a second flood may take beside what the first one left.
+const AGAIN_KIB: u64 = 12 * 1024;
+
+/// Starts a server for it.
+pub(crate) fn alone(binary: Option<PathBuf>) -> Result<(), Fault> {
+    let world = World::new(binary, &[])?;
+    let server = world.start()?;
+    run(&server, &world)?;
+    server.kill()
+}
+
+/// Floods the signer of a server that is otherwise idle, twice.
+pub(crate) fn run(server: &Server, world: &World) -> Result<(), Fault> {
+    let before = server.resident_kib()?;
+    let first = flood(server, world, "first")?;
+    let second = flood(server, world, "second")?;
+    let most = before + BODIES_KIB + PEERS as u64 * CONNECTION_KIB;
+    let limits = [
+        ("memory while bodies are half sent", first <= most),
+        ("memory of the same again", second <= first + AGAIN_KIB),
+    ];
+    match limits.iter().find(|(_, holds)| !holds) {
+        Some((what, _)) => Err(format!("beyond its limit: {what}").into()),
+        None => Ok(()),
+    }
+}
+
+/// The most memory that was seen.
+fn flood(server: &Server, world: &World, name: &str) -> Result<u64, Fault> {
+    let head = format!(
+        "POST /keys/{} HTTP/1.1\r\nhost: endurance\r\ncontent-type: application/json\r\ncontent-length: {DECLARED}\r\n\r\n\"",
+        world.payer.hash()
+    );
+    let request = [head.as_bytes(), &[b'0'; SENT]].concat();
+    let mut peers = Vec::with_capacity(PEERS);
+    let mut during = 0;
+    while peers.len() < PEERS {
+        let mut peer = TcpStream::connect(&server.signer)?;
+        peer.set_write_timeout(Some(PATIENCE))?;
+        // A body that is refused is not read to its end: then the rest cannot be sent.
+        drop(peer.write_all(&request));
+        peers.push(peer);
+        if peers.len().is_multiple_of(100) {
+            during = during.max(server.resident_kib()?);
+        }
+    }
+    let small =
+        Connection::new(&server.issuer).post(&format!("/register/flood-{name}"), &world.admin, &json!({}))?;
+    during = during.max(server.resident_kib()?);
+    drop(peers);
+    say(&format!(
+        "{name} flood of {PEERS} half-sent bodies: memory {during} KiB at most; a small request meanwhile was answered with {}",
+        small.status
+    ))?;
+    if small.status == 201 {
+        Ok(during)
+    } else {
+        Err("a small request got no answer beside half-sent bodies".into())
+    }
+}
