@@ -2,11 +2,13 @@
 
 mod cache;
 mod record;
+mod registration;
 pub(crate) mod summary;
 mod token;
 
 pub(crate) use cache::ClientCache;
 pub(crate) use record::{ClientRecord, MAX_KEPT_SETS, StoredKeySet, client_name};
+pub use registration::{InvalidRegistrationId, RegistrationId};
 pub(crate) use token::{ClientToken, TokenName};
 
 use std::fmt;
@@ -137,6 +139,7 @@ pub struct TokenPolicy {
 #[derive(Debug)]
 pub struct Client {
     pub(crate) id: ClientId,
+    pub(crate) registration: RegistrationId,
     pub(crate) created_at: Timestamp,
     pub(crate) token_hash: SecretHash,
     /// Sessions opened before this moment are revoked; compared with the time inside `sid`.
@@ -161,7 +164,13 @@ impl Client {
 
     /// Whether `other` is the same registration, perhaps at another time: a client that was deleted and registered again is another.
     pub(crate) fn is_same_registration(&self, other: &Self) -> bool {
-        self.token_hash.as_bytes() == other.token_hash.as_bytes()
+        self.registration == other.registration
+    }
+
+    /// The id of its registration.
+    #[must_use]
+    pub const fn registration(&self) -> RegistrationId {
+        self.registration
     }
 
     /// Its key sets.

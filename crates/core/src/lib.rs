@@ -32,7 +32,7 @@ pub use access::{
     SecretKind,
 };
 pub use client::summary::{ClientSummary, KeySetSummary};
-pub use client::{Client, ClientId, RefreshStrategy, TokenPolicy};
+pub use client::{Client, ClientId, InvalidRegistrationId, RefreshStrategy, RegistrationId, TokenPolicy};
 pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};
 pub use issuer::clients::{
     ClientPage, DeleteError, ListError, MAX_PAGE, RegisterError, Registered, RenewKeysError,

@@ -31,7 +31,7 @@ use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Sign
 use crate::env::Env;
 use crate::issuer::Issuer;
 
-pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal};
+pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal, UnverifiedReason};
 pub use hook::{HookError, PolicyHook};
 pub use login::LoginError;
 pub use pipeline::{Cleared, ClearedProof};
@@ -39,7 +39,7 @@ pub use rules::{GuardRemoved, KeyRules, Rules};
 pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use watermark::{WatermarkError, Watermarks};
 
-use lockout::Lockout;
+use lockout::{Lockout, Refusals};
 use usage::{UsageBook, UsageError};
 use vault::KeyRing;
 
@@ -73,6 +73,7 @@ struct Inner {
     usage: Option<UsageBook>,
     issuer: Option<Issuer>,
     lockout: Lockout,
+    refusals: Refusals,
 }
 
 impl Signer {
@@ -89,6 +90,7 @@ impl Signer {
             usage: store.map(UsageBook::new),
             issuer,
             lockout: Lockout::default(),
+            refusals: Refusals::default(),
         }))
     }
 

@@ -38,7 +38,11 @@ async fn trusting() -> (World, ClientAccess, Signer) {
 fn trusting_in(world: &World, issuers: &[(&str, Option<&str>)]) -> Signer {
     let issuers = issuers
         .iter()
-        .map(|(client, audience)| TrustedIssuer { client: id(client), audience: audience.map(str::to_owned) })
+        .map(|(client, audience)| TrustedIssuer {
+            client: id(client),
+            registration: None,
+            audience: audience.map(str::to_owned),
+        })
         .collect();
     let env = env(&world.clock);
     signer_with(rules(vec![user("alice")], issuers, &env), Some(world.issuer.clone()), env)
@@ -123,7 +127,7 @@ async fn point_07_attack_a_revoked_issuer_token_is_refused_at_once() {
 
 #[tokio::test]
 async fn refuses_issuer_tokens_that_are_expired_foreign_refreshing_or_of_a_deleted_client() {
-    const NO_KEY: &str = "token is unverifiable: no trusted client has the key that the token names";
+    const NO_KEY: &str = "JWT: invalid token";
     let (world, access, signer) = trusting().await;
     let other = world.client("stranger", KeyOptions::default()).await;
     let claims = r#"{"sub":"carol","aud":"signer"}"#;
@@ -136,7 +140,7 @@ async fn refuses_issuer_tokens_that_are_expired_foreign_refreshing_or_of_a_delet
 
     let tokens = world.issue(&access, claims);
     let refresh = whose(&signer, &tokens.refresh_token, None).await;
-    assert_eq!(refresh, Err("token is malformed: token contains an invalid number of segments".to_owned()));
+    assert_eq!(refresh, Err(NO_KEY.to_owned()));
 
     let changed = format!("{}A", &tokens.access_token[..tokens.access_token.len() - 1]);
     assert!(changed == tokens.access_token || whose(&signer, &changed, None).await.is_err());
@@ -158,6 +162,37 @@ async fn refuses_issuer_tokens_that_are_expired_foreign_refreshing_or_of_a_delet
 }
 
 #[tokio::test]
+async fn trust_that_is_pinned_to_a_registration_ends_with_it() {
+    const NO_KEY: &str = "JWT: invalid token";
+    let world = World::new().await;
+    let old = world.client("bakery", KeyOptions::default()).await;
+    let claims = r#"{"sub":"carol"}"#;
+    let pinned = |registration| {
+        let env = env(&world.clock);
+        let trusted = TrustedIssuer { client: id("bakery"), registration, audience: None };
+        signer_with(rules(Vec::new(), vec![trusted], &env), Some(world.issuer.clone()), env)
+    };
+    let (first, any) = (pinned(Some(old.client().registration())), pinned(None));
+    let token = world.issue(&old, claims).access_token;
+    assert!(whose(&first, &token, None).await.is_ok());
+    assert_eq!(first.remarks_on_issuers().await, [""; 0]);
+
+    // New keys are no new registration.
+    world.issuer.renew_keys(&old, KeyOptions::default()).await.unwrap();
+    assert!(whose(&first, &token, None).await.is_ok());
+
+    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    world.issuer.delete_client(&admin, &id("bakery")).await.unwrap();
+    assert!(first.remarks_on_issuers().await[0].contains("no such client is registered"));
+    let new = world.client("bakery", KeyOptions::default()).await;
+    let token = world.issue(&new, claims).access_token;
+    assert_eq!(whose(&first, &token, None).await, Err(NO_KEY.to_owned()), "somebody else took the name");
+    assert!(whose(&any, &token, None).await.is_ok(), "trust in a name is trust in whoever has it");
+    assert!(first.remarks_on_issuers().await[0].contains("its tokens are refused"));
+    assert_eq!(any.remarks_on_issuers().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_store_that_cannot_be_read_opens_nothing() {
     let backend = Faulty::new(MemoryBackend::new());
     let world = World::with(store_over(backend.clone()), IssuerSettings::default()).await;
@@ -171,7 +206,8 @@ async fn a_store_that_cannot_be_read_opens_nothing() {
         assert!(user_of(&signer, &token, None).await.is_ok(), "and recovers");
     }
     let env = env(&world.clock);
-    let trusted = vec![TrustedIssuer { client: id("bakery"), audience: Some("signer".to_owned()) }];
+    let trusted =
+        vec![TrustedIssuer { client: id("bakery"), registration: None, audience: Some("signer".to_owned()) }];
     let without_issuer = signer_with(rules(Vec::new(), trusted, &env), None, env);
     assert_eq!(user_of(&without_issuer, &token, None).await.unwrap_err(), TokenRefusal::Unavailable);
 }

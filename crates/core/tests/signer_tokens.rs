@@ -21,7 +21,8 @@ use jwtis_core::{Signer, Timestamp};
 use jwtis_tezos::Caller;
 
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
-const WRONG: &str = "token signature is invalid: signature is invalid";
+/// The one answer to whatever no secret of a user has verified.
+const UNVERIFIED: &str = "JWT: invalid token";
 const EXPIRED: &str = "token has invalid claims: token is expired";
 const NOT_YET: &str = "token has invalid claims: token is not valid yet";
 
@@ -54,108 +55,62 @@ async fn each_row_of_the_checks_of_a_token() {
         ("1_empty_token", Some(""), alice, Err("token required")),
         ("2_bearer", Some(bearer.as_str()), alice, Ok("alice")),
         ("2_raw", Some(&token), alice, Ok("alice")),
-        ("3_unknown_user", Some(&token), Some("carol"), Err("JWT: user not found")),
-        (
-            "3_unknown_user_before_the_token_is_read",
-            Some("nonsense"),
-            Some("carol"),
-            Err("JWT: user not found"),
-        ),
-        ("3_no_header_and_unknown_user", Some(&nobody), None, Err("JWT: user not found")),
-        ("3_no_header_and_no_user", Some(&hs256("{}", SECRET)), None, Err("JWT: user not found")),
+        ("case_08_lower_case", Some(&format!("bearer {token}")), alice, Ok("alice")),
+        ("case_08_upper_case", Some(&format!("BEARER {token}")), alice, Ok("alice")),
+        ("case_08_two_spaces", Some(&format!("Bearer  {token}")), alice, Ok("alice")),
+        ("case_08_the_scheme_alone", Some("bearer "), alice, Err("token required")),
+        ("case_08_no_space", Some(&format!("Bearer{token}")), alice, Err(UNVERIFIED)),
+        ("case_08_another_scheme", Some(&format!("Basic {token}")), alice, Err(UNVERIFIED)),
+        ("case_08_the_scheme_twice", Some(&format!("Bearer {bearer}")), alice, Err(UNVERIFIED)),
+        ("3_unknown_user", Some(&token), Some("carol"), Err(UNVERIFIED)),
+        ("3_unknown_user_and_no_token", Some("nonsense"), Some("carol"), Err(UNVERIFIED)),
+        ("3_no_header_and_unknown_user", Some(&nobody), None, Err(UNVERIFIED)),
+        ("3_no_header_and_no_user", Some(&hs256("{}", SECRET)), None, Err(UNVERIFIED)),
         ("fix_3_no_header", Some(&token), None, Ok("alice")),
         ("fix_3_empty_header", Some(&token), Some(""), Ok("alice")),
-        (
-            "fix_3_no_header_and_no_token",
-            Some("a.b"),
-            None,
-            Err("token is malformed: token contains an invalid number of segments"),
-        ),
+        ("fix_3_no_header_and_no_token", Some("a.b"), None, Err(UNVERIFIED)),
         ("5_no_user", Some(&hs256(r#"{"exp":1800000001}"#, SECRET)), alice, Err("JWT: invalid token")),
         ("6_another_user", Some(&token), Some("bob"), Err("JWT: invalid token")),
-        (
-            "segments",
-            Some("nonsense"),
-            alice,
-            Err("token is malformed: token contains an invalid number of segments"),
-        ),
-        (
-            "only_bearer",
-            Some("Bearer "),
-            alice,
-            Err("token is malformed: token contains an invalid number of segments"),
-        ),
-        (
-            "lower_case_bearer",
-            Some(&bearer.replace('B', "b")),
-            alice,
-            Err("token is malformed: tokenstring should not contain 'bearer '"),
-        ),
+        ("segments", Some("nonsense"), alice, Err(UNVERIFIED)),
         (
             "header_no_base64",
             Some(&format!("e!JhbGciOiJIUzI1NiJ9.{payload}.{signature}")),
             alice,
-            Err("token is malformed: could not base64 decode header: …"),
+            Err(UNVERIFIED),
         ),
         (
             "header_no_json",
             Some(&format!("{}.{payload}.{signature}", segment("{alg}"))),
             alice,
-            Err("token is malformed: could not JSON decode header: …"),
+            Err(UNVERIFIED),
         ),
-        (
-            "header_text",
-            Some(&format!("{}.{payload}.{signature}", segment("hello"))),
-            alice,
-            Err(
-                "token is malformed: could not JSON decode header: invalid character 'h' looking for beginning of value",
-            ),
-        ),
-        (
-            "header_without_alg",
-            Some(&forge("{}", "{}", SECRET)),
-            alice,
-            Err("token is unverifiable: signing method (alg) is unspecified"),
-        ),
-        (
-            "payload_no_base64",
-            Some(&format!("{header}.!.{signature}")),
-            alice,
-            Err("token is malformed: could not base64 decode claim: …"),
-        ),
-        (
-            "signature_no_base64",
-            Some(&format!("{header}.{payload}.!")),
-            alice,
-            Err("token is malformed: could not base64 decode signature: …"),
-        ),
-        (
-            "payload_no_json",
-            Some(&hs256("hello", SECRET)),
-            alice,
-            Err("token is malformed: could not JSON decode claim: …"),
-        ),
+        ("header_text", Some(&format!("{}.{payload}.{signature}", segment("hello"))), alice, Err(UNVERIFIED)),
+        ("header_without_alg", Some(&forge("{}", "{}", SECRET)), alice, Err(UNVERIFIED)),
+        ("payload_no_base64", Some(&format!("{header}.!.{signature}")), alice, Err(UNVERIFIED)),
+        ("signature_no_base64", Some(&format!("{header}.{payload}.!")), alice, Err(UNVERIFIED)),
+        ("payload_no_json", Some(&hs256("hello", SECRET)), alice, Err("JWT: invalid token")),
         (
             "duplicate_claim",
             Some(&hs256(r#"{"user":"alice","user":"bob","exp":1800000001}"#, SECRET)),
             alice,
-            Err("token is malformed: could not JSON decode claim: …"),
+            Err("JWT: invalid token"),
         ),
         (
             "bad_signature",
             Some(&hs256(r#"{"user":"alice","exp":1800000001}"#, "another secret of at least 32 bytes")),
             alice,
-            Err(WRONG),
+            Err(UNVERIFIED),
         ),
-        ("signature_cut", Some(&format!("{header}.{payload}.")), alice, Err(WRONG)),
+        ("signature_cut", Some(&format!("{header}.{payload}.")), alice, Err(UNVERIFIED)),
         ("last_second", Some(&hs256(r#"{"user":"alice","exp":1800000000.9}"#, SECRET)), alice, Err(EXPIRED)),
         ("expired", Some(&hs256(r#"{"user":"alice","exp":1800000000}"#, SECRET)), alice, Err(EXPIRED)),
         (
             "expired_and_forged",
             Some(&hs256(r#"{"user":"alice","exp":1}"#, "another secret of at least 32 bytes")),
             alice,
-            Err(WRONG),
+            Err(UNVERIFIED),
         ),
+        ("expired_and_of_nobody", Some(&hs256(r#"{"user":"carol","exp":1}"#, SECRET)), None, Err(UNVERIFIED)),
         (
             "nbf_future",
             Some(&hs256(r#"{"user":"alice","exp":1800000009,"nbf":1800000001}"#, SECRET)),
@@ -180,18 +135,8 @@ async fn each_row_of_the_checks_of_a_token() {
             alice,
             Err("token has invalid claims: …"),
         ),
-        (
-            "alg_unknown",
-            Some(&forge(r#"{"alg":"XX1"}"#, "{}", SECRET)),
-            alice,
-            Err("token is unverifiable: signing method (alg) is unavailable"),
-        ),
-        (
-            "alg_in_other_letters",
-            Some(&forge(r#"{"alg":"hs256"}"#, "{}", SECRET)),
-            alice,
-            Err("token is unverifiable: signing method (alg) is unavailable"),
-        ),
+        ("alg_unknown", Some(&forge(r#"{"alg":"XX1"}"#, "{}", SECRET)), alice, Err(UNVERIFIED)),
+        ("alg_in_other_letters", Some(&forge(r#"{"alg":"hs256"}"#, "{}", SECRET)), alice, Err(UNVERIFIED)),
     ] {
         let outcome = signer.authenticate(Presented { token: presented, username }).await;
         let outcome = outcome.map(|caller| caller.caller().clone()).map_err(|refusal| refusal.to_string());
@@ -215,21 +160,41 @@ async fn trap_5_the_username_header_must_equal_the_claim_and_a_raw_token_passes(
     for presented in [token.clone(), format!("Bearer {token}")] {
         assert_eq!(whose(&signer, &presented, Some("alice")).await, Ok("alice".to_owned()));
         assert_eq!(whose(&signer, &presented, Some("bob")).await, Err("JWT: invalid token".to_owned()));
-        assert_eq!(whose(&signer, &presented, Some("carol")).await, Err("JWT: user not found".to_owned()));
+        assert_eq!(whose(&signer, &presented, Some("carol")).await, Err(UNVERIFIED.to_owned()));
     }
 }
 
 #[tokio::test]
-async fn bearer_without_a_space_names_the_beginning_of_a_value() {
-    let signer = alice_and_bob();
-    let token = login(&signer, "alice", PASSWORD).await.unwrap();
-    for username in [Some("alice"), None] {
-        let text = whose(&signer, &format!("Bearer{token}"), username).await.unwrap_err();
-        assert_eq!(
-            text,
-            r"token is malformed: could not JSON decode header: invalid character '\x05' looking for beginning of value"
-        );
+async fn refused_tokens_are_counted_by_source_and_logged_once_a_minute() {
+    let log = Log::default();
+    let logging = log.start();
+    let clock = clock();
+    let signer = signer(vec![user("alice")], &clock);
+    let forged = hs256(r#"{"user":"alice","exp":1900000000}"#, "another secret of at least 32 bytes");
+    let refuse = async |token: &str, username, source| {
+        let presented = Presented { token: Some(token), username };
+        let refusal = signer.authenticate(presented).await.unwrap_err();
+        signer.note_refusal(&refusal, guard::ip(source));
+    };
+    for _ in 0..100 {
+        refuse(&forged, Some("alice"), 1).await;
+        refuse(&forged, Some("mallory\u{1b}"), 2).await;
     }
+    clock.advance(std::time::Duration::from_secs(60));
+    refuse("nonsense", None, 1).await;
+    // A token that was ours is no attack.
+    refuse(&hs256(r#"{"user":"alice","exp":1}"#, SECRET), None, 3).await;
+    drop(logging);
+    let text = log.text();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("token_refused")).collect();
+    let [one, other, later] = lines[..] else { panic!("{text}") };
+    assert!(
+        one.contains("192.0.2.1") && one.contains("signature") && one.contains(r#""refused":1"#),
+        "{one}"
+    );
+    assert!(other.contains("192.0.2.2") && other.contains("unknown_user"), "{other}");
+    assert!(later.contains("malformed") && later.contains(r#""refused":100"#), "{later}");
+    assert!(!text.contains("mallory") && !text.contains(&forged), "{text}");
 }
 
 #[tokio::test]
@@ -248,12 +213,10 @@ async fn a_token_lives_while_now_is_before_exp() {
 async fn point_07_attack_alg_none() {
     let signer = alice_and_bob();
     let claims = segment(r#"{"user":"alice","exp":1900000000}"#);
-    let text = "token signature is invalid: token is unverifiable: 'none' signature type is not allowed";
     for alg in ["none", "None", "NONE"] {
         for signature in ["", "AAAA"] {
             let token = format!("{}.{claims}.{signature}", segment(&format!(r#"{{"alg":"{alg}"}}"#)));
-            let refusal = whose(&signer, &token, Some("alice")).await.unwrap_err();
-            assert!(alg != "none" || refusal == text, "{refusal}");
+            assert_eq!(whose(&signer, &token, Some("alice")).await, Err(UNVERIFIED.to_owned()), "{alg}");
         }
     }
 }
@@ -261,26 +224,10 @@ async fn point_07_attack_alg_none() {
 #[tokio::test]
 async fn point_07_attack_another_algorithm_with_the_secret_as_key() {
     let signer = alice_and_bob();
-    for (alg, wanted) in [
-        ("HS384", "token signature is invalid: signing method HS384 is invalid"),
-        ("HS512", "token signature is invalid: signing method HS512 is invalid"),
-        ("RS256", "token signature is invalid: key is of invalid type: RSA verify expects *rsa.PublicKey"),
-        (
-            "PS512",
-            "token signature is invalid: key is of invalid type: RSA-PSS verify expects *rsa.PublicKey",
-        ),
-        (
-            "ES256",
-            "token signature is invalid: key is of invalid type: ECDSA verify expects *ecdsa.PublicKey",
-        ),
-        (
-            "EdDSA",
-            "token signature is invalid: key is of invalid type: Ed25519 verify expects ed25519.PublicKey",
-        ),
-    ] {
+    for alg in ["HS384", "HS512", "RS256", "PS512", "ES256", "EdDSA"] {
         let header = format!(r#"{{"alg":"{alg}","typ":"JWT"}}"#);
         let token = forge(&header, r#"{"user":"alice","exp":1900000000}"#, SECRET);
-        assert_eq!(whose(&signer, &token, Some("alice")).await, Err(wanted.to_owned()), "{alg}");
+        assert_eq!(whose(&signer, &token, Some("alice")).await, Err(UNVERIFIED.to_owned()), "{alg}");
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use jwtis_jose::{ContentEncryption, DecryptionKey, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey};
 use jwtis_store::{DecodeError, Name, Record, Table, Version};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::summary::KeySetSummary;
-use super::{Client, ClientId, TokenPolicy};
+use super::{Client, ClientId, RegistrationId, TokenPolicy};
 use crate::access::SecretHash;
 use crate::env::Timestamp;
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
@@ -28,6 +29,7 @@ const MIN_RSA_BITS: u32 = 2048;
 /// The record of a client, keys still in their stored form.
 pub(crate) struct ClientRecord {
     pub(crate) id: ClientId,
+    pub(crate) registration: RegistrationId,
     pub(crate) created_at: Timestamp,
     pub(crate) token_hash: SecretHash,
     pub(crate) not_before: Timestamp,
@@ -101,6 +103,7 @@ impl ClientRecord {
     ) -> Result<Self, jwtis_jose::KeyError> {
         let state = KeySetState::Active;
         Ok(Self {
+            registration: RegistrationId::of(&id, keys.created_at, token_hash),
             id,
             created_at: keys.created_at,
             token_hash,
@@ -167,6 +170,7 @@ impl ClientRecord {
         let entries = self.sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
         Ok(Client {
             id: self.id.clone(),
+            registration: self.registration,
             created_at: self.created_at,
             token_hash: self.token_hash,
             not_before: self.not_before,
@@ -267,6 +271,9 @@ impl StoredKeySet {
 #[derive(Serialize, Deserialize)]
 struct Header {
     kid: String,
+    /// Absent in records from before there were ids.
+    #[serde(default)]
+    registration: Option<Uuid>,
     created_at_ms: u64,
     token_hash: [u8; 32],
     not_before_ms: u64,
@@ -279,6 +286,7 @@ impl Record for ClientRecord {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let header = Header {
             kid: self.id.as_str().to_owned(),
+            registration: Some(self.registration.uuid()),
             created_at_ms: self.created_at.millis(),
             token_hash: *self.token_hash.as_bytes(),
             not_before_ms: self.not_before.millis(),
@@ -310,10 +318,15 @@ impl Record for ClientRecord {
         if !rest.is_empty() {
             return Err(DecodeError::new("bytes are left over"));
         }
+        let id = header.kid.parse().map_err(|_| DecodeError::new("the kid is none"))?;
+        let created_at = Timestamp::from_millis(header.created_at_ms);
+        let token_hash = SecretHash::from_bytes(header.token_hash);
+        let registration = header.registration.map(RegistrationId::from_uuid);
         Ok(Self {
-            id: header.kid.parse().map_err(|_| DecodeError::new("the kid is none"))?,
-            created_at: Timestamp::from_millis(header.created_at_ms),
-            token_hash: SecretHash::from_bytes(header.token_hash),
+            registration: registration.unwrap_or_else(|| RegistrationId::of(&id, created_at, token_hash)),
+            id,
+            created_at,
+            token_hash,
             not_before: Timestamp::from_millis(header.not_before_ms),
             sets,
         })

@@ -2,7 +2,7 @@
 
 use jwtis_jose::{ContentEncryption, KeyManagementAlgorithm, SignatureAlgorithm};
 
-use super::{Client, ClientId, ClientRecord, TokenPolicy};
+use super::{Client, ClientId, ClientRecord, RegistrationId, TokenPolicy};
 use crate::env::Timestamp;
 use crate::key::rotation::KeySetState;
 use crate::key::{InvalidRing, RingEntry};
@@ -12,6 +12,8 @@ use crate::key::{InvalidRing, RingEntry};
 pub struct ClientSummary {
     /// Its name.
     pub id: ClientId,
+    /// The id of its registration.
+    pub registration: RegistrationId,
     /// When it registered.
     pub created_at: Timestamp,
     /// The set that makes tokens; it may have expired.
@@ -52,19 +54,24 @@ impl ClientSummary {
     /// Never for a client that was loaded: it has one active set.
     pub fn of(client: &Client) -> Result<Self, InvalidRing> {
         let key_sets = client.keys().entries().iter().map(KeySetSummary::of).collect();
-        Self::new(client.id().clone(), client.created_at(), key_sets)
+        Self::new(client.id().clone(), client.registration(), client.created_at(), key_sets)
     }
 
     /// Of a record. `None` where it is of an earlier release, which left to the keys what they are.
     pub(crate) fn of_record(record: &ClientRecord) -> Option<Result<Self, InvalidRing>> {
         let key_sets = record.sets.iter().map(|set| set.header.summary()).collect::<Option<_>>()?;
-        Some(Self::new(record.id.clone(), record.created_at, key_sets))
+        Some(Self::new(record.id.clone(), record.registration, record.created_at, key_sets))
     }
 
-    fn new(id: ClientId, created_at: Timestamp, key_sets: Vec<KeySetSummary>) -> Result<Self, InvalidRing> {
+    fn new(
+        id: ClientId,
+        registration: RegistrationId,
+        created_at: Timestamp,
+        key_sets: Vec<KeySetSummary>,
+    ) -> Result<Self, InvalidRing> {
         let mut active = key_sets.iter().filter(|set| set.state == KeySetState::Active);
         match (active.next(), active.next()) {
-            (Some(active), None) => Ok(Self { id, created_at, active: active.clone(), key_sets }),
+            (Some(active), None) => Ok(Self { id, registration, created_at, active: active.clone(), key_sets }),
             _ => Err(InvalidRing),
         }
     }

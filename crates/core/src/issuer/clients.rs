@@ -94,7 +94,7 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             let stored = self.store().get::<ClientRecord>(name).await?.ok_or(RenewKeysError::Gone)?;
             let mut record = stored.value;
-            if record.token_hash.as_bytes() != client.token_hash.as_bytes() {
+            if record.registration != client.registration {
                 return Err(RenewKeysError::Gone);
             }
             if !record.has_active(client.keys().active()) {

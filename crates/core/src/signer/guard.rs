@@ -8,6 +8,8 @@ mod issuer_token;
 mod library;
 mod login_token;
 
+use std::net::IpAddr;
+
 use jwtis_jose::jws;
 use jwtis_tezos::policy::User;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
@@ -88,21 +90,41 @@ pub enum TokenRefusal {
     /// No token.
     #[error("token required")]
     Missing,
-    /// No user of this name; also without a name.
-    #[error("JWT: user not found")]
-    UnknownUser,
+    /// No key of ours has verified it. One text for every reason: another would tell who is a user.
+    #[error("JWT: invalid token")]
+    Unverified(#[from] UnverifiedReason),
     /// Verified, and not for this user, or without a user, or with claims that cannot be understood.
     #[error("JWT: invalid token")]
     Invalid,
-    /// In the words of Signatory's JWT library: malformed, wrong signature, expired, …
+    /// Verified, and not good now or not here, in the words of Signatory's JWT library: expired, …
     #[error("{0}")]
-    Library(String),
+    Claims(&'static str),
     /// A token of our own issuer whose session has been revoked.
     #[error("JWT: token has been revoked")]
     Revoked,
     /// The store cannot say whether the token has been revoked.
     #[error("JWT: the token cannot be checked now")]
     Unavailable,
+}
+
+/// Why no key of ours has verified a token. For the log alone.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum UnverifiedReason {
+    /// The text is no token.
+    #[error("malformed")]
+    Malformed,
+    /// Neither the request nor the token names a user.
+    #[error("no_user")]
+    NoUser,
+    /// No user has the name.
+    #[error("unknown_user")]
+    UnknownUser,
+    /// Another secret, algorithm or key made it.
+    #[error("signature")]
+    Signature,
+    /// No trusted client has the key that it names.
+    #[error("no_key")]
+    NoKey,
 }
 
 /// Why a signed request is refused (§1.8).
@@ -130,8 +152,8 @@ impl Signer {
             return Ok(Authenticated::without_token(Caller::Anonymous));
         };
 
-        let sent = presented.token.filter(|token| !token.is_empty()).ok_or(TokenRefusal::Missing)?;
-        let token = sent.strip_prefix("Bearer ").unwrap_or(sent);
+        let token = presented.token.map(without_scheme).filter(|token| !token.is_empty());
+        let token = token.ok_or(TokenRefusal::Missing)?;
         let username = presented.username.filter(|name| !name.is_empty());
         let parsed = jws::Unverified::parse(token);
         match &parsed {
@@ -139,11 +161,44 @@ impl Signer {
                 let checked = issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await;
                 checked.map(Authenticated::by_issuer)
             }
-            _ => {
-                let parsed = parsed.map_err(|error| library::malformed(token, &error));
-                login_token::check(guard, parsed, username, self.0.env.now()).map(Authenticated::by_login)
-            }
+            _ => login_token::check(guard, parsed, username, self.0.env.now()).map(Authenticated::by_login),
         }
+    }
+
+    /// Counts a refusal by its source where no key of ours has verified the token, and writes what is due into the audit trail.
+    pub fn note_refusal(&self, refusal: &TokenRefusal, source: IpAddr) {
+        let TokenRefusal::Unverified(reason) = refusal else { return };
+        let Some(refused) = self.0.refusals.count(source, self.0.env.now()) else { return };
+        tracing::warn!(
+            target: "jwtis::audit",
+            event = "token_refused",
+            %source,
+            %reason,
+            refused,
+            "a token was refused; more of this source within a minute are counted and not logged"
+        );
+    }
+
+    /// What is odd about the clients of our issuer that the rules in force trust, a sentence each.
+    pub async fn remarks_on_issuers(&self) -> Vec<String> {
+        let rules = self.rules();
+        let (Guard::Tokens(guard), Some(issuer)) = (&rules.guard, &self.0.issuer) else { return Vec::new() };
+        let mut remarks = Vec::new();
+        for TrustedIssuer { client, registration, .. } in guard.issuers() {
+            let found =
+                issuer.public_client(client).await.map(|found| found.map(|found| found.registration()));
+            remarks.extend(match (found, registration) {
+                (Ok(None), _) => Some(format!(
+                    "server.jwt.issuers trusts the client {client}, and no such client is registered"
+                )),
+                (Ok(Some(found)), Some(trusted)) if found != *trusted => Some(format!(
+                    "server.jwt.issuers trusts the registration {trusted} of the client {client}, and the client of this name is {found}: its tokens are refused"
+                )),
+                (Ok(Some(_)), _) => None,
+                (Err(error), _) => Some(format!("the client {client} of server.jwt.issuers: {error}")),
+            });
+        }
+        remarks
     }
 
     /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
@@ -167,6 +222,14 @@ impl Signer {
             Guard::Tokens(guard) if !caller.holds(guard, self.0.env.now()) => Err(ClientRefusal::Invalid),
             Guard::Tokens(_) | Guard::Open => Ok(caller),
         }
+    }
+}
+
+/// The token behind the scheme `Bearer` (RFC 9110 §11.1: in any case, one or more spaces), or the token as it is.
+fn without_scheme(sent: &str) -> &str {
+    match sent.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start_matches(' '),
+        _ => sent,
     }
 }
 

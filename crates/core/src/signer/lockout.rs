@@ -16,6 +16,7 @@
 
 mod bounded;
 mod counter;
+mod refusals;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -32,6 +33,7 @@ use crate::env::{Env, Timestamp};
 use bounded::Bounded;
 use counter::{Counter, Turn};
 pub use counter::{FREE_TRIES, LONGEST};
+pub use refusals::Refusals;
 
 /// Most sources that are remembered.
 pub const MAX_SOURCES: usize = 10_000;
@@ -50,8 +52,8 @@ pub struct Lockout {
 
 struct State {
     users: HashMap<NameHash, Account>,
-    unknown: Bounded<NameHash>,
-    sources: Bounded<Source>,
+    unknown: Bounded<NameHash, Counter>,
+    sources: Bounded<Source, Counter>,
 }
 
 /// A configured user.

@@ -11,7 +11,7 @@ mod user;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jwtis_jose::{ClaimsSet, ProtectedHeader, base64url};
 use zeroize::Zeroizing;
@@ -19,13 +19,13 @@ use zeroize::Zeroizing;
 use super::Signer;
 use super::guard::shown;
 use super::rules::Guard;
-use crate::client::ClientId;
+use crate::client::{ClientId, RegistrationId};
 use crate::env::{Env, Timestamp};
 
 pub use password::{HashPasswordError, hash_password};
 pub use strength::{password_faults, secret_faults};
 
-use password::Work;
+use password::{Dummies, Hash, Password};
 pub(super) use user::{Credentials, SecretHash, User};
 
 /// A user as configured (§2.4, §2.5).
@@ -60,6 +60,9 @@ pub struct CredentialsConfig {
 pub struct TrustedIssuer {
     /// The client.
     pub client: ClientId,
+    /// The one registration of that name that is trusted. Without it, whoever holds the name is: after a deletion, and with open
+    /// registration, that may be somebody else.
+    pub registration: Option<RegistrationId>,
     /// What `aud` must contain. Without it tokens that name any audience are refused: they are for somebody else (RFC 7519 §4.1.3).
     pub audience: Option<String>,
 }
@@ -69,8 +72,8 @@ pub struct TrustedIssuer {
 pub struct TokenGuard {
     users: BTreeMap<String, User>,
     issuers: Vec<TrustedIssuer>,
-    /// What every look at a password costs, whoever it is.
-    work: Work,
+    /// What a look verifies where the user has no hash.
+    dummies: Dummies,
     /// Permissions that nobody knows and a warning has named.
     unknown_permissions: Mutex<BTreeSet<String>>,
 }
@@ -108,8 +111,26 @@ impl TokenGuard {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let work = users.values().map(User::work).max().unwrap_or_default();
-        Ok((Self { users, issuers, work, unknown_permissions: Mutex::default() }, notices))
+        let hashes: Vec<[Option<&Arc<Hash>>; 2]> = users
+            .values()
+            .map(|user| user.passwords().map(|password| password.and_then(Password::hash)))
+            .collect();
+        let parameters: BTreeSet<_> =
+            hashes.iter().flatten().flatten().map(|hash| hash.parameters()).collect();
+        if parameters.len() > 1 {
+            notices.push(
+                "JWT: the password hashes of the users differ in cost, so the time of a login can tell who is a user; make them anew with jwtis hash-password"
+                    .to_owned(),
+            );
+        }
+        let dearest = |hashes: &mut dyn Iterator<Item = &Arc<Hash>>| {
+            hashes.max_by_key(|hash| hash.cost()).map(Arc::clone)
+        };
+        let dummies = Dummies([
+            dearest(&mut hashes.iter().flatten().flatten().copied()),
+            dearest(&mut hashes.iter().filter_map(|[_, next]| *next)),
+        ]);
+        Ok((Self { users, issuers, dummies, unknown_permissions: Mutex::default() }, notices))
     }
 
     /// Whether a user has this name, for a warning about `jwt_users`.
@@ -141,7 +162,7 @@ impl TokenGuard {
         let (current, pending) =
             in_force.map_or((None, None), |in_force| (Some(in_force.current), in_force.pending));
         let known = [current, pending].map(|pair| pair.map(|pair| pair.password.clone()));
-        let [is_current, is_pending] = password::matching(password, known, self.work).await;
+        let [is_current, is_pending] = password::matching(password, known, &self.dummies).await;
         let pair = current.filter(|_| is_current).or(pending.filter(|_| is_pending));
         user.zip(pair)
     }

@@ -1,11 +1,13 @@
 //! Verifying on the server: what a JWKS alone tells, plus revocation, plus whether a refresh token belongs beside the access token.
 
+use std::sync::Arc;
+
 use jwtis_jose::ClaimsSet;
 use jwtis_store::ReadError;
 
 use super::open::{self, NotNow, NotOpened};
 use crate::access::ClientAccess;
-use crate::client::{Client, ClientId};
+use crate::client::{Client, ClientId, RegistrationId};
 use crate::issuer::Issuer;
 use crate::session::rule;
 
@@ -96,16 +98,19 @@ impl Issuer {
         self.verify_of(access.client(), access_token, refresh_token).await
     }
 
-    /// Looks at an access token of `client` for a part of this program that trusts its tokens; `None` where there is no such client.
+    /// Looks at an access token of `client` for a part of this program that trusts its tokens; `None` where there is no such client, or
+    /// where it is not the `registration` that is trusted.
     ///
     /// # Errors
     /// As [`Self::verify`].
     pub(crate) async fn verify_as(
         &self,
         client: &ClientId,
+        registration: Option<RegistrationId>,
         access_token: &str,
     ) -> Result<Option<Verification>, VerifyError> {
-        let Some(client) = self.load(client).await? else { return Ok(None) };
+        let is_trusted = |client: &Arc<Client>| registration.is_none_or(|id| client.registration() == id);
+        let Some(client) = self.load(client).await?.filter(is_trusted) else { return Ok(None) };
         self.verify_of(&client, access_token, None).await.map(Some)
     }
 

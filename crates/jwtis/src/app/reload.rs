@@ -10,7 +10,7 @@ use jwtis_core::Signer;
 use tracing::{error, info, warn};
 
 use super::signals::Hangups;
-use super::signer::{Prepared, Running};
+use super::signer::{Prepared, Running, warn_of_issuers};
 use super::vaults::Opener;
 use super::watch::{PAUSE, Seen, undisturbed};
 use crate::config::setting::{self, Kind, Setting};
@@ -126,6 +126,7 @@ impl Reload {
             prepared.open(&self.opener, &mut |_| Ok(None)).await.map_err(|error| one(&error))?;
         let removed = |guard| format!("{guard}; a restart removes a guard, a reload does not");
         self.signer.reload(rules, Some(opened.vaults.clone())).map_err(|guard| vec![removed(guard)])?;
+        warn_of_issuers(&self.signer).await;
         self.vaults = self.opener.keep(opened).into_iter().map(|vault| vault.name).collect();
 
         info!(

@@ -134,7 +134,9 @@ impl Prepared {
             store,
             issuer,
         };
-        Ok(Running { signer: Signer::new(parts), opener, vaults: names })
+        let signer = Signer::new(parts);
+        warn_of_issuers(&signer).await;
+        Ok(Running { signer, opener, vaults: names })
     }
 
     /// Opens the vaults and says which keys they hold.
@@ -142,6 +144,13 @@ impl Prepared {
         let opened = opener.open(self.vaults, ask).await?;
         survey(&opened.vaults, &self.rules, self.strict).await?;
         Ok((self.rules, opened))
+    }
+}
+
+/// Logs what is odd about trusted clients of our issuer.
+pub(super) async fn warn_of_issuers(signer: &Signer) {
+    for remark in signer.remarks_on_issuers().await {
+        warn!("{remark}");
     }
 }
 

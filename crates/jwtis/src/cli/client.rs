@@ -215,6 +215,7 @@ fn keys(answer: &Value) -> TextTable {
 fn client(answer: &Value) -> String {
     let mut table = TextTable::default();
     table.pair("kid", text(answer, "kid"));
+    table.pair("registration", text(answer, "registration"));
     table.pair("registered", moment(answer, "created_at"));
     table.pair("keys end", moment(answer, "expiry"));
     for name in [

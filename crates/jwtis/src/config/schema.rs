@@ -88,6 +88,12 @@ pub static KEYS: [Key; 60] = [
     ),
     key("server.jwt.issuers.N.client", "client", "required", "The client's kid."),
     key(
+        "server.jwt.issuers.N.registration",
+        "UUID",
+        "whoever has the name",
+        "The registration of that name that is trusted, as `jwtis client show` prints it. With open registration it is required.",
+    ),
+    key(
         "server.jwt.issuers.N.audience",
         "text",
         "none",

@@ -43,7 +43,10 @@ pub(super) fn read(
     let section = |name: &str| find(name).map_or(&nothing, |section| &section.value);
 
     let strict_vaults = values.switch(&setting::STRICT_VAULTS, &mut reading.found.faults);
-    let guard = server::guard(&mut reading, section("server"));
+    // Where the issuer is switched off, nobody can register. Both switches are judged where the issuer is read.
+    let on = |setting| values.switch(setting, &mut Vec::new());
+    let open_registration = on(&setting::OPEN_REGISTRATION) && on(&setting::ENABLED);
+    let guard = server::guard(&mut reading, section("server"), open_registration);
     let vaults = vaults::vaults(&mut reading, section("vaults"), strict_vaults);
     let (watermark, jumps) = watermark::watermark(&mut reading, section("watermark"));
     let hook = hook::hook(&mut reading, find("policy_hook"));

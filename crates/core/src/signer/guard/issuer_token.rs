@@ -9,7 +9,7 @@ use jwtis_jose::ClaimsSet;
 use jwtis_tezos::policy::{Permissions, User};
 use serde_json::Value;
 
-use super::{TokenRefusal, library, shown, warn_of_mismatch};
+use super::{TokenRefusal, UnverifiedReason, library, shown, warn_of_mismatch};
 use crate::issuer::Issuer;
 use crate::signer::login::{TokenGuard, TrustedIssuer};
 use crate::token::verify::{Inactive, Verification};
@@ -25,20 +25,21 @@ pub(super) async fn check(
         tracing::error!("tokens of an issuer are trusted, and there is no issuer to ask");
         return Err(TokenRefusal::Unavailable);
     };
-    let mut refusal = library::refused(library::NO_KEY);
+    let mut refusal = TokenRefusal::from(UnverifiedReason::NoKey);
     for trusted in guard.issuers() {
-        let verification = issuer.verify_as(&trusted.client, token).await.map_err(|error| {
+        let verification = issuer.verify_as(&trusted.client, trusted.registration, token);
+        let verification = verification.await.map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "a token cannot be checked");
             TokenRefusal::Unavailable
         })?;
         match verification {
-            // Deleted, or not the one whose key the token names.
+            // Deleted, registered anew, or not the one whose key the token names.
             None | Some(Verification::Inactive(Inactive::UnknownKey)) => {}
             Some(Verification::Inactive(reason)) => refusal = inactive(reason),
             Some(Verification::Active { claims, .. }) if is_for_us(&claims, trusted) => {
                 return Ok((user_of(guard, &claims, username)?, trusted.clone()));
             }
-            Some(Verification::Active { .. }) => refusal = library::refused(library::WRONG_AUDIENCE),
+            Some(Verification::Active { .. }) => refusal = TokenRefusal::Claims(library::WRONG_AUDIENCE),
         }
     }
     Err(refusal)
@@ -90,12 +91,13 @@ fn texts<'a>(claims: &'a ClaimsSet, name: &str) -> Result<Option<Vec<&'a str>>, 
 
 fn inactive(reason: Inactive) -> TokenRefusal {
     match reason {
-        Inactive::Malformed | Inactive::UnknownKey => library::refused(library::NO_KEY),
-        Inactive::BadSignature => library::refused(library::BAD_SIGNATURE),
+        Inactive::Malformed => UnverifiedReason::Malformed.into(),
+        Inactive::UnknownKey => UnverifiedReason::NoKey.into(),
+        Inactive::BadSignature => UnverifiedReason::Signature.into(),
         Inactive::NotAnAccessToken | Inactive::InvalidClaims => TokenRefusal::Invalid,
-        Inactive::WrongIssuer => library::refused(library::WRONG_ISSUER),
-        Inactive::Expired => library::refused(library::EXPIRED),
-        Inactive::NotYetValid => library::refused(library::NOT_YET),
+        Inactive::WrongIssuer => TokenRefusal::Claims(library::WRONG_ISSUER),
+        Inactive::Expired => TokenRefusal::Claims(library::EXPIRED),
+        Inactive::NotYetValid => TokenRefusal::Claims(library::NOT_YET),
         Inactive::Revoked => TokenRefusal::Revoked,
     }
 }

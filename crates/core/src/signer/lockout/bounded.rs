@@ -1,26 +1,24 @@
-//! Counters by name, at most so many; the one that was used longest ago makes room.
+//! Counters by name, at most so many; the one that was used longest ago makes room. What a counter is, is the caller's to say.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
-use super::counter::Counter;
-
 /// Counters in the order of their last use.
-pub(super) struct Bounded<K> {
+pub(super) struct Bounded<K, C> {
     most: usize,
-    counters: HashMap<K, (u64, Counter)>,
+    counters: HashMap<K, (u64, C)>,
     by_use: BTreeMap<u64, K>,
     uses: u64,
 }
 
-impl<K: Copy + Eq + Hash> Bounded<K> {
+impl<K: Copy + Eq + Hash, C: Default> Bounded<K, C> {
     /// None yet, and never more than `most`.
     pub(super) fn holding(most: usize) -> Self {
         Self { most, counters: HashMap::new(), by_use: BTreeMap::new(), uses: 0 }
     }
 
     /// The counter of `name`, a new one where there is none.
-    pub(super) fn entry(&mut self, name: K) -> &mut Counter {
+    pub(super) fn entry(&mut self, name: K) -> &mut C {
         self.uses = self.uses.wrapping_add(1);
         if let Some((last_use, _)) = self.counters.get(&name) {
             self.by_use.remove(last_use);
@@ -38,12 +36,13 @@ impl<K: Copy + Eq + Hash> Bounded<K> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::counter::Counter;
     use super::*;
     use crate::env::Timestamp;
 
     #[test]
     fn the_one_that_was_used_longest_ago_makes_room() {
-        let mut bounded = Bounded::holding(2);
+        let mut bounded: Bounded<_, Counter> = Bounded::holding(2);
         let now = Timestamp::from_seconds(9);
         for name in [1, 2, 1, 3] {
             bounded.entry(name).begin(now);

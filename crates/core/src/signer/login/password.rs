@@ -1,8 +1,8 @@
 //! Passwords: plain ones and Argon2id PHC strings, and looking at one so that its length, its nature and the existence of the user do
 //! not show in the time that it takes.
 //!
-//! Of a plain password only the SHA-256 is kept: digests have one length, and comparing them takes constant time. Hashes may differ in
-//! cost from user to user, so a look does the work of the most expensive user for everybody, for names without a user too.
+//! Of a plain password only the SHA-256 is kept: digests have one length, and comparing them takes constant time. Where the file has a
+//! hash, a look verifies one: the user's own, else, for a plain password and for a name without a user, the most expensive of the file.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,7 +45,7 @@ pub(super) enum Password {
 }
 
 /// An Argon2id hash with what it takes to make it again.
-#[derive(PartialEq)]
+#[derive(PartialEq, Debug)]
 pub(super) struct Hash {
     version: Version,
     params: Params,
@@ -53,9 +53,10 @@ pub(super) struct Hash {
     output: Vec<u8>,
 }
 
-/// How much Argon2 does, in passes over one KiB. Lanes are computed one after the other and do not count.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(super) struct Work(u64);
+/// What is verified where a user has no hash of their own: for each of the two passwords that a user can have at once, the most
+/// expensive hash of the file. Both are empty in a file without hashes.
+#[derive(Clone, Default)]
+pub(super) struct Dummies(pub(super) [Option<Arc<Hash>>; 2]);
 
 /// Why an Argon2id PHC string is not taken.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -90,11 +91,11 @@ impl Password {
         }
     }
 
-    /// What looking at it costs.
-    pub(super) fn work(&self) -> Work {
+    /// The hash, where it is one.
+    pub(super) const fn hash(&self) -> Option<&Arc<Hash>> {
         match self {
-            Self::Plain(_) => Work::default(),
-            Self::Hashed(hash) => Work::of(&hash.params),
+            Self::Plain(_) => None,
+            Self::Hashed(hash) => Some(hash),
         }
     }
 }
@@ -123,9 +124,19 @@ impl Hash {
         Ok(Self { version, params, salt: salt.as_ref().to_vec(), output: output.as_bytes().to_vec() })
     }
 
+    /// Memory in KiB, passes and lanes. The product of the first two is what it costs; lanes are computed one after the other.
+    pub(super) fn parameters(&self) -> (u32, u32, u32) {
+        (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
+    }
+
+    /// What it costs, in passes over one KiB.
+    pub(super) fn cost(&self) -> u64 {
+        u64::from(self.params.m_cost()).saturating_mul(u64::from(self.params.t_cost()))
+    }
+
     fn matches(&self, password: &[u8]) -> Choice {
         #[cfg(test)]
-        tests::WORK.set(tests::WORK.get().and(Work::of(&self.params)));
+        tests::VERIFIED.with_borrow_mut(|verified| verified.push(self.parameters()));
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
         let argon2 = Argon2::new(Algorithm::Argon2id, self.version, self.params.clone());
         match hash(&argon2, password, &self.salt, &mut output) {
@@ -138,54 +149,18 @@ impl Hash {
     }
 }
 
-impl Work {
-    /// A block of the dummy takes no more than 64 MiB.
-    const DUMMY_MEMORY_KIB: u64 = 64 * 1024;
-
-    fn of(params: &Params) -> Self {
-        Self(u64::from(params.m_cost()).saturating_mul(u64::from(params.t_cost())))
-    }
-
-    /// Both, one after the other.
-    pub(super) const fn and(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-
-    /// Memory in KiB, and passes, of a hash that does as much: less by fewer KiB than there are passes.
-    fn dummy(self) -> Option<(u32, u32)> {
-        let passes = self.0.div_ceil(Self::DUMMY_MEMORY_KIB).max(1);
-        let memory = self.0.checked_div(passes)?.max(u64::from(Params::MIN_M_COST));
-        Some((u32::try_from(memory).ok()?, u32::try_from(passes).ok()?))
-    }
-
-    /// Does as much on nothing.
-    fn waste(self, password: &[u8]) {
-        if self == Self::default() {
-            return;
-        }
-        let Some((memory, passes)) = self.dummy() else { return };
-        let Ok(params) = Params::new(memory, passes, 1, None) else { return };
-        #[cfg(test)]
-        tests::WORK.set(tests::WORK.get().and(Self::of(&params)));
-        let mut output = Zeroizing::new([0; 32]);
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let _ = hash(&argon2, password, b"nobody's salt", output.as_mut_slice());
-        std::hint::black_box(&output);
-    }
-}
-
-/// Which of two passwords the presented one is. Both are looked at, whatever the first look gives; where there is none, a digest of
-/// nothing stands in. All in all it does the work of `most`.
-pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], most: Work) -> [bool; 2] {
+/// Which of two passwords the presented one is. Both are looked at, whatever the first look gives.
+pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], dummies: &Dummies) -> [bool; 2] {
     let presented = Zeroizing::new(presented.as_bytes().to_vec());
-    if most == Work::default() {
-        return look(&presented, &known, most);
+    if dummies.0.iter().all(Option::is_none) {
+        return look(&presented, &known, dummies);
     }
     let Ok(permit) = HASHING.acquire().await else { return [false; 2] };
+    let dummies = dummies.clone();
     let hashing = tokio::task::spawn_blocking(move || {
         // Held by the work rather than by the caller, who may hang up.
         let _permit = permit;
-        look(&presented, &known, most)
+        look(&presented, &known, &dummies)
     });
     hashing.await.unwrap_or_else(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "a password could not be looked at");
@@ -193,16 +168,25 @@ pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], most
     })
 }
 
-fn look(presented: &[u8], known: &[Option<Password>; 2], most: Work) -> [bool; 2] {
+fn look(presented: &[u8], known: &[Option<Password>; 2], Dummies(dummies): &Dummies) -> [bool; 2] {
     let digest = sha256(presented);
-    let found = known.each_ref().map(|password| match password {
-        Some(Password::Plain(known)) => digest.as_slice().ct_eq(known.as_slice()),
-        Some(Password::Hashed(hash)) => hash.matches(presented),
-        None => digest.ct_eq(&[0; 32]) & Choice::from(0),
-    });
-    let done = known.iter().flatten().fold(Work::default(), |sum, password| sum.and(password.work()));
-    Work(most.0.saturating_sub(done.0)).waste(presented);
+    let mut found = [Choice::from(0); 2];
+    for ((found, known), dummy) in found.iter_mut().zip(known).zip(dummies) {
+        match known {
+            Some(Password::Hashed(hash)) => *found = hash.matches(presented),
+            Some(Password::Plain(known)) => {
+                *found = digest.as_slice().ct_eq(known.as_slice());
+                waste(dummy.as_deref(), presented);
+            }
+            None => waste(dummy.as_deref(), presented),
+        }
+    }
     found.map(bool::from)
+}
+
+/// Verifies what cannot open anything.
+fn waste(dummy: Option<&Hash>, presented: &[u8]) {
+    std::hint::black_box(dummy.map(|dummy| dummy.matches(presented)));
 }
 
 /// Hashes in memory that is used again. A new piece for every login would come from another arena of the allocator each time, which
@@ -280,8 +264,9 @@ mod tests {
     use super::*;
 
     thread_local! {
-        /// What Argon2 has done on this thread.
-        pub(super) static WORK: std::cell::Cell<Work> = const { std::cell::Cell::new(Work(0)) };
+        /// The parameters of every hash that was verified on this thread.
+        pub(super) static VERIFIED: std::cell::RefCell<Vec<(u32, u32, u32)>> =
+            const { std::cell::RefCell::new(Vec::new()) };
     }
 
     const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
@@ -338,25 +323,6 @@ mod tests {
     }
 
     #[test]
-    fn the_work_done_for_nobody_is_that_of_a_user_whatever_his_parameters() {
-        for (memory_kib, passes) in [
-            (8, 1),
-            (19 * 1024, 2),
-            (64 * 1024, 3),
-            (65 * 1024, 1),
-            (100 * 1024, 1),
-            (100 * 1024, 3),
-            (127 * 1024, 16),
-        ] {
-            let work = Work(memory_kib * passes);
-            let (memory, passes) = work.dummy().unwrap();
-            let done = u64::from(memory) * u64::from(passes);
-            assert!(memory <= 64 * 1024, "{work:?}");
-            assert!(done <= work.0 && work.0 - done < u64::from(passes), "{work:?}: {done}");
-        }
-    }
-
-    #[test]
     fn equality_is_told_wherever_it_can_be() {
         let (salted, same, other) =
             (cheap("a", b"salt-one"), cheap("a", b"salt-one"), cheap("a", b"salt-two"));
@@ -374,29 +340,35 @@ mod tests {
         }
     }
 
+    fn hashed(text: &str) -> Option<Arc<Hash>> {
+        Password::parse(text).unwrap().hash().cloned()
+    }
+
     #[test]
-    fn a_look_does_the_same_work_for_every_user_and_for_none() {
+    fn a_look_verifies_a_hash_of_the_same_parameters_for_every_user_and_for_none() {
+        let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        let of_user = format!("$argon2id$v=19$m=64,t=3,p=2{tail}");
         let plain = || Password::parse("plain").ok();
-        let cheap = || Password::parse(&cheap("hashed", b"some-salt")).ok();
-        let dear = || {
-            let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-            Password::parse(&format!("$argon2id$v=19$m=64,t=3,p=2{tail}")).ok()
-        };
-        let most = dear().unwrap().work().and(dear().unwrap().work());
-        assert_eq!(most, Work(2 * 64 * 3));
-        for (name, known) in [
-            ("nobody", [None, None]),
-            ("plain", [plain(), None]),
-            ("plain_rotating", [plain(), plain()]),
-            ("cheap", [cheap(), None]),
-            ("cheap_and_plain", [cheap(), plain()]),
-            ("dear", [dear(), None]),
-            ("dearest", [dear(), dear()]),
+        let own = || Password::parse(&of_user).ok();
+        let (nobody, one) = ([None, None], [hashed(&of_user), None]);
+        let both = [hashed(&of_user), hashed(&of_user)];
+        let parameters = (64, 3, 2);
+        for (name, dummies, known, wanted) in [
+            ("a_file_without_hashes_and_nobody", &nobody, [None, None], 0),
+            ("a_file_without_hashes_and_a_user", &nobody, [plain(), plain()], 0),
+            ("nobody", &one, [None, None], 1),
+            ("a_plain_password", &one, [plain(), None], 1),
+            ("a_hash", &one, [own(), None], 1),
+            ("nobody_while_a_hash_is_changed", &both, [None, None], 2),
+            ("a_plain_password_while_a_hash_is_changed", &both, [plain(), None], 2),
+            ("a_hash_while_another_is_changed", &both, [own(), None], 2),
+            ("a_hash_that_is_changed", &both, [own(), own()], 2),
+            ("a_plain_password_that_becomes_a_hash", &both, [plain(), own()], 2),
         ] {
-            for presented in ["plain", "hashed", "wrong"] {
-                WORK.set(Work(0));
-                look(presented.as_bytes(), &known, most);
-                assert_eq!(WORK.get(), most, "{name} {presented}");
+            for presented in ["plain", "wrong"] {
+                VERIFIED.take();
+                look(presented.as_bytes(), &known, &Dummies(dummies.clone()));
+                assert_eq!(VERIFIED.take(), vec![parameters; wanted], "{name} {presented}");
             }
         }
     }
@@ -404,17 +376,19 @@ mod tests {
     #[tokio::test]
     async fn every_place_is_looked_at_whatever_the_other_gives() {
         let plain = || Password::parse("plain").ok();
-        let hashed = || Password::parse(&cheap("hashed", b"some-salt")).ok();
-        let most = hashed().unwrap().work().and(hashed().unwrap().work());
+        let hash = cheap("hashed", b"some-salt");
+        let own = || Password::parse(&hash).ok();
+        let dummies = Dummies([hashed(&hash), hashed(&hash)]);
         for (presented, known, wanted) in [
-            ("plain", [plain(), hashed()], [true, false]),
-            ("hashed", [plain(), hashed()], [false, true]),
-            ("hashed", [hashed(), None], [true, false]),
-            ("wrong", [plain(), hashed()], [false, false]),
+            ("plain", [plain(), own()], [true, false]),
+            ("hashed", [plain(), own()], [false, true]),
+            ("hashed", [own(), None], [true, false]),
+            ("wrong", [plain(), own()], [false, false]),
             ("", [None, None], [false, false]),
+            ("hashed", [None, None], [false, false]),
         ] {
-            assert_eq!(matching(presented, known, most).await, wanted, "{presented}");
+            assert_eq!(matching(presented, known, &dummies).await, wanted, "{presented}");
         }
-        assert_eq!(matching("plain", [plain(), plain()], Work::default()).await, [true, true]);
+        assert_eq!(matching("plain", [plain(), plain()], &Dummies::default()).await, [true, true]);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jwtis_jose::HmacKey;
 
-use super::password::{HashFault, Password, Work, is_hash, sha256};
+use super::password::{HashFault, Password, is_hash, sha256};
 use super::rotation::{InForce, Rotating, parse_moment};
 use super::strength::{password_faults, secret_faults};
 use super::{CredentialsConfig, UserConfig};
@@ -128,9 +128,10 @@ impl User {
         current.secret_hash == *secret || pending.is_some_and(|pending| pending.secret_hash == *secret)
     }
 
-    /// The most work that looking at his passwords can be.
-    pub(super) fn work(&self) -> Work {
-        self.credentials.all().fold(Work::default(), |sum, pair| sum.and(pair.password.work()))
+    /// The present password, and the one after it where that is to come.
+    pub(super) fn passwords(&self) -> [Option<&Password>; 2] {
+        let mut pairs = self.credentials.all().map(|pair| &pair.password);
+        [pairs.next(), pairs.next()]
     }
 }
 

@@ -42,7 +42,7 @@ impl DemoSigner {
             new: None,
             old_cred_exp: None,
         };
-        let trusted = TrustedIssuer { client: client.clone(), audience: None };
+        let trusted = TrustedIssuer { client: client.clone(), registration: None, audience: None };
         let (guard, _) = TokenGuard::new(vec![user], vec![trusted], &env).map_err(|faults| {
             Failure::refused("the demo cannot be prepared").details(faults.iter().map(ToString::to_string))
         })?;

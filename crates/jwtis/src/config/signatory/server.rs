@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use jwtis_core::Env;
 use jwtis_core::signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
+use jwtis_core::{ClientId, Env};
 
 use super::super::signer::GuardConfig;
 use super::super::yaml::{Entry, Mark, Node};
 use super::reading::{Fields, Reading};
 
-/// The guard that `server:` asks for.
-pub(super) fn guard(reading: &mut Reading<'_>, server: &Node) -> GuardConfig {
+/// The guard that `server:` asks for. With `open_registration` anybody can take the name of a client that is not registered.
+pub(super) fn guard(reading: &mut Reading<'_>, server: &Node, open_registration: bool) -> GuardConfig {
     let fields = reading.fields("server", server);
     let (keys, jwt) = (fields.given("authorized_keys"), fields.given("jwt"));
     let from_keys = keys.map(|keys| authorized_keys(reading, keys));
-    let from_jwt = jwt.map(|jwt| tokens(reading, jwt));
+    let from_jwt = jwt.map(|jwt| tokens(reading, jwt, open_registration));
     match (from_keys, from_jwt) {
         (None, None) => GuardConfig::Open,
         (Some(guard), None) | (None, Some(guard)) => guard,
@@ -39,7 +39,7 @@ fn authorized_keys(reading: &mut Reading<'_>, entry: &Entry) -> GuardConfig {
     GuardConfig::Keys(keys)
 }
 
-fn tokens(reading: &mut Reading<'_>, entry: &Entry) -> GuardConfig {
+fn tokens(reading: &mut Reading<'_>, entry: &Entry, open_registration: bool) -> GuardConfig {
     let before = reading.found.faults.len();
     let fields = reading.fields("server.jwt", &entry.value);
     let issuers = match fields.value("issuers") {
@@ -47,7 +47,7 @@ fn tokens(reading: &mut Reading<'_>, entry: &Entry) -> GuardConfig {
             .list("issuers", node)
             .unwrap_or_default()
             .iter()
-            .filter_map(|node| issuer(reading, node))
+            .filter_map(|node| issuer(reading, node, open_registration))
             .collect(),
         None => Vec::new(),
     };
@@ -90,19 +90,34 @@ fn judge(
     }
 }
 
-fn issuer(reading: &mut Reading<'_>, node: &Node) -> Option<TrustedIssuer> {
+fn issuer(reading: &mut Reading<'_>, node: &Node, open_registration: bool) -> Option<TrustedIssuer> {
     let fields = reading.fields("server.jwt.issuers.N", node);
     let audience = match fields.value("audience") {
         Some(node) => Some(reading.text("audience", node)?.to_string()),
         None => None,
     };
-    match fields.value("client") {
-        Some(node) => Some(TrustedIssuer { client: reading.parse("client", node)?, audience }),
-        None => {
-            reading.fault(node.mark, "an issuer needs its `client`");
-            None
+    let registration = match fields.value("registration") {
+        Some(node) => Some(reading.parse("registration", node)?),
+        None => None,
+    };
+    let Some(client) = fields.value("client") else {
+        reading.fault(node.mark, "an issuer needs its `client`");
+        return None;
+    };
+    let client: ClientId = reading.parse("client", client)?;
+    if registration.is_none() {
+        let hint = format!("add `registration`, which `jwtis client show {client}` prints");
+        if open_registration {
+            let message = format!(
+                "registration is open, so anybody who takes the name {client} would sign as any user"
+            );
+            reading.fault_with_hint(node.mark, message, &hint);
+        } else {
+            let message = format!("whoever is registered as {client} signs as any user; {hint}");
+            reading.warning(node.mark, message);
         }
     }
+    Some(TrustedIssuer { client, registration, audience })
 }
 
 /// `None` where a fault was noted.

@@ -62,9 +62,15 @@ impl SignerConfig {
                     Some(_) => format!("{} (rotating)", user.name),
                     None => user.name.clone(),
                 };
-                let issuer = |issuer: &jwtis_core::signer::login::TrustedIssuer| match &issuer.audience {
-                    Some(audience) => format!("{} for {audience}", issuer.client),
-                    None => issuer.client.to_string(),
+                let issuer = |issuer: &jwtis_core::signer::login::TrustedIssuer| {
+                    let mut text = issuer.client.to_string();
+                    if let Some(registration) = issuer.registration {
+                        text.push_str(&format!(" ({registration})"));
+                    }
+                    if let Some(audience) = &issuer.audience {
+                        text.push_str(&format!(" for {audience}"));
+                    }
+                    text
                 };
                 vec![
                     ("server.jwt.users".to_owned(), list(users.iter().map(user))),

@@ -139,6 +139,8 @@ struct List<'a> {
 #[derive(Serialize)]
 struct Shown<'a> {
     kid: &'a str,
+    /// Tells it from another client of this name.
+    registration: String,
     created_at: u64,
     expiry: u64,
     valid: bool,
@@ -172,6 +174,7 @@ impl<'a> Shown<'a> {
         let policy = &keys.policy;
         Self {
             kid: client.id.as_str(),
+            registration: client.registration.to_string(),
             created_at: client.created_at.seconds(),
             expiry: keys.expires_at.seconds(),
             valid: now < keys.expires_at,

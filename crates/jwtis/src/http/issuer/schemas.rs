@@ -193,6 +193,7 @@ fn client() -> Value {
     );
     exactly([
         ("kid", json!({ "type": "string", "pattern": KID })),
+        ("registration", json!({ "type": "string", "format": "uuid" })),
         ("created_at", seconds()),
         ("expiry", seconds()),
         ("valid", json!({ "type": "boolean" })),

@@ -41,6 +41,7 @@ impl FromRequestParts<Arc<Api>> for Known {
                 Ok(Self(caller))
             }
             Err(refusal) => {
+                api.signer.note_refusal(&refusal, source);
                 let refusal = Refusal::from(refusal);
                 refusal.count(api, "jwt", source);
                 Err(refusal)

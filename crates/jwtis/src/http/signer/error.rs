@@ -167,9 +167,9 @@ impl From<TokenRefusal> for Refusal {
     fn from(error: TokenRefusal) -> Self {
         let (status, code) = match &error {
             TokenRefusal::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
-            TokenRefusal::UnknownUser => (StatusCode::UNAUTHORIZED, "user_unknown"),
+            TokenRefusal::Unverified(_) => (StatusCode::UNAUTHORIZED, "token_unverified"),
             TokenRefusal::Invalid => (StatusCode::UNAUTHORIZED, "token_invalid"),
-            TokenRefusal::Library(_) => (StatusCode::UNAUTHORIZED, "token_refused"),
+            TokenRefusal::Claims(_) => (StatusCode::UNAUTHORIZED, "token_refused"),
             TokenRefusal::Revoked => (StatusCode::UNAUTHORIZED, "token_revoked"),
             TokenRefusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "token_unchecked"),
         };

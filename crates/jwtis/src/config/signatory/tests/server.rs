@@ -4,6 +4,39 @@ use super::*;
 
 const USER: &str = "{password: Long-Enough-Pass-1, secret: A-Secret-Of-At-Least-32-Bytes-0001}";
 
+/// The id of a registration.
+const REGISTRATION: &str = "6f1e2d3c-4b5a-8978-a6b5-c4d3e2f1a0b9";
+
+#[test]
+fn with_open_registration_trust_is_pinned_to_a_registration() {
+    let file = |issuer: &str, rest: &str| {
+        format!("issuer: {{{issuer}}}\nserver: {{jwt: {{issuers: [{{client: baker-app{rest}}}]}}}}\ntezos:\n")
+    };
+    let pinned = format!(", registration: {REGISTRATION}");
+    for (issuer, rest, wanted) in [
+        (
+            "open_registration: true",
+            "",
+            Some(
+                "2:26: registration is open, so anybody who takes the name baker-app would sign as any user; add `registration`",
+            ),
+        ),
+        ("open_registration: true", pinned.as_str(), None),
+        ("open_registration: true, enabled: false", "", None),
+        ("", "", None),
+        ("", ", registration: baker-app", Some("registration: a registration is a UUID of version 8")),
+    ] {
+        let outcome = Place::new().load(&file(issuer, rest));
+        match wanted {
+            Some(wanted) => {
+                let faults = outcome.unwrap_err();
+                assert!(faults.iter().any(|fault| fault.contains(wanted)), "{issuer} {rest}: {faults:?}");
+            }
+            None => assert!(outcome.is_ok(), "{issuer} {rest}: {outcome:?}"),
+        }
+    }
+}
+
 #[test]
 fn static_keys_are_one_a_list_or_lists_in_lists() {
     for (value, wanted) in [
@@ -59,15 +92,21 @@ fn trap_6_an_unquoted_timestamp_is_taken_as_written() {
 #[test]
 fn issuers_of_ours_open_the_signer_and_then_users_need_not_be_listed() {
     let text = format!(
-        "server:\n  jwt:\n    issuers: [{{client: shop, audience: signer}}, {{client: other}}]\ntezos:\n  {PKH}: {{jwt_users: [alice], jwt_roles: [ops], allow: {{pack: }}}}\n"
+        "server:\n  jwt:\n    issuers: [{{client: shop, registration: {REGISTRATION}, audience: signer}}, {{client: other}}]\ntezos:\n  {PKH}: {{jwt_users: [alice], jwt_roles: [ops], allow: {{pack: }}}}\n"
     );
-    assert_eq!(findings(&text).0, Vec::<String>::new());
+    assert_eq!(
+        findings(&text).0,
+        [
+            "3:101: whoever is registered as other signs as any user; add `registration`, which `jwtis client show other` prints"
+        ]
+    );
     let GuardConfig::Tokens { issuers, .. } = signer(&text).rules.guard else { panic!("no tokens") };
     assert_eq!(
         (issuers[0].client.to_string().as_str(), issuers[0].audience.as_deref()),
         ("shop", Some("signer"))
     );
-    assert_eq!(issuers[1].audience, None);
+    assert_eq!(issuers[0].registration.unwrap().to_string(), REGISTRATION);
+    assert_eq!((issuers[1].registration, issuers[1].audience.as_deref()), (None, None));
     let text = format!(
         "server: {{jwt: {{users: {{u: {USER}}}}}}}\ntezos:\n  {PKH}:\n    allow: {{pack: }}\n    jwt_users: [u, alice]\n    jwt_roles: [ops]\n"
     );
