@@ -7,6 +7,7 @@ mod address;
 mod file;
 mod http;
 pub(crate) mod limited;
+pub(crate) mod path;
 pub mod reload;
 pub mod schema;
 pub(crate) mod secret;

@@ -32,7 +32,7 @@ fn settings_table() -> String {
         let key = if setting.in_file { code(setting.name) } else { String::new() };
         let kind = match setting.kind {
             Kind::Switch => "true or false",
-            Kind::Value(name) | Kind::Secret(name) | Kind::List(name) => name,
+            Kind::Value(name) | Kind::Path(name) | Kind::Secret(name) | Kind::List(name) => name,
         };
         let cells = [
             key,

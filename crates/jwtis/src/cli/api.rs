@@ -36,13 +36,13 @@ pub(crate) struct Connection {
     #[arg(long, env = "JWTIS_URL")]
     url: Option<String>,
     /// Trust this CA (PEM) for https, instead of the system's.
-    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE", value_parser = crate::config::path::given)]
     ca_cert: Option<PathBuf>,
     /// File with the admin token; without it JWTIS_ADMIN_TOKEN is taken.
-    #[arg(long, env = "JWTIS_ADMIN_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_ADMIN_TOKEN_FILE", value_name = "FILE", value_parser = crate::config::path::given)]
     admin_token_file: Option<PathBuf>,
     /// File with the client's token; without it JWTIS_CLIENT_TOKEN is taken.
-    #[arg(long, env = "JWTIS_CLIENT_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_CLIENT_TOKEN_FILE", value_name = "FILE", value_parser = crate::config::path::given)]
     client_token_file: Option<PathBuf>,
     /// Print the server's answer as JSON.
     #[arg(long)]

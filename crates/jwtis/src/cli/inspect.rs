@@ -29,7 +29,7 @@ pub(crate) struct Inspect {
     #[arg(long, value_name = "FILE|URL")]
     jwks: Option<String>,
     /// Trust this CA (PEM) for an https URL, instead of the system's.
-    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE", value_parser = crate::config::path::given)]
     ca_cert: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]

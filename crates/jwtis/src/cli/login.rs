@@ -26,10 +26,10 @@ pub(crate) struct Login {
     #[arg(long, env = "JWTIS_LOGIN_USER", value_name = "NAME")]
     user: Option<String>,
     /// File whose first line is the password. Without it JWTIS_LOGIN_PASSWORD, a prompt, or standard input.
-    #[arg(long, env = "JWTIS_LOGIN_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_LOGIN_PASSWORD_FILE", value_name = "FILE", value_parser = crate::config::path::given)]
     password_file: Option<PathBuf>,
     /// Trust this CA (PEM) for https, instead of the system's.
-    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_CA_CERT", value_name = "FILE", value_parser = crate::config::path::given)]
     ca_cert: Option<PathBuf>,
 }
 

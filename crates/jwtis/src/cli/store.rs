@@ -47,7 +47,7 @@ pub(crate) enum StoreCommand {
         #[command(flatten)]
         password: PasswordArgs,
         /// File whose first line is the new password.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", value_parser = crate::config::path::given)]
         new_pswd_file: Option<PathBuf>,
     },
     /// Copy a store, consistent and still sealed. One that a server has open is fetched from that server; --url names a server elsewhere.

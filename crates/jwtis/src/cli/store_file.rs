@@ -7,8 +7,9 @@ use jwtis_store::{OpenError, Store, info, witness_beside};
 use zeroize::Zeroizing;
 
 use super::{Failure, config as configuration, failure, password, serve};
+use crate::config::path;
 use crate::config::setting::{self, Setting};
-use crate::config::value::{Raw, Source};
+use crate::config::value::{Fault, Raw, Source, origin};
 use crate::config::{ConfigFile, SecretSource};
 
 /// A store at rest, for commands that read and write it themselves.
@@ -53,14 +54,14 @@ pub(crate) struct StoreFile {
         long = "dbPath",
         visible_alias = "db-path",
         env = "JWTIS_DB_PATH",
-        value_name = "FILE"
+        value_name = "FILE", value_parser = crate::config::path::given
     )]
     path: Option<PathBuf>,
     /// The witness of the store. Without it the configuration file's `store.witness`, else the store's path and `.witness`.
     #[arg(long, env = "JWTIS_WITNESS", value_name = "FILE")]
     witness: Option<PathBuf>,
     /// The server's configuration file: its `store.path` and `store.password_file` hold where nothing else is given.
-    #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE")]
+    #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE", value_parser = crate::config::path::given)]
     config: Option<PathBuf>,
 }
 
@@ -114,7 +115,12 @@ impl StoreFile {
             return Err(configuration::failure(&file.faults));
         }
         let value = file.values.iter().find(|(setting, _)| setting.name == wanted.name);
-        Ok(value.map(|(_, raw)| PathBuf::from(raw.text.as_str())))
+        let read = |(_, raw): &(_, Raw)| {
+            path::given(&raw.text).map_err(|message| {
+                configuration::failure(&[Fault::new(origin(wanted, &raw.source), message)])
+            })
+        };
+        value.map(read).transpose()
     }
 }
 
@@ -125,7 +131,7 @@ pub(crate) struct PasswordArgs {
     #[arg(short = 'p', long = "pswd", value_name = "PASSWORD", allow_hyphen_values = true)]
     pswd: Option<String>,
     /// File whose first line is the password.
-    #[arg(long, env = "JWTIS_PSWD_FILE", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_PSWD_FILE", value_name = "FILE", value_parser = crate::config::path::given)]
     pswd_file: Option<PathBuf>,
 }
 

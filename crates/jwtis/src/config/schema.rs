@@ -118,13 +118,13 @@ pub static KEYS: [Key; 60] = [
         "",
         "`file`: a path, or a mapping; `mem`: a list of secret keys, or a mapping; `store`: nothing.",
     ),
-    key("vaults.NAME.config.file", "FILE", "required", "`file`: the path; `$VAR` is replaced."),
+    key("vaults.NAME.config.file", "FILE", "required", "`file`: the path."),
     key("vaults.NAME.config.keys", "list of secret keys", "required", "`mem`: the keys, plain or encrypted."),
     key(
         "vaults.NAME.config.password_file",
         "FILE",
         "asked for",
-        "`file`, `mem`: its first line opens the encrypted keys; `$VAR` is replaced.",
+        "`file`, `mem`: its first line opens the encrypted keys.",
     ),
     at_start("watermark", "mapping", "", "Where the marks against double signing are kept."),
     at_start(

@@ -36,6 +36,8 @@ pub struct Setting {
 pub enum Kind {
     /// A value; the text names it in help.
     Value(&'static str),
+    /// A file or a folder; the text names it in help.
+    Path(&'static str),
     /// `true` or `false`; the bare flag means `true`.
     Switch,
     /// A value that is never printed.
@@ -100,6 +102,12 @@ impl Setting {
     #[must_use]
     pub fn flag_text(&self) -> Option<String> {
         self.long.map(|long| format!("--{long}"))
+    }
+
+    /// Whether its value is a path.
+    #[must_use]
+    pub const fn is_path(&self) -> bool {
+        matches!(self.kind, Kind::Path(_))
     }
 
     /// The section of the file, the part before the first dot.

@@ -23,7 +23,7 @@ use super::signer::{GuardConfig, RulesConfig, SignerConfig};
 use super::value::{Environment, Fault, Values, origin};
 use super::yaml::{Entry, Mark, Node, Value};
 use super::{ListenAddress, TlsFiles};
-use reading::{Findings, Reading, expand};
+use reading::{Findings, Reading};
 
 /// Permissions of somebody else than the owner to read.
 const SOMEBODY_READS: u32 = 0o044;
@@ -58,7 +58,7 @@ pub(super) fn read(
     let listen = values.parse::<ListenAddress>(&setting::SIGNER_ADDRESS, faults);
     let tls = tls(values, faults);
     let max_body_bytes = values.parse::<BodyBytes>(&setting::MAX_BODY_BYTES, faults);
-    let base_dir = base_dir(values, environment, faults);
+    let base_dir = values.path(&setting::BASE_DIR);
     let rules = RulesConfig {
         guard,
         keys,
@@ -153,19 +153,6 @@ fn tls(values: &Values, faults: &mut Vec<Fault>) -> Option<TlsFiles> {
             None
         }
     }
-}
-
-fn base_dir(
-    values: &Values,
-    environment: Environment<'_>,
-    faults: &mut Vec<Fault>,
-) -> Option<std::path::PathBuf> {
-    let raw = values.find(&setting::BASE_DIR)?;
-    let expanded = match expand(&raw.text, environment) {
-        Ok(path) if path.as_os_str().is_empty() => Err("name a folder".to_owned()),
-        expanded => expanded,
-    };
-    expanded.map_err(|message| faults.push(Fault::new(origin(&setting::BASE_DIR, &raw.source), message))).ok()
 }
 
 /// A limit in bytes.

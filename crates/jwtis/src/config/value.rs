@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::path;
 use super::setting::{self, Kind, Setting};
 
 /// Where a value came from, lowest precedence first.
@@ -138,7 +139,8 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 pub struct Values(Vec<(&'static Setting, Raw)>);
 
 impl Values {
-    /// Picks the winner for each setting. An environment variable that is set but empty counts as not set.
+    /// Picks the winner for each setting, and reads it where it is a path. An environment variable that is set but empty counts as not
+    /// set.
     pub fn resolve(
         flags: Vec<(&'static Setting, Raw)>,
         environment: Environment<'_>,
@@ -156,7 +158,7 @@ impl Values {
                 .or_else(|| {
                     (!setting.default.is_empty()).then(|| Raw::new(setting.default, Source::Default))
                 });
-            values.extend(value.map(|raw| (setting, raw)));
+            values.extend(value.map(|raw| (setting, as_path(setting, raw, environment, faults))));
         }
         Self(values)
     }
@@ -233,6 +235,20 @@ pub fn origin(setting: &Setting, source: &Source) -> String {
             setting.flag_text().unwrap_or_else(|| setting.name.to_owned())
         }
         given => given.to_string(),
+    }
+}
+
+/// The value with its path as it is meant, where it is one.
+fn as_path(setting: &Setting, raw: Raw, environment: Environment<'_>, faults: &mut Vec<Fault>) -> Raw {
+    if !setting.is_path() {
+        return raw;
+    }
+    match path::read(&raw.text, environment) {
+        Ok(path) => Raw { text: Zeroizing::new(path.to_string_lossy().into_owned()), source: raw.source },
+        Err(message) => {
+            faults.push(Fault::new(origin(setting, &raw.source), message));
+            raw
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Import {
     #[arg(value_name = "-", conflicts_with = "from")]
     input: Option<String>,
     /// A file with one secret key, or octez-client's `secret_keys`, of which all are taken.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_parser = crate::config::path::given)]
     from: Option<PathBuf>,
     /// Of `secret_keys`, take this one alone.
     #[arg(long, value_name = "NAME", requires = "from")]
@@ -33,7 +33,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "NAME")]
     alias: Option<Alias>,
     /// File whose first line opens encrypted keys, instead of a prompt.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = crate::config::path::given)]
     password_file: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]

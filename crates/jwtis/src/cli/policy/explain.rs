@@ -27,7 +27,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "PKH")]
     key: Option<PublicKeyHash>,
     /// The server's configuration file, for the policy of the key.
-    #[arg(short, long, env = "JWTIS_CONFIG", value_name = "FILE")]
+    #[arg(short, long, env = "JWTIS_CONFIG", value_name = "FILE", value_parser = crate::config::path::given)]
     config: Option<PathBuf>,
     /// Ask as this user of a token. Without it, as somebody without a name.
     #[arg(long, value_name = "NAME", conflicts_with = "client")]

@@ -3,13 +3,13 @@
 //! The command line is built from this table, the file is checked against it, `config show` prints it and a test compares
 //! `docs/configuration.md` with it. A new setting is one entry here and one reader in [`crate::config::Config`].
 
-use super::Kind::{List, Secret, Switch, Value};
+use super::Kind::{List, Path, Secret, Switch, Value};
 use super::Setting;
 
 /// `-c, --config`.
 pub static CONFIG: Setting = Setting::new(
     "config.file",
-    Value("FILE"),
+    Path("FILE"),
     "",
     "Read settings from this YAML file. Flags and environment variables win over it.",
 )
@@ -68,19 +68,18 @@ pub static TLS: Setting = Setting::new(
 
 /// `--certFile`.
 pub static CERT_FILE: Setting =
-    Setting::new("issuer.cert_file", Value("FILE"), "", "Certificate chain for TLS, PEM, leaf first.")
+    Setting::new("issuer.cert_file", Path("FILE"), "", "Certificate chain for TLS, PEM, leaf first.")
         .flag("certFile")
         .alias("cert-file")
         .env("JWTIS_CERT_FILE")
         .guards();
 
 /// `--keyFile`.
-pub static KEY_FILE: Setting =
-    Setting::new("issuer.key_file", Value("FILE"), "", "Private key for TLS, PEM.")
-        .flag("keyFile")
-        .alias("key-file")
-        .env("JWTIS_KEY_FILE")
-        .guards();
+pub static KEY_FILE: Setting = Setting::new("issuer.key_file", Path("FILE"), "", "Private key for TLS, PEM.")
+    .flag("keyFile")
+    .alias("key-file")
+    .env("JWTIS_KEY_FILE")
+    .guards();
 
 /// `--insecure`.
 pub static INSECURE: Setting = Setting::new(
@@ -105,7 +104,7 @@ pub static OPEN_REGISTRATION: Setting = Setting::new(
 /// `--admin-token-file`.
 pub static ADMIN_TOKEN_FILE: Setting = Setting::new(
     "issuer.admin_token_file",
-    Value("FILE"),
+    Path("FILE"),
     "",
     "Admin token for the first start, instead of a generated one. On later starts it is compared with the store's, not changed.",
 )
@@ -249,7 +248,7 @@ pub static ALLOW_RSA1_5: Setting = Setting::new(
 /// `-d, --dbPath`.
 pub static DB_PATH: Setting = Setting::new(
     "store.path",
-    Value("FILE"),
+    Path("FILE"),
     "./data/keys.db",
     "The store file. It and its folder are made at the first start, readable by the owner only.",
 )
@@ -283,7 +282,7 @@ pub static PSWD: Setting = Setting::new(
 /// `--pswd-file`.
 pub static PSWD_FILE: Setting = Setting::new(
     "store.password_file",
-    Value("FILE"),
+    Path("FILE"),
     "",
     "File whose first line is the password of the store.",
 )
@@ -313,7 +312,7 @@ pub static SIGNER_ADDRESS: Setting = Setting::new(
 /// `server.tls_cert_file`.
 pub static SIGNER_CERT_FILE: Setting = Setting::new(
     "server.tls_cert_file",
-    Value("FILE"),
+    Path("FILE"),
     "",
     "Certificate chain of the signer's listener, PEM, leaf first. With the key it speaks HTTPS.",
 )
@@ -321,7 +320,7 @@ pub static SIGNER_CERT_FILE: Setting = Setting::new(
 
 /// `server.tls_key_file`.
 pub static SIGNER_KEY_FILE: Setting =
-    Setting::new("server.tls_key_file", Value("FILE"), "", "Private key of the signer's listener, PEM.")
+    Setting::new("server.tls_key_file", Path("FILE"), "", "Private key of the signer's listener, PEM.")
         .guards();
 
 /// `server.max_body_bytes`.
@@ -350,9 +349,9 @@ pub static KNOWN_KEYS: Setting =
 /// `--base-dir`.
 pub static BASE_DIR: Setting = Setting::new(
     "base_dir",
-    Value("FOLDER"),
+    Path("FOLDER"),
     "/var/lib/signatory",
-    "Where the watermark driver `file` keeps its marks, and where marks of Signatory are looked for. `$VAR` is replaced.",
+    "Where the watermark driver `file` keeps its marks, and where marks of Signatory are looked for.",
 )
 .flag("base-dir")
 .env("JWTIS_BASE_DIR");

@@ -12,7 +12,7 @@ use super::super::file::{position, settings_of, unknown};
 use super::super::secret::{OTHERS_READ, first_line, tidy};
 use super::super::value::{Environment, Fault, OnOff, Position};
 use super::super::yaml::{Entry, Mark, Node, Value};
-use super::super::{schema, setting::Setting};
+use super::super::{path, schema, setting::Setting};
 
 /// What was found, by how much it matters.
 #[derive(Default)]
@@ -235,10 +235,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A path in which `$VAR` and `${VAR}` are replaced.
+    /// A path.
     pub(super) fn path(&mut self, what: &str, node: &Node) -> Option<PathBuf> {
         let text = self.text(what, node)?;
-        match expand(text, self.environment) {
+        match path::read(text, self.environment) {
             Ok(path) => Some(path),
             Err(message) => {
                 self.fault(node.mark, format!("{what}: {message}"));
@@ -299,55 +299,9 @@ fn variable(text: &str) -> Option<&str> {
     is_name.then_some(name)
 }
 
-/// `text` with `$VAR` and `${VAR}` replaced, as Signatory does it. A variable that is not set is a mistake here, and not nothing.
-///
-/// # Errors
-/// Names the variable.
-pub(in super::super) fn expand(text: &str, environment: Environment<'_>) -> Result<PathBuf, String> {
-    let mut path = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('$') {
-        path.push_str(before);
-        let (name, behind) = match after.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or("`${` without `}`")?,
-            None => {
-                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-                after.split_at_checked(end.unwrap_or(after.len())).unwrap_or((after, ""))
-            }
-        };
-        match environment(name).and_then(|value| value.into_string().ok()).filter(|value| !value.is_empty()) {
-            Some(value) => path.push_str(&value),
-            None => return Err(format!("the environment has no text in `{name}`")),
-        }
-        rest = behind;
-    }
-    path.push_str(rest);
-    Ok(PathBuf::from(path))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-
     use super::*;
-
-    fn home(name: &str) -> Option<OsString> {
-        (name == "HOME").then(|| OsString::from("/home/u"))
-    }
-
-    #[test]
-    fn variables_in_paths_are_replaced_and_never_by_nothing() {
-        for (text, wanted) in [
-            ("/var/lib/x", "/var/lib/x"),
-            ("$HOME/.tezos-client/secret_keys", "/home/u/.tezos-client/secret_keys"),
-            ("a/${HOME}b", "a//home/ub"),
-        ] {
-            assert_eq!(expand(text, &home).unwrap(), Path::new(wanted), "{text}");
-        }
-        for text in ["$NOBODY/x", "${NOBODY}", "${HOME", "$", "$$"] {
-            assert!(expand(text, &home).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn only_a_whole_value_is_a_variable() {

@@ -150,7 +150,7 @@ fn every_fault_has_its_text_and_its_line() {
             "1:43: `NetXdQprcVkpaWU` stands here twice",
         ),
         ("base_dir: $NOBODY/x\n".to_owned(), "1:11: base_dir: the environment has no text in `NOBODY`"),
-        ("base_dir: ''\n".to_owned(), "1:11: base_dir: name a folder"),
+        ("base_dir: ''\n".to_owned(), "1:11: base_dir: the path is empty"),
         ("strict_vaults: perhaps\n".to_owned(), "1:16: strict_vaults: write true or false"),
         ("tezzos: {}\n".to_owned(), "1:1: unknown section `tezzos`; did you mean `tezos`?"),
     ] {
