@@ -199,8 +199,10 @@ pub fn base58(data: &[u8]) {
         assert!(text.starts_with(prefix.text()));
     }
     texts(text);
-    for named in parse_secret_keys(data).iter().flatten() {
-        let _ = named.key.curve();
+    if let Ok(found) = parse_secret_keys(data) {
+        for named in &found.keys {
+            let _ = named.key.curve();
+        }
     }
 }
 

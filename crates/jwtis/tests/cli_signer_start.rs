@@ -87,6 +87,31 @@ fn a_signer_that_anybody_reaches_starts_and_says_so_at_the_start_and_in_its_heal
 }
 
 #[test]
+fn keys_of_remote_signers_and_ledgers_are_named_and_the_others_are_served() {
+    let place = Place::new();
+    let file = pure(&place);
+    place.file(
+        "secret_keys",
+        &secret_keys(&[
+            ("baking_key", "http://u:pass@localhost:6732/tz1aSkwEot3L2kmUvcoxzjMomb9mvBNuzFK6"),
+            ("ledger_x", "ledger://major-squirrel-thick-hedgehog/ed25519/0h/0h"),
+            ("demo", &format!("unencrypted:{SECRET}")),
+        ]),
+    );
+    let running = place.start(&["-c", &file]);
+    assert_eq!(Client::new(&running.url).sign(KEY, NOOP).0, 200);
+    let log = running.stop().stderr;
+    for wanted in ["baking_key", "(http)", "ledger_x", "(ledger)", "are not served"] {
+        assert!(log.contains(wanted), "{wanted} is not in {log}");
+    }
+    assert!(!log.contains("pass@"), "{log}");
+    let text = fs::read_to_string(&file).unwrap();
+    let run = place.run(&["-c", &place.file("strict.yaml", &format!("{text}strict_vaults: true\n"))]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("the secrets of these keys are not in"), "{}", run.stderr);
+}
+
+#[test]
 fn marks_in_files_survive_a_restart_and_belong_to_one_process() {
     let place = Place::new();
     let file = pure(&place);

@@ -60,6 +60,29 @@ fn point_01_first_start_prints_secrets_once_and_the_second_finds_the_client() {
 }
 
 #[test]
+fn a_path_with_a_tilde_means_the_home_folder_to_the_server_and_to_every_command() {
+    let mut place = Place::new();
+    let home = place.path().join("home");
+    fs::create_dir(&home).unwrap();
+    place.set("HOME", home.to_str().unwrap());
+    let file = place.file(
+        "jwtis.yaml",
+        "issuer: {listen: \"127.0.0.1:0\"}\nserver: {utility_address: \"off\"}\nstore: {path: ~/case/keys.db}\n",
+    );
+    let server = place.start(&["-c", &file]);
+    let password = server.export("JWTIS_PSWD");
+    assert_eq!(server.stop().code, Some(0));
+    assert!(home.join("case/keys.db").is_file());
+    assert!(!place.path().join("~").exists(), "a folder of that name was made");
+    place.set("JWTIS_PSWD", &password);
+    place.ok(&["store", "check", "-c", &file]);
+    place.set("JWTIS_DB_PATH", "$HOME/case/keys.db");
+    place.ok(&["store", "check"]);
+    place.set("JWTIS_DB_PATH", "~nobody/keys.db");
+    assert_eq!(place.run(&["store", "check"]).code, Some(2));
+}
+
+#[test]
 fn point_01_the_printed_next_steps_work() {
     let mut place = Place::new();
     let server = place.serve(&[]);

@@ -11,7 +11,10 @@ use zeroize::Zeroizing;
 use self::pair::Pair;
 pub use self::{
     encrypted::EncryptedSecretKey,
-    stored::{NamedSecretKey, StoredSecretKey, StoredSecretKeyError, parse_secret_key_of, parse_secret_keys},
+    stored::{
+        ElsewhereKey, NamedSecretKey, SecretKeys, StoredSecretKey, StoredSecretKeyError, parse_secret_key_of,
+        parse_secret_keys,
+    },
 };
 use crate::{
     base58check::{self, Base58Error, Prefix},

@@ -7,7 +7,7 @@ use std::error::Error;
 use jwtis_tezos::{
     Base58Error, Curve, SecretKey, SecretKeyError, StoredSecretKey,
     base58check::{Prefix, decode, encode},
-    secret_key::{StoredSecretKeyError, parse_secret_keys},
+    secret_key::{StoredSecretKeyError, parse_secret_key_of, parse_secret_keys},
 };
 
 const SECRET: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
@@ -111,22 +111,44 @@ fn octez_secret_keys_file() {
             {{"name": "", "value": "encrypted:{encrypted}"}},
             {{"value": "{SECRET}", "name": "bare"}}]"#
     );
-    let keys = parse_secret_keys(json.as_bytes()).unwrap();
+    let keys = parse_secret_keys(json.as_bytes()).unwrap().keys;
     let names: Vec<_> = keys.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["baker", "", "bare"]);
     assert!(matches!(keys[0].key, StoredSecretKey::Plain(_)));
     assert_eq!(keys[1].key.curve(), Curve::Ed25519);
     let StoredSecretKey::Encrypted(key) = &keys[1].key else { panic!() };
     assert_eq!(*key.decrypt(b"p").unwrap().danger_to_base58().unwrap(), SECRET);
-    assert!(parse_secret_keys(b"[]").unwrap().is_empty());
+    assert!(parse_secret_keys(b"[]").unwrap().keys.is_empty());
+}
+
+#[test]
+fn entries_of_remote_signers_and_ledgers_hide_no_other_key() {
+    let json = format!(
+        r#"[{{"name": "far", "value": "http://u:pass@localhost:6732/tz1"}},
+            {{"name": "nano", "value": "ledger://mouse/ed25519/0h"}},
+            {{"name": "near", "value": "unencrypted:{SECRET}"}},
+            {{"name": "sock", "value": "unix:/run/signer?pkh=tz1"}}]"#
+    );
+    let found = parse_secret_keys(json.as_bytes()).unwrap();
+    assert!(matches!(&found.keys[..], [key] if key.name == "near"));
+    let elsewhere: Vec<_> =
+        found.elsewhere.iter().map(|key| (key.name.as_str(), key.scheme.as_str())).collect();
+    assert_eq!(elsewhere, [("far", "http"), ("nano", "ledger"), ("sock", "unix")]);
+    let error = parse_secret_key_of(json.as_bytes(), "far").unwrap_err();
+    assert_eq!(error.to_string(), "the secret of \"far\" is not in the file, but with `http:`");
+    assert!(parse_secret_key_of(json.as_bytes(), "near").unwrap().is_some());
 }
 
 #[test]
 fn a_bad_entry_fails_the_file_and_is_named() {
-    let json = br#"[{"name": "far", "value": "http://localhost:6732/tz1"}]"#;
-    let error = parse_secret_keys(json).unwrap_err();
-    assert_eq!(error.to_string(), "secret key \"far\"");
-    assert!(error.source().is_some());
+    for value in
+        ["unencrypted:edsk1", "encrypted:http://x", "edsk1", "", "HTTP://x", "edsk4FTF78Qf1m2rykGpHqos:x"]
+    {
+        let json = format!(r#"[{{"name": "bad", "value": "{value}"}}]"#);
+        let error = parse_secret_keys(json.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "secret key \"bad\"", "{value}");
+        assert!(error.source().is_some());
+    }
     let cases: [&[u8]; 6] =
         [b"", b"{}", b"[1]", br#"[{"name": "a"}]"#, br#"[{"name": "a", "value": 1}]"#, b"[] x"];
     for json in cases {

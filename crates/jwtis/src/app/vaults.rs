@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jwtis_core::signer::Vault;
 use jwtis_core::signer::vault::software::SoftwareVault;
 use jwtis_core::signer::vault::store::StoreVault;
-use jwtis_tezos::secret_key::{StoredSecretKeyError, parse_secret_keys};
+use jwtis_tezos::secret_key::{ElsewhereKey, SecretKeys, StoredSecretKeyError, parse_secret_keys};
 use jwtis_tezos::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
 use tracing::{error, info, warn};
 use zeroize::Zeroizing;
@@ -43,6 +43,16 @@ pub enum VaultFault {
         path: PathBuf,
         /// Names the entry.
         source: StoredSecretKeyError,
+    },
+    /// `strict_vaults`, and secrets of the file's keys are elsewhere.
+    #[error("vault `{vault}`: the secrets of these keys are not in {}: {}", path.display(), named(keys))]
+    Elsewhere {
+        /// The vault.
+        vault: String,
+        /// The file.
+        path: PathBuf,
+        /// The keys.
+        keys: Vec<ElsewhereKey>,
     },
     /// A text in the configuration that is no key.
     #[error("vault `{vault}`: key number {number}")]
@@ -118,7 +128,7 @@ pub(super) fn read(configs: Vec<VaultConfig>, missing: Missing<'_>) -> Result<Ve
             VaultDriver::Store => "Store",
         };
         info!(vault = kind, vault_name = name, "Initializing vault");
-        match read_one(&name, kind, driver) {
+        match read_one(&name, kind, driver, missing) {
             Ok(keys) => vaults.push(ReadVault { name, keys }),
             Err(VaultFault::Unavailable { reason, .. }) if missing.may_skip(&name) => {
                 error!(
@@ -143,10 +153,15 @@ impl Missing<'_> {
     }
 }
 
-fn read_one(vault: &str, kind: &'static str, driver: VaultDriver) -> Result<ReadKeys, VaultFault> {
+fn read_one(
+    vault: &str,
+    kind: &'static str,
+    driver: VaultDriver,
+    missing: Missing<'_>,
+) -> Result<ReadKeys, VaultFault> {
     let (keys, password_file) = match driver {
         VaultDriver::Store => return Ok(ReadKeys::Store),
-        VaultDriver::File { path, password_file } => (read_file(vault, &path)?, password_file),
+        VaultDriver::File { path, password_file } => (read_file(vault, &path, missing)?, password_file),
         VaultDriver::Mem { keys, password_file } => (read_texts(vault, &keys)?, password_file),
     };
     let password = password_file.as_deref().map(read_secret_file).transpose();
@@ -154,18 +169,45 @@ fn read_one(vault: &str, kind: &'static str, driver: VaultDriver) -> Result<Read
     Ok(ReadKeys::Software { kind, keys, password })
 }
 
-fn read_file(vault: &str, path: &Path) -> Result<Vec<(String, StoredSecretKey)>, VaultFault> {
+fn read_file(
+    vault: &str,
+    path: &Path,
+    missing: Missing<'_>,
+) -> Result<Vec<(String, StoredSecretKey)>, VaultFault> {
     let json = limited::file(path, limited::MAX_INPUT_BYTES)
         .map_err(|reason| VaultFault::Unavailable { vault: vault.to_owned(), reason })?;
     if std::fs::metadata(path).is_ok_and(|file| file.mode() & OTHERS_READ != 0) {
         warn!(path = %path.display(), "others on this machine can read these secret keys; chmod the file to 600");
     }
-    let keys = parse_secret_keys(&json).map_err(|source| VaultFault::File {
+    let SecretKeys { keys, elsewhere } = parse_secret_keys(&json).map_err(|source| VaultFault::File {
         vault: vault.to_owned(),
         path: path.to_path_buf(),
         source,
     })?;
+    if !elsewhere.is_empty() {
+        match missing {
+            Missing::Stops => {
+                return Err(VaultFault::Elsewhere {
+                    vault: vault.to_owned(),
+                    path: path.to_path_buf(),
+                    keys: elsewhere,
+                });
+            }
+            Missing::IsSkippedUnless(_) => warn!(
+                vault_name = vault,
+                path = %path.display(),
+                keys = named(&elsewhere),
+                "the secrets of these keys are not in the file, and the keys are not served"
+            ),
+        }
+    }
     Ok(keys.into_iter().map(|key| (key.name, key.key)).collect())
+}
+
+/// Names and places, in a line.
+fn named(keys: &[ElsewhereKey]) -> String {
+    let named = keys.iter().map(|ElsewhereKey { name, scheme }| format!("{name:?} ({scheme})"));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 fn read_texts(

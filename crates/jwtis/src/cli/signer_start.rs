@@ -51,6 +51,8 @@ fn of_vault(fault: &VaultFault, refused: impl Fn() -> Failure, misused: impl Fn(
             .hint("bring the file back and see that this user can read it; without `strict_vaults` the signer starts without such a vault"),
         VaultFault::File { .. } => refused()
             .hint("a vault of the driver `file` is a file like octez-client's secret_keys: [{\"name\": \"…\", \"value\": \"unencrypted:edsk…\"}]"),
+        VaultFault::Elsewhere { .. } => refused()
+            .hint("take the entries out of the file, or set `strict_vaults: false` to serve the others"),
         VaultFault::Text { .. } => {
             misused().hint("a vault of the driver `mem` is a list of secret keys, like edsk…, spsk…, p2sk… or BLsk…")
         }

@@ -77,16 +77,24 @@ impl Reader<'_> {
             Value::Map(sections) => sections,
             _ => return self.fault(document.mark, "the file must be a mapping of sections, like `issuer:`"),
         };
+        let of_signatory =
+            |section: &Entry| schema::is_section(&section.key) || section.key == setting::BASE_DIR.name;
+        let has_signatory_s = sections.iter().any(of_signatory);
         for section in sections {
             match section.key.as_str() {
+                // Where operators keep anchors, and whatever else is theirs.
+                name if name.starts_with("x-") => {}
                 name if OUR_SECTIONS.contains(&name) => self.section(&section),
                 "server" => self.server(section),
                 name if schema::is_section(name) => self.found.sections.push(section),
                 name => match setting::ALL.into_iter().find(|setting| setting.name == name) {
                     Some(setting) => self.setting(setting, &section.value),
                     None => {
-                        let fault = self.unknown(&section, sections_known(), "section");
-                        self.found.faults.push(fault);
+                        let stray = self.unknown(&section, sections_known(), "section");
+                        // Signatory ignores what it does not know.
+                        let list =
+                            if has_signatory_s { &mut self.found.warnings } else { &mut self.found.faults };
+                        list.push(stray);
                     }
                 },
             }
@@ -128,7 +136,9 @@ impl Reader<'_> {
                     self.found.faults.push(fault);
                 }
                 None => {
-                    let fault = self.unknown(entry, keys_below(path), "key");
+                    let above = path.split('.').next().unwrap_or(path);
+                    let fault = misplaced(self.at(entry.mark), &entry.key, above)
+                        .unwrap_or_else(|| self.unknown(entry, keys_below(path), "key"));
                     self.found.faults.push(fault);
                 }
             }
@@ -215,6 +225,17 @@ pub(super) fn unknown<'k>(
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault,
     }
+}
+
+/// What is wrong with a section that stands inside another one: indented too far, it says nothing where it belongs.
+pub(super) fn misplaced(at: Position, name: &str, section: &str) -> Option<Fault> {
+    is_section(name)
+        .then(|| Fault::new(at, format!("`{name}:` stands below `{section}:`; move it to the left margin")))
+}
+
+/// Whether a mapping of this name stands at the left edge.
+pub(super) fn is_section(name: &str) -> bool {
+    OUR_SECTIONS.contains(&name) || schema::is_section(name)
 }
 
 /// Every name that may stand at the left edge of the file.
@@ -320,6 +341,37 @@ mod tests {
         );
         let sections: Vec<&str> = file.sections.iter().map(|section| section.key.as_str()).collect();
         assert_eq!(sections, ["server", "vaults", "tezos"]);
+    }
+
+    #[test]
+    fn sections_of_the_operator_are_ignored_and_strays_are_faults_only_in_a_file_of_ours() {
+        for (text, faults, warnings) in [
+            ("x-policy: &p {a: 1}\nx-more: [*p]\nissuer:\n", "", ""),
+            ("x-policy:\ntezos:\n", "", ""),
+            ("policy: {a: 1}\n", "jwtis.yaml:1:1: unknown section `policy`; did you mean `policy_hook`?", ""),
+            (
+                "policy: {a: 1}\ntezos:\n",
+                "",
+                "jwtis.yaml:1:1: unknown section `policy`; did you mean `policy_hook`?",
+            ),
+            ("base_dir: /x\nmetrics: 1\n", "", "jwtis.yaml:2:1: unknown section `metrics`"),
+            ("metrics: 1\nissuer:\n", "jwtis.yaml:1:1: unknown section `metrics`", ""),
+            ("X-policy:\n", "jwtis.yaml:1:1: unknown section `X-policy`", ""),
+            (
+                "issuer:\n  tezos: {}\n",
+                "jwtis.yaml:2:3: `tezos:` stands below `issuer:`; move it to the left margin",
+                "",
+            ),
+        ] {
+            let file = parse(text);
+            let said = |list: &[Fault]| list.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
+            let starts = |list: &[Fault], wanted: &str| {
+                let said = said(list);
+                if wanted.is_empty() { said.is_empty() } else { said.starts_with(wanted) }
+            };
+            assert!(starts(&file.faults, faults), "{text}: {}", said(&file.faults));
+            assert!(starts(&file.warnings, warnings), "{text}: {}", said(&file.warnings));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use super::value::Position;
 use super::*;
 
 fn load(flags: &[(&'static Setting, &str)], environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
@@ -33,6 +34,57 @@ fn without_anything_the_go_program_s_defaults_hold() {
     assert_eq!(config.utility.unwrap().to_string(), "127.0.0.1:9583");
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
     assert!(config.warnings[0].message.contains("access tokens live 72h0m0s"));
+}
+
+/// Every setting that is a path, wherever it can be given: what a shell would have replaced is replaced.
+#[test]
+fn a_path_means_the_same_in_every_setting_from_the_file_a_variable_or_a_flag() {
+    let paths: Vec<&Setting> = setting::ALL.into_iter().filter(|setting| setting.is_path()).collect();
+    assert!(paths.len() >= 9, "{}", paths.len());
+    for setting in paths {
+        for (text, wanted) in
+            [("~/x", Some("/home/u/x")), ("$HOME/x", Some("/home/u/x")), ("$NOBODY/x", None)]
+        {
+            let position = Position { file: "f".into(), line: 1, column: 1 };
+            let flag = || vec![(setting, Raw::new(text, Source::Flag("--flag".to_owned())))];
+            let file = || vec![(setting, Raw::new(text, Source::File(position.clone())))];
+            for (place, flags, variable, file) in [
+                ("flag", flag(), None, Vec::new()),
+                ("variable", Vec::new(), setting.env, Vec::new()),
+                ("file", Vec::new(), None, file()),
+            ] {
+                if place == "variable" && variable.is_none() {
+                    continue;
+                }
+                let environment = |name: &str| match name {
+                    "HOME" => Some(OsString::from("/home/u")),
+                    _ => (variable == Some(name)).then(|| OsString::from(text)),
+                };
+                let mut faults = Vec::new();
+                let values = Values::resolve(flags, &environment, file, &mut faults);
+                match wanted {
+                    Some(wanted) => {
+                        assert_eq!(
+                            values.path(setting).unwrap(),
+                            Path::new(wanted),
+                            "{} {place}",
+                            setting.name
+                        );
+                        assert_eq!(faults, []);
+                    }
+                    None => assert!(faults[0].message.contains("`NOBODY`"), "{} {place}", setting.name),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_setting_that_names_a_file_is_read_as_a_mere_text() {
+    for setting in setting::ALL {
+        let is_text = matches!(setting.kind, setting::Kind::Value("FILE" | "FOLDER" | "DIR" | "PATH"));
+        assert!(!is_text, "{} is a path: give it the kind Path", setting.name);
+    }
 }
 
 #[test]

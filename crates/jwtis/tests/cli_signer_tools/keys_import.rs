@@ -90,15 +90,39 @@ fn all_of_secret_keys_come_in_or_one_by_its_name() {
 }
 
 #[test]
+fn entries_of_ledgers_and_remote_signers_are_named_and_the_others_are_imported() {
+    let place = with_store();
+    let entries = json!([
+        { "name": "far", "value": "http://u:pass@localhost:6732/tz1aSkwEot3L2kmUvcoxzjMomb9mvBNuzFK6" },
+        { "name": "nano", "value": "ledger://major-squirrel-thick-hedgehog/ed25519/0h/0h" },
+        { "name": "good", "value": format!("unencrypted:{EDSK}") },
+    ]);
+    place.file("secret_keys", &entries.to_string());
+    let run = import(&place, "", &["--from", "secret_keys"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    for wanted in [
+        "the secret of far is not in secret_keys (http)",
+        "the secret of nano is not in secret_keys (ledger)",
+    ] {
+        assert!(run.stderr.contains(wanted), "{}", run.stderr);
+    }
+    assert!(!run.stderr.contains("pass"), "{}", run.stderr);
+    assert_eq!(names(&place), [("good".to_owned(), TZ1.to_owned())]);
+    refused(&import(&place, "", &["--from", "secret_keys", "--name", "nano"]), 2, "but with `ledger:`");
+    place.file("ledgers", &json!([{ "name": "nano", "value": "ledger://x" }]).to_string());
+    refused(&import(&place, "", &["--from", "ledgers"]), 2, "ledgers has no secret keys");
+}
+
+#[test]
 fn one_bad_entry_keeps_the_whole_file_out_but_not_the_others_by_name() {
     let place = with_store();
     let entries = json!([
         { "name": "good", "value": format!("unencrypted:{EDSK}") },
-        { "name": "nano", "value": "ledger://major-squirrel-thick-hedgehog/ed25519/0h/0h" },
+        { "name": "bad", "value": format!("unencrypted:{EDSK}x") },
     ]);
     place.file("secret_keys", &entries.to_string());
     let run = import(&place, "", &["--from", "secret_keys"]);
-    refused(&run, 2, "secret key \"nano\"");
+    refused(&run, 2, "secret key \"bad\"");
     assert!(run.stderr.contains("--name"), "{}", run.stderr);
     assert_eq!(names(&place), []);
     assert_eq!(import(&place, "", &["--from", "secret_keys", "--name", "good"]).code, Some(0));
@@ -132,7 +156,7 @@ fn what_is_no_secret_key_is_said_and_never_repeated() {
         ("", &["--from", "pem"], 2, "is PEM"),
         ("", &["--from", "empty"], 2, "empty has no secret key"),
         ("", &["--from", "typo"], 2, "typo has no usable secret key"),
-        ("", &["--from", "list"], 2, "list has no keys"),
+        ("", &["--from", "list"], 2, "list has no secret keys"),
         ("", &["--from", "no-list"], 2, "not a list of secret keys"),
         ("", &["--from", "typo", "--name", "x"], 2, "--name has no use"),
         ("", &["--name", "x"], 2, "--from"),

@@ -25,7 +25,7 @@ impl StoredSecretKey {
     /// at all are the same.
     ///
     /// # Errors
-    /// [`SecretKeyError`]; entries of other schemes (`ledger:`, `http:`) are no keys and fail here.
+    /// [`SecretKeyError`]; entries of other schemes (`ledger:`, `http:`) are no keys and fail here. [`parse_secret_keys`] knows them.
     pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
         text.split_once(':').map_or(text, |(_, key)| key).parse()
     }
@@ -77,6 +77,24 @@ pub struct NamedSecretKey {
     pub key: StoredSecretKey,
 }
 
+/// An entry of octez-client's `secret_keys` whose secret is elsewhere: with a remote signer, or on a ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ElsewhereKey {
+    /// The alias.
+    pub name: String,
+    /// Where it is: `http`, `ledger`, … The rest of the entry may hold a password.
+    pub scheme: String,
+}
+
+/// What octez-client's `secret_keys` holds.
+#[derive(Debug, Default)]
+pub struct SecretKeys {
+    /// The keys that are in the file.
+    pub keys: Vec<NamedSecretKey>,
+    /// The others, by name.
+    pub elsewhere: Vec<ElsewhereKey>,
+}
+
 /// Why a `secret_keys` file cannot be used. No message repeats a value.
 #[derive(Debug, thiserror::Error)]
 pub enum StoredSecretKeyError {
@@ -88,6 +106,9 @@ pub enum StoredSecretKeyError {
         /// Counted from one.
         column: usize,
     },
+    /// The entry that was asked for has its secret elsewhere.
+    #[error("the secret of {:?} is not in the file, but with `{}:`", .0.name, .0.scheme)]
+    Elsewhere(ElsewhereKey),
     /// An entry that is no key.
     #[error("secret key {name:?}")]
     Entry {
@@ -99,18 +120,29 @@ pub enum StoredSecretKeyError {
     },
 }
 
-/// Reads octez-client's `secret_keys`: a JSON array of `{"name": "…", "value": "<scheme>:<key>"}`.
+/// Reads octez-client's `secret_keys`: a JSON array of `{"name": "…", "value": "<scheme>:<key>"}`. octez-client writes entries with
+/// other schemes itself as soon as a key is remote or on a ledger.
 ///
 /// # Errors
-/// [`StoredSecretKeyError`]; one bad entry is an error of the file (§7: fatal).
-pub fn parse_secret_keys(json: &[u8]) -> Result<Vec<NamedSecretKey>, StoredSecretKeyError> {
-    entries(json)?.into_iter().map(Entry::parse).collect()
+/// [`StoredSecretKeyError`]; one entry that is meant to be a key, and is none, is an error of the file (§7: fatal).
+pub fn parse_secret_keys(json: &[u8]) -> Result<SecretKeys, StoredSecretKeyError> {
+    let mut found = SecretKeys::default();
+    for entry in entries(json)? {
+        match entry.parse() {
+            Ok(key) => found.keys.push(key),
+            Err(StoredSecretKeyError::Elsewhere(key)) => found.elsewhere.push(key),
+            Err(error @ (StoredSecretKeyError::Json { .. } | StoredSecretKeyError::Entry { .. })) => {
+                return Err(error);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Reads the entry `name` of octez-client's `secret_keys`, whatever the others are; `None` where it is not.
 ///
 /// # Errors
-/// As [`parse_secret_keys`], of this entry.
+/// As [`parse_secret_keys`], of this entry; and [`StoredSecretKeyError::Elsewhere`].
 pub fn parse_secret_key_of(json: &[u8], name: &str) -> Result<Option<NamedSecretKey>, StoredSecretKeyError> {
     entries(json)?.into_iter().find(|entry| entry.name == name).map(Entry::parse).transpose()
 }
@@ -132,10 +164,29 @@ impl Entry {
         let Self { name, value } = self;
         match StoredSecretKey::parse(&value) {
             Ok(key) => Ok(NamedSecretKey { name, key }),
-            Err(source) => Err(StoredSecretKeyError::Entry { name, source }),
+            Err(source) => Err(match elsewhere(&value) {
+                Some(scheme) => {
+                    StoredSecretKeyError::Elsewhere(ElsewhereKey { name, scheme: scheme.to_owned() })
+                }
+                None => StoredSecretKeyError::Entry { name, source },
+            }),
         }
     }
 }
+
+/// The scheme of a value that names another place; `None` where the value is meant to be a key.
+fn elsewhere(value: &str) -> Option<&str> {
+    let (scheme, _) = value.split_once(':')?;
+    let is_scheme = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.len() <= MAX_SCHEME
+            && scheme.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
+    };
+    (is_scheme(scheme) && !matches!(scheme, "unencrypted" | "encrypted")).then_some(scheme)
+}
+
+/// Longest scheme: longer texts may be keys that were pasted wrongly, and are not repeated.
+const MAX_SCHEME: usize = 16;
 
 fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
     String::deserialize(deserializer).map(Zeroizing::new)

@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jwtis_core::signer::vault::store::{StoreVault, StoreVaultError, StoredKey};
-use jwtis_tezos::secret_key::{NamedSecretKey, StoredSecretKeyError, parse_secret_key_of, parse_secret_keys};
+use jwtis_tezos::secret_key::{
+    ElsewhereKey, NamedSecretKey, SecretKeys, StoredSecretKeyError, parse_secret_key_of, parse_secret_keys,
+};
 use jwtis_tezos::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
 use zeroize::Zeroizing;
 
 use super::{Alias, failure, show_new, with_vault};
+use crate::cli::failure::warn;
 use crate::cli::output::printable;
 use crate::cli::store_file::StoreAtRest;
 use crate::cli::{Failure, Outcome, Output, prompt};
@@ -92,14 +95,25 @@ impl Import {
             };
         }
         let keys = match &self.name {
-            None => parse_secret_keys(text.as_bytes()),
+            None => parse_secret_keys(text.as_bytes()).map(|SecretKeys { keys, elsewhere }| {
+                for ElsewhereKey { name, scheme } in &elsewhere {
+                    warn(format_args!(
+                        "the secret of {} is not in {shown} ({scheme}), and the key is not imported",
+                        printable(name)
+                    ));
+                }
+                keys
+            }),
             Some(name) => parse_secret_key_of(text.as_bytes(), name).map(|key| key.into_iter().collect()),
         };
         let keys = keys.map_err(|error| {
             let hint = match error {
                 StoredSecretKeyError::Json { .. } => "octez-client keeps them in ~/.tezos-client/secret_keys",
+                StoredSecretKeyError::Elsewhere(_) => {
+                    "a ledger or a remote signer has it; import a key whose secret is in the file"
+                }
                 StoredSecretKeyError::Entry { .. } => {
-                    "entries of ledgers and remote signers are no keys; take the others one at a time by --name"
+                    "mend the entry, or take the others one at a time by --name"
                 }
             };
             Failure::usage(format!("{shown} cannot be imported")).because(&error).hint(hint)
@@ -108,7 +122,7 @@ impl Import {
             (false, _) => Ok(keys),
             (true, Some(name)) => Err(Failure::usage(format!("{shown} has no key {name}"))
                 .hint("--name takes an alias as it stands in the file")),
-            (true, None) => Err(Failure::usage(format!("{shown} has no keys")).hint(HINT)),
+            (true, None) => Err(Failure::usage(format!("{shown} has no secret keys")).hint(HINT)),
         }
     }
 
@@ -165,7 +179,7 @@ async fn store_all(vault: &StoreVault, incoming: &[Incoming]) -> Result<Vec<Stor
     for Incoming { alias, key } in incoming {
         match vault.import(key, alias).await {
             Ok(key) => stored.push(key),
-            Err(error @ StoreVaultError::Exists(_)) if incoming.len() > 1 => crate::cli::failure::warn(error),
+            Err(error @ StoreVaultError::Exists(_)) if incoming.len() > 1 => warn(error),
             Err(error) => {
                 let before = stored.iter().map(|key| format!("{} is imported", key.public_key.hash()));
                 return Err(failure(&error).details(before));

@@ -8,6 +8,7 @@ use jwtis_core::signer::KeyRules;
 use jwtis_tezos::policy::{AllowError, AllowWords, Limits, LimitsMode, Mutez, Rate};
 use jwtis_tezos::{ChainId, Curve, KeyError, Policy, PublicKey, PublicKeyHash};
 
+use super::super::file::misplaced;
 use super::super::signer::{GuardConfig, allow_text};
 use super::super::yaml::{Entry, Mark, Node, Value};
 use super::kinds;
@@ -28,11 +29,14 @@ pub(super) fn keys(
                     reading.fault(entry.mark, format!("{hash} stands here twice"));
                 }
             }
-            Err(error) => {
-                let message =
-                    format!("`{}` is no hash of a key (tz1…, tz2…, tz3… or tz4…): {error}", entry.key);
-                reading.fault(entry.mark, message);
-            }
+            Err(error) => match misplaced(reading.at(entry.mark), &entry.key, "tezos") {
+                Some(fault) => reading.found.faults.push(fault),
+                None => {
+                    let message =
+                        format!("`{}` is no hash of a key (tz1…, tz2…, tz3… or tz4…): {error}", entry.key);
+                    reading.fault(entry.mark, message);
+                }
+            },
         }
     }
     keys

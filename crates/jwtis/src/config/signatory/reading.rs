@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
-use super::super::file::{position, settings_of, unknown};
+use super::super::file::{misplaced, position, settings_of, unknown};
 use super::super::secret::{OTHERS_READ, first_line, tidy};
 use super::super::value::{Environment, Fault, OnOff, Position};
 use super::super::yaml::{Entry, Mark, Node, Value};
@@ -129,6 +129,11 @@ impl<'a> Reading<'a> {
         let entries = self.entries(&what, node);
         for entry in entries {
             if schema::below(path).all(|key| key != entry.key) {
+                let above = path.split('.').next().unwrap_or(path);
+                if let Some(fault) = misplaced(self.at(entry.mark), &entry.key, above) {
+                    self.found.faults.push(fault);
+                    continue;
+                }
                 let known = schema::below(path).chain(settings_of(path).map(Setting::key));
                 let stray = unknown(self.at(entry.mark), &entry.key, known, "key");
                 if schema::is_ours(path) {

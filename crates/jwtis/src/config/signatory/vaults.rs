@@ -1,9 +1,9 @@
 //! `vaults:`: who holds the keys (§7).
 
-use jwtis_tezos::StoredSecretKey;
+use jwtis_tezos::{PublicKeyHash, StoredSecretKey};
 use zeroize::Zeroizing;
 
-use super::super::file::nearest;
+use super::super::file::{is_section, misplaced, nearest};
 use super::super::signer::{VaultConfig, VaultDriver};
 use super::super::yaml::{Entry, Node, Value};
 use super::reading::Reading;
@@ -25,14 +25,35 @@ const HERE: [&str; 3] = ["file", "mem", "store"];
 
 /// The vaults, in the order of the file. What cannot be opened is left out, with a warning, or a fault where `strict`.
 pub(super) fn vaults(reading: &mut Reading<'_>, node: &Node, strict: bool) -> Vec<VaultConfig> {
-    let entries = reading.named("vaults", node);
-    entries
-        .iter()
-        .filter_map(|entry| {
-            let driver = driver(reading, entry, strict)?;
-            Some(VaultConfig { name: entry.key.clone(), driver })
-        })
-        .collect()
+    let (strays, entries): (Vec<&Entry>, Vec<&Entry>) =
+        reading.named("vaults", node).iter().partition(|entry| is_no_vault(entry));
+    let mut followed = false;
+    for entry in strays {
+        match misplaced(reading.at(entry.mark), &entry.key, "vaults") {
+            Some(fault) => {
+                followed |= entry.key == "tezos";
+                reading.found.faults.push(fault);
+            }
+            // The keys of a `tezos:` that stands here move with it.
+            None if followed => {}
+            None => {
+                let message = format!("{} is a key, and keys stand below `tezos:`, not `vaults:`", entry.key);
+                reading.fault(entry.mark, message);
+            }
+        }
+    }
+    let vaults = entries.into_iter().filter_map(|entry| {
+        let driver = driver(reading, entry, strict)?;
+        Some(VaultConfig { name: entry.key.clone(), driver })
+    });
+    vaults.collect()
+}
+
+/// Whether an entry is a section, or a key, that was indented too far. A vault with such a name has a driver.
+fn is_no_vault(entry: &Entry) -> bool {
+    let has_driver =
+        matches!(&entry.value.value, Value::Map(fields) if fields.iter().any(|field| field.key == "driver"));
+    !has_driver && (is_section(&entry.key) || entry.key.parse::<PublicKeyHash>().is_ok())
 }
 
 fn driver(reading: &mut Reading<'_>, entry: &Entry, strict: bool) -> Option<VaultDriver> {

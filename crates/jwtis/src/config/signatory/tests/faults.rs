@@ -98,6 +98,19 @@ fn every_fault_has_its_text_and_its_line() {
         ("server: {jwt: {users: [u]}}\n".to_owned(), "1:23: `users:` must be a mapping"),
         ("server: {jwt: {issuers: [{audience: a}]}}\n".to_owned(), "1:26: an issuer needs its `client`"),
         ("server: {jwt: {issuers: [{client: a b}]}}\n".to_owned(), "1:35: client: "),
+        // A section, or a key, two columns too far to the right.
+        (
+            format!("vaults:\n  store: {{driver: store}}\n\n  tezos:\n  {PKH}:\n    allow: {{block: }}\n"),
+            "4:3: `tezos:` stands below `vaults:`; move it to the left margin",
+        ),
+        (
+            format!("vaults:\n  s: {{driver: store}}\n  {PKH}: {{}}\n"),
+            "3:3: tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q is a key, and keys",
+        ),
+        ("vaults:\n  server: {address: ':1'}\n".to_owned(), "2:3: `server:` stands below `vaults:`"),
+        ("tezos:\n  watermark: {driver: mem}\n".to_owned(), "2:3: `watermark:` stands below `tezos:`"),
+        ("watermark:\n  server: {jwt: {}}\n".to_owned(), "2:3: `server:` stands below `watermark:`"),
+        (format!("tezos:\n  {PKH}:\n    server: {{jwt: {{}}}}\n"), "3:5: `server:` stands below `tezos:`"),
         ("vaults: {v: }\n".to_owned(), "1:10: the vault `v` needs a `driver`"),
         ("vaults: {v: {config: /x}}\n".to_owned(), "1:10: the vault `v` needs a `driver`"),
         ("vaults: {v: {driver: file}}\n".to_owned(), "1:10: the vault `v` needs the path of its file"),
@@ -202,6 +215,12 @@ fn vaults_that_this_build_cannot_open_are_left_out_with_a_warning_or_refused() {
         place.strict = true;
         assert_eq!(place.load(&text).unwrap_err(), [wanted]);
     }
+}
+
+#[test]
+fn a_vault_may_have_the_name_of_a_section() {
+    let vaults = signer("vaults: {store: {driver: store}, server: {driver: store}}\ntezos:\n").vaults;
+    assert_eq!(vaults.len(), 2);
 }
 
 #[test]

@@ -116,6 +116,22 @@ fn anchors_and_merge_keys_share_a_policy() {
     assert_eq!(rules.iter().filter(|rules| rules.log_payloads).count(), 1);
 }
 
+/// Signatory ignores sections that it does not know, so operators keep shared policies there.
+#[test]
+fn case_10_policies_below_an_extension_section_are_taken_by_alias_and_by_merge_key() {
+    let other = pkh(Curve::P256, 3);
+    let text = format!(
+        "x-policy: &payer\n  log_payloads: true\n  allow: {{generic: [reveal]}}\ntezos:\n  {PKH}: *payer\n  {other}:\n    <<: *payer\n    log_payloads: false\n"
+    );
+    let mut place = Place::new();
+    place.strict = true;
+    let signer = place.load(&text).unwrap().signer.unwrap();
+    let rules: Vec<_> = signer.rules.keys.values().collect();
+    assert!(rules.iter().all(|rules| rules.policy == rules_of(&signer).policy));
+    assert_eq!(rules.iter().filter(|rules| rules.log_payloads).count(), 1);
+    assert_eq!(signer.rules.keys.len(), 2);
+}
+
 fn rules_of(signer: &SignerConfig) -> &jwtis_core::signer::KeyRules {
     &signer.rules.keys[&PKH.parse().unwrap()]
 }
