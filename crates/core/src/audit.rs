@@ -35,6 +35,8 @@ pub(crate) enum Event<'a> {
     AdminTokenSet,
     ClientRegistered(&'a ClientId),
     ClientDeleted(&'a ClientId),
+    SigningKeyDisabled(&'a str),
+    SigningKeyEnabled(&'a str),
     KeysRenewed(&'a ClientId, &'a str),
     SessionRevoked(&'a ClientId, SessionId),
     SubjectRevoked(&'a ClientId),
@@ -55,6 +57,8 @@ impl Event<'_> {
             Self::AdminTokenSet => audit!(info, "admin_token_set"),
             Self::ClientRegistered(client) => audit!(info, "client_registered", client = client),
             Self::ClientDeleted(client) => audit!(info, "client_deleted", client = client),
+            Self::SigningKeyDisabled(key) => audit!(warn, "signing_key_disabled", key = key),
+            Self::SigningKeyEnabled(key) => audit!(warn, "signing_key_enabled", key = key),
             Self::KeysRenewed(client, kid) => {
                 audit!(info, "keys_renewed", client = client, signing_kid = kid)
             }

@@ -14,6 +14,7 @@ pub mod lockout;
 pub mod login;
 mod pipeline;
 pub mod rules;
+pub mod switch;
 pub mod usage;
 pub mod vault;
 pub mod watermark;
@@ -40,6 +41,7 @@ pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use watermark::{WatermarkError, Watermarks};
 
 use lockout::{Lockout, Refusals};
+use switch::{KeySwitches, SwitchError};
 use usage::{UsageBook, UsageError};
 use vault::KeyRing;
 
@@ -53,7 +55,7 @@ pub struct SignerParts {
     pub vaults: Vec<Vault>,
     /// The marks.
     pub watermarks: Arc<dyn Watermarks>,
-    /// Where limits over time are counted; without it a policy that has such a limit refuses everything generic.
+    /// Where limits over time are counted and keys are switched off; without it a policy that has such a limit refuses everything generic.
     pub store: Option<Store>,
     /// Whose tokens open the signer too, where the rules name clients of ours.
     pub issuer: Option<Issuer>,
@@ -71,6 +73,7 @@ struct Inner {
     keys: KeyRing,
     watermarks: Arc<dyn Watermarks>,
     usage: Option<UsageBook>,
+    switches: Option<KeySwitches>,
     issuer: Option<Issuer>,
     lockout: Lockout,
     refusals: Refusals,
@@ -83,6 +86,7 @@ impl Signer {
         let SignerParts { env, rules, vaults, watermarks, store, issuer } = parts;
         Self(Arc::new(Inner {
             keys: KeyRing::new(env.clone(), vaults),
+            switches: store.clone().map(|store| KeySwitches::new(store, env.clone())),
             env,
             guarded: Mutex::new(rules.guarded_keys().copied().collect()),
             rules: RwLock::new(Arc::new(rules)),
@@ -209,6 +213,12 @@ pub enum SignError {
     /// 403: the key has no entry in the configuration.
     #[error("{0} is not listed in config")]
     NotListed(PublicKeyHash),
+    /// 403: the operator has switched the key off.
+    #[error("{0} is disabled")]
+    Disabled(PublicKeyHash),
+    /// 500: whether the key is switched off cannot be read.
+    #[error(transparent)]
+    Switch(SwitchError),
     /// 403: the caller or the request is not allowed.
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -250,6 +260,8 @@ impl SignError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotListed(_) => "not_listed",
+            Self::Disabled(_) => "key_disabled",
+            Self::Switch(_) => "switch_unavailable",
             Self::Denied(denial) => denial.code(),
             Self::Decode(_) => "not_understood",
             Self::NotFound => "key_not_found",

@@ -40,6 +40,7 @@ impl Signer {
         let rule = listed(&rules, key)?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
+        self.not_disabled(&key).await?;
 
         let request = SignRequest::decode_for(command.message, command.version, key.curve())?;
         decision.learn(&request);
@@ -51,6 +52,8 @@ impl Signer {
         let began = Instant::now();
         let cleared = self.clear(&rules, allowed, decision).await?;
         let kind = held.vault.backend.kind();
+        // Hook and disk took their time.
+        self.not_disabled(&key).await?;
         let signature = held.vault.backend.sign(&cleared).await?.answer(kind, &cleared)?;
         decision.about.signing_took = Some(began.elapsed());
         Ok(signature)
@@ -147,6 +150,7 @@ impl Signer {
         let rule = listed(&rules, key)?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
+        self.not_disabled(&key).await?;
         let held = self.held(&key, Why::Use).await?;
         decision.found(&held.vault);
 
@@ -167,6 +171,7 @@ impl Signer {
         }
         self.store_in_place().await?;
         let began = Instant::now();
+        self.not_disabled(&key).await?;
         let cleared = ClearedProof { key };
         let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
         decision.about.signing_took = Some(began.elapsed());

@@ -126,6 +126,22 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// A server that only the admin may ask.
+    ///
+    /// # Errors
+    /// When there is no admin token, or a file cannot be read.
+    pub(crate) fn of_admin(
+        url: &str,
+        token_file: Option<&Path>,
+        ca_cert: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let token = token(token_file, "JWTIS_ADMIN_TOKEN", SecretKind::Admin)?.ok_or_else(|| {
+            Failure::usage("there is no admin token")
+                .hint("give it in JWTIS_ADMIN_TOKEN or by --admin-token-file")
+        })?;
+        Self::new(url, Some(token), ca_cert)
+    }
+
     fn new(url: &str, token: Option<BearerSecret>, ca_cert: Option<&Path>) -> Result<Self, Failure> {
         let base = url.trim_end_matches('/').to_owned();
         if !base.starts_with("http://") && !base.starts_with("https://") {

@@ -4,17 +4,19 @@
 //! owner at a time, so the server must not run.
 
 mod import;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jwtis_core::Env;
 use jwtis_core::signer::KeyRules;
+use jwtis_core::signer::switch::KeySwitches;
 use jwtis_core::signer::vault::store::{
     DamagedKey, Listed, MAX_ALIAS_CHARS, StoreVault, StoreVaultError, StoredKey,
 };
+use jwtis_core::{Env, Timestamp};
 use jwtis_store::ReadError;
 use jwtis_tezos::{Curve, Policy, PublicKeyHash, RequestKind};
 use serde_json::{Value, json};
@@ -23,6 +25,7 @@ use super::output::printable;
 use super::store_file::StoreAtRest;
 use super::when::utc;
 use super::{Failure, Outcome, Output, config as configuration, prompt, serve};
+use switch::Way;
 
 /// Where the values of a block begin, counted from zero (§9).
 const VALUE_COLUMN: usize = 27;
@@ -58,6 +61,10 @@ pub(crate) enum KeyCommand {
         #[command(flatten)]
         show: Show,
     },
+    /// Switch a key off: it signs and proves nothing until it is enabled, whatever the configuration says. Works at once with --url.
+    Disable(switch::Switch),
+    /// Switch a key on again.
+    Enable(switch::Switch),
     /// Delete a key for ever, after its hash has been typed.
     Delete {
         /// Hash (tz1…) or alias.
@@ -169,8 +176,13 @@ impl KeyCommand {
             }
             Self::Import(import) => import.run(out),
             Self::List { show } => {
-                let configured = Configured::read(show.store.file.config())?;
-                let Listed { keys, damaged } = with_vault(&show.store, list)?;
+                let mut configured = Configured::read(show.store.file.config())?;
+                let store = show.store.open()?;
+                let Listed { keys, damaged } = serve::runtime()?.block_on(async {
+                    let listed = list(&StoreVault::new(store.clone(), Env::system())).await?;
+                    configured.look_at_switches(&listed.keys, KeySwitches::new(store, Env::system())).await?;
+                    Ok::<_, Failure>(listed)
+                })?;
                 if show.json {
                     out.json(&keys_json(&keys, &configured))?;
                 } else {
@@ -181,11 +193,13 @@ impl KeyCommand {
             Self::ExportPublic { key, show } => {
                 let found = with_vault(&show.store, async |vault| find(vault, key).await)?;
                 if show.json {
-                    out.json(&key_json(&found, &Configured(None)))
+                    out.json(&key_json(&found, &Configured::default()))
                 } else {
                     out.line(&found.public_key)
                 }
             }
+            Self::Disable(switch) => switch.run(Way::Disable, out),
+            Self::Enable(switch) => switch.run(Way::Enable, out),
             Self::Delete { key, yes, store } => {
                 let hash = with_vault(store, async |vault| {
                     let found = find(vault, key).await?;
@@ -261,9 +275,9 @@ fn confirm(key: &StoredKey) -> Outcome {
 /// New keys, and what to write so that they may sign.
 fn show_new(keys: &[StoredKey], as_json: bool, out: &mut Output<'_>) -> Outcome {
     if as_json {
-        return out.json(&keys_json(keys, &Configured(None)));
+        return out.json(&keys_json(keys, &Configured::default()));
     }
-    blocks(keys, &Configured(None), out)?;
+    blocks(keys, &Configured::default(), out)?;
     let mut snippet = String::from(
         "For the configuration file. A key with nothing behind it may sign blocks, preattestations and attestations;\n\
          `{allow: {generic: [reveal, transaction]}}` behind it allows transfers instead.\n\n\
@@ -275,20 +289,40 @@ fn show_new(keys: &[StoredKey], as_json: bool, out: &mut Output<'_>) -> Outcome 
     out.line(snippet)
 }
 
-/// What the configuration lists, where one is named.
-struct Configured(Option<BTreeMap<PublicKeyHash, KeyRules>>);
+/// What the configuration lists, where one is named, and which keys are switched off.
+#[derive(Default)]
+struct Configured {
+    keys: Option<BTreeMap<PublicKeyHash, KeyRules>>,
+    disabled: BTreeMap<PublicKeyHash, Timestamp>,
+}
 
 impl Configured {
     fn read(path: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = path else { return Ok(Self(None)) };
+        let Some(path) = path else { return Ok(Self::default()) };
         let signer = configuration::signer(path)?;
-        Ok(Self(Some(signer.map(|signer| signer.rules.keys).unwrap_or_default())))
+        let keys = Some(signer.map(|signer| signer.rules.keys).unwrap_or_default());
+        Ok(Self { keys, ..Self::default() })
+    }
+
+    async fn look_at_switches(&mut self, keys: &[StoredKey], switches: KeySwitches) -> Outcome {
+        for key in keys {
+            let hash = key.public_key.hash();
+            let since = switches.disabled_since(&hash).await;
+            if let Some(since) = since.map_err(|error| switch::failure(&error.into()))? {
+                self.disabled.insert(hash, since);
+            }
+        }
+        Ok(())
     }
 
     /// Whether the key is listed, and what it may sign; `None` where nobody can tell.
     fn of(&self, key: &StoredKey) -> Option<Option<&Policy>> {
-        let Self(Some(keys)) = self else { return None };
-        Some(keys.get(&key.public_key.hash()).map(|rules| &rules.policy))
+        Some(self.keys.as_ref()?.get(&key.public_key.hash()).map(|rules| &rules.policy))
+    }
+
+    /// When the key was switched off.
+    fn disabled(&self, key: &StoredKey) -> Option<Timestamp> {
+        self.disabled.get(&key.public_key.hash()).copied()
     }
 }
 
@@ -305,6 +339,9 @@ fn block(key: &StoredKey, configured: &Configured) -> String {
         ("Vault:", "Store".to_owned()),
         ("Created:", utc(key.created_at_ms / 1000)),
     ];
+    if let Some(since) = configured.disabled(key) {
+        rows.push(("Disabled:", format!("since {}", utc(since.seconds()))));
+    }
     if let Some(policy) = configured.of(key) {
         rows.push(("Active:", policy.is_some().to_string()));
         if let Some(policy) = policy {
@@ -334,6 +371,7 @@ fn key_json(key: &StoredKey, configured: &Configured) -> Value {
         "alias": key.alias,
         "curve": key.public_key.curve().name(),
         "created_at": key.created_at_ms / 1000,
+        "disabled": configured.disabled(key).is_some(),
     });
     if let (Some(members), Some(policy)) = (object.as_object_mut(), configured.of(key)) {
         members.insert("active".to_owned(), json!(policy.is_some()));

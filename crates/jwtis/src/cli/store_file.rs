@@ -23,6 +23,14 @@ pub(crate) struct StoreAtRest {
 }
 
 impl StoreAtRest {
+    /// Whether another process has it open.
+    ///
+    /// # Errors
+    /// When there is no store.
+    pub(crate) fn is_in_use(&self) -> Result<bool, Failure> {
+        Ok(matches!(info(&self.file.existing()?), Err(OpenError::InUse)))
+    }
+
     /// Opens the store. Nobody is asked for a password in vain: that it is there and free is looked at first.
     ///
     /// # Errors

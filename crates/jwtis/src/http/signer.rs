@@ -11,6 +11,7 @@ mod go;
 mod keys;
 mod login;
 mod routes;
+mod switch;
 
 use std::sync::Arc;
 use std::time::Duration;

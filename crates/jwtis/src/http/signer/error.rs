@@ -8,7 +8,9 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jwtis_core::AccessError;
 use jwtis_core::signer::login::LoginError;
+use jwtis_core::signer::switch::SwitchError;
 use jwtis_core::signer::usage::UsageError;
 use jwtis_core::signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError};
 use jwtis_tezos::KeyError;
@@ -123,6 +125,7 @@ impl From<SignError> for Refusal {
     fn from(error: SignError) -> Self {
         let status = match &error {
             SignError::NotListed(_)
+            | SignError::Disabled(_)
             | SignError::Denied(_)
             | SignError::Usage(UsageError::RolledBack(_))
             | SignError::Watermark(WatermarkError::NoRoom { .. }) => StatusCode::FORBIDDEN,
@@ -140,6 +143,7 @@ impl From<SignError> for Refusal {
             SignError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             SignError::Watermark(WatermarkError::Unavailable(_))
             | SignError::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_))
+            | SignError::Switch(_)
             | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = match &error {
@@ -174,6 +178,30 @@ impl From<TokenRefusal> for Refusal {
             TokenRefusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "token_unchecked"),
         };
         with_source(&error, Self::plain(status, code, error.to_string(), None))
+    }
+}
+
+impl From<AccessError> for Refusal {
+    /// Of the admin's routes.
+    fn from(error: AccessError) -> Self {
+        let status = match &error {
+            AccessError::Denied | AccessError::UnknownClient => StatusCode::UNAUTHORIZED,
+            AccessError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let text = "the admin token is missing or wrong".to_owned();
+        with_source(&error, Self::plain(status, "admin_denied", text, None))
+    }
+}
+
+impl From<SwitchError> for Refusal {
+    fn from(error: SwitchError) -> Self {
+        match &error {
+            SwitchError::NoStore => Self::no_page(),
+            SwitchError::Read(_) | SwitchError::Commit(_) => {
+                let text = error.to_string();
+                with_source(&error, Self::new(StatusCode::SERVICE_UNAVAILABLE, "switch_unavailable", text))
+            }
+        }
     }
 }
 

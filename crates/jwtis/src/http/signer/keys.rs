@@ -18,7 +18,7 @@ use super::error::{Json, Refusal};
 use crate::http::source::Source;
 use crate::metrics::monotonic;
 
-type Segment = Result<Path<String>, PathRejection>;
+pub(super) type Segment = Result<Path<String>, PathRejection>;
 
 /// `POST /keys/{pkh}`
 pub(super) async fn sign(
@@ -131,7 +131,7 @@ pub(super) async fn known_by_other_method(State(api): State<Arc<Api>>) -> Result
 }
 
 /// Step 1 of §1.4.
-fn parse(segment: Segment) -> Result<PublicKeyHash, Refusal> {
+pub(super) fn parse(segment: Segment) -> Result<PublicKeyHash, Refusal> {
     let Path(text) = segment.map_err(|_| SignError::NotFound)?;
     Ok(text.parse::<PublicKeyHash>()?)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get, post};
 use serde_json::{Map, Value, json};
 
-use super::{Api, keys, login};
+use super::{Api, keys, login, switch};
 use crate::http::openapi::{Frame, Operation, Route, document as described};
 use crate::http::paths::NOT_FOUND;
 
@@ -79,6 +79,12 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
         row(200, JSON, object("public_key", text.clone()))
             .key()
             .route("get", PUBLIC_KEY, "publicKey", "The public key", get(keys::show)),
+        row(200, JSON, switched())
+            .of_admin()
+            .route("post", "/keys/{pkh}/disable", "disableKey", "Switch a key off: it signs and proves nothing; where there is a store", post(switch::disable)),
+        row(200, JSON, switched())
+            .of_admin()
+            .route("post", "/keys/{pkh}/enable", "enableKey", "Switch a key on again; where there is a store", post(switch::enable)),
         row(200, JSON, object("bls_prove_possession", text))
             .key()
             .query("authentication", "the client's signature of the request, where the guard asks for one")
@@ -125,6 +131,7 @@ pub(super) fn document() -> Value {
             },
             "securitySchemes": {
                 "token": { "type": "http", "scheme": "bearer", "description": "of a login, or of a trusted client of the issuer" },
+                "admin": { "type": "http", "scheme": "bearer", "description": "the admin token of the store" },
                 "user": token("username"),
                 "octezToken": token("x-signatory-token"),
                 "octezUser": token("x-signatory-user"),
@@ -150,6 +157,16 @@ fn failure() -> Value {
             "required": ["id", "kind"],
             "additionalProperties": false,
         },
+    })
+}
+
+/// What the kill switch of a key answers.
+fn switched() -> Value {
+    json!({
+        "type": "object",
+        "properties": { "public_key_hash": hash(), "disabled": { "type": "boolean" } },
+        "required": ["public_key_hash", "disabled"],
+        "additionalProperties": false,
     })
 }
 
@@ -185,10 +202,15 @@ impl Row {
     }
 
     fn key(mut self) -> Self {
-        self.parameters.push(json!({
-            "name": "pkh", "in": "path", "required": true, "description": "hash of the key", "schema": hash(),
-        }));
+        self.parameters.push(pkh());
         self.token().answers(KEY)
+    }
+
+    /// A route about a key, for the admin.
+    fn of_admin(mut self) -> Self {
+        self.parameters.push(pkh());
+        self.security = json!([{ "admin": [] }]);
+        self.answers(&[(400, Array), (401, Text)])
     }
 
     fn header(self, name: &str, means: &str) -> Self {
@@ -237,6 +259,10 @@ impl Row {
         let operation = Operation { method, path, id, summary, security, parameters, body, responses };
         Route { operation, handler }
     }
+}
+
+fn pkh() -> Value {
+    json!({ "name": "pkh", "in": "path", "required": true, "description": "hash of the key", "schema": hash() })
 }
 
 fn refusal(status: u16, array: bool, text: bool, page: bool) -> Value {

@@ -1,0 +1,155 @@
+//! Signing keys that the operator has switched off: they sign and prove nothing until they are switched on again.
+//!
+//! Each is a record of the store, so that it outlives a restart and the configuration. It is looked for at each request, and once more
+//! right before the key is used, so that a switch takes effect at once, in every process over the store. Where there is no store there
+//! are no switches: then a key is taken out of `tezos:`, and the configuration reloaded.
+
+use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Table};
+use jwtis_tezos::PublicKeyHash;
+use zeroize::Zeroizing;
+
+use super::{SignError, Signer};
+use crate::access::{AccessError, AdminAccess, Credentials};
+use crate::audit::{Actor, Event};
+use crate::env::{Env, Timestamp};
+
+/// The switches of a store.
+#[derive(Clone, Debug)]
+pub struct KeySwitches {
+    store: Store,
+    env: Env,
+}
+
+/// A switch that was not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// There is no store to keep it in.
+    #[error("the signer has no store, so keys cannot be disabled at run time")]
+    NoStore,
+    /// The record cannot be read.
+    #[error("it cannot be read whether the key is disabled")]
+    Read(#[from] ReadError),
+    /// The record cannot be written.
+    #[error("the switch of the key cannot be written")]
+    Commit(#[from] CommitError),
+}
+
+impl KeySwitches {
+    /// The switches of `store`.
+    #[must_use]
+    pub const fn new(store: Store, env: Env) -> Self {
+        Self { store, env }
+    }
+
+    /// When the key was disabled, if it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn disabled_since(&self, key: &PublicKeyHash) -> Result<Option<Timestamp>, ReadError> {
+        let stored = self.store.get::<DisabledKey>(Name::plain(&key.to_string())).await?;
+        Ok(stored.map(|stored| stored.value.since))
+    }
+
+    /// Disables the key; one that is disabled stays so. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn disable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
+        let name = key.to_string();
+        let record = DisabledKey { since: self.env.now() };
+        let transaction = self.store.transaction().create(Name::plain(&name), &record);
+        match self.store.commit(transaction).await {
+            Ok(()) => {
+                Event::SigningKeyDisabled(&name).record(by.0);
+                Ok(true)
+            }
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Enables the key; one that is enabled stays so. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn enable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
+        let name = key.to_string();
+        let Some(stored) = self.store.get::<DisabledKey>(Name::plain(&name)).await? else {
+            return Ok(false);
+        };
+        let transaction = self.store.transaction().delete::<DisabledKey>(Name::plain(&name), stored.version);
+        match self.store.commit(transaction).await {
+            Ok(()) => {
+                Event::SigningKeyEnabled(&name).record(by.0);
+                Ok(true)
+            }
+            // Somebody else enabled it at the same moment.
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Who may move a switch, for the audit trail.
+#[derive(Debug)]
+pub struct Switcher(Actor);
+
+impl Switcher {
+    /// The operator, who has opened the store with its password.
+    #[must_use]
+    pub const fn operator() -> Self {
+        Self(Actor::Operator)
+    }
+
+    /// The admin of a running server.
+    #[must_use]
+    pub const fn admin(_access: &AdminAccess) -> Self {
+        Self(Actor::Admin)
+    }
+}
+
+impl Signer {
+    /// Lets the admin of the store in; nobody where there is no store.
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`].
+    pub fn admin(&self, credentials: Option<&Credentials>) -> Result<AdminAccess, AccessError> {
+        self.0.issuer.as_ref().ok_or(AccessError::Denied)?.admin(credentials)
+    }
+
+    /// The switches of the keys.
+    ///
+    /// # Errors
+    /// [`SwitchError::NoStore`].
+    pub fn switches(&self) -> Result<&KeySwitches, SwitchError> {
+        self.0.switches.as_ref().ok_or(SwitchError::NoStore)
+    }
+
+    /// That the key may be used now.
+    pub(super) async fn not_disabled(&self, key: &PublicKeyHash) -> Result<(), SignError> {
+        let Some(switches) = &self.0.switches else { return Ok(()) };
+        match switches.disabled_since(key).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(SignError::Disabled(*key)),
+            Err(error) => Err(SignError::Switch(error.into())),
+        }
+    }
+}
+
+/// A key that is disabled, by its address.
+struct DisabledKey {
+    since: Timestamp,
+}
+
+impl Record for DisabledKey {
+    const TABLE: Table = Table { id: 13, name: "disabled_keys", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.since.millis().to_be_bytes().to_vec())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let millis = bytes.try_into().map_err(|_| DecodeError::new("a disabled key has 8 bytes"))?;
+        Ok(Self { since: Timestamp::from_millis(u64::from_be_bytes(millis)) })
+    }
+}
