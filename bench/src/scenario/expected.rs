@@ -10,6 +10,8 @@ pub(crate) enum Expected {
     Holds(&'static str),
     /// RFC 9110 §15.4.5.
     NotModified,
+    /// A login that is turned away.
+    Denied,
 }
 
 impl Expected {
@@ -34,6 +36,7 @@ impl Expected {
                 matches!(answer.status, 200..=299) && find(answer.body, text.as_bytes()).is_some()
             }
             Self::NotModified => answer.status == 304,
+            Self::Denied => answer.status == 401,
         };
         if right {
             return Ok(());

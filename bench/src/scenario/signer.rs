@@ -12,11 +12,13 @@ use jwtis_tezos::{Curve, SecretKey, Signature, SigningVersion};
 
 use super::expected::Expected;
 use super::issuer::{once, same, text};
-use super::{Scenario, Users, World};
+use super::{Scenario, Users, World, median};
 use crate::Fault;
+use crate::clock::now;
 use crate::floor;
 use crate::http::{Answer, post};
 use crate::load::User;
+use crate::report::say;
 use crate::server::Server;
 
 /// What the start prints before the signer's address.
@@ -39,6 +41,7 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
         scenarios.push(signer.scenario(format!("sign {name}, generic"), connections, users, floor));
     }
     scenarios.extend(signer.attestations("store")?);
+    say(&signer.logins_side_by_side()?)?;
     let login = post("/login", &format!("username: {USER}\r\npassword: {PASSWORD}\r\n"), "");
     // Five wrong tries are free, and tries count until they turn out to be right: no more at once.
     scenarios.push(signer.scenario(
@@ -99,6 +102,23 @@ impl Signer {
         let body = once(&self.address, &request, Expected::SIGNATURE)?;
         let signature: Signature = text(&serde_json::from_slice(&body)?, "signature")?.parse()?;
         Ok(public.verify_strictly(&failing_noop(), &signature, SigningVersion::LATEST)?)
+    }
+
+    /// Whether the time of a login tells who is a user: medians of a few in turns, since five failures are free.
+    fn logins_side_by_side(&self) -> Result<String, Fault> {
+        let timed = |user: &str, expected| {
+            let login = post("/login", &format!("username: {user}\r\npassword: {PASSWORD}\r\n"), "");
+            let began = now();
+            once(&self.address, &login, expected)?;
+            Ok::<_, Fault>(began.elapsed().as_secs_f64() * 1e3)
+        };
+        let (mut users, mut nobodies) = (Vec::new(), Vec::new());
+        for number in 0..4 {
+            users.push(timed(USER, Expected::TOKEN)?);
+            nobodies.push(timed(&format!("nobody{number}"), Expected::Denied)?);
+        }
+        let (user, nobody) = (median(&users), median(&nobodies));
+        Ok(format!("login of a user: {user:.1} ms; of nobody: {nobody:.1} ms (medians of 4, in turns)"))
     }
 
     fn scenario(&self, name: String, connections: Vec<usize>, users: Users, floor: floor::Work) -> Scenario {

@@ -37,7 +37,7 @@ fn switches(signer: &Signer) -> &KeySwitches {
 #[tokio::test]
 async fn a_disabled_key_neither_signs_nor_proves_until_it_is_enabled_and_a_restart_changes_nothing() {
     let key = new_key(Curve::Bls12381);
-    let store = store_over(MemoryBackend::new());
+    let store = store_over(Arc::new(MemoryBackend::new()));
     let first = signer(&key, &store);
     assert_eq!(code(&sign(&first, &key, &attestation(1, 0)).await), "signed");
     let operator = Switcher::operator();
@@ -66,7 +66,7 @@ async fn a_key_that_is_disabled_while_the_hook_thinks_is_not_used() {
     let gate = Gate::new();
     let hook = ScriptedHook::saying(&Calls::default(), 200, "200 OK");
     *hook.gate.lock().unwrap() = Some((pkh(&key).to_string(), Arc::clone(&gate)));
-    let store = store_over(MemoryBackend::new());
+    let store = store_over(Arc::new(MemoryBackend::new()));
     let signer = Setup::new()
         .list(&key, Policy::baker())
         .vault("v", ScriptedVault::new(&calls, &[&key]))

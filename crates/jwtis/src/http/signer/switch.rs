@@ -12,9 +12,10 @@ use jwtis_tezos::PublicKeyHash;
 use serde_json::{Value, json};
 
 use super::Api;
-use super::auth::Source;
+
 use super::error::{Json, Refusal};
 use super::keys::{Segment, parse};
+use crate::http::source::Source;
 
 /// `POST /keys/{pkh}/disable`
 pub(super) async fn disable(
