@@ -36,27 +36,31 @@ fn switches(signer: &Signer) -> &KeySwitches {
 
 #[tokio::test]
 async fn a_disabled_key_neither_signs_nor_proves_until_it_is_enabled_and_a_restart_changes_nothing() {
-    let key = new_key(Curve::Bls12381);
+    let (key, tz4) = (new_key(Curve::Ed25519), new_key(Curve::Bls12381));
     let store = store_over(Arc::new(MemoryBackend::new()));
-    let first = signer(&key, &store);
+    let (first, proving) = (signer(&key, &store), signer(&tz4, &store));
     assert_eq!(code(&sign(&first, &key, &attestation(1, 0)).await), "signed");
     let operator = Switcher::operator();
-    assert!(switches(&first).disable(&pkh(&key), &operator).await.unwrap());
-    assert!(!switches(&first).disable(&pkh(&key), &operator).await.unwrap(), "it stays so");
+    for key in [&key, &tz4] {
+        assert!(switches(&first).disable(&pkh(key), &operator).await.unwrap());
+        assert!(!switches(&first).disable(&pkh(key), &operator).await.unwrap(), "it stays so");
+    }
     for signer in [&first, &signer(&key, &store)] {
         let refused = sign(signer, &key, &attestation(2, 0)).await;
         assert_eq!((code(&refused), text(&refused)), ("key_disabled", format!("{} is disabled", pkh(&key))));
-        assert_eq!(code(&prove_as(signer, Caller::Anonymous, &key).await), "key_disabled");
         assert!(signer.public_key(&pkh(&key)).await.is_ok(), "what is public stays so");
         assert!(signer.ready().await, "the operator meant it");
     }
+    assert_eq!(code(&prove_as(&proving, Caller::Anonymous, &tz4).await), "key_disabled");
     let other = new_key(Curve::Ed25519);
     assert_eq!(code(&sign(&signer(&other, &store), &other, &attestation(2, 0)).await), "signed");
 
-    assert!(switches(&first).enable(&pkh(&key), &operator).await.unwrap());
-    assert!(!switches(&first).enable(&pkh(&key), &operator).await.unwrap());
+    for key in [&key, &tz4] {
+        assert!(switches(&first).enable(&pkh(key), &operator).await.unwrap());
+        assert!(!switches(&first).enable(&pkh(key), &operator).await.unwrap());
+    }
     assert_eq!(code(&sign(&first, &key, &attestation(2, 0)).await), "signed", "nothing was marked");
-    assert_eq!(code(&prove_as(&first, Caller::Anonymous, &key).await), "signed");
+    assert_eq!(code(&prove_as(&proving, Caller::Anonymous, &tz4).await), "signed");
 }
 
 #[tokio::test]

@@ -24,9 +24,14 @@ fn sections(watermark: &str) -> String {
 fn a_key_is_disabled_at_once_stays_so_over_a_restart_and_is_enabled_at_rest() {
     let mut place = Place::new();
     let file = config(&place, &sections("store"));
+    // A store for a signer alone is made without an admin token.
     let running = place.start(&["-c", &file]);
-    let admin = running.export("JWTIS_ADMIN_TOKEN");
     place.set("JWTIS_PSWD", &running.export("JWTIS_PSWD"));
+    assert!(running.stdout.contains("jwtis store reset-admin-token"), "{}", running.stdout);
+    assert_eq!(running.stop().code, Some(0));
+    let made = place.ok(&["store", "reset-admin-token", "-c", &file]);
+    let admin = made.split(['\'', ' ', '\n']).find(|word| word.starts_with("jat_")).unwrap().to_owned();
+    let running = place.start(&["-c", &file]);
     let disabled = format!("{KEY} is disabled");
     let client = Client::new(&running.url);
     assert_eq!(client.sign(KEY, NOOP).0, 200);
@@ -78,7 +83,7 @@ fn a_signer_without_a_store_has_no_switch_and_the_command_says_so() {
     let running = place.start(&["-c", &config(&place, &sections("mem"))]);
     place.set("JWTIS_ADMIN_TOKEN", &stranger());
     let run = place.run(&["key", "disable", KEY, "--url", &running.url]);
-    assert!(run.stderr.contains("the server answered 404"), "{}", run.stderr);
+    assert!(run.stderr.contains("the admin token is missing or wrong"), "{}", run.stderr);
     assert!(run.stderr.contains("`tezos:`") && run.stderr.contains("SIGHUP"), "{}", run.stderr);
     assert_eq!(Client::new(&running.url).sign(KEY, NOOP).0, 200);
 }

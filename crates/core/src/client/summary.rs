@@ -71,7 +71,9 @@ impl ClientSummary {
     ) -> Result<Self, InvalidRing> {
         let mut active = key_sets.iter().filter(|set| set.state == KeySetState::Active);
         match (active.next(), active.next()) {
-            (Some(active), None) => Ok(Self { id, registration, created_at, active: active.clone(), key_sets }),
+            (Some(active), None) => {
+                Ok(Self { id, registration, created_at, active: active.clone(), key_sets })
+            }
             _ => Err(InvalidRing),
         }
     }

@@ -182,7 +182,7 @@ fn secrets(
         Some(token) if token.generated => text.push_str(&admin_token_lines(token)),
         Some(_) => text.push_str("Admin token, which registers and manages clients: the one you gave."),
         None => text.push_str(
-            "There is no admin token: the issuer is switched off. A start that serves it makes one.",
+            "There is no admin token: the issuer is switched off. A start that serves it makes one, and so does\n`jwtis store reset-admin-token`: it switches signing keys off (`jwtis key disable`).",
         ),
     }
     text

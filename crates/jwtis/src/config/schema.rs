@@ -32,7 +32,7 @@ const fn at_start(
 }
 
 /// Every key, in the order of the documents (§3.1, §3.2).
-pub static KEYS: [Key; 60] = [
+pub static KEYS: [Key; 61] = [
     key("server", "mapping", "", "The signer's listener and who may ask."),
     key(
         "server.authorized_keys",

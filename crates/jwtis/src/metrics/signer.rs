@@ -237,6 +237,8 @@ impl SignerMetrics {
             | SignError::ProofNotAllowed
             | SignError::Store(_)
             | SignError::NoWatermark
+            | SignError::Disabled(_)
+            | SignError::Switch(_)
             | SignError::Usage(_) => {}
         }
     }

@@ -26,7 +26,7 @@ async fn show_tells_everything_but_secrets() {
     let keys = world.get("/keys/shop").send().await.json();
     let shown = world.get("/clients/shop").bearer(&token).send().await.json();
     let wanted = json!({
-        "kid": "shop", "created_at": START, "expiry": START + 4320 * 3600, "valid": true,
+        "kid": "shop", "registration": shown["registration"], "created_at": START, "expiry": START + 4320 * 3600, "valid": true,
         "sig_alg": "ES256", "sig_bits": 256, "enc_alg": "ECDH-ES+A256KW", "enc_bits": 256, "cont_enc": "A256GCM",
         "auth_ttl": "72h0m0s", "refresh_ttl": "720h0m0s", "refresh_strategy": "noRefresh", "issuer": "shop", "audience": [],
         "key_sets": [{
@@ -34,6 +34,7 @@ async fn show_tells_everything_but_secrets() {
         }],
     });
     assert_eq!(shown, wanted);
+    assert!(shown["registration"].as_str().unwrap().parse::<jwtis_core::RegistrationId>().is_ok());
 
     world.post("/renew_keys", json!({"kid": "shop"})).bearer(&token).send().await;
     let sets = world.get("/clients/shop").bearer(&world.admin).send().await.json()["key_sets"].clone();

@@ -10,9 +10,11 @@ use tower::ServiceExt as _;
 use crate::support::{Answer, Jammed, Setup, TZ1, World, noop};
 
 /// Every route and the methods that it has.
-pub(crate) const ROUTES: [(&str, &[&str]); 5] = [
+pub(crate) const ROUTES: [(&str, &[&str]); 7] = [
     ("/login", &["POST"]),
     ("/keys/tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q", &["GET", "POST"]),
+    ("/keys/tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q/disable", &["POST"]),
+    ("/keys/tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q/enable", &["POST"]),
     ("/bls_prove_possession/tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q", &["GET"]),
     ("/authorized_keys", &["GET"]),
     ("/known_keys", &["GET"]),

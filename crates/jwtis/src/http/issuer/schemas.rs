@@ -193,7 +193,10 @@ fn client() -> Value {
     );
     exactly([
         ("kid", json!({ "type": "string", "pattern": KID })),
-        ("registration", json!({ "type": "string", "format": "uuid" })),
+        (
+            "registration",
+            json!({ "type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
+        ),
         ("created_at", seconds()),
         ("expiry", seconds()),
         ("valid", json!({ "type": "boolean" })),

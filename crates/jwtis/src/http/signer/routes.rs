@@ -81,10 +81,10 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             .route("get", PUBLIC_KEY, "publicKey", "The public key", get(keys::show)),
         row(200, JSON, switched())
             .of_admin()
-            .route("post", "/keys/{pkh}/disable", "disableKey", "Switch a key off: it signs and proves nothing; where there is a store", post(switch::disable)),
+            .route("post", "/keys/{pkh}/disable", "disableKey", "Switch a key off: it signs and proves nothing", post(switch::disable)),
         row(200, JSON, switched())
             .of_admin()
-            .route("post", "/keys/{pkh}/enable", "enableKey", "Switch a key on again; where there is a store", post(switch::enable)),
+            .route("post", "/keys/{pkh}/enable", "enableKey", "Switch a key on again", post(switch::enable)),
         row(200, JSON, object("bls_prove_possession", text))
             .key()
             .query("authentication", "the client's signature of the request, where the guard asks for one")
