@@ -71,7 +71,9 @@ fn arg(setting: &'static Setting) -> Option<Arg> {
         arg = arg.short(short);
     }
     Some(match setting.kind {
-        Kind::Value(name) | Kind::Path(name) | Kind::List(name) => arg.value_name(name).action(ArgAction::Set),
+        Kind::Value(name) | Kind::Path(name) | Kind::List(name) => {
+            arg.value_name(name).action(ArgAction::Set)
+        }
         // A password may start with a dash.
         Kind::Secret(name) => arg.value_name(name).action(ArgAction::Set).allow_hyphen_values(true),
         // A short switch can stand in a group of them, so it takes no value.
