@@ -285,7 +285,7 @@ pub fn shown(setting: &Setting, raw: Option<&Raw>) -> String {
     match (setting.kind, raw) {
         (_, None) => "-".to_owned(),
         (Kind::Secret(_), Some(_)) => "(given)".to_owned(),
-        (Kind::Value(_) | Kind::Switch | Kind::List(_), Some(raw)) => raw.text.to_string(),
+        (Kind::Value(_) | Kind::Path(_) | Kind::Switch | Kind::List(_), Some(raw)) => raw.text.to_string(),
     }
 }
 
