@@ -85,6 +85,12 @@ impl Connection {
         self.url.is_some()
     }
 
+    /// Whether it is named on the command line, not by the variable that a shell may have for other commands.
+    pub(crate) fn is_named_by_flag(&self) -> bool {
+        let variable = super::environment("JWTIS_URL");
+        self.url.as_ref().is_some_and(|url| variable.is_none_or(|variable| variable != url.as_str()))
+    }
+
     fn admin(&self) -> Result<Option<BearerSecret>, Failure> {
         token(self.admin_token_file.as_deref(), "JWTIS_ADMIN_TOKEN", SecretKind::Admin)
     }

@@ -25,7 +25,9 @@ pub(super) fn run(
         return Err(Failure::usage(format!("{} exists", target.display())).hint("choose a name that is free"));
     }
     let given = password::given(password.source(store)?.as_ref())?;
-    let local = if connection.is_named() { None } else { Some(store.existing()?) };
+    let path = store.path()?;
+    let elsewhere = connection.is_named_by_flag() || (connection.is_named() && !serve::store_exists(&path)?);
+    let local = if elsewhere { None } else { Some(store.existing()?) };
     let at_rest = local.filter(|path| !matches!(info(path), Err(OpenError::InUse)));
     let hot = at_rest.is_none();
     let password = match at_rest {
