@@ -23,6 +23,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use jwtis_core::Issuer;
+use jwtis_core::signer::lockout::Refusals;
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
@@ -40,6 +41,7 @@ struct Api {
     metrics: Arc<Metrics>,
     limits: Limits,
     backup_folder: PathBuf,
+    refusals: Refusals,
 }
 
 /// The routes of the issuer. Backups pass through the system's folder for temporary files; see [`router_with_backups_in`].
@@ -56,7 +58,13 @@ pub fn router_with_backups_in(
 ) -> Router {
     let observer = Observer { env: issuer.env().clone(), metrics: Arc::clone(&metrics) };
     let deadline = limits.request_timeout;
-    let api = Arc::new(Api { issuer, metrics, limits: limits.clone(), backup_folder });
+    let api = Arc::new(Api {
+        issuer,
+        metrics,
+        limits: limits.clone(),
+        backup_folder,
+        refusals: Refusals::default(),
+    });
 
     // Backups are outside of the time limit: reading all of a large store takes its time.
     let (unhurried, hurried): (Vec<_>, Vec<_>) =

@@ -118,6 +118,41 @@ async fn a_failure_of_ours_is_logged_with_its_chain_and_answered_without() {
 }
 
 #[tokio::test]
+async fn wrong_credentials_have_one_line_a_minute_in_the_audit_trail() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let wrong = [&world.admin[..world.admin.len() - 1], "A"].concat();
+    let log = Log::default();
+    let guard = log.listen();
+    let lines = || {
+        let of_refusals = |line: &Value| line["fields"]["event"] == "credentials_refused";
+        log.lines()
+            .into_iter()
+            .filter(of_refusals)
+            .map(|line| line["fields"]["refused"].clone())
+            .collect::<Vec<_>>()
+    };
+    // Without credentials nobody tries one, and a right one of the wrong kind is no secret that was tried.
+    world.get("/clients").send().await.problem(401, "unauthorized");
+    assert_eq!(lines(), [json!(0); 0]);
+    for path in ["/clients", "/clients", "/store/backup"] {
+        world.get(path).bearer(&wrong).send().await.problem(401, "unauthorized");
+    }
+    world.post("/register/other", json!({})).bearer(&wrong).send().await.problem(401, "unauthorized");
+    world
+        .post("/issue_token", json!({"kid": "shop"}))
+        .bearer("jct_x")
+        .send()
+        .await
+        .problem(401, "unauthorized");
+    assert_eq!(lines(), [json!(1)]);
+    world.pass(60);
+    world.get("/clients").bearer(&token).send().await.problem(401, "unauthorized");
+    assert_eq!(lines(), [json!(1), json!(5)]);
+    drop(guard);
+}
+
+#[tokio::test]
 async fn logs_hold_no_secret() {
     let world = World::new().await;
     let log = Log::default();

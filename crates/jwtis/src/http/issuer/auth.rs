@@ -4,6 +4,7 @@
 //! `Authorization: Bearer TOKEN` (RFC 6750 §2.1), `Authorization: Basic` with `kid:TOKEN` (RFC 7617), or `ClientToken: TOKEN`, the
 //! header that the Go program's README promised. One of them: whoever sends two cannot know which one counts.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 use super::Api;
 use super::problem::{Code, Problem};
 use crate::http::observe::authenticated;
+use crate::http::source::Source;
 
 const CLIENT_TOKEN: HeaderName = HeaderName::from_static("clienttoken");
 
@@ -45,8 +47,11 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let credentials = credentials(&parts.headers)?.ok_or(Problem::new(Code::Unauthorized))?;
-        Ok(Self(api.issuer.recognise(credentials).await?))
+        let recognised = async {
+            let credentials = credentials(&parts.headers)?.ok_or(Problem::new(Code::Unauthorized))?;
+            Ok(Self(api.issuer.recognise(credentials).await?))
+        };
+        note(api, parts, recognised.await)
     }
 }
 
@@ -54,7 +59,8 @@ impl FromRequestParts<Arc<Api>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        Ok(Self(api.issuer.admin(credentials(&parts.headers)?.as_ref())?))
+        let admin = || Ok(Self(api.issuer.admin(credentials(&parts.headers)?.as_ref())?));
+        note(api, parts, admin())
     }
 }
 
@@ -62,7 +68,8 @@ impl FromRequestParts<Arc<Api>> for Registrar {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        Ok(Self(api.issuer.registration(credentials(&parts.headers)?.as_ref())?))
+        let registrar = || Ok(Self(api.issuer.registration(credentials(&parts.headers)?.as_ref())?));
+        note(api, parts, registrar())
     }
 }
 
@@ -74,6 +81,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Kid {
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| invalid())?;
         text.parse().map(Self).map_err(|_| invalid())
     }
+}
+
+/// Writes wrong credentials into the audit trail: one line a minute for each source, with the number of those before it.
+fn note<T>(api: &Api, parts: &Parts, outcome: Result<T, Problem>) -> Result<T, Problem> {
+    let carries =
+        parts.headers.contains_key(header::AUTHORIZATION) || parts.headers.contains_key(CLIENT_TOKEN);
+    let wrong = outcome.as_ref().is_err_and(|problem| problem.code().name() == Code::Unauthorized.name());
+    let source = Source::of(&parts.extensions).map_or(Ipv4Addr::UNSPECIFIED.into(), Source::address);
+    let now = api.issuer.env().now();
+    if let Some(refused) = (carries && wrong).then(|| api.refusals.count(source, now)).flatten() {
+        tracing::warn!(
+            target: "jwtis::audit",
+            event = "credentials_refused",
+            %source,
+            refused,
+            "an admin or client token was refused; more of this source within a minute are counted and not logged"
+        );
+    }
+    outcome
 }
 
 /// What the headers carry; `None` where they carry nothing.
