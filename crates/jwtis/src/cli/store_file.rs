@@ -66,7 +66,7 @@ pub(crate) struct StoreFile {
     )]
     path: Option<PathBuf>,
     /// The witness of the store. Without it the configuration file's `store.witness`, else the store's path and `.witness`.
-    #[arg(long, env = "JWTIS_WITNESS", value_name = "FILE")]
+    #[arg(long, env = "JWTIS_WITNESS", value_name = "FILE", value_parser = crate::config::path::given)]
     witness: Option<PathBuf>,
     /// The server's configuration file: its `store.path` and `store.password_file` hold where nothing else is given.
     #[arg(short = 'c', long, env = "JWTIS_CONFIG", value_name = "FILE", value_parser = crate::config::path::given)]

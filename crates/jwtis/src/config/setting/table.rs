@@ -260,7 +260,7 @@ pub static DB_PATH: Setting = Setting::new(
 /// `--witness`.
 pub static WITNESS: Setting = Setting::new(
     "store.witness",
-    Value("FILE"),
+    Path("FILE"),
     "",
     "The witness: a small file with the store's id and its highest commit, by which an older copy of the store is noticed. The store's path and `.witness` unless given.",
 )
