@@ -55,7 +55,7 @@ pub(crate) fn run(server: &Server, world: &World) -> Result<(), Fault> {
 /// The most memory that was seen.
 fn flood(server: &Server, world: &World, name: &str) -> Result<u64, Fault> {
     let head = format!(
-        "POST /keys/{} HTTP/1.1\r\nhost: endurance\r\ncontent-type: application/json\r\ncontent-length: {DECLARED}\r\n\r\n\"",
+        "POST /keys/{} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {DECLARED}\r\n\r\n\"",
         world.payer.hash()
     );
     let request = [head.as_bytes(), &[b'0'; SENT]].concat();

@@ -57,7 +57,7 @@ impl Connection {
         let authorization =
             if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: endurance\r\ncontent-type: application/json\r\n{authorization}\
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n{authorization}\
              content-length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -28,7 +28,7 @@ use reading::{Findings, Reading};
 /// Permissions of somebody else than the owner to read.
 const SOMEBODY_READS: u32 = 0o044;
 /// Largest limit for bodies, in bytes.
-const MOST_BODY_BYTES: usize = 64 * 1024 * 1024;
+const MOST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// The signer that the file at `path` asks for, if it does, and what was found on the way.
 pub(super) fn read(

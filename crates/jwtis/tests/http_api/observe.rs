@@ -134,7 +134,7 @@ async fn wrong_credentials_have_one_line_a_minute_in_the_audit_trail() {
     };
     // Without credentials nobody tries one, and a right one of the wrong kind is no secret that was tried.
     world.get("/clients").send().await.problem(401, "unauthorized");
-    assert_eq!(lines(), [json!(0); 0]);
+    assert!(lines().is_empty());
     for path in ["/clients", "/clients", "/store/backup"] {
         world.get(path).bearer(&wrong).send().await.problem(401, "unauthorized");
     }
