@@ -80,6 +80,8 @@ def before_call(context, case, **kwargs):
     if parameters and is_kid(parameters.get("kid")):
         if case.method == "GET":
             parameters["kid"] = CLIENT
+        elif path.endswith("/disable"):
+            parameters["kid"] = NOBODY
         elif case.method == "DELETE" and parameters["kid"] in (CLIENT, RENEWED):
             parameters["kid"] = NOBODY
     if parameters and SIGNER_KEYS and HASH.match(str(parameters.get("pkh"))):

@@ -240,6 +240,12 @@ impl ClientAccess {
         &self.client
     }
 
+    /// Whether the caller holds the admin token.
+    #[must_use]
+    pub const fn is_admin(&self) -> bool {
+        self.admin
+    }
+
     /// Who it is, for the audit trail.
     pub(crate) const fn actor(&self) -> Actor {
         if self.admin { Actor::Admin } else { Actor::Client }
@@ -252,6 +258,9 @@ pub enum AccessError {
     /// No credentials, or wrong ones, or right ones for another client: the same answer, so that guessing teaches nothing.
     #[error("credentials are missing or wrong for this client")]
     Denied,
+    /// The caller holds the token of a client that the admin has switched off.
+    #[error("the client is disabled")]
+    Disabled,
     /// The caller is the admin and the client does not exist.
     #[error("no client is registered under this kid")]
     UnknownClient,

@@ -35,6 +35,8 @@ pub(crate) enum Event<'a> {
     AdminTokenSet,
     ClientRegistered(&'a ClientId),
     ClientDeleted(&'a ClientId),
+    ClientDisabled(&'a ClientId),
+    ClientEnabled(&'a ClientId),
     SigningKeyDisabled(&'a str),
     SigningKeyEnabled(&'a str),
     KeysRenewed(&'a ClientId, &'a str),
@@ -57,6 +59,8 @@ impl Event<'_> {
             Self::AdminTokenSet => audit!(info, "admin_token_set"),
             Self::ClientRegistered(client) => audit!(info, "client_registered", client = client),
             Self::ClientDeleted(client) => audit!(info, "client_deleted", client = client),
+            Self::ClientDisabled(client) => audit!(info, "client_disabled", client = client),
+            Self::ClientEnabled(client) => audit!(info, "client_enabled", client = client),
             Self::SigningKeyDisabled(key) => audit!(warn, "signing_key_disabled", key = key),
             Self::SigningKeyEnabled(key) => audit!(warn, "signing_key_enabled", key = key),
             Self::KeysRenewed(client, kid) => {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::SecretHash;
 use crate::env::Timestamp;
 use crate::key::KeyRing;
+use crate::key::plan::KeyPlan;
 use crate::ttl::Ttl;
 
 /// Name of a client, the `kid` of the API: 1 to 128 of `A-Z a-z 0-9 . _ - ~` (the unreserved characters of RFC 3986 §2.3).
@@ -88,6 +89,20 @@ impl RefreshStrategy {
     /// All strategies, weakest first.
     pub const ALL: [Self; 3] = [Self::NoRefresh, Self::RefreshOnExpire, Self::RefreshBoth];
 
+    /// What the strategy gives up, in one line.
+    #[must_use]
+    pub const fn notice(self) -> Option<&'static str> {
+        match self {
+            Self::NoRefresh => Some(
+                "noRefresh: a stolen refresh token is never noticed and renews until it expires; refreshBoth notices it",
+            ),
+            Self::RefreshOnExpire => Some(
+                "refreshOnExpire: a stolen refresh token is noticed only once the token has been replaced, near its end; refreshBoth notices it at its second use",
+            ),
+            Self::RefreshBoth => None,
+        }
+    }
+
     /// The name in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -145,6 +160,10 @@ pub struct Client {
     /// Sessions opened before this moment are revoked; compared with the time inside `sid`.
     pub(crate) not_before: Timestamp,
     pub(crate) keys: KeyRing,
+    /// Whether the admin has switched it off.
+    pub(crate) disabled: bool,
+    /// What the client may ask for by itself; `None` in records of releases without it, where the active keys tell.
+    pub(crate) granted: Option<KeyPlan>,
     /// Version of the record that it was loaded from.
     pub(crate) version: jwtis_store::Version,
 }
@@ -171,6 +190,17 @@ impl Client {
     #[must_use]
     pub const fn registration(&self) -> RegistrationId {
         self.registration
+    }
+
+    /// Whether the admin has switched it off: then its token opens nothing, and its tokens are inactive.
+    #[must_use]
+    pub const fn is_disabled(&self) -> bool {
+        self.disabled
+    }
+
+    /// What it may ask for by itself when it renews its keys.
+    pub(crate) fn granted(&self) -> KeyPlan {
+        self.granted.clone().unwrap_or_else(|| KeyPlan::of(self.keys.active()))
     }
 
     /// Its key sets.

@@ -1,10 +1,13 @@
 //! The issuer: the use cases over a store, a clock and the loaded clients. Clients and their keys are in [`clients`], tokens in
 //! [`crate::token`].
 
+mod apart;
 pub(crate) mod clients;
 mod kept_time;
 mod keygen;
+pub(crate) mod quota;
 mod session_clock;
+pub(crate) mod switch;
 mod token_index;
 
 use std::fmt;
@@ -28,9 +31,11 @@ use crate::env::{Env, Timestamp};
 use crate::key::plan::KeyDefaults;
 use crate::rollback::{self, SETTINGS};
 use crate::session::{decode_json, encode_json};
+use apart::Apart;
 use kept_time::KeptTime;
 pub use kept_time::{KeepTimeError, reset_kept_clock};
 use keygen::KeyGenerator;
+use quota::RevocationQuota;
 use session_clock::SessionClocks;
 
 /// What the operator decides about the issuer.
@@ -73,6 +78,8 @@ struct Inner {
     rollback: Option<Rollback>,
     /// Sessions opened before count as revoked, after a rollback.
     sessions_not_before: Timestamp,
+    apart: Apart,
+    revocations: RevocationQuota,
 }
 
 impl Issuer {
@@ -110,6 +117,8 @@ impl Issuer {
             rollback,
             sessions_not_before,
             time,
+            apart: Apart::default(),
+            revocations: RevocationQuota::default(),
         }));
         // From the first request on the store knows how late it has been.
         if let Err(error) = issuer.keep_time().await {
@@ -206,6 +215,10 @@ impl Issuer {
         let for_this_client = user.as_ref().is_none_or(|user| user == kid.as_str());
         match client {
             Some(client) if for_this_client && client.token_hash.matches(secret) => {
+                // Told to nobody without the token.
+                if client.disabled {
+                    return Err(AccessError::Disabled);
+                }
                 Ok(ClientAccess::granted(client, false))
             }
             _ => Err(AccessError::Denied),
@@ -233,6 +246,11 @@ impl Issuer {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// Whether a revocation that makes a new record may be made without a token of the session.
+    pub(crate) fn may_record(&self, access: &ClientAccess) -> bool {
+        access.is_admin() || self.0.revocations.take(access.client().id(), self.env().steady())
     }
 
     pub(crate) fn settings(&self) -> &IssuerSettings {

@@ -3,6 +3,7 @@
 //! A client has a ring of them. One is active; those before it are retiring, which means that they verify and decrypt until the last
 //! token that they made has expired; after that they are retired and leave the ring. The kid of a key is its RFC 7638 thumbprint.
 
+pub mod grant;
 pub mod plan;
 pub mod rotation;
 
@@ -36,6 +37,16 @@ impl KeySet {
     #[must_use]
     pub fn public_encryption_key(&self) -> &Jwk {
         self.encryption.public_jwk()
+    }
+
+    /// Whether signing takes long enough to hold up others: RSA does.
+    pub(crate) fn signs_slowly(&self) -> bool {
+        self.signing.public_jwk().bits() >= 2048
+    }
+
+    /// Whether decrypting does.
+    pub(crate) fn decrypts_slowly(&self) -> bool {
+        self.encryption.public_jwk().bits() >= 2048
     }
 
     /// Content encryption of refresh tokens.

@@ -37,7 +37,10 @@ pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};
 pub use issuer::clients::{
     ClientPage, DeleteError, ListError, MAX_PAGE, RegisterError, Registered, RenewKeysError,
 };
+pub use issuer::quota::MAX_UNPROVED_REVOCATIONS;
+pub use issuer::switch::SwitchError;
 pub use issuer::{AdminTokenError, Issuer, IssuerSettings, KeepTimeError, reset_kept_clock};
+pub use key::grant::Maxima;
 pub use key::plan::{KeyDefaults, KeyOptions, OptionsError};
 pub use key::{KeyRing, KeySet};
 pub use session::SessionId;

@@ -29,7 +29,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
-use jwtis_core::{IssuerSettings, Ttl, TtlError};
+use jwtis_core::{IssuerSettings, Maxima, Ttl, TtlError};
 use jwtis_store::witness_beside;
 
 use crate::telemetry::{LogFormat, LogSettings};
@@ -219,6 +219,7 @@ fn apply_profile(values: &mut Values, faults: &mut Vec<Fault>) {
         "strict" => {
             values.set_default(&setting::AUTH_TTL, "15m", Source::Profile("strict"));
             values.set_default(&setting::REFRESH_TTL, "72h", Source::Profile("strict"));
+            values.set_default(&setting::REFRESH_STRATEGY, "refreshBoth", Source::Profile("strict"));
         }
         _ => faults.push(Fault::new(
             origin(&setting::PROFILE, &profile.source),
@@ -265,6 +266,11 @@ fn key_defaults(values: &Values, faults: &mut Vec<Fault>) -> Option<KeyDefaults>
     let refresh_ttl = values.parse(&setting::REFRESH_TTL, faults);
     let refresh_strategy = values.parse(&setting::REFRESH_STRATEGY, faults);
     let allow_rsa1_5 = values.switch(&setting::ALLOW_RSA1_5, faults);
+    let maxima = Maxima {
+        auth_ttl: maximum(values, (&setting::MAX_AUTH_TTL, &setting::AUTH_TTL), auth_ttl, faults),
+        refresh_ttl: maximum(values, (&setting::MAX_REFRESH_TTL, &setting::REFRESH_TTL), refresh_ttl, faults),
+        expiry: maximum(values, (&setting::MAX_EXPIRY, &setting::EXPIRY), expiry, faults),
+    };
     let defaults = KeyDefaults {
         sig_alg: sig_alg?,
         sig_bits,
@@ -276,9 +282,33 @@ fn key_defaults(values: &Values, faults: &mut Vec<Fault>) -> Option<KeyDefaults>
         refresh_ttl: refresh_ttl?,
         refresh_strategy: refresh_strategy?,
         allow_rsa1_5,
+        maxima,
     };
     check_defaults(&defaults, values, faults);
     Some(defaults)
+}
+
+/// The maximum of a life, which its default must not pass where somebody gave it. One that nobody gave is cut.
+fn maximum(
+    values: &Values,
+    (maximum, default): (&Setting, &Setting),
+    life: Option<Ttl>,
+    faults: &mut Vec<Fault>,
+) -> Option<Ttl> {
+    values.find(maximum)?;
+    let most: Ttl = values.parse(maximum, faults)?;
+    let given = match values.source(default) {
+        Source::Default | Source::Profile(_) => false,
+        Source::File(_) | Source::Environment(_) | Source::Flag(_) => true,
+    };
+    if let Some(life) = life.filter(|life| given && *life > most) {
+        let at = origin(default, &values.source(default));
+        faults.push(
+            Fault::new(at, format!("{life} is longer than {}, which is {most}", maximum.name))
+                .hint("lower it, or raise the maximum"),
+        );
+    }
+    Some(most)
 }
 
 /// Checks the defaults by the rules of a registration, so that one without options cannot fail later.

@@ -155,6 +155,12 @@ fn clients_and_tokens_make_the_round() {
     let run = place.run(&["client", "delete", "shop"]);
     assert_eq!(run.code, Some(1), "a client does not delete itself");
     place.set("JWTIS_ADMIN_TOKEN", &server.export("JWTIS_ADMIN_TOKEN"));
+    assert_eq!(place.ok(&["client", "disable", "shop"]).trim(), "shop is disabled");
+    assert!(place.ok(&["client", "list"]).contains("disabled"));
+    let run = place.run(&["token", "issue", "shop"]);
+    assert!(run.stderr.contains("(client_disabled)"), "{}", run.stderr);
+    assert_eq!(place.ok(&["client", "enable", "shop"]).trim(), "shop is enabled");
+    place.ok(&["token", "issue", "shop"]);
     assert!(place.ok(&["client", "delete", "shop"]).contains("deleted"));
     assert_eq!(place.run(&["client", "show", "shop"]).code, Some(1));
 }

@@ -13,6 +13,7 @@ use super::summary::KeySetSummary;
 use super::{Client, ClientId, RegistrationId, TokenPolicy};
 use crate::access::SecretHash;
 use crate::env::Timestamp;
+use crate::key::plan::KeyPlan;
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
 use crate::key::{KeyRing, KeySet, RingEntry};
 use crate::session::{RECORD_SLACK, to_json};
@@ -33,6 +34,10 @@ pub(crate) struct ClientRecord {
     pub(crate) created_at: Timestamp,
     pub(crate) token_hash: SecretHash,
     pub(crate) not_before: Timestamp,
+    /// Whether the admin has switched the client off.
+    pub(crate) disabled: bool,
+    /// What the client may ask for by itself.
+    pub(crate) granted: Option<KeyPlan>,
     /// Newest first.
     pub(crate) sets: Vec<StoredKeySet>,
 }
@@ -108,6 +113,8 @@ impl ClientRecord {
             created_at: keys.created_at,
             token_hash,
             not_before: Timestamp::default(),
+            disabled: false,
+            granted: Some(KeyPlan::of(keys)),
             sets: vec![StoredKeySet::new(keys, state)?],
         })
     }
@@ -174,6 +181,8 @@ impl ClientRecord {
             created_at: self.created_at,
             token_hash: self.token_hash,
             not_before: self.not_before,
+            disabled: self.disabled,
+            granted: self.granted.clone(),
             keys: KeyRing::new(entries).map_err(DecodeError::new)?,
             version,
         })
@@ -277,6 +286,10 @@ struct Header {
     created_at_ms: u64,
     token_hash: [u8; 32],
     not_before_ms: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    disabled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    granted: Option<KeyPlan>,
     sets: Vec<KeySetHeader>,
 }
 
@@ -290,6 +303,8 @@ impl Record for ClientRecord {
             created_at_ms: self.created_at.millis(),
             token_hash: *self.token_hash.as_bytes(),
             not_before_ms: self.not_before.millis(),
+            disabled: self.disabled,
+            granted: self.granted.clone(),
             sets: self.sets.iter().map(|set| set.header.clone()).collect(),
         };
         let header = to_json(&header);
@@ -328,6 +343,8 @@ impl Record for ClientRecord {
             created_at,
             token_hash,
             not_before: Timestamp::from_millis(header.not_before_ms),
+            disabled: header.disabled,
+            granted: header.granted,
             sets,
         })
     }
@@ -350,5 +367,29 @@ impl ClientRecord {
             set.signing = Zeroizing::new(vec![7]);
             set.encryption = Zeroizing::new(vec![7]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+    use crate::key::plan::{KeyDefaults, KeyOptions};
+
+    #[test]
+    fn a_record_of_a_release_without_switch_and_grant_reads_as_enabled_and_granted_by_its_keys() {
+        let id: ClientId = "shop".parse().unwrap();
+        let plan = KeyPlan::for_registration(&id, &KeyOptions::default(), &KeyDefaults::default()).unwrap();
+        let keys = plan.generate(&Env::system()).unwrap();
+        let mut record = ClientRecord::new(id, SecretHash::from_bytes([7; 32]), &keys).unwrap();
+        record.granted = None;
+        let bytes = record.encode();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("disabled") && !text.contains("granted"), "as the release before wrote it");
+        let client = ClientRecord::decode(&bytes).unwrap().load(Version(1)).unwrap();
+        assert!(!client.is_disabled());
+        assert_eq!(format!("{:?}", client.granted()), format!("{:?}", KeyPlan::of(&keys)));
+        record.disabled = true;
+        assert!(ClientRecord::decode(&record.encode()).unwrap().disabled);
     }
 }

@@ -16,6 +16,8 @@ pub struct ClientSummary {
     pub registration: RegistrationId,
     /// When it registered.
     pub created_at: Timestamp,
+    /// Whether the admin has switched it off.
+    pub disabled: bool,
     /// The set that makes tokens; it may have expired.
     pub active: KeySetSummary,
     /// All sets, newest first, the active one included.
@@ -54,25 +56,32 @@ impl ClientSummary {
     /// Never for a client that was loaded: it has one active set.
     pub fn of(client: &Client) -> Result<Self, InvalidRing> {
         let key_sets = client.keys().entries().iter().map(KeySetSummary::of).collect();
-        Self::new(client.id().clone(), client.registration(), client.created_at(), key_sets)
+        Self::new(
+            client.id().clone(),
+            client.registration(),
+            client.created_at(),
+            client.is_disabled(),
+            key_sets,
+        )
     }
 
     /// Of a record. `None` where it is of an earlier release, which left to the keys what they are.
     pub(crate) fn of_record(record: &ClientRecord) -> Option<Result<Self, InvalidRing>> {
         let key_sets = record.sets.iter().map(|set| set.header.summary()).collect::<Option<_>>()?;
-        Some(Self::new(record.id.clone(), record.registration, record.created_at, key_sets))
+        Some(Self::new(record.id.clone(), record.registration, record.created_at, record.disabled, key_sets))
     }
 
     fn new(
         id: ClientId,
         registration: RegistrationId,
         created_at: Timestamp,
+        disabled: bool,
         key_sets: Vec<KeySetSummary>,
     ) -> Result<Self, InvalidRing> {
         let mut active = key_sets.iter().filter(|set| set.state == KeySetState::Active);
         match (active.next(), active.next()) {
             (Some(active), None) => {
-                Ok(Self { id, registration, created_at, active: active.clone(), key_sets })
+                Ok(Self { id, registration, created_at, disabled, active: active.clone(), key_sets })
             }
             _ => Err(InvalidRing),
         }

@@ -6,7 +6,7 @@ use jwtis_jose::KeyError;
 use jwtis_store::{CommitError, DecodeError, ReadError, RecordKey, Transaction};
 use tokio::task::JoinError;
 
-use super::keygen::GenerateError;
+use super::keygen::{GenerateError, Requester};
 use super::{Issuer, damaged, open_keys};
 use crate::access::{AdminAccess, BearerSecret, ClientAccess, RegistrationAccess, SecretKind};
 use crate::audit::{Actor, Event};
@@ -54,7 +54,7 @@ impl Issuer {
         if self.load(&kid).await?.is_some() {
             return Err(RegisterError::Taken);
         }
-        let keys = self.0.keygen.generate(plan, self.env().clone()).await?;
+        let keys = self.0.keygen.generate(plan, self.env().clone(), requester(access.actor(), &kid)).await?;
         let client_token = BearerSecret::generate(SecretKind::Client, self.env())?;
         let record = ClientRecord::new(kid.clone(), client_token.hash(), &keys)?;
         let token = TokenName::of(&record.token_hash);
@@ -88,7 +88,10 @@ impl Issuer {
     ) -> Result<Arc<Client>, RenewKeysError> {
         let client = access.client();
         let plan = KeyPlan::for_renewal(client.keys().active(), &options, &self.settings().defaults)?;
-        let keys = self.0.keygen.generate(plan, self.env().clone()).await?;
+        let granted = if access.is_admin() { plan.clone() } else { client.granted() };
+        plan.check_granted(&granted, &options)?;
+        let requester = requester(access.actor(), client.id());
+        let keys = self.0.keygen.generate(plan, self.env().clone(), requester).await?;
 
         let name = client_name(client.id());
         for _ in 0..MAX_TRIES {
@@ -97,9 +100,13 @@ impl Issuer {
             if record.registration != client.registration {
                 return Err(RenewKeysError::Gone);
             }
+            if record.disabled {
+                return Err(RenewKeysError::Disabled);
+            }
             if !record.has_active(client.keys().active()) {
                 return Err(RenewKeysError::Conflict);
             }
+            record.granted = Some(granted.clone());
             // The old set has been making tokens until this moment.
             let times = RotationTimes::of(self);
             rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, times)?;
@@ -180,6 +187,15 @@ impl Issuer {
             }
         }
         Err(DeleteError::Conflict)
+    }
+}
+
+/// For whom RSA keys are made.
+fn requester(actor: Actor, client: &ClientId) -> Requester {
+    match actor {
+        Actor::Admin | Actor::Operator => Requester::Admin,
+        Actor::Client => Requester::Client(client.clone()),
+        Actor::Anybody => Requester::Anybody,
     }
 }
 
@@ -267,6 +283,9 @@ pub enum RenewKeysError {
     /// [`MAX_LIVE_SETS`] sets still verify tokens.
     #[error("{MAX_LIVE_SETS} key sets of this client still verify tokens; wait until the oldest has retired")]
     TooManyKeySets,
+    /// The client is disabled.
+    #[error("the client is disabled")]
+    Disabled,
     /// The client was deleted meanwhile.
     #[error("the client has been deleted meanwhile")]
     Gone,

@@ -1,26 +1,48 @@
 //! Where keys are made: elliptic curve keys on the spot, RSA keys, which take from tenths of a second to seconds, on threads of their
-//! own and few at a time, so that a burst of registrations starves no token request.
+//! own and one at a time, so that a burst of registrations starves no token request.
+//!
+//! Who waits for RSA keys is served by rank: the admin, then clients, each with one request at most, then anybody, where registration is
+//! open. So no client keeps the others waiting for more than one key.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jwtis_jose::KeyError;
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 
+use crate::client::ClientId;
 use crate::env::Env;
 use crate::key::KeySet;
 use crate::key::plan::KeyPlan;
 
-/// RSA generations that run at once.
-const AT_ONCE: usize = 1;
-/// RSA generations that may wait; more are refused.
+/// Requests of one rank that may wait; more are refused.
 const WAITING: usize = 16;
 
+/// For whom keys are made, the first served first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Requester {
+    Admin,
+    Client(ClientId),
+    Anybody,
+}
+
 /// Makes key sets.
-pub(super) struct KeyGenerator {
-    slots: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
+#[derive(Clone, Default)]
+pub(super) struct KeyGenerator(Arc<Mutex<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    /// Whether keys are being made.
+    busy: bool,
+    admin: VecDeque<Waiting>,
+    clients: VecDeque<Waiting>,
+    anybody: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    requester: Requester,
+    turn: oneshot::Sender<Turn>,
 }
 
 /// Why no keys were made.
@@ -34,43 +56,83 @@ pub(super) enum GenerateError {
     Failed(#[from] JoinError),
 }
 
-impl Default for KeyGenerator {
-    fn default() -> Self {
-        Self { slots: Arc::new(Semaphore::new(AT_ONCE)), waiting: Arc::default() }
-    }
-}
-
 impl KeyGenerator {
-    pub(super) async fn generate(&self, plan: KeyPlan, env: Env) -> Result<KeySet, GenerateError> {
+    pub(super) async fn generate(
+        &self,
+        plan: KeyPlan,
+        env: Env,
+        requester: Requester,
+    ) -> Result<KeySet, GenerateError> {
         if !plan.is_slow() {
             return Ok(plan.generate(&env)?);
         }
-        let place = Place::take(&self.waiting).ok_or(GenerateError::Busy)?;
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| GenerateError::Busy)?;
+        let turn =
+            self.queue(requester).ok_or(GenerateError::Busy)?.await.map_err(|_| GenerateError::Busy)?;
         let made = tokio::task::spawn_blocking(move || {
-            // Both are held until the work is done, also when the caller has gone away.
-            let _held = (place, slot);
+            // Held until the work is done, also when the caller has gone away.
+            let _held = turn;
             plan.generate(&env)
         });
         Ok(made.await??)
     }
-}
 
-/// A place in the queue; given back when dropped.
-struct Place(Arc<AtomicUsize>);
+    /// A place in the queue; `None` where the requester has one already, or the queue is full.
+    fn queue(&self, requester: Requester) -> Option<oneshot::Receiver<Turn>> {
+        let (turn, wait) = oneshot::channel();
+        {
+            let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let rank = queue.rank(&requester);
+            // Whoever has gone away waits no more.
+            rank.retain(|waiting| !waiting.turn.is_closed());
+            let one_each = matches!(requester, Requester::Client(_));
+            if rank.len() >= WAITING
+                || (one_each && rank.iter().any(|waiting| waiting.requester == requester))
+            {
+                return None;
+            }
+            rank.push_back(Waiting { requester, turn });
+        }
+        self.next();
+        Some(wait)
+    }
 
-impl Place {
-    fn take(waiting: &Arc<AtomicUsize>) -> Option<Self> {
-        let taken = waiting.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| {
-            (count < AT_ONCE + WAITING).then(|| count + 1)
-        });
-        taken.ok().map(|_| Self(Arc::clone(waiting)))
+    /// Gives the turn to whoever is next, if nobody has it.
+    fn next(&self) {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while !queue.busy {
+            let Some(waiting) = queue.pop() else { return };
+            queue.busy = true;
+            if let Err(mut turn) = waiting.turn.send(Turn(Some(self.clone()))) {
+                // Gone away. The turn is not given back by its drop, which would wait for this lock.
+                turn.0 = None;
+                queue.busy = false;
+            }
+        }
     }
 }
 
-impl Drop for Place {
+impl Queue {
+    fn rank(&mut self, requester: &Requester) -> &mut VecDeque<Waiting> {
+        match requester {
+            Requester::Admin => &mut self.admin,
+            Requester::Client(_) => &mut self.clients,
+            Requester::Anybody => &mut self.anybody,
+        }
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        self.admin.pop_front().or_else(|| self.clients.pop_front()).or_else(|| self.anybody.pop_front())
+    }
+}
+
+/// The right to make keys; given back when dropped.
+struct Turn(Option<KeyGenerator>);
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        let Some(keygen) = self.0.take() else { return };
+        keygen.0.lock().unwrap_or_else(PoisonError::into_inner).busy = false;
+        keygen.next();
     }
 }
 
@@ -78,12 +140,41 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
+    fn client(number: usize) -> Requester {
+        Requester::Client(format!("client-{number}").parse().unwrap())
+    }
+
     #[test]
-    fn the_queue_has_an_end_and_places_come_back() {
-        let waiting = Arc::default();
-        let mut places: Vec<_> = (0..AT_ONCE + WAITING).map(|_| Place::take(&waiting).unwrap()).collect();
-        assert!(Place::take(&waiting).is_none());
-        places.pop();
-        assert!(Place::take(&waiting).is_some());
+    fn a_client_has_one_place_and_the_queue_has_an_end() {
+        let keygen = KeyGenerator::default();
+        let mut running = keygen.queue(client(0)).unwrap();
+        let turn = running.try_recv().unwrap();
+        let waiting = keygen.queue(client(0)).unwrap();
+        assert!(keygen.queue(client(0)).is_none(), "one waiting for each client");
+        let others: Vec<_> = (1..WAITING).map(|number| keygen.queue(client(number)).unwrap()).collect();
+        assert!(keygen.queue(client(99)).is_none(), "the queue has an end");
+        assert!(keygen.queue(Requester::Admin).is_some(), "and the admin one of their own");
+        drop((waiting, others));
+        assert!(keygen.queue(client(0)).is_some(), "places come back");
+        drop(turn);
+    }
+
+    #[test]
+    fn the_admin_is_first_then_clients_in_their_order_then_anybody() {
+        let keygen = KeyGenerator::default();
+        let turn = keygen.queue(Requester::Anybody).unwrap().try_recv().unwrap();
+        let mut waiting: Vec<_> = [Requester::Anybody, client(1), client(2), Requester::Admin]
+            .into_iter()
+            .map(|requester| keygen.queue(requester).unwrap())
+            .collect();
+        drop(waiting.remove(2));
+        let mut turn = Some(turn);
+        for (next, name) in [(2, "the admin"), (1, "a client"), (0, "anybody")] {
+            for receiver in &mut waiting {
+                assert!(receiver.try_recv().is_err(), "before {name}");
+            }
+            drop(turn.take());
+            turn = Some(waiting.remove(next).try_recv().expect(name));
+        }
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use jwtis_jose::{
     ContentEncryption, DecryptionKey, KeyError, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey,
 };
+use serde::{Deserialize, Serialize};
 
 use super::KeySet;
+use super::grant::Maxima;
 use crate::client::{ClientId, RefreshStrategy, TokenPolicy};
 use crate::env::Env;
 use crate::ttl::Ttl;
@@ -66,6 +68,8 @@ pub struct KeyDefaults {
     pub refresh_strategy: RefreshStrategy,
     /// Whether `RSA1_5` may be chosen at all.
     pub allow_rsa1_5: bool,
+    /// What nobody can go beyond.
+    pub maxima: Maxima,
 }
 
 impl Default for KeyDefaults {
@@ -82,20 +86,21 @@ impl Default for KeyDefaults {
             refresh_ttl: Ttl::from_hours(720),
             refresh_strategy: RefreshStrategy::NoRefresh,
             allow_rsa1_5: false,
+            maxima: Maxima::default(),
         }
     }
 }
 
 /// Options without gaps or contradictions: keys can be made from it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyPlan {
-    sig_alg: SignatureAlgorithm,
-    sig_bits: u32,
-    enc_alg: KeyManagementAlgorithm,
-    enc_bits: u32,
-    cont_enc: ContentEncryption,
-    expiry: Duration,
-    policy: TokenPolicy,
+    pub(super) sig_alg: SignatureAlgorithm,
+    pub(super) sig_bits: u32,
+    pub(super) enc_alg: KeyManagementAlgorithm,
+    pub(super) enc_bits: u32,
+    pub(super) cont_enc: ContentEncryption,
+    pub(super) expiry: Duration,
+    pub(super) policy: TokenPolicy,
 }
 
 /// Why options were refused.
@@ -124,6 +129,24 @@ pub enum OptionsError {
         auth: Ttl,
         /// Life of a refresh token.
         refresh: Ttl,
+    },
+    /// Beyond what this server allows anybody.
+    #[error("{member}: {asked} is longer than this server allows, which is {most}")]
+    BeyondMaximum {
+        /// Which life.
+        member: &'static str,
+        /// What was asked for.
+        asked: Ttl,
+        /// The server's maximum.
+        most: Ttl,
+    },
+    /// Beyond what the admin granted the client.
+    #[error(
+        "{member}: a client cannot go beyond what it was registered with; only the admin can change that"
+    )]
+    NotGranted {
+        /// The first member that goes beyond it.
+        member: &'static str,
     },
     /// An `iss` or `aud` value that is empty, too long or one of too many.
     #[error("{member}: give 1 to {MAX_NAME_BYTES} bytes each, and at most {MAX_AUDIENCES} audiences")]
@@ -156,7 +179,7 @@ impl KeyPlan {
                 audience: Vec::new(),
             },
         };
-        base.with(options, defaults.allow_rsa1_5)
+        base.with(options, defaults)
     }
 
     /// The plan for new keys of a client that has `previous`: what is left out stays as it was, and the new set lives as long as the
@@ -176,7 +199,7 @@ impl KeyPlan {
             expiry: previous.expires_at.since(previous.created_at),
             policy: previous.policy.clone(),
         };
-        base.with(options, defaults.allow_rsa1_5)
+        base.with(options, defaults)
     }
 
     /// Whether making the keys takes long enough to block others: RSA does.
@@ -215,7 +238,7 @@ struct Base {
 }
 
 impl Base {
-    fn with(self, options: &KeyOptions, allow_rsa1_5: bool) -> Result<KeyPlan, OptionsError> {
+    fn with(self, options: &KeyOptions, defaults: &KeyDefaults) -> Result<KeyPlan, OptionsError> {
         let sig_alg = options.sig_alg.unwrap_or(self.sig.0);
         let inherited = self.sig.1.filter(|_| sig_alg == self.sig.0);
         let sig_bits = options.sig_bits.or(inherited).unwrap_or_else(|| sig_alg.default_bits());
@@ -227,14 +250,20 @@ impl Base {
         let enc_alg = options.enc_alg.unwrap_or(self.enc.0);
         let inherited = self.enc.1.filter(|_| enc_alg == self.enc.0);
         let enc_bits = options.enc_bits.or(inherited).unwrap_or_else(|| enc_alg.default_bits());
-        if enc_alg == KeyManagementAlgorithm::DangerRsa15 && !allow_rsa1_5 {
+        if enc_alg == KeyManagementAlgorithm::DangerRsa15 && !defaults.allow_rsa1_5 {
             return Err(OptionsError::Rsa15NotAllowed);
         }
         enc_alg.check_bits(enc_bits).map_err(OptionsError::EncBits)?;
 
+        let maxima = &defaults.maxima;
+        let auth_ttl = within("auth_ttl", options.auth_ttl, maxima.auth_ttl)?;
+        let refresh_ttl = within("refresh_ttl", options.refresh_ttl, maxima.refresh_ttl)?;
+        let expiry = within("expiry", options.expiry, maxima.expiry)?;
+        // What is left out is cut to the maxima.
+        let cut = |life: Ttl, most: Option<Ttl>| most.map_or(life, |most| life.min(most));
         let policy = TokenPolicy {
-            auth_ttl: options.auth_ttl.unwrap_or(self.policy.auth_ttl),
-            refresh_ttl: options.refresh_ttl.unwrap_or(self.policy.refresh_ttl),
+            auth_ttl: auth_ttl.unwrap_or_else(|| cut(self.policy.auth_ttl, maxima.auth_ttl)),
+            refresh_ttl: refresh_ttl.unwrap_or_else(|| cut(self.policy.refresh_ttl, maxima.refresh_ttl)),
             refresh_strategy: options.refresh_strategy.unwrap_or(self.policy.refresh_strategy),
             issuer: options.issuer.clone().unwrap_or(self.policy.issuer),
             audience: options.audience.clone().unwrap_or(self.policy.audience),
@@ -246,9 +275,20 @@ impl Base {
             enc_alg,
             enc_bits,
             cont_enc: options.cont_enc.unwrap_or(self.cont_enc),
-            expiry: options.expiry.map_or(self.expiry, Ttl::as_duration),
+            expiry: expiry.map_or_else(
+                || maxima.expiry.map_or(self.expiry, |most| self.expiry.min(most.as_duration())),
+                Ttl::as_duration,
+            ),
             policy,
         })
+    }
+}
+
+/// What was asked for, if the server allows it.
+fn within(member: &'static str, asked: Option<Ttl>, most: Option<Ttl>) -> Result<Option<Ttl>, OptionsError> {
+    match (asked, most) {
+        (Some(asked), Some(most)) if asked > most => Err(OptionsError::BeyondMaximum { member, asked, most }),
+        (asked, _) => Ok(asked),
     }
 }
 
@@ -328,6 +368,32 @@ mod tests {
     fn access_tokens_do_not_outlive_refresh_tokens() {
         let options = KeyOptions { auth_ttl: Some(Ttl::from_hours(721)), ..KeyOptions::default() };
         assert!(matches!(plan(&options), Err(OptionsError::TtlOrder { .. })));
+    }
+
+    #[test]
+    fn the_maxima_hold_for_whoever_asks_and_cut_what_is_left_out() {
+        let hours = |hours| Some(Ttl::from_hours(hours));
+        let maxima = Maxima { auth_ttl: hours(1), refresh_ttl: hours(10), expiry: hours(100) };
+        let defaults = KeyDefaults { maxima, ..KeyDefaults::default() };
+        let plan =
+            |options: &KeyOptions| KeyPlan::for_registration(&"shop".parse().unwrap(), options, &defaults);
+        let cut = plan(&KeyOptions::default()).unwrap();
+        assert_eq!((cut.policy.auth_ttl, cut.policy.refresh_ttl), (Ttl::from_hours(1), Ttl::from_hours(10)));
+        assert_eq!(cut.expiry, Ttl::from_hours(100).as_duration());
+        for (member, options) in [
+            ("auth_ttl", KeyOptions { auth_ttl: hours(2), ..KeyOptions::default() }),
+            ("refresh_ttl", KeyOptions { refresh_ttl: hours(11), ..KeyOptions::default() }),
+            ("expiry", KeyOptions { expiry: hours(101), ..KeyOptions::default() }),
+        ] {
+            let refused = plan(&options).unwrap_err();
+            assert!(matches!(refused, OptionsError::BeyondMaximum { member: found, .. } if found == member));
+        }
+        let set = cut.generate(&Env::system()).unwrap();
+        let lower = Maxima { auth_ttl: hours(1), refresh_ttl: hours(5), expiry: hours(50) };
+        let defaults = KeyDefaults { maxima: lower, ..KeyDefaults::default() };
+        let renewal = KeyPlan::for_renewal(&set, &KeyOptions::default(), &defaults).unwrap();
+        assert_eq!(renewal.policy.refresh_ttl, Ttl::from_hours(5));
+        assert_eq!(renewal.expiry, Ttl::from_hours(50).as_duration());
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub struct IssueToken {
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
+    /// The client is disabled.
+    #[error("the client is disabled")]
+    Disabled,
     /// The key set has expired; `/renew_keys` helps.
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
@@ -43,12 +46,31 @@ impl From<NoEntropy> for IssueError {
 }
 
 impl Issuer {
+    /// As [`Self::issue`], apart from the async workers where the client signs with an RSA key.
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub async fn issue_apart(
+        &self,
+        access: ClientAccess,
+        command: IssueToken,
+    ) -> Result<TokenSet, IssueError> {
+        if !access.client().keys().active().signs_slowly() {
+            return self.issue(&access, command);
+        }
+        let issuer = self.clone();
+        self.apart(move || issuer.issue(&access, command)).await
+    }
+
     /// Opens a session: an access token and a refresh token of generation 0.
     ///
     /// # Errors
     /// [`IssueError::KeysExpired`] and [`IssueError::Claims`] are the caller's to mend.
     pub fn issue(&self, access: &ClientAccess, command: IssueToken) -> Result<TokenSet, IssueError> {
         let client = access.client();
+        if client.is_disabled() {
+            return Err(IssueError::Disabled);
+        }
         let keys = client.keys().active();
         let now = self.env().now();
         if Mint::keys_expired(keys, now) {

@@ -1,5 +1,7 @@
 //! Renewing: a refresh token for a new access token and, where the strategy says so, a new refresh token.
 
+use std::sync::Arc;
+
 use jwtis_store::{CommitError, ReadError};
 
 use super::TokenSet;
@@ -50,6 +52,9 @@ pub enum RenewError {
         "the session of this refresh token is newer than the store, which was restored from a backup; sign in again"
     )]
     SessionUnknown,
+    /// The client is disabled.
+    #[error("the client is disabled")]
+    Disabled,
     /// The client's active key set has expired; `/renew_keys` helps.
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
@@ -79,16 +84,24 @@ impl Issuer {
     ) -> Result<TokenSet, RenewError> {
         let client = access.client();
         let now = self.env().now();
-        let token = open::refresh_token(client, command.refresh_token, now)?;
+        let token = command.refresh_token;
+        let token =
+            self.open_with(client, token, move |client, token| open::refresh_token(client, token, now));
+        let token = token.await?;
         open::check_times(&token, now, self.latest())?;
         if Mint::keys_expired(client.keys().active(), now) {
             return Err(RenewError::KeysExpired);
         }
         let strategy = rule::effective(client.keys().active().policy.refresh_strategy, command.strategy);
-        match self.step(access, &token, strategy, now).await? {
-            Granted::Access => self.grant(client, token, now, Refresh::Keep(command.refresh_token)),
-            Granted::Pair(generation) => self.grant(client, token, now, Refresh::New(generation)),
+        let refresh = match self.step(access, &token, strategy, now).await? {
+            Granted::Access => Refresh::Keep(command.refresh_token.to_owned()),
+            Granted::Pair(generation) => Refresh::New(generation),
+        };
+        if !client.keys().active().signs_slowly() {
+            return self.grant(client, token, now, refresh);
         }
+        let (issuer, client) = (self.clone(), Arc::clone(client));
+        self.apart(move || issuer.grant(&client, token, now, refresh)).await
     }
 
     /// How long the refresh token before the newest is answered.
@@ -106,6 +119,9 @@ impl Issuer {
     ) -> Result<Granted, RenewError> {
         for _ in 0..MAX_TRIES {
             let client = self.reload(access.client()).await?.ok_or(RenewError::InvalidToken)?;
+            if client.is_disabled() {
+                return Err(RenewError::Disabled);
+            }
             let session = self.session(&client, token).await?;
             let grace = self.grace();
             let (state, granted) = match rule::renew(&session.state, token.presented, strategy, now, grace) {
@@ -139,7 +155,7 @@ impl Issuer {
         client: &Client,
         token: Opened,
         now: Timestamp,
-        refresh: Refresh<'_>,
+        refresh: Refresh,
     ) -> Result<TokenSet, RenewError> {
         let keys = client.keys().active();
         let lifetimes = Lifetimes::from_claim(token.claims.get(LIFETIMES));
@@ -148,7 +164,7 @@ impl Issuer {
         let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
         let access = mint.access_token()?;
         let refresh = match refresh {
-            Refresh::Keep(presented) => Minted { token: presented.to_owned(), expires_at: old_expiry },
+            Refresh::Keep(presented) => Minted { token: presented, expires_at: old_expiry },
             Refresh::New(generation) => mint.refresh_token(generation)?,
         };
         Ok(TokenSet::of(session, access, refresh, now))
@@ -161,8 +177,8 @@ enum Granted {
     Pair(u64),
 }
 
-enum Refresh<'a> {
-    Keep(&'a str),
+enum Refresh {
+    Keep(String),
     New(u64),
 }
 

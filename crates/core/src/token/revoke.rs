@@ -13,6 +13,8 @@ use crate::audit::Event;
 use crate::client::{ClientRecord, client_name};
 use crate::issuer::Issuer;
 use crate::issuer::clients::MAX_TRIES;
+#[cfg(doc)]
+use crate::issuer::quota::MAX_UNPROVED_REVOCATIONS;
 use crate::session::rule::SessionState;
 use crate::session::{InvalidSessionId, SessionId, SubjectMark, subject_name};
 
@@ -65,6 +67,11 @@ pub enum RevokeError {
         "the clock of this server is behind a time that the server has seen, so a revocation could miss sessions; nothing was revoked"
     )]
     ClockBehind,
+    /// The client has named too many sessions or subjects: see [`MAX_UNPROVED_REVOCATIONS`].
+    #[error(
+        "this client has revoked too many ids and subjects within a day; revoke by token, or all sessions of the client"
+    )]
+    QuotaExceeded,
     /// Others kept changing the same record; try again.
     #[error("the record was changed by other requests at the same moment")]
     Conflict,
@@ -110,21 +117,23 @@ impl Issuer {
             RevokeTarget::Session(id) => {
                 self.revoke_session(access, SessionId::parse(id)?, Opened::Perhaps).await
             }
-            RevokeTarget::Token(token) => match open::any_token(access.client(), bare(token)) {
-                Ok(token) => {
-                    self.revoke_session(access, token.session, Opened::Surely(token.presented.expires_at))
-                        .await
+            RevokeTarget::Token(token) => {
+                match self.open_with(access.client(), bare(token), open::any_token).await {
+                    Ok(token) => {
+                        self.revoke_session(access, token.session, Opened::Surely(token.presented.expires_at))
+                            .await
+                    }
+                    // Another client's, another server's, or of keys that are gone because all their tokens have expired.
+                    Err(NotOpened::UnknownKey) => Ok(()),
+                    Err(NotOpened::Malformed) => Err(RevokeError::NotAToken),
+                    Err(
+                        NotOpened::BadSignature
+                        | NotOpened::WrongType
+                        | NotOpened::WrongIssuer
+                        | NotOpened::InvalidClaims,
+                    ) => Err(RevokeError::DamagedToken),
                 }
-                // Another client's, another server's, or of keys that are gone because all their tokens have expired.
-                Err(NotOpened::UnknownKey) => Ok(()),
-                Err(NotOpened::Malformed) => Err(RevokeError::NotAToken),
-                Err(
-                    NotOpened::BadSignature
-                    | NotOpened::WrongType
-                    | NotOpened::WrongIssuer
-                    | NotOpened::InvalidClaims,
-                ) => Err(RevokeError::DamagedToken),
-            },
+            }
             RevokeTarget::Subject(subject) => self.revoke_subject(access, subject).await,
             RevokeTarget::All => self.revoke_all(access).await,
         }
@@ -154,6 +163,9 @@ impl Issuer {
             if session.state.revoked {
                 return Ok(());
             }
+            if opened == Opened::Perhaps && session.is_new() && !self.may_record(access) {
+                return Err(RevokeError::QuotaExceeded);
+            }
             let state = SessionState { revoked: true, ..session.state.clone() };
             if settled(self.store_session(&client, id, &session, state, until).await)? {
                 Event::SessionRevoked(client.id(), id).record(access.actor());
@@ -169,6 +181,9 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
             let stored = self.store().get::<SubjectMark>(name).await?;
+            if stored.is_none() && !self.may_record(access) {
+                return Err(RevokeError::QuotaExceeded);
+            }
             let mut mark = SubjectMark {
                 not_before_ms: self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?.millis(),
                 expires_at: self.last_expiry(&client),

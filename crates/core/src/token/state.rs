@@ -27,6 +27,11 @@ pub(super) struct StoredSession {
 }
 
 impl StoredSession {
+    /// Whether there is no record of it yet.
+    pub(super) const fn is_new(&self) -> bool {
+        self.version.is_none()
+    }
+
     /// Whether the record stays for as long as any token that can be made for the session now.
     pub(super) fn outlives(&self, client: &Client, now: Timestamp, grace: Duration) -> bool {
         self.expires_at >= last_expiry(client, now, grace)

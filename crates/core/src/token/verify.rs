@@ -46,11 +46,13 @@ pub enum Inactive {
     NotYetValid,
     /// Its session has been revoked.
     Revoked,
+    /// The admin has switched the client off.
+    ClientDisabled,
 }
 
 impl Inactive {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Malformed,
         Self::UnknownKey,
         Self::BadSignature,
@@ -60,6 +62,7 @@ impl Inactive {
         Self::Expired,
         Self::NotYetValid,
         Self::Revoked,
+        Self::ClientDisabled,
     ];
 
     /// The `reason` in answers: stable.
@@ -75,6 +78,7 @@ impl Inactive {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::Revoked => "revoked",
+            Self::ClientDisabled => "client_disabled",
         }
     }
 }
@@ -116,7 +120,7 @@ impl Issuer {
 
     async fn verify_of(
         &self,
-        client: &Client,
+        client: &Arc<Client>,
         access_token: &str,
         refresh_token: Option<&str>,
     ) -> Result<Verification, VerifyError> {
@@ -128,17 +132,26 @@ impl Issuer {
         if let Err(reason) = open::check_times(&token, now, self.latest()) {
             return Ok(Verification::Inactive(reason.into()));
         }
+        if client.is_disabled() {
+            return Ok(Verification::Inactive(Inactive::ClientDisabled));
+        }
         let session = self.session(client, &token).await?;
         if session.state.revoked {
             return Ok(Verification::Inactive(Inactive::Revoked));
         }
-        let matches = refresh_token.map(|refresh| {
-            open::refresh_token(client, refresh, now).is_ok_and(|refresh| {
-                refresh.session == token.session
-                    && open::check_times(&refresh, now, self.latest()).is_ok()
-                    && rule::is_renewable(&session.state, refresh.presented, now, self.grace())
-            })
-        });
+        let matches = match refresh_token {
+            None => None,
+            Some(refresh) => {
+                let opened = self
+                    .open_with(client, refresh, move |client, token| open::refresh_token(client, token, now))
+                    .await;
+                Some(opened.is_ok_and(|refresh| {
+                    refresh.session == token.session
+                        && open::check_times(&refresh, now, self.latest()).is_ok()
+                        && rule::is_renewable(&session.state, refresh.presented, now, self.grace())
+                }))
+            }
+        };
         Ok(Verification::Active { claims: token.claims, matches })
     }
 }

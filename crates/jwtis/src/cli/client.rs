@@ -41,6 +41,20 @@ pub(crate) enum ClientCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Switch a client off: its token opens nothing, it issues and renews nothing, and its access tokens are inactive.
+    Disable {
+        /// Name of the client.
+        kid: ClientId,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Switch a client on again.
+    Enable {
+        /// Name of the client.
+        kid: ClientId,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Delete a client, its keys, and with them all its tokens.
     Delete {
         /// Name of the client.
@@ -143,6 +157,8 @@ impl ClientCommand {
                 let answer = connection.open(As::AdminOrClient)?.get(&format!("/clients/{kid}"))?;
                 if connection.json { out.json(&answer) } else { out.line(client(&answer)) }
             }
+            Self::Disable { kid, connection } => switch(kid, "disable", connection, out),
+            Self::Enable { kid, connection } => switch(kid, "enable", connection, out),
             Self::Delete { kid, connection } => {
                 connection.open(As::Admin)?.delete(&format!("/clients/{kid}"))?;
                 if connection.json {
@@ -153,6 +169,12 @@ impl ClientCommand {
             }
         }
     }
+}
+
+/// Switches a client off or on.
+fn switch(kid: &ClientId, action: &str, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+    connection.open(As::Admin)?.post(&format!("/clients/{kid}/{action}"), &json!({}))?;
+    if connection.json { out.json(&json!({})) } else { out.line(format_args!("{kid} is {action}d")) }
 }
 
 /// All pages of the list.
@@ -173,8 +195,15 @@ fn list(connection: &Connection, out: &mut Output<'_>) -> Outcome {
     if connection.json {
         return out.json(&json!({ "clients": clients }));
     }
-    let mut table =
-        TextTable::with_header(&["KID", "SIGNS WITH", "KEYS END", "KEY SETS", "AUTH TTL", "REFRESH TTL"]);
+    let mut table = TextTable::with_header(&[
+        "KID",
+        "SIGNS WITH",
+        "KEYS END",
+        "KEY SETS",
+        "AUTH TTL",
+        "REFRESH TTL",
+        "STATE",
+    ]);
     for client in &clients {
         let sets = client.get("key_sets").and_then(Value::as_array).map_or(0, Vec::len);
         table.row([
@@ -184,9 +213,18 @@ fn list(connection: &Connection, out: &mut Output<'_>) -> Outcome {
             sets.to_string(),
             text(client, "auth_ttl"),
             text(client, "refresh_ttl"),
+            state(client).to_owned(),
         ]);
     }
     out.line(table)
+}
+
+/// Whether the admin has switched the client off.
+fn state(client: &Value) -> &'static str {
+    match client.get("disabled") {
+        Some(Value::Bool(true)) => "disabled",
+        _ => "enabled",
+    }
 }
 
 /// A cursor inside a URL's query (RFC 3986 §3.4).
@@ -208,6 +246,9 @@ fn keys(answer: &Value) -> TextTable {
     }
     table.pair("keys end", moment(answer, "expiry"));
     table.pair("refresh strategy", text(answer, "refresh_strategy"));
+    if answer.get("notice").is_some() {
+        table.pair("notice", text(answer, "notice"));
+    }
     table
 }
 
@@ -217,6 +258,7 @@ fn client(answer: &Value) -> String {
     table.pair("kid", text(answer, "kid"));
     table.pair("registration", text(answer, "registration"));
     table.pair("registered", moment(answer, "created_at"));
+    table.pair("state", state(answer));
     table.pair("keys end", moment(answer, "expiry"));
     for name in [
         "sig_alg",
@@ -231,6 +273,9 @@ fn client(answer: &Value) -> String {
         "audience",
     ] {
         table.pair(name, text(answer, name));
+    }
+    if answer.get("notice").is_some() {
+        table.pair("notice", text(answer, "notice"));
     }
     let mut sets = TextTable::with_header(&["KEY SET", "STATE", "ENDS", "SIGNING KID", "ENCRYPTION KID"]);
     for (number, set) in (1..).zip(answer.get("key_sets").and_then(Value::as_array).into_iter().flatten()) {

@@ -36,6 +36,10 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
     for notice in &config.notices {
         info!("{}", printable(&notice.to_string()));
     }
+    let strategy = config.issuer.as_ref().map(|issuer| issuer.settings.defaults.refresh_strategy);
+    if let Some(notice) = strategy.and_then(jwtis_core::RefreshStrategy::notice) {
+        warn!("clients that register without a refresh strategy get {notice}");
+    }
     runtime()?.block_on(serve(config, reloader, seen, out))
 }
 

@@ -155,6 +155,18 @@ fn lifetimes_must_nest() {
 }
 
 #[test]
+fn a_maximum_cuts_a_default_and_refuses_what_was_given_beyond_it() {
+    let config = load(&[(&setting::MAX_AUTH_TTL, "1h"), (&setting::MAX_EXPIRY, "1000h")], &[]).unwrap();
+    let maxima = config.issuer.unwrap().settings.defaults.maxima;
+    assert_eq!(maxima.auth_ttl.unwrap().to_string(), "1h0m0s");
+    assert_eq!(maxima.refresh_ttl, None);
+    let faults = load(&[(&setting::MAX_AUTH_TTL, "1h"), (&setting::AUTH_TTL, "2h")], &[]).unwrap_err();
+    assert!(faults[0].starts_with("--authTTL: 2h0m0s is longer than issuer.max_auth_ttl"), "{faults:?}");
+    let faults = load(&[(&setting::MAX_REFRESH_TTL, "soon")], &[]).unwrap_err();
+    assert!(faults[0].starts_with("--max-refresh-ttl: "), "{faults:?}");
+}
+
+#[test]
 fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
     let config = load(&[(&setting::PROFILE, "strict")], &[("JWTIS_REFRESH_TTL", "10h")]).unwrap();
     assert_eq!(config.values.source(&setting::AUTH_TTL).to_string(), "profile strict");
@@ -163,6 +175,7 @@ fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
         (defaults.auth_ttl.to_string().as_str(), defaults.refresh_ttl.to_string().as_str()),
         ("15m0s", "10h0m0s")
     );
+    assert_eq!(defaults.refresh_strategy.name(), "refreshBoth");
     assert_eq!(config.warnings, []);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use jwtis::http::{Limits, issuer};
 use jwtis_core::env::Env;
-use jwtis_core::{BearerSecret, Issuer, IssuerSettings, SecretKind};
+use jwtis_core::{BearerSecret, Issuer, IssuerSettings, RefreshStrategy, SecretKind};
 use jwtis_store::{KdfParams, Password};
 use serde_json::{Value, json};
 
@@ -25,8 +25,9 @@ async fn show_tells_everything_but_secrets() {
     let token = world.register("shop", json!({})).await;
     let keys = world.get("/keys/shop").send().await.json();
     let shown = world.get("/clients/shop").bearer(&token).send().await.json();
+    let notice = RefreshStrategy::NoRefresh.notice();
     let wanted = json!({
-        "kid": "shop", "registration": shown["registration"], "created_at": START, "expiry": START + 4320 * 3600, "valid": true,
+        "kid": "shop", "registration": shown["registration"], "notice": notice, "created_at": START, "disabled": false, "expiry": START + 4320 * 3600, "valid": true,
         "sig_alg": "ES256", "sig_bits": 256, "enc_alg": "ECDH-ES+A256KW", "enc_bits": 256, "cont_enc": "A256GCM",
         "auth_ttl": "72h0m0s", "refresh_ttl": "720h0m0s", "refresh_strategy": "noRefresh", "issuer": "shop", "audience": [],
         "key_sets": [{
@@ -149,4 +150,53 @@ async fn backup_is_a_store_that_opens_with_the_same_password() {
     let copied = jwtis_store::open_redb(&copy, &password()).unwrap();
     let copied = Issuer::open(copied, Env::system(), IssuerSettings::default()).await.unwrap();
     assert!(copied.public_client(&"shop".parse().unwrap()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_disabled_client_is_told_so_and_does_nothing() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let issued = world.issue("shop", &token, json!({"sub": "u1"})).await;
+    let switch = async |action: &str, token: &str| {
+        world.post(&format!("/clients/shop/{action}"), json!({})).bearer(token).send().await
+    };
+    switch("disable", &token).await.problem(401, "unauthorized");
+    assert_eq!(switch("disable", &world.admin).await.status, 200);
+    for (path, body) in [
+        ("/issue_token", json!({"kid": "shop"})),
+        ("/renew_token", json!({"kid": "shop", "refresh_token": issued.refresh})),
+        ("/renew_keys", json!({"kid": "shop"})),
+        ("/verify_token", json!({"kid": "shop", "auth_token": issued.auth})),
+        ("/revoke_token", json!({"kid": "shop", "sub": "u1"})),
+    ] {
+        world.post(path, body.clone()).bearer(&token).send().await.problem(403, "client_disabled");
+        if ["/issue_token", "/renew_token", "/renew_keys"].contains(&path) {
+            world.post(path, body).bearer(&world.admin).send().await.problem(403, "client_disabled");
+        }
+    }
+    world.get("/clients/shop").bearer(&token).send().await.problem(403, "client_disabled");
+    let verdict = world.verify("shop", &world.admin, &issued.auth).await;
+    assert_eq!(verdict, json!({"active": false, "reason": "client_disabled"}));
+    let shown = world.get("/clients/shop").bearer(&world.admin).send().await.json();
+    assert_eq!(shown["disabled"], true);
+    for path in ["/keys/shop", "/keys/shop/jwks.json"] {
+        assert_eq!(world.get(path).send().await.status, 200, "{path}");
+    }
+    assert_eq!(switch("enable", &world.admin).await.status, 200);
+    assert!(world.is_active("shop", &token, &issued.auth).await);
+    let unknown = world.post("/clients/nobody/disable", json!({})).bearer(&world.admin).send().await;
+    unknown.problem(404, "unknown_kid");
+}
+
+#[tokio::test]
+async fn a_registration_says_what_its_strategy_gives_up() {
+    let world = World::new().await;
+    for (strategy, says) in [("noRefresh", true), ("refreshOnExpire", true), ("refreshBoth", false)] {
+        let body = json!({"refresh_strategy": strategy});
+        let path = format!("/register/{strategy}");
+        let registered = world.post(&path, body).bearer(&world.admin).send().await.json();
+        assert_eq!(registered["notice"].is_string(), says, "{registered}");
+        let shown = world.get(&format!("/clients/{strategy}")).bearer(&world.admin).send().await.json();
+        assert_eq!(shown["notice"], registered["notice"], "{shown}");
+    }
 }

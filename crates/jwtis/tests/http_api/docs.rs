@@ -15,7 +15,7 @@ use crate::support::{Answer, Tokens, World};
 const PAGE: &str = "../../docs/api.md";
 
 /// Every route there is; each has a heading.
-const ROUTES: [&str; 17] = [
+const ROUTES: [&str; 19] = [
     "GET /",
     "GET /ping",
     "GET /openapi.json",
@@ -29,6 +29,8 @@ const ROUTES: [&str; 17] = [
     "POST /verify_token",
     "GET /clients",
     "GET /clients/{kid}",
+    "POST /clients/{kid}/disable",
+    "POST /clients/{kid}/enable",
     "DELETE /clients/{kid}",
     "GET /store/backup",
     "GET /metrics",
@@ -122,6 +124,11 @@ async fn exchanges() -> BTreeMap<&'static str, String> {
 
     show(&mut parts, "list", &world, "GET /clients?limit=1", "Bearer jat_…", &admin, Value::Null).await;
     show(&mut parts, "client", &world, "GET /clients/shop", client, &token, Value::Null).await;
+    show(&mut parts, "disable", &world, "POST /clients/shop/disable", "Bearer jat_…", &admin, json!({}))
+        .await;
+    let body = json!({"kid": "shop", "claims": {"sub": "u1"}});
+    show(&mut parts, "disabled", &world, "POST /issue_token", client, &token, body).await;
+    show(&mut parts, "enable", &world, "POST /clients/shop/enable", "Bearer jat_…", &admin, json!({})).await;
     show(&mut parts, "unauthorized", &world, "POST /issue_token", "", "", json!({"kid": "shop"})).await;
     let body = json!({"sig_alg": "ES512", "sig_bits": 512});
     show(&mut parts, "refused", &world, "POST /register/bank", "Bearer jat_…", &admin, body).await;

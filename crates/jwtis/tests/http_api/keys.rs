@@ -194,3 +194,42 @@ async fn point_06_renewing_keys_under_load_fails_no_request() {
         user.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn renew_keys_by_the_client_stays_within_its_registration() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({"auth_ttl": "1h"})).await;
+    for more in [
+        json!({"auth_ttl": "2h"}),
+        json!({"refresh_ttl": "721h"}),
+        json!({"expiry": "4321h"}),
+        json!({"issuer": "bank"}),
+        json!({"audience": "bank"}),
+        json!({"sig_alg": "RS256"}),
+        json!({"enc_alg": "RSA-OAEP-256"}),
+        json!({"cont_enc": "A128GCM"}),
+    ] {
+        let mut body = json!({"kid": "shop"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let refused = world.post("/renew_keys", body.clone()).bearer(&token).send().await;
+        let detail = refused.problem(403, "not_granted");
+        assert!(
+            more.as_object().unwrap().keys().all(|member| detail.starts_with(member.as_str())),
+            "{detail}"
+        );
+    }
+    let less =
+        json!({"kid": "shop", "auth_ttl": "30m", "refresh_strategy": "refreshBoth", "sig_alg": "EdDSA"});
+    assert_eq!(world.post("/renew_keys", less).bearer(&token).send().await.status, 201);
+    let more = json!({"kid": "shop", "auth_ttl": "2h", "issuer": "bank"});
+    assert_eq!(world.post("/renew_keys", more).bearer(&world.admin).send().await.status, 201);
+    assert_eq!(
+        world
+            .post("/renew_keys", json!({"kid": "shop", "auth_ttl": "2h"}))
+            .bearer(&token)
+            .send()
+            .await
+            .status,
+        201
+    );
+}

@@ -1,5 +1,6 @@
 //! `POST /revoke_token`
 
+use jwtis_core::{BearerSecret, Credentials, RevokeTarget};
 use serde_json::{Value, json};
 
 use crate::support::{Tokens, World};
@@ -157,4 +158,22 @@ async fn revoke_is_not_acknowledged_where_a_clock_that_is_behind_could_miss_a_se
     }
     revoke(&behind, &token, json!({"kid": "shop", "auth_token": issued.auth})).await;
     assert!(!world.is_active("shop", &token, &issued.auth).await);
+}
+
+#[tokio::test]
+async fn revoke_of_invented_subjects_has_a_quota() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let issued = world.issue("shop", &token, json!({"sub": "u1"})).await;
+    let credentials = Credentials { secret: BearerSecret::parse(&token).unwrap(), user: None };
+    let access = world.issuer.client_access(Some(&credentials), &"shop".parse().unwrap()).await.unwrap();
+    for number in 0..jwtis_core::MAX_UNPROVED_REVOCATIONS {
+        let subject = format!("nobody-{number}");
+        world.issuer.revoke(&access, RevokeTarget::Subject(&subject)).await.unwrap();
+    }
+    let body = json!({"kid": "shop", "sub": "one-more"});
+    let refused = world.post("/revoke_token", body.clone()).bearer(&token).send().await;
+    refused.problem(429, "too_many_revocations");
+    revoke(&world, &token, json!({"kid": "shop", "refresh_token": issued.refresh})).await;
+    revoke(&world, &world.admin, body).await;
 }

@@ -98,6 +98,6 @@ fn inactive(reason: Inactive) -> TokenRefusal {
         Inactive::WrongIssuer => TokenRefusal::Claims(library::WRONG_ISSUER),
         Inactive::Expired => TokenRefusal::Claims(library::EXPIRED),
         Inactive::NotYetValid => TokenRefusal::Claims(library::NOT_YET),
-        Inactive::Revoked => TokenRefusal::Revoked,
+        Inactive::Revoked | Inactive::ClientDisabled => TokenRefusal::Revoked,
     }
 }

@@ -126,7 +126,7 @@ pub static PROFILE: Setting = Setting::new(
     "issuer.profile",
     Value("NAME"),
     "compatible",
-    "Default lifetimes: `compatible` (the Go program's 72h and 720h) or `strict` (15m and 72h).",
+    "Defaults of registrations: `compatible` (the Go program's: 72h, 720h, noRefresh) or `strict` (15m, 72h, refreshBoth).",
 )
 .flag("profile")
 .env("JWTIS_PROFILE");
@@ -212,6 +212,36 @@ pub static REFRESH_TTL: Setting =
         .alias("refresh-ttl")
         .short('r')
         .env("JWTIS_REFRESH_TTL");
+
+/// `issuer.max_auth_ttl`.
+pub static MAX_AUTH_TTL: Setting = Setting::new(
+    "issuer.max_auth_ttl",
+    Value("DURATION"),
+    "",
+    "Longest life of an access token that anybody can ask for, the admin too. Without it there is no such limit.",
+)
+.flag("max-auth-ttl")
+.env("JWTIS_MAX_AUTH_TTL");
+
+/// `issuer.max_refresh_ttl`.
+pub static MAX_REFRESH_TTL: Setting = Setting::new(
+    "issuer.max_refresh_ttl",
+    Value("DURATION"),
+    "",
+    "Longest life of a refresh token that anybody can ask for.",
+)
+.flag("max-refresh-ttl")
+.env("JWTIS_MAX_REFRESH_TTL");
+
+/// `issuer.max_expiry`.
+pub static MAX_EXPIRY: Setting = Setting::new(
+    "issuer.max_expiry",
+    Value("DURATION"),
+    "",
+    "Longest life of a key set that anybody can ask for.",
+)
+.flag("max-expiry")
+.env("JWTIS_MAX_EXPIRY");
 
 /// `--refreshStrategy`.
 pub static REFRESH_STRATEGY: Setting = Setting::new(
@@ -463,7 +493,7 @@ pub static LOG_FILTER: Setting = Setting::new(
 .env("JWTIS_LOG");
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 48] = [
+pub static ALL: [&Setting; 51] = [
     &CONFIG,
     &STRICT_CONFIG,
     &ENABLED,
@@ -485,6 +515,9 @@ pub static ALL: [&Setting; 48] = [
     &EXPIRY,
     &AUTH_TTL,
     &REFRESH_TTL,
+    &MAX_AUTH_TTL,
+    &MAX_REFRESH_TTL,
+    &MAX_EXPIRY,
     &REFRESH_STRATEGY,
     &RENEW_GRACE,
     &ALLOW_RSA1_5,

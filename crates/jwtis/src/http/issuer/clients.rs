@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use jwtis_core::key::rotation::KeySetState;
 use jwtis_core::{ClientSummary, KeyOptions, KeySetSummary, MAX_PAGE, Timestamp, Ttl};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::Api;
 use super::auth::{Admin, Caller, Kid, Registrar};
@@ -45,8 +46,9 @@ pub(super) async fn register(
 ) -> Result<Response, Problem> {
     let options = key_options(members)?;
     let registered = api.issuer.register(&access, kid, options).await?;
-    let answer = ActiveKeys::of(&registered.client, api.issuer.env().now());
-    Ok((StatusCode::CREATED, Json(answer.with_token(registered.client_token.reveal()))).into_response())
+    let (now, token) = (api.issuer.env().now(), registered.client_token.reveal());
+    Ok((StatusCode::CREATED, Json(ActiveKeys::of_registration(&registered.client, now, token)))
+        .into_response())
 }
 
 /// `POST /renew_keys`
@@ -129,6 +131,26 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// `POST /clients/{kid}/disable`
+pub(super) async fn disable(
+    State(api): State<Arc<Api>>,
+    Admin(access): Admin,
+    Kid(kid): Kid,
+) -> Result<Response, Problem> {
+    api.issuer.switch_client(&access, &kid, false).await?;
+    Ok(Json(json!({})).into_response())
+}
+
+/// `POST /clients/{kid}/enable`
+pub(super) async fn enable(
+    State(api): State<Arc<Api>>,
+    Admin(access): Admin,
+    Kid(kid): Kid,
+) -> Result<Response, Problem> {
+    api.issuer.switch_client(&access, &kid, true).await?;
+    Ok(Json(json!({})).into_response())
+}
+
 #[derive(Serialize)]
 struct List<'a> {
     clients: Vec<Shown<'a>>,
@@ -142,6 +164,7 @@ struct Shown<'a> {
     /// Tells it from another client of this name.
     registration: String,
     created_at: u64,
+    disabled: bool,
     expiry: u64,
     valid: bool,
     sig_alg: &'static str,
@@ -152,6 +175,9 @@ struct Shown<'a> {
     auth_ttl: Ttl,
     refresh_ttl: Ttl,
     refresh_strategy: &'static str,
+    /// What the strategy gives up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
     issuer: &'a str,
     audience: &'a [String],
     key_sets: Vec<ShownKeySet<'a>>,
@@ -176,6 +202,7 @@ impl<'a> Shown<'a> {
             kid: client.id.as_str(),
             registration: client.registration.to_string(),
             created_at: client.created_at.seconds(),
+            disabled: client.disabled,
             expiry: keys.expires_at.seconds(),
             valid: now < keys.expires_at,
             sig_alg: keys.sig_alg.name(),
@@ -186,6 +213,7 @@ impl<'a> Shown<'a> {
             auth_ttl: policy.auth_ttl,
             refresh_ttl: policy.refresh_ttl,
             refresh_strategy: policy.refresh_strategy.name(),
+            notice: policy.refresh_strategy.notice(),
             issuer: &policy.issuer,
             audience: &policy.audience,
             key_sets: client.key_sets.iter().map(|set| ShownKeySet::of(set, now)).collect(),

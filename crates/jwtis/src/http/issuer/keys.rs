@@ -79,6 +79,9 @@ pub(super) struct ActiveKeys<'a> {
     expiry: u64,
     valid: bool,
     refresh_strategy: &'static str,
+    /// What the strategy gives up: said at a registration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notice: Option<&'static str>,
 }
 
 impl<'a> ActiveKeys<'a> {
@@ -92,12 +95,14 @@ impl<'a> ActiveKeys<'a> {
             expiry: keys.expires_at().seconds(),
             valid: now < keys.expires_at(),
             refresh_strategy: keys.policy().refresh_strategy.name(),
+            notice: None,
         }
     }
 
-    /// With the token that only the answer to a registration holds.
-    pub(super) fn with_token(self, token: &'a str) -> Self {
-        Self { client_token: Some(token), ..self }
+    /// With what only the answer to a registration holds: the token, and what the strategy gives up.
+    pub(super) fn of_registration(client: &'a Client, now: Timestamp, token: &'a str) -> Self {
+        let notice = client.keys().active().policy().refresh_strategy.notice();
+        Self { client_token: Some(token), notice, ..Self::of(client, now) }
     }
 }
 

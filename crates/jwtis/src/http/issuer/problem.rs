@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use jwtis_core::token::ClaimsRefusal;
 use jwtis_core::{
     AccessError, DeleteError, IssueError, ListError, NoEntropy, OptionsError, RegisterError, RenewError,
-    RenewKeysError, RevokeError, VerifyError,
+    RenewKeysError, RevokeError, SwitchError, VerifyError,
 };
 use jwtis_jose::{ClaimsError, JsonError};
 use jwtis_store::{CommitError, ReadError};
@@ -180,6 +180,7 @@ impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Self {
         match error {
             AccessError::Denied => Self::new(Code::Unauthorized),
+            AccessError::Disabled => Self::new(Code::ClientDisabled),
             AccessError::UnknownClient => Self::new(Code::UnknownKid),
             AccessError::Store(error) => error.into(),
         }
@@ -188,7 +189,17 @@ impl From<AccessError> for Problem {
 
 impl From<OptionsError> for Problem {
     fn from(error: OptionsError) -> Self {
-        Self::explained(Code::InvalidMember, &error)
+        let code = match &error {
+            OptionsError::NotGranted { .. } => Code::NotGranted,
+            OptionsError::SigBits(_)
+            | OptionsError::EncBits(_)
+            | OptionsError::Rsa15NotAllowed
+            | OptionsError::Symmetric
+            | OptionsError::TtlOrder { .. }
+            | OptionsError::BeyondMaximum { .. }
+            | OptionsError::Name { .. } => Code::InvalidMember,
+        };
+        Self::explained(code, &error)
     }
 }
 
@@ -211,6 +222,7 @@ impl From<RenewKeysError> for Problem {
     fn from(error: RenewKeysError) -> Self {
         match error {
             RenewKeysError::Options(error) => error.into(),
+            RenewKeysError::Disabled => Self::new(Code::ClientDisabled),
             RenewKeysError::TooManyKeySets => Self::explained(Code::TooManyKeySets, &error),
             RenewKeysError::Gone | RenewKeysError::Conflict => {
                 Self::explained(Code::ConcurrentChange, &error)
@@ -245,9 +257,21 @@ impl From<DeleteError> for Problem {
     }
 }
 
+impl From<SwitchError> for Problem {
+    fn from(error: SwitchError) -> Self {
+        match error {
+            SwitchError::Unknown => Self::new(Code::UnknownKid),
+            SwitchError::Conflict => Self::caused_by(Code::Contended, error),
+            SwitchError::Store(error) => error.into(),
+            SwitchError::Read(error) => error.into(),
+        }
+    }
+}
+
 impl From<IssueError> for Problem {
     fn from(error: IssueError) -> Self {
         match error {
+            IssueError::Disabled => Self::new(Code::ClientDisabled),
             IssueError::KeysExpired => Self::new(Code::KeysExpired),
             IssueError::Claims(refusal) => refusal.into(),
             IssueError::Mint(_) => Self::caused_by(Code::Internal, error),
@@ -279,6 +303,7 @@ impl From<RenewError> for Problem {
             RenewError::Revoked => Self::new(Code::TokenRevoked),
             RenewError::Reused => Self::new(Code::TokenReused),
             RenewError::SessionUnknown => Self::new(Code::SessionUnknown),
+            RenewError::Disabled => Self::new(Code::ClientDisabled),
             RenewError::KeysExpired => Self::new(Code::KeysExpired),
             RenewError::Conflict => Self::caused_by(Code::Contended, error),
             RenewError::Store(error) => error.into(),
@@ -294,6 +319,7 @@ impl From<RevokeError> for Problem {
             RevokeError::InvalidSession(_) => Self::explained(Code::InvalidMember, &error),
             RevokeError::NotAToken | RevokeError::DamagedToken => Self::explained(Code::NotAToken, &error),
             RevokeError::SessionFromFuture => Self::new(Code::SessionFromFuture),
+            RevokeError::QuotaExceeded => Self::new(Code::TooManyRevocations),
             RevokeError::ClockBehind => Self::caused_by(Code::ClockBehind, error),
             RevokeError::Conflict => Self::caused_by(Code::Contended, error),
             RevokeError::Store(error) => error.into(),

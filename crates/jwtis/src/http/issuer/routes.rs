@@ -77,6 +77,8 @@ const CLAIMS: &[Code] = &[
     Code::ExpiryInPast,
     Code::ExpiryBeyondLimit,
 ];
+/// What a client that is switched off can be told.
+const DISABLED: &[Code] = &[Code::ClientDisabled];
 /// What renewing can.
 const RENEWAL: &[Code] = &[
     Code::InvalidToken,
@@ -120,27 +122,27 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
         answer(201, keys)
             .token()
             .body(renewed)
-            .codes(&[WRITES, KEYS, CLIENT, &[Code::TooManyKeySets]])
+            .codes(&[WRITES, KEYS, CLIENT, DISABLED, &[Code::TooManyKeySets, Code::NotGranted]])
             .post("/renew_keys", "renewKeys", "New keys for a client", post(clients::renew_keys)),
         answer(201, token_set)
             .token()
             .body(issue)
-            .codes(&[READS, CLIENT, CLAIMS, &[Code::KeysExpired]])
+            .codes(&[READS, CLIENT, CLAIMS, DISABLED, &[Code::KeysExpired]])
             .post("/issue_token", "issueToken", "Open a session and issue its first tokens", post(tokens::issue)),
         answer(201, token_set)
             .token()
             .body(renew)
-            .codes(&[WRITES, CLIENT, RENEWAL])
+            .codes(&[WRITES, CLIENT, DISABLED, RENEWAL])
             .post("/renew_token", "renewToken", "Exchange a refresh token for new tokens", post(tokens::renew)),
         answer(200, "#/components/schemas/Nothing")
             .token()
             .body(revocation())
-            .codes(&[WRITES, CLIENT, &[Code::NotAToken, Code::SessionFromFuture, Code::ClockBehind]])
+            .codes(&[WRITES, CLIENT, DISABLED, &[Code::NotAToken, Code::SessionFromFuture, Code::TooManyRevocations, Code::ClockBehind]])
             .post("/revoke_token", "revokeToken", "End sessions; an unknown or expired token is a success too (RFC 7009)", post(tokens::revoke)),
         answer(200, "#/components/schemas/Verified")
             .token()
             .body(verification())
-            .codes(&[READS, CLIENT])
+            .codes(&[READS, CLIENT, DISABLED])
             .post("/verify_token", "verifyToken", "Whether an access token is valid now (after RFC 7662)", post(tokens::verify)),
         answer(200, "#/components/schemas/Clients")
             .token()
@@ -157,13 +159,23 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
         answer(200, "#/components/schemas/Client")
             .kid()
             .token()
-            .codes(&[READS, &[Code::UnknownKid]])
+            .codes(&[READS, DISABLED, &[Code::UnknownKid]])
             .get("/clients/{kid}", "client", "A client", get(clients::show)),
         Row::empty(204)
             .kid()
             .token()
             .codes(&[WRITES, &[Code::UnknownKid]])
             .route("delete", "/clients/{kid}", "deleteClient", "End a client, its keys and all its tokens; for the admin", delete(clients::delete)),
+        answer(200, "#/components/schemas/Nothing")
+            .kid()
+            .token()
+            .codes(&[WRITES, &[Code::UnknownKid]])
+            .post("/clients/{kid}/disable", "disableClient", "Switch a client off, at once; for the admin", post(clients::disable)),
+        answer(200, "#/components/schemas/Nothing")
+            .kid()
+            .token()
+            .codes(&[WRITES, &[Code::UnknownKid]])
+            .post("/clients/{kid}/enable", "enableClient", "Switch a client on again; for the admin", post(clients::enable)),
         Row::new(200, "application/octet-stream", json!({}))
             .token()
             .codes(&[READS])

@@ -69,7 +69,7 @@ fn schemas() -> Value {
         "Jwk": jwk(),
         "JwkSet": exactly([("keys", json!({ "type": "array", "items": { "$ref": "#/components/schemas/Jwk" } }))]),
         "ActiveKeys": exactly(active.clone()),
-        "Registration": exactly(active.clone().into_iter().chain([token])),
+        "Registration": with(active.clone().into_iter().chain([token]), [notice()]),
         "PublicKeys": exactly(active.into_iter().chain(short)),
         "Tokens": tokens(),
         "Verified": verified(),
@@ -100,6 +100,11 @@ fn with(
 
 fn seconds() -> Value {
     json!({ "type": "integer", "minimum": 0, "description": "seconds since 1970-01-01T00:00:00Z" })
+}
+
+/// Where the strategy gives something up.
+fn notice() -> (&'static str, Value) {
+    ("notice", json!({ "type": "string", "description": "what the refresh strategy gives up" }))
 }
 
 fn strategy() -> Value {
@@ -191,13 +196,14 @@ fn client() -> Value {
         ],
         [("until", seconds())],
     );
-    exactly([
+    let members = [
         ("kid", json!({ "type": "string", "pattern": KID })),
         (
             "registration",
             json!({ "type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
         ),
         ("created_at", seconds()),
+        ("disabled", json!({ "type": "boolean" })),
         ("expiry", seconds()),
         ("valid", json!({ "type": "boolean" })),
         ("sig_alg", json!({ "enum": names(SignatureAlgorithm::ALL, SignatureAlgorithm::name) })),
@@ -211,5 +217,6 @@ fn client() -> Value {
         ("issuer", json!({ "type": "string" })),
         ("audience", json!({ "type": "array", "items": { "type": "string" } })),
         ("key_sets", json!({ "type": "array", "minItems": 1, "items": key_set })),
-    ])
+    ];
+    with(members, [notice()])
 }

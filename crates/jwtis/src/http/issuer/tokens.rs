@@ -90,7 +90,7 @@ async fn issue_for(api: &Api, caller: &Caller, mut members: Members) -> Result<T
     };
     // Issuing writes nothing, so nothing else would notice that the store file is another process's by now.
     api.issuer.store().in_place().await?;
-    Ok(api.issuer.issue(&access, command)?)
+    Ok(api.issuer.issue_apart(access, command).await?)
 }
 
 /// Claims are an object; none at all are none.
@@ -164,7 +164,8 @@ async fn revoke_for(api: &Api, caller: &Caller, mut members: Members) -> Result<
         RevokeError::NotAToken | RevokeError::DamagedToken => {
             Problem::with_detail(Code::NotAToken, format!("{member}: {error}"))
         }
-        RevokeError::SessionFromFuture
+        RevokeError::QuotaExceeded
+        | RevokeError::SessionFromFuture
         | RevokeError::ClockBehind
         | RevokeError::Conflict
         | RevokeError::Store(_)

@@ -185,7 +185,9 @@ impl From<AccessError> for Refusal {
     /// Of the admin's routes.
     fn from(error: AccessError) -> Self {
         let status = match &error {
-            AccessError::Denied | AccessError::UnknownClient => StatusCode::UNAUTHORIZED,
+            AccessError::Denied | AccessError::UnknownClient | AccessError::Disabled => {
+                StatusCode::UNAUTHORIZED
+            }
             AccessError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         let text = "the admin token is missing or wrong".to_owned();

@@ -77,6 +77,10 @@ codes! {
         "`detail` says how: one `Host` that names the server, `chunked` once and at the end.";
     Unauthorized = "unauthorized", UNAUTHORIZED, "Credentials are missing or wrong",
         "Send the client's token (`jct_…`, of this very kid) or the admin token (`jat_…`) as `Authorization: Bearer`. The answer is the same whether the kid exists or not.";
+    ClientDisabled = "client_disabled", FORBIDDEN, "The client is disabled",
+        "The admin has switched it off, and `jwtis client enable` switches it on again. Until then it issues and renews nothing, and its access tokens are inactive.";
+    NotGranted = "not_granted", FORBIDDEN, "A client cannot ask for more than it was granted",
+        "`detail` names the member. The admin can ask for it.";
     InvalidToken = "invalid_token", FORBIDDEN, "The refresh token is not valid for this client",
         "It is not ours, was changed, is of another client, or was made by keys that have retired. Log the user in again.";
     NotARefreshToken = "not_a_refresh_token", FORBIDDEN, "The token is not a refresh token",
@@ -131,6 +135,8 @@ codes! {
         "`exp` counts seconds since 1970, in UTC.";
     ExpiryBeyondLimit = "expiry_beyond_limit", UNPROCESSABLE_ENTITY, "The claim exp is later than the client's limit",
         "`detail` has the limit: ask for less, or raise `auth_ttl` with `/renew_keys`.";
+    TooManyRevocations = "too_many_revocations", TOO_MANY_REQUESTS, "The client has revoked too many ids and subjects within a day",
+        "Nothing was revoked. Revoke by token, which always works, or all sessions of the client; the admin has no such limit.";
     Busy = "busy", TOO_MANY_REQUESTS, "Too many keys are being generated",
         "Try again after `Retry-After` seconds, or use elliptic curve keys, which take no time.";
     HeadTooLarge = "head_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request line and the headers are too long",
@@ -165,6 +171,8 @@ impl Code {
             Self::Busy => Some(5),
             // The clock is right again, or has been confirmed after ten minutes.
             Self::ClockBehind => Some(60),
+            // The count is of a day, and begins anew at a start.
+            Self::TooManyRevocations => Some(3600),
             _ => None,
         }
     }
