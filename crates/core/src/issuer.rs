@@ -292,8 +292,10 @@ impl Issuer {
 
     /// The time that a session of `client` opened now carries.
     pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
-        self.0.time.opened();
-        self.0.session_clocks.of(&client.id).open(self.env().now().max(self.not_before(client)))
+        let now = self.env().now();
+        let time = self.0.session_clocks.of(&client.id).open(now.max(self.not_before(client)));
+        self.0.time.opened(time, now);
+        time
     }
 
     /// A moment that all sessions of `client` opened so far lie before, and all opened from now on do not; `None` where the clock does

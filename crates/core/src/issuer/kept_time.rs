@@ -8,7 +8,7 @@ use std::time::Duration;
 use jwtis_store::{CommitError, ReadError, Store, Transaction, Version};
 
 use super::Issuer;
-use crate::clock::{ClockWatch, KEPT_EVERY, KeptClock, Outage, kept_name};
+use crate::clock::{ClockWatch, JUMP, KEPT_EVERY, KeptClock, Outage, kept_name};
 use crate::env::{Env, Timestamp};
 
 /// What an issuer knows of its clock.
@@ -20,6 +20,8 @@ pub(super) struct KeptTime {
     outage: Option<Outage>,
     /// Whether sessions were opened since the time was kept last.
     opened: AtomicBool,
+    /// Latest time of a session that lies after the clock's, in milliseconds since the epoch: behind a mark.
+    ahead: AtomicU64,
     /// When the last commit was, in milliseconds since the epoch.
     last_commit: AtomicU64,
     /// What the store keeps, and in which version.
@@ -50,6 +52,7 @@ impl KeptTime {
             confirmed: AtomicU64::new(before.unwrap_or_default().confirmed_ms),
             outage,
             opened: AtomicBool::new(false),
+            ahead: AtomicU64::new(0),
             last_commit: AtomicU64::new(last_commit),
             kept: tokio::sync::Mutex::new((before.unwrap_or_default(), stored.map(|stored| stored.version))),
         })
@@ -60,8 +63,12 @@ impl KeptTime {
         self.last_commit.store(env.now().millis(), Ordering::Relaxed);
     }
 
-    /// A session was opened.
-    pub(super) fn opened(&self) {
+    /// A session was opened that carries `time`, when the clock said `now`.
+    pub(super) fn opened(&self, time: Timestamp, now: Timestamp) {
+        // One that was opened behind a mark of a far future, which the clock showed once, has no say.
+        if time > now && time.since(now) <= JUMP {
+            self.ahead.fetch_max(time.millis(), Ordering::Relaxed);
+        }
         // Sessions come by the thousand: the line stays shared until the flag has to be set.
         if !self.opened.load(Ordering::Relaxed) {
             self.opened.store(true, Ordering::Relaxed);
@@ -105,7 +112,8 @@ impl Issuer {
             let (watch, steady) = time.look(self.env());
             // Sessions carry the latest time; once the clock is confirmed, a glimpse of the future has no say any more.
             let seen = if watch.is_confirmed(steady) { self.env().now() } else { self.env().latest() };
-            (watch.confirmed(), seen.max(watch.unreached().unwrap_or_default()))
+            let ahead = Timestamp::from_millis(time.ahead.load(Ordering::Relaxed));
+            (watch.confirmed(), seen.max(watch.unreached().unwrap_or_default()).max(ahead))
         };
         let (before, version) = *kept;
         let now = KeptClock {
