@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_core::rollback::{self, takeover, takeover::Outcome};
+use jwtis_core::signer::switch::{KeySwitches, Switcher};
 use jwtis_core::signer::vault::store::StoreVault;
 use jwtis_core::signer::watermark::file::FileWatermarks;
 use jwtis_core::signer::watermark::store::StoreWatermarks;
@@ -120,6 +121,7 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
     let shop = world.client("shop", KeyOptions::default()).await;
     world.client("gone", KeyOptions::default()).await;
     let again = world.client("again", KeyOptions::default()).await;
+    world.client("off", KeyOptions::default()).await;
     let revoked = world.issue(&shop, r#"{"sub":"alice"}"#);
     let of_subject = world.issue(&shop, r#"{"sub":"bob"}"#);
     let untouched = world.issue(&shop, r#"{"sub":"carol"}"#);
@@ -142,6 +144,10 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
     world.client("late", KeyOptions::default()).await;
     let new_admin = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
     world.issuer.set_admin_token(&new_admin).await.unwrap();
+    world.issuer.switch_client(&admin, &support::id("off"), false).await.unwrap();
+    let switches = KeySwitches::new(store.clone(), world.issuer.env().clone());
+    assert!(switches.disable(&kept, &Switcher::operator()).await.unwrap());
+    drop(switches);
     vault.delete(&deleted).await.unwrap();
     let made = vault.generate(Curve::Ed25519, "made").await.unwrap().public_key.hash();
     drop((world, store, vault));
@@ -154,7 +160,9 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
             "admin token : stays replaced".to_owned(),
             "client again: registered again since; the older registration stays deleted".to_owned(),
             "client gone: stays deleted".to_owned(),
+            "client off: stays disabled".to_owned(),
             "client shop: its key sets stay retired".to_owned(),
+            "disabled signing key : stays disabled".to_owned(),
             "session : stays revoked".to_owned(),
             format!("signing key {deleted}: stays deleted"),
             "subject : its sessions stay revoked".to_owned(),
@@ -183,9 +191,13 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
         "a token of the older registration"
     );
     drop(registered_again);
+    let vault_store = store.clone();
     let vault = StoreVault::new(store, world.issuer.env().clone());
     let keys: Vec<_> = vault.list().await.unwrap().keys.iter().map(|key| key.public_key.hash()).collect();
     assert_eq!(keys, [kept]);
+    assert!(world.issuer.public_client(&support::id("off")).await.unwrap().unwrap().is_disabled());
+    let switches = KeySwitches::new(vault_store, world.issuer.env().clone());
+    assert!(switches.disabled_since(&kept).await.unwrap().is_some());
     vault.generate(Curve::Ed25519, "deleted").await.expect("the alias is free");
 }
 

@@ -137,10 +137,11 @@ impl ClientRecord {
 
     /// What two copies of a store know of one client together, the `newer` copy and the `older` one; and what the older one does not know.
     ///
-    /// A name that was registered again is the newer registration alone. Else the later `not_before` counts, the newer copy's token,
+    /// A name that was registered again is the newer registration alone. Else the later `not_before` counts, it is
+    /// disabled where either copy says so, and the newer copy's token counts,
     /// and of key sets what [`join_sets`] says.
     pub(crate) fn join(newer: Self, older: Self) -> (Self, Vec<ClientFact>) {
-        if newer.created_at != older.created_at {
+        if newer.registration != older.registration {
             return (newer, vec![ClientFact::RegisteredAgain]);
         }
         let mut facts = Vec::new();
@@ -150,12 +151,16 @@ impl ClientRecord {
         if newer.not_before > older.not_before {
             facts.push(ClientFact::SessionsRevoked);
         }
+        if newer.disabled && !older.disabled {
+            facts.push(ClientFact::Disabled);
+        }
         let not_before = newer.not_before.max(older.not_before);
+        let disabled = newer.disabled || older.disabled;
         let (sets, changed) = join_sets(newer.sets, older.sets);
         if changed {
             facts.push(ClientFact::KeysRenewed);
         }
-        (Self { not_before, sets, ..newer }, facts)
+        (Self { not_before, disabled, sets, ..newer }, facts)
     }
 
     /// Whether `keys` is still the active set.
@@ -198,6 +203,8 @@ pub(crate) enum ClientFact {
     TokenReplaced,
     /// Its sessions were revoked.
     SessionsRevoked,
+    /// It was disabled.
+    Disabled,
     /// A key set was retired, and another one is active.
     KeysRenewed,
 }
@@ -209,6 +216,7 @@ impl ClientFact {
             Self::RegisteredAgain => "registered again since; the older registration stays deleted",
             Self::TokenReplaced => "its token stays replaced",
             Self::SessionsRevoked => "its sessions stay revoked",
+            Self::Disabled => "stays disabled",
             Self::KeysRenewed => "its key sets stay retired",
         }
     }

@@ -7,6 +7,7 @@
 //! | session | revoked stays revoked; the higher generation; the later expiry |
 //! | revoked subject | the later moment, the later expiry |
 //! | client | one deleted since stays deleted; one registered again is the new registration; the later `not_before`; replaced tokens, retired key sets stay so. One registered since is *not* taken over |
+//! | disabled client or signing key | stays disabled |
 //! | signing key | one deleted since stays deleted. One made since is *not* taken over |
 //! | admin token | one replaced since stays replaced |
 //! | sessions revoked by an earlier rollback | the later moment |
@@ -26,6 +27,7 @@ use crate::clock::{KeptClock, kept_name};
 use crate::env::Timestamp;
 use crate::issuer::{AdminRecord, admin_name};
 use crate::session::{SessionRecord, SubjectMark};
+use crate::signer::switch::DisabledKey;
 use crate::signer::usage::UsageRecord;
 use crate::signer::vault::store::{AliasRecord, KeyRecord};
 use crate::signer::watermark::store::MarkRecord;
@@ -181,6 +183,18 @@ impl Joins for SubjectMark {
     }
 }
 
+impl Joins for DisabledKey {
+    const KIND: &'static str = "disabled signing key";
+
+    fn join(&self, other: &Self) -> Self {
+        Self { since: self.since.min(other.since) }
+    }
+
+    fn what(&self) -> String {
+        "stays disabled".to_owned()
+    }
+}
+
 struct Merge<'a> {
     old: &'a Store,
     new: &'a Store,
@@ -195,6 +209,7 @@ impl Merge<'_> {
         self.join_all::<UsageRecord>().await?;
         self.join_all::<SessionRecord>().await?;
         self.join_all::<SubjectMark>().await?;
+        self.join_all::<DisabledKey>().await?;
         self.clients().await?;
         self.signing_keys().await?;
         self.settings().await

@@ -137,8 +137,9 @@ impl Signer {
 }
 
 /// A key that is disabled, by its address.
-struct DisabledKey {
-    since: Timestamp,
+#[derive(PartialEq, Eq)]
+pub(crate) struct DisabledKey {
+    pub(crate) since: Timestamp,
 }
 
 impl Record for DisabledKey {
