@@ -48,6 +48,7 @@ async fn restore_verifies_before_it_replaces_and_keeps_the_old_store() {
     fill(&store, 20).await;
     store.backup_to(&backup).unwrap();
     add(&store, "later").await;
+    let highest = store.commits();
     drop(store);
     let target = fs::read(&path).unwrap();
 
@@ -81,6 +82,7 @@ async fn restore_verifies_before_it_replaces_and_keeps_the_old_store() {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let store = opened(&path);
         assert_eq!(clients(&store).await.unwrap().len(), 20);
+        assert!(store.commits() > highest, "the store that was replaced is older than this one");
         let aside = folder.path().join(format!("store.db.before-restore-{n}"));
         drop(store);
         assert_eq!(restored.kept_aside.unwrap().canonicalize().unwrap(), aside.canonicalize().unwrap());
