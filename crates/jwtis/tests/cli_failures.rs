@@ -92,7 +92,7 @@ fn point_01_what_dead_first_starts_left_is_removed_and_what_a_living_one_makes_i
     let living = private("keys.db.new-2-0");
     living.lock().unwrap();
     assert_eq!(place.serve(&[]).stop().code, Some(0));
-    assert_eq!(names(&data), ["keys.db", "keys.db.lock", "keys.db.new-2-0"]);
+    assert_eq!(names(&data), ["keys.db", "keys.db.lock", "keys.db.new-2-0", "keys.db.witness"]);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn point_01_of_first_starts_at_once_one_makes_the_store_and_its_secrets_open_it(
     assert_eq!(winners.len(), 1);
     let (_, rest) = winners[0].split_once("export JWTIS_PSWD='").unwrap();
     place.ok(&["store", "check", "-p", rest.split_once("'\n").unwrap().0]);
-    assert_eq!(names(&place.path().join("data")), ["keys.db", "keys.db.lock"]);
+    assert_eq!(names(&place.path().join("data")), ["keys.db", "keys.db.lock", "keys.db.witness"]);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn restore_of_the_store_itself_or_of_nothing_is_refused_in_its_words() {
     }
     refused(&place.run(&["store", "restore", "nowhere.db"]), 1, "there is no backup at nowhere.db");
     assert!(fs::read(place.store()).unwrap() == before);
-    assert_eq!(names(&place.path().join("data")), ["keys.db", "keys.db.lock"]);
+    assert_eq!(names(&place.path().join("data")), ["keys.db", "keys.db.lock", "keys.db.witness"]);
 }
 
 /// Command lines that fail, with what they say; each must end with a hint.

@@ -54,7 +54,7 @@ fn point_01_first_start_prints_secrets_once_and_the_second_finds_the_client() {
     let names: Vec<_> =
         fs::read_dir(place.store().parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(
-        names.iter().all(|name| name == "keys.db" || name == "keys.db.lock"),
+        names.iter().all(|name| name == "keys.db" || name == "keys.db.lock" || name == "keys.db.witness"),
         "nothing else stays in the folder: {names:?}"
     );
 }
