@@ -94,9 +94,9 @@ async fn where_the_switch_cannot_be_read_nothing_is_signed() {
     let store = store_over(backend.clone());
     let key = new_key(Curve::Ed25519);
     let signer = signer(&key, &store);
-    for read in 1..=2 {
-        backend.fail_read(read, Fault::Unavailable);
-        assert_eq!(code(&sign(&signer, &key, &attestation(9, 0)).await), "switch_unavailable", "read {read}");
+    for _ in 0..2 {
+        backend.fail_read(1, Fault::Unavailable);
+        assert_eq!(code(&sign(&signer, &key, &attestation(9, 0)).await), "switch_unavailable");
     }
     assert_eq!(code(&sign(&signer, &key, &attestation(9, 0)).await), "signed");
 }

@@ -167,6 +167,7 @@ async fn a_store_that_fails_at_any_call_never_lets_a_signature_go_uncounted() {
             let backend = Faulty::new(MemoryBackend::new());
             let store = store_over(backend.clone());
             let signer = setup(&store, &key, policy(None, Some(LIMIT))).build();
+            signer.read_switches().await.unwrap();
             if reads {
                 backend.fail_read(nth, fault)
             } else {
@@ -224,6 +225,7 @@ async fn a_slow_store_holds_up_no_key_that_is_not_counted() {
         .list(&free, allowing(&[RequestKind::Generic]))
         .vault("w", ScriptedVault::new(&Calls::default(), &[&free]))
         .build();
+    signer.read_switches().await.unwrap();
     backend.hang_reads();
     let waiting = {
         let (signer, counted) = (signer.clone(), Arc::clone(&counted));
@@ -275,6 +277,7 @@ async fn observed_limits_need_no_store_that_works() {
     for reads in [true, false] {
         let backend = Faulty::new(MemoryBackend::new());
         let signer = setup(&store_over(backend.clone()), &key, observing(None, Some(1))).build();
+        signer.read_switches().await.unwrap();
         if reads {
             backend.fail_read(1, Fault::Unavailable)
         } else {

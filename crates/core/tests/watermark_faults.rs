@@ -131,8 +131,8 @@ async fn a_conflict_is_judged_again_and_not_for_ever() {
 async fn a_clearance_costs_one_read_and_one_commit_and_a_repetition_no_commit() {
     let (world, backend, _) = faulty();
     for (asked, wanted, reads, commits) in [
-        // The first one of a key counts its chains.
-        (block(5, 1), "advanced", 2, 1),
+        // The first one of a key counts its chains, and the first of all asks whether the store has gone back.
+        (block(5, 1), "advanced", 3, 1),
         (block(6, 1), "advanced", 1, 1),
         (block(6, 1), "repeated", 1, 0),
         (block(6, 2), "refused", 1, 0),

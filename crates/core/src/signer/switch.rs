@@ -1,8 +1,12 @@
 //! Signing keys that the operator has switched off: they sign and prove nothing until they are switched on again.
 //!
 //! Each is a record of the store, so that it outlives a restart and the configuration. It is looked for at each request, and once more
-//! right before the key is used, so that a switch takes effect at once, in every process over the store. Where there is no store there
-//! are no switches: then a key is taken out of `tezos:`, and the configuration reloaded.
+//! right before the key is used. What was read is kept until the change feed tells of a switch, which it does before the switch is
+//! acknowledged: so a switch takes effect at once, and a store that is slow holds up no key that needs nothing else of it. Where there is
+//! no store there are no switches: then a key is taken out of `tezos:`, and the configuration reloaded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Table};
 use jwtis_tezos::PublicKeyHash;
@@ -18,7 +22,19 @@ use crate::env::{Env, Timestamp};
 pub struct KeySwitches {
     store: Store,
     env: Env,
+    read: Arc<RwLock<Read>>,
 }
+
+/// What was read since the last switch was moved.
+#[derive(Default, Debug)]
+struct Read {
+    /// Counts the moves: what was read before one is not kept after it.
+    moves: u64,
+    disabled_since: HashMap<PublicKeyHash, Option<Timestamp>>,
+}
+
+/// Most keys that are kept. The configuration lists them, so they are few.
+const MOST_KEPT: usize = 100_000;
 
 /// A switch that was not moved.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +53,17 @@ pub enum SwitchError {
 impl KeySwitches {
     /// The switches of `store`.
     #[must_use]
-    pub const fn new(store: Store, env: Env) -> Self {
-        Self { store, env }
+    pub fn new(store: Store, env: Env) -> Self {
+        let read = Arc::new(RwLock::new(Read::default()));
+        let (kept, table) = (Arc::clone(&read), DisabledKey::TABLE.id);
+        store.observe(Arc::new(move |changes| {
+            if changes.iter().any(|change| change.key.table() == table) {
+                let mut read = kept.write().unwrap_or_else(PoisonError::into_inner);
+                read.moves = read.moves.wrapping_add(1);
+                read.disabled_since.clear();
+            }
+        }));
+        Self { store, env, read }
     }
 
     /// When the key was disabled, if it is.
@@ -46,8 +71,20 @@ impl KeySwitches {
     /// # Errors
     /// When the store cannot be read.
     pub async fn disabled_since(&self, key: &PublicKeyHash) -> Result<Option<Timestamp>, ReadError> {
+        let moves = {
+            let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(since) = read.disabled_since.get(key) {
+                return Ok(*since);
+            }
+            read.moves
+        };
         let stored = self.store.get::<DisabledKey>(Name::plain(&key.to_string())).await?;
-        Ok(stored.map(|stored| stored.value.since))
+        let since = stored.map(|stored| stored.value.since);
+        let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
+        if read.moves == moves && read.disabled_since.len() < MOST_KEPT {
+            read.disabled_since.insert(*key, since);
+        }
+        Ok(since)
     }
 
     /// Disables the key; one that is disabled stays so. Returns whether that changed anything.
@@ -123,6 +160,18 @@ impl Signer {
     /// [`SwitchError::NoStore`].
     pub fn switches(&self) -> Result<&KeySwitches, SwitchError> {
         self.0.switches.as_ref().ok_or(SwitchError::NoStore)
+    }
+
+    /// Reads the switches of all listed keys, before the first request.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read_switches(&self) -> Result<(), ReadError> {
+        let Some(switches) = &self.0.switches else { return Ok(()) };
+        for key in self.rules().keys.keys() {
+            switches.disabled_since(key).await?;
+        }
+        Ok(())
     }
 
     /// That the key may be used now.

@@ -136,6 +136,10 @@ impl Prepared {
         };
         let signer = Signer::new(parts);
         warn_of_issuers(&signer).await;
+        // A key whose switch cannot be read now is refused until it can.
+        if let Err(error) = signer.read_switches().await {
+            warn!(error = &error as &dyn Error, "whether keys are disabled cannot be read");
+        }
         Ok(Running { signer, opener, vaults: names })
     }
 
