@@ -16,6 +16,8 @@
 //! "Since" is told by the numbers of the latest commits. Where the backup is the younger of the two, nothing is deleted or replaced, and
 //! what can be joined is joined.
 
+use std::collections::BTreeSet;
+
 use jwtis_store::{
     CommitError, ReadError, Record, RecordKey, Replaced, Restoration, Rollback, RollbackCause, Store, Stored,
     Version,
@@ -294,9 +296,10 @@ impl Merge<'_> {
             return Ok(());
         }
         let aliases = self.new.scan::<AliasRecord>(None, usize::MAX).await?;
+        let old = self.old.scan_each::<KeyRecord>(None, usize::MAX).await?;
+        let known: BTreeSet<RecordKey> = old.iter().map(|(key, _)| *key).collect();
         for (key, version) in self.keys_of::<KeyRecord>(self.new).await? {
-            let old = self.old.scan_each::<KeyRecord>(None, usize::MAX).await?;
-            if old.iter().any(|(known, _)| *known == key) {
+            if known.contains(&key) {
                 continue;
             }
             let Some(record) = self.new.get_key::<KeyRecord>(&key).await? else { continue };
@@ -308,7 +311,7 @@ impl Merge<'_> {
             self.new.commit(transaction).await?;
             self.took("signing key", hash.to_string(), "stays deleted".to_owned());
         }
-        for (key, old) in self.old.scan_each::<KeyRecord>(None, usize::MAX).await? {
+        for (key, old) in old {
             let Some(old) = self.readable(&old) else { continue };
             if self.new.get_key::<KeyRecord>(&key).await?.is_none() {
                 let hash = old.value.public().public_key.hash();
