@@ -32,7 +32,7 @@ use crate::metrics::Metrics;
 pub use listeners::{BindError, Listeners, Which, listen};
 pub use marks::MarksError;
 pub use reload::{Reload, Started};
-pub use signals::{Hangups, Signals, survive_file_size_limits};
+pub use signals::{EarlyHangups, Hangups, Signals, survive_file_size_limits};
 pub use vaults::{Ask, VaultFault};
 pub use watch::Seen;
 

@@ -183,3 +183,43 @@ fn inspect_reads_what_people_paste() {
     let run = place.run(&["token", "inspect", "eyJhbGciOiJub25lIn0.eyJpc3MiOiJqb2UifQ."]);
     assert!(run.stderr.contains("algorithm `none`: nobody signed it"), "{}", run.stderr);
 }
+
+#[test]
+fn a_pipe_in_the_place_of_a_certificate_holds_up_neither_reloads_nor_the_stop() {
+    let mut place = with_store(PASSWORD);
+    place.set("JWTIS_PSWD", PASSWORD);
+    for name in ["certificate.pem", "key.pem"] {
+        let from = format!("{}/tests/http_server/{name}", env!("CARGO_MANIFEST_DIR"));
+        fs::copy(from, place.path().join(name)).unwrap();
+    }
+    let server = place.serve(&["--tls", "--certFile", "certificate.pem", "--keyFile", "key.pem"]);
+    fs::remove_file(place.path().join("certificate.pem")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(place.path().join("certificate.pem")).status();
+    assert!(made.unwrap().success());
+    server.send("HUP");
+    let said = (0..1_000_000).any(|_| server.log().contains("is not a file any more"));
+    assert!(said, "{}", server.log());
+    assert_eq!(server.stop().code, Some(0));
+}
+
+#[test]
+fn sighup_does_not_end_a_start() {
+    let mut place = with_store(PASSWORD);
+    place.set("JWTIS_PSWD", PASSWORD);
+    let arguments = ["-l", "127.0.0.1:0", "--utility-address", "off", "--log-format", "json"];
+    let mut command = place.command(env!("CARGO_BIN_EXE_jwtis"), &arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // The first line of the log comes before the ports are bound and the store is open.
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let first = log.next().unwrap();
+    let process = child.id().to_string();
+    let kill = |name: &str| {
+        let status = std::process::Command::new("kill").args([name, &process]).status();
+        assert!(status.unwrap().success());
+    };
+    kill("-HUP");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains(" is listening on ")), "{first}");
+    kill("-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

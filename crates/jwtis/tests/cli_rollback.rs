@@ -263,3 +263,26 @@ fn a_backup_of_a_named_server_needs_no_store_here() {
     place.set("JWTIS_PSWD", &password);
     server.stop();
 }
+
+#[test]
+fn a_new_password_does_not_hide_that_the_store_has_gone_back() {
+    let story = Story::until_level_20();
+    fs::copy(story.place.path().join("level-10.db"), story.place.store()).unwrap();
+    fs::write(story.place.path().join("new"), "another-pass-word").unwrap();
+    story.place.ok(&["store", "passwd", "--new-pswd-file", "new"]);
+    let check = story.place.json(&["store", "check", "-p", "another-pass-word", "--json"]);
+    assert!(!check["rolled_back"].is_null(), "{check}");
+    fs::write(story.witness(), "garbage").unwrap();
+    let run = story.place.run(&["store", "passwd", "-p", "another-pass-word", "--new-pswd-file", "new"]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+}
+
+#[test]
+fn a_store_whose_witness_cannot_be_believed_revokes_its_sessions_when_it_is_accepted() {
+    let story = Story::until_level_20();
+    fs::copy(story.place.path().join("level-10.db"), story.place.store()).unwrap();
+    fs::write(story.witness(), "garbage").unwrap();
+    story.place.ok(&["store", "accept-rollback", "--yes"]);
+    let running = story.start();
+    assert!(!story.is_active(&running), "the session was revoked after the copy was made");
+}

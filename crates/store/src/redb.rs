@@ -136,8 +136,9 @@ pub(crate) fn open_unwitnessed(
     let said = match witness::read(witness, &keys, &meta.store_id) {
         Ok(None) => Witnessed::Nothing,
         Ok(Some(seen)) if seen > engine.commits() => {
+            let commit = engine.commits();
             engine.number_above(seen);
-            Witnessed::Behind { commit: engine.commits(), witness: seen }
+            Witnessed::Behind { commit, witness: seen }
         }
         Ok(Some(_)) => Witnessed::UpToDate,
         Err(OpenError::WitnessOfAnother { .. }) => Witnessed::OfAnother,

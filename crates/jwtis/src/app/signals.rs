@@ -18,6 +18,22 @@ pub fn survive_file_size_limits() -> io::Result<()> {
     signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
+/// Wishes to reload from the beginning of the process on. From here on SIGHUP does not end it: `systemctl reload` may come while it starts.
+#[derive(Debug)]
+pub struct EarlyHangups(Signal);
+
+impl EarlyHangups {
+    /// Takes SIGHUP over. It needs no runtime.
+    ///
+    /// # Errors
+    /// When the operating system takes no handler.
+    pub fn take() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _entered = runtime.enter();
+        signal(SignalKind::hangup()).map(Self)
+    }
+}
+
 /// The handlers of signals. From here on neither SIGTERM and SIGINT nor SIGHUP end the process by themselves.
 #[derive(Debug)]
 pub struct Signals {
@@ -31,11 +47,11 @@ impl Signals {
     ///
     /// # Errors
     /// When the operating system takes no handler.
-    pub fn take() -> io::Result<Self> {
+    pub fn take(EarlyHangups(hangup): EarlyHangups) -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            hangup,
         })
     }
 

@@ -15,7 +15,7 @@ use jwtis_store::open_memory;
 use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Output, serve};
-use crate::app::{Listeners, Served, ServedSigner, Signals, listen};
+use crate::app::{EarlyHangups, Listeners, Served, ServedSigner, Signals, listen};
 use crate::config::ListenAddress;
 use crate::config::setting::{self, Setting};
 use crate::metrics::Metrics;
@@ -54,8 +54,8 @@ impl Dev {
     }
 
     async fn serve(&self, out: &mut Output<'_>) -> Outcome {
-        let signals =
-            Signals::take().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+        let hangups = EarlyHangups::take().map_err(|error| serve::no_signals(&error))?;
+        let signals = Signals::take(hangups).map_err(|error| serve::no_signals(&error))?;
         let (stop, hangups) = signals.split();
         let issuer_listener = bind(self.listen, &setting::LISTEN, "--listen").await?;
         let signer_listener = match self.signer {

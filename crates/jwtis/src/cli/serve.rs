@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings, rollback};
 use jwtis_store::{OpenError, Password, ReadError, Rollback, Store, open_redb_beside};
@@ -16,7 +17,9 @@ use super::first_start::{self, AdminToken};
 use super::output::{Output, printable};
 use super::{Failure, Outcome, config as configuration, harden, password, prompt, signer_start};
 use crate::app::signer::{Prepared, Surroundings};
-use crate::app::{BindError, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which};
+use crate::app::{
+    BindError, EarlyHangups, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which,
+};
 use crate::config::setting::Setting;
 use crate::config::value::Raw;
 use crate::config::{Config, Reloader};
@@ -25,6 +28,7 @@ use crate::telemetry;
 use crate::tls::TlsError;
 
 pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
+    let hangups = EarlyHangups::take().map_err(|error| no_signals(&error))?;
     let reloader = Reloader::new(flags.clone(), super::environment);
     let seen = Seen::look(reloader.path());
     let config = configuration::load(flags)?;
@@ -40,7 +44,18 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
     if let Some(notice) = strategy.and_then(jwtis_core::RefreshStrategy::notice) {
         warn!("clients that register without a refresh strategy get {notice}");
     }
-    runtime()?.block_on(serve(config, reloader, seen, out))
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(serve(config, reloader, seen, hangups, out));
+    // A thread that waits for a file that never answers must not keep the process.
+    runtime.shutdown_timeout(STUCK_THREADS);
+    outcome
+}
+
+/// How long the end of the process waits for threads that read files.
+const STUCK_THREADS: Duration = Duration::from_secs(1);
+
+pub(super) fn no_signals(error: &io::Error) -> Failure {
+    Failure::refused("no handler for signals").because(error)
 }
 
 /// The server's runtime.
@@ -77,7 +92,13 @@ pub(super) fn no_threads(error: &io::Error) -> Failure {
 /// The order matters: ports first, since they fail without a trace; then what of the signer can be checked; then the store, whose first
 /// start prints secrets, and for whose password somebody may be asked, who can press Ctrl-C; then the vaults, for whose keys too; then
 /// the handlers of signals; then the line that says that clients may come.
-async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Output<'_>) -> Outcome {
+async fn serve(
+    mut config: Config,
+    reloader: Reloader,
+    seen: Seen,
+    hangups: EarlyHangups,
+    out: &mut Output<'_>,
+) -> Outcome {
     let env = Env::system();
     let listeners = Listeners::bind(&config).await.map_err(|error| bind_failure(&error))?;
     if config.issuer.is_none() && config.signer.is_none() && config.utility.is_none() {
@@ -118,8 +139,7 @@ async fn serve(mut config: Config, reloader: Reloader, seen: Seen, out: &mut Out
         None => None,
     };
 
-    let signals =
-        Signals::take().map_err(|error| Failure::refused("no handler for signals").because(&error))?;
+    let signals = Signals::take(hangups).map_err(|error| no_signals(&error))?;
     let (stop, hangups) = signals.split();
     if let Some(url) = listeners.utility_url() {
         out.notice(format_args!("metrics and health on {url}"));

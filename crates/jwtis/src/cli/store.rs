@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use jwtis_core::IssuerSettings;
-use jwtis_store::{Password, Report, TableInfo, change_password, check, info};
+use jwtis_store::{Password, Report, TableInfo, change_password, check, info, open_redb_beside};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -118,6 +118,11 @@ impl StoreCommand {
                 if let Some(weakness) = password::weakness(&new) {
                     super::failure::warn(weakness);
                 }
+                // Marks a store that has gone back: the commit of the new password would hide it.
+                drop(
+                    open_redb_beside(&path, &store.witness(&path)?, &old)
+                        .map_err(|error| Failure::from_store(&path, &error))?,
+                );
                 change_password(&path, &old, &Password::new(new.as_str()))
                     .map_err(|error| Failure::from_store(&path, &error))?;
                 out.line(format_args!(

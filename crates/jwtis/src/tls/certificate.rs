@@ -57,6 +57,15 @@ impl LiveCertificate {
     /// # Errors
     /// [`TlsError`]; the certificate before stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
+        for (what, path) in [("certificate", &self.certificate), ("key", &self.key)] {
+            // A pipe would keep the thread for as long as nobody writes into it.
+            if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+                return Err(TlsError::Read {
+                    what,
+                    reason: format!("{} is not a file any more", path.display()),
+                });
+            }
+        }
         let loaded = Arc::new(load(&self.certificate, &self.key)?);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())

@@ -53,7 +53,8 @@ async fn settle(
         }
     };
     confirm(path, why, yes)?;
-    if mark.is_none() && matches!(said, Witnessed::Behind { .. }) {
+    // A witness that cannot be believed may have known of any commit.
+    if mark.is_none() {
         rollback::begin(store, RollbackCause::BehindWitness).await.map_err(|error| unusable(&error))?;
     }
     rollback::accept(store, Env::system().now(), keep_sessions).await.map_err(|error| unusable(&error))?;
