@@ -10,6 +10,7 @@
 //! `jwtis store accept-rollback` ends the state. Where the store that was replaced can be read, [`takeover`] takes over from it what must
 //! not go back, and no mark is needed.
 
+pub(crate) mod deleted;
 pub mod takeover;
 
 use jwtis_store::{

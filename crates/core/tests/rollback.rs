@@ -332,3 +332,89 @@ async fn watermarks_in_files_are_not_the_stores_so_they_go_on() {
     assert_eq!(code(&sign(&running, &key, &attestation(7, 0)).await), "signed");
     assert_eq!(code(&sign(&running, &key, &transaction(1)).await), "rolled_back", "spending is in the store");
 }
+
+async fn key_hashes(vault: &StoreVault) -> Vec<jwtis_tezos::PublicKeyHash> {
+    vault.list().await.unwrap().keys.iter().map(|key| key.public_key.hash()).collect()
+}
+
+#[tokio::test]
+async fn a_restore_of_too_old_a_backup_can_be_undone_by_restoring_the_store_that_was_kept() {
+    for cure in ["store.db.before-restore-1", "right.db"] {
+        let (folder, path) = place();
+        let (too_old, right) = (folder.path().join("too_old.db"), folder.path().join("right.db"));
+        let store = created(&path);
+        store.backup_to(&too_old).unwrap();
+        let world = World::with(store.clone(), IssuerSettings::default()).await;
+        let shop = world.client("shop", KeyOptions::default()).await;
+        let token = world.issue(&shop, "{}");
+        let vault = StoreVault::new(store.clone(), world.issuer.env().clone());
+        let money = vault.generate(Curve::Ed25519, "money").await.unwrap().public_key.hash();
+        store.backup_to(&right).unwrap();
+        drop((world, store, vault, shop));
+
+        let outcome = restore(&too_old, &path, after(10), false).await;
+        assert_eq!((outcome.marked, outcome.left.len()), (None, 2), "{cure}");
+        let outcome = restore(&folder.path().join(cure), &path, after(20), false).await;
+        assert_eq!(outcome.marked, None, "{cure}");
+        assert!(!lines(&outcome).iter().any(|line| line.contains("deleted")), "{cure}: {outcome:?}");
+
+        let store = opened(&path);
+        let world = World::at(after(30), store.clone(), IssuerSettings::default()).await;
+        let shop = world.issuer_access("shop").await.expect(cure);
+        assert_eq!(world.status(&shop, &token.access_token).await, "active", "{cure}");
+        let vault = StoreVault::new(store, world.issuer.env().clone());
+        assert_eq!(key_hashes(&vault).await, [money], "{cure}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_stays_deleted_over_two_restores() {
+    let (folder, path) = place();
+    let backup = folder.path().join("backup.db");
+    let store = created(&path);
+    let world = World::with(store.clone(), IssuerSettings::default()).await;
+    world.client("gone", KeyOptions::default()).await;
+    let vault = StoreVault::new(store.clone(), world.issuer.env().clone());
+    let deleted = vault.generate(Curve::Ed25519, "deleted").await.unwrap().public_key.hash();
+    store.backup_to(&backup).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    world.issuer.delete_client(&admin, &support::id("gone")).await.unwrap();
+    vault.delete(&deleted).await.unwrap();
+    drop((world, store, vault));
+
+    for times in 1..=2 {
+        let outcome = restore(&backup, &path, after(10), false).await;
+        let expected =
+            ["client gone: stays deleted".to_owned(), format!("signing key {deleted}: stays deleted")];
+        assert_eq!(lines(&outcome), expected, "restore {times}");
+        assert_eq!(outcome.back, [], "restore {times}");
+    }
+    let store = opened(&path);
+    let world = World::at(after(30), store.clone(), IssuerSettings::default()).await;
+    assert!(world.issuer_access("gone").await.is_none());
+    assert_eq!(key_hashes(&StoreVault::new(store, world.issuer.env().clone())).await, []);
+}
+
+#[tokio::test]
+async fn a_signing_key_that_was_brought_in_again_is_not_deleted_by_the_deletion_before() {
+    let (folder, path) = place();
+    let backup = folder.path().join("backup.db");
+    let store = created(&path);
+    let world = World::with(store.clone(), IssuerSettings::default()).await;
+    let vault = StoreVault::new(store.clone(), world.issuer.env().clone());
+    let key = new_key(Curve::Ed25519);
+    let hash = key.public_key().hash();
+    vault.import(&key, "again").await.unwrap();
+    vault.delete(&hash).await.unwrap();
+    store.backup_to(&backup).unwrap();
+    world.seconds_pass(5);
+    vault.import(&key, "again").await.unwrap();
+    drop((world, store, vault));
+
+    let outcome = restore(&backup, &path, after(10), false).await;
+    assert_eq!(outcome.left.len(), 1, "{outcome:?}");
+    restore(&folder.path().join("store.db.before-restore-1"), &path, after(20), false).await;
+    let store = opened(&path);
+    let vault = StoreVault::new(store, Env::system());
+    assert_eq!(key_hashes(&vault).await, [hash]);
+}

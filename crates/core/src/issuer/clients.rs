@@ -17,6 +17,7 @@ use crate::client::{
 use crate::env::{NoEntropy, Timestamp};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
+use crate::rollback::deleted::Deleted;
 
 /// Most clients on one page of a list.
 pub const MAX_PAGE: usize = 100;
@@ -177,6 +178,8 @@ impl Issuer {
                 Err(ReadError::Damaged { .. }) => tx,
                 Err(error) => return Err(error.into()),
             };
+            let deleted = Deleted::client(kid, stored.value.registration, self.env().now());
+            let tx = deleted.bury(self.store(), tx).await?;
             match self.store().commit(tx).await {
                 Ok(()) => {
                     Event::ClientDeleted(kid).record(Actor::Admin);

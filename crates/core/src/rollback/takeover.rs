@@ -6,15 +6,17 @@
 //! | spending of a key | in every window what either knows |
 //! | session | revoked stays revoked; the higher generation; the later expiry |
 //! | revoked subject | the later moment, the later expiry |
-//! | client | one deleted since stays deleted; one registered again is the new registration; the later `not_before`; replaced tokens, retired key sets stay so. One registered since is *not* taken over |
+//! | client | one deleted since stays deleted; one that nobody deleted comes back; one registered again is the new registration; the later `not_before`; replaced tokens, retired key sets stay so. One registered since is *not* taken over |
 //! | disabled client or signing key | stays disabled |
-//! | signing key | one deleted since stays deleted. One made since is *not* taken over |
+//! | signing key | one deleted since stays deleted; one that nobody deleted comes back. One made since is *not* taken over |
+//! | deletion of a client or signing key | what either knows, the later moment |
 //! | admin token | one replaced since stays replaced |
 //! | sessions revoked by an earlier rollback | the later moment |
 //! | the time that the clock has confirmed | that of the store that is replaced |
 //!
-//! "Since" is told by the numbers of the latest commits. Where the backup is the younger of the two, nothing is deleted or replaced, and
-//! what can be joined is joined.
+//! What was deleted is told by the record of its deletion ([`Deleted`]) in either store, never by its absence: a store that was itself
+//! restored from too old a backup lacks what nobody deleted. "Since" is else told by the numbers of the latest commits. Where the backup
+//! is the younger of the two, nothing is replaced, and what can be joined is joined.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +25,7 @@ use jwtis_store::{
     Version,
 };
 
+use super::deleted::Deleted;
 use super::{SessionFloor, floor_name, stored_mark};
 use crate::client::ClientRecord;
 use crate::clock::{KeptClock, kept_name};
@@ -31,11 +34,14 @@ use crate::issuer::{AdminRecord, admin_name};
 use crate::session::{SessionRecord, SubjectMark};
 use crate::signer::switch::DisabledKey;
 use crate::signer::usage::UsageRecord;
-use crate::signer::vault::store::{AliasRecord, KeyRecord};
+use crate::signer::vault::store::{AliasRecord, KeyRecord, StoredKey};
 use crate::signer::watermark::store::MarkRecord;
 
 /// Records read at a time, and changed in one commit at most.
 const PAGE: usize = 256;
+
+/// Why a record of the backup is in the new store, though the replaced store does not have it.
+const COMES_BACK: &str = "comes back: the replaced store did not have it, and no deletion of it is recorded";
 
 /// One line of the list.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +59,8 @@ pub struct Item {
 pub struct Outcome {
     /// What the new store has from the one that it replaces.
     pub taken: Vec<Item>,
+    /// What is only in the backup.
+    pub back: Vec<Item>,
     /// What is only in the store that was replaced.
     pub left: Vec<Item>,
     /// Why the new store is marked as restored; `None` if it is not.
@@ -121,6 +129,8 @@ async fn conclude(new: &Store, marked: bool, now: Timestamp, keep_sessions: bool
 /// A record of which two copies know more together than each alone.
 trait Joins: Record + PartialEq {
     const KIND: &'static str;
+    /// Whether the list names each record.
+    const LISTED: bool = true;
 
     fn join(&self, other: &Self) -> Self;
 
@@ -197,6 +207,20 @@ impl Joins for DisabledKey {
     }
 }
 
+impl Joins for Deleted {
+    const KIND: &'static str = "deletion";
+    /// What it deletes here is named, and nothing else.
+    const LISTED: bool = false;
+
+    fn join(&self, other: &Self) -> Self {
+        Self::join(self, other)
+    }
+
+    fn what(&self) -> String {
+        "stays deleted".to_owned()
+    }
+}
+
 struct Merge<'a> {
     old: &'a Store,
     new: &'a Store,
@@ -212,6 +236,7 @@ impl Merge<'_> {
         self.join_all::<SessionRecord>().await?;
         self.join_all::<SubjectMark>().await?;
         self.join_all::<DisabledKey>().await?;
+        self.join_all::<Deleted>().await?;
         self.clients().await?;
         self.signing_keys().await?;
         self.settings().await
@@ -233,7 +258,9 @@ impl Merge<'_> {
                     Some(known) => transaction = transaction.replace_at(key, known.version, joined),
                     None => transaction = transaction.create_at(key, joined),
                 }
-                self.took(T::KIND, joined.name(), joined.what());
+                if T::LISTED {
+                    self.took(T::KIND, joined.name(), joined.what());
+                }
             }
             self.new.commit(transaction).await?;
             match page.last() {
@@ -257,9 +284,12 @@ impl Merge<'_> {
             };
             let id = backup.value.id.to_string();
             let Some(replaced) = replaced else {
-                if !self.backup_is_younger {
+                let ClientRecord { id: client, registration, .. } = &backup.value;
+                if Deleted::of_client(self.new, client, *registration).await?.is_some() {
                     self.new.commit(self.new.transaction().delete_at(&key, version)).await?;
                     self.took("client", id, "stays deleted".to_owned());
+                } else {
+                    self.comes_back("client", id);
                 }
                 continue;
             };
@@ -292,9 +322,6 @@ impl Merge<'_> {
 
     /// Signing keys that were deleted since, and those that were made since.
     async fn signing_keys(&mut self) -> Result<(), CommitError> {
-        if self.backup_is_younger {
-            return Ok(());
-        }
         let aliases = self.new.scan::<AliasRecord>(None, usize::MAX).await?;
         let old = self.old.scan_each::<KeyRecord>(None, usize::MAX).await?;
         let known: BTreeSet<RecordKey> = old.iter().map(|(key, _)| *key).collect();
@@ -303,7 +330,12 @@ impl Merge<'_> {
                 continue;
             }
             let Some(record) = self.new.get_key::<KeyRecord>(&key).await? else { continue };
-            let hash = record.value.public().public_key.hash();
+            let StoredKey { public_key, created_at_ms, .. } = record.value.public();
+            let hash = public_key.hash();
+            if Deleted::of_signing_key(self.new, &hash, created_at_ms).await?.is_none() {
+                self.comes_back("signing key", hash.to_string());
+                continue;
+            }
             let mut transaction = self.new.transaction().delete_at(&key, version);
             for (alias, stored) in aliases.iter().filter(|(_, stored)| stored.value.0 == hash) {
                 transaction = transaction.delete_at(alias, stored.version);
@@ -313,7 +345,7 @@ impl Merge<'_> {
         }
         for (key, old) in old {
             let Some(old) = self.readable(&old) else { continue };
-            if self.new.get_key::<KeyRecord>(&key).await?.is_none() {
+            if !self.backup_is_younger && self.new.get_key::<KeyRecord>(&key).await?.is_none() {
                 let hash = old.value.public().public_key.hash();
                 self.leaves("signing key", hash.to_string(), "made since");
             }
@@ -388,6 +420,13 @@ impl Merge<'_> {
 
     fn took(&mut self, kind: &'static str, name: String, what: String) {
         self.outcome.taken.push(Item { kind, name, what });
+    }
+
+    /// Of a younger backup that is no news.
+    fn comes_back(&mut self, kind: &'static str, name: String) {
+        if !self.backup_is_younger {
+            self.outcome.back.push(Item { kind, name, what: COMES_BACK.to_owned() });
+        }
     }
 
     fn leaves(&mut self, kind: &'static str, name: String, what: &'static str) {

@@ -10,6 +10,7 @@ use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
 use crate::env::Env;
+use crate::rollback::deleted::Deleted;
 use crate::signer::pipeline::{Cleared, ClearedProof};
 use cache::KeyCache;
 pub(crate) use record::{AliasRecord, KeyRecord};
@@ -125,6 +126,7 @@ impl StoreVault {
             // Unique names are records of their own, made in the same commit.
             transaction = transaction.create(Name::plain(alias), &AliasRecord(hash));
         }
+        let transaction = Deleted::unbury(&self.store, &hash, transaction).await?;
         match self.store.commit(transaction).await {
             Ok(()) => Ok(record.public()),
             Err(CommitError::Conflict { key }) if key == self.alias_key(alias) => {
@@ -175,6 +177,8 @@ impl StoreVault {
             }
             Err(error) => return Err(error.into()),
         }
+        let deleted = Deleted::signing_key(key, self.env.now());
+        let transaction = deleted.bury(&self.store, transaction).await?;
         Ok(self.store.commit(transaction).await?)
     }
 

@@ -94,6 +94,7 @@ fn show(
         if let Some(members) = report.as_object_mut() {
             members.insert("kept_aside".to_owned(), json!(aside));
             members.insert("taken_over".to_owned(), items(&outcome.taken));
+            members.insert("come_back".to_owned(), items(&outcome.back));
             members.insert("not_taken_over".to_owned(), items(&outcome.left));
             members.insert("marked".to_owned(), json!(outcome.marked));
         }
@@ -103,6 +104,7 @@ fn show(
         .map_or_else(String::new, |aside| format!("; the store that was there is kept as {}", shown(aside)));
     out.line(format_args!("{} is verified and now the store {}{kept}", shown(backup), shown(store)))?;
     list("taken over from the store that was there:", &outcome.taken, out)?;
+    list("only in the backup:", &outcome.back, out)?;
     list("not taken over, only in the store that was there:", &outcome.left, out)
 }
 
