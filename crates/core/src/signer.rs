@@ -13,13 +13,14 @@ pub mod hook;
 pub mod lockout;
 pub mod login;
 mod pipeline;
+mod restrictions;
 pub mod rules;
 pub mod switch;
 pub mod usage;
 pub mod vault;
 pub mod watermark;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -41,6 +42,7 @@ pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use watermark::{WatermarkError, Watermarks};
 
 use lockout::{Lockout, Refusals};
+use restrictions::Restrictions;
 use switch::{KeySwitches, SwitchError};
 use usage::{UsageBook, UsageError};
 use vault::KeyRing;
@@ -68,8 +70,8 @@ pub struct Signer(Arc<Inner>);
 struct Inner {
     env: Env,
     rules: RwLock<Arc<Rules>>,
-    /// Keys that were for authenticated callers under any rules so far.
-    guarded: Mutex<BTreeSet<PublicKeyHash>>,
+    /// What restricted keys, issuers and users under any rules so far.
+    restrictions: Mutex<Restrictions>,
     keys: KeyRing,
     watermarks: Arc<dyn Watermarks>,
     usage: Option<UsageBook>,
@@ -88,7 +90,7 @@ impl Signer {
             keys: KeyRing::new(env.clone(), vaults),
             switches: store.clone().map(|store| KeySwitches::new(store, env.clone())),
             env,
-            guarded: Mutex::new(rules.guarded_keys().copied().collect()),
+            restrictions: Mutex::new(Restrictions::of(&rules)),
             rules: RwLock::new(Arc::new(rules)),
             watermarks,
             usage: store.map(UsageBook::new),
@@ -108,11 +110,13 @@ impl Signer {
     /// what keys have spent are not forgotten.
     ///
     /// # Errors
-    /// [`GuardRemoved`] if they lack a guard of the rules in force. Then nothing changes.
+    /// [`GuardRemoved`] if they lack a guard of the rules in force, or what has restricted a key, an issuer or a user since the start.
+    /// Then nothing changes.
     pub fn reload(&self, rules: Rules, vaults: Option<Vec<Vault>>) -> Result<(), GuardRemoved> {
-        let mut guarded = self.0.guarded.lock().unwrap_or_else(PoisonError::into_inner);
-        self.rules().keep_guards(&guarded, &rules)?;
-        guarded.extend(rules.guarded_keys());
+        let mut restrictions = self.0.restrictions.lock().unwrap_or_else(PoisonError::into_inner);
+        self.rules().keep_guards(&rules)?;
+        restrictions.check(&rules)?;
+        restrictions.remember(&rules);
         self.put(rules, vaults);
         Ok(())
     }

@@ -192,6 +192,60 @@ fn a_file_that_lost_its_guard_opens_nothing() {
 }
 
 #[test]
+fn a_file_that_was_cut_off_signs_nothing_that_was_refused_before() {
+    let other = pkh(OTHER_SECRET);
+    let guest = USER.replace("Pass-1", "Pass-2").replace("0001", "0002");
+    let new = USER.replace("Pass-1", "Pass-3").replace("0001", "0003");
+    // Block style, so that there are many places to cut at.
+    let server = server(&format!(
+        "  jwt:\n    users:\n      guest: {guest}\n      payouts:\n        password: {PASSWORD}\n        secret: A-Secret-Of-At-Least-32-Bytes-0001\n        new_data: {new}\n"
+    ));
+    let allow = "    allow:\n      generic:\n        - failing_noop\n";
+    let keys = format!(
+        "tezos:\n  {other}:\n{allow}    jwt_users:\n      - payouts\n  {KEY}:\n    jwt_users:\n      - payouts\n{allow}    limits:\n      max_fee: 1\n"
+    );
+    let vaults = format!(
+        "watermark: {{driver: mem}}\nvaults:\n  local: {{driver: mem, config: [{SECRET}, {OTHER_SECRET}]}}\n"
+    );
+    let baking = cli_support::signer::attestation(1, 0);
+    for (sections, missing) in [
+        (
+            format!("{vaults}{server}{keys}"),
+            &["is without allow, jwt_users", "is without jwt_users", "is without limits.max_fee"][..],
+        ),
+        (format!("{vaults}{keys}{server}"), &["is without new_data"]),
+    ] {
+        let place = Place::new();
+        let file = config(&place, &sections);
+        let text = fs::read_to_string(&file).unwrap();
+        let running = place.start(&["-c", &file]);
+        let stranger = Client::new(&running.url);
+        let guest = Client::logged_in(&running.url, "guest", "Long-Enough-Pass-2");
+        let payouts = Client::logged_in(&running.url, "payouts", "Long-Enough-Pass-3");
+        for (end, _) in text.match_indices('\n') {
+            let cut = &text[..end];
+            let before = refused(&running) + applied(&running);
+            place.file("jwtis.yaml", cut);
+            running.send("HUP");
+            wait_until(cut, || refused(&running) + applied(&running) > before);
+            for key in [KEY, &other] {
+                assert_ne!(payouts.sign(key, &baking).0, 200, "{cut}");
+                assert_ne!(guest.sign(key, NOOP).0, 200, "{cut}");
+                assert_ne!(stranger.sign(key, NOOP).0, 200, "{cut}");
+            }
+            // Asked once, for wrong passwords are counted.
+            if cut.contains("        secret:") && !cut.contains("new_data") {
+                assert_eq!(stranger.login("payouts", PASSWORD).0, 401, "{cut}");
+            }
+        }
+        let log = running.stop().stderr;
+        for missing in missing {
+            assert!(log.contains(missing), "{missing}: {log}");
+        }
+    }
+}
+
+#[test]
 fn watch_config_applies_a_change_of_the_file_without_a_signal() {
     let place = Place::new();
     let watching = Wanted { settings: "watch_config: true\n", ..Wanted::PLAIN };
@@ -306,7 +360,7 @@ fn a_key_of_the_store_signs_and_stays_where_it_is_when_its_policy_changes() {
     let client = Client::new(&running.url);
     let (status, body) = client.sign(&key, NOOP);
     assert_eq!((status, body.contains("spsig1")), (200, true), "{body}");
-    config(&place, &sections(&format!("  {key}:\n")));
+    config(&place, &sections(&format!("  {key}: {{}}\n")));
     running.send("HUP");
     wait_until("the reload", || applied(&running) == 1);
     assert_eq!(client.sign(&key, NOOP).0, 403);

@@ -144,6 +144,11 @@ impl TokenGuard {
         self.users.get(name)
     }
 
+    /// All users.
+    pub(super) fn users(&self) -> impl Iterator<Item = &User> {
+        self.users.values()
+    }
+
     /// The clients whose tokens are taken.
     pub(super) fn issuers(&self) -> &[TrustedIssuer] {
         &self.issuers

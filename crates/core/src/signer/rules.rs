@@ -1,6 +1,6 @@
 //! What the operator decides about the signer: who may ask, what each key may sign, and who else is asked. Replaced as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jwtis_tezos::watermark::{Asked, JumpRules};
 use jwtis_tezos::{Policy, PublicKey, PublicKeyHash};
@@ -8,6 +8,7 @@ use jwtis_tezos::{Policy, PublicKey, PublicKeyHash};
 use super::hook::Hook;
 use super::login::TokenGuard;
 use super::watermark::Terms;
+use crate::client::ClientId;
 
 /// The signer's rules.
 #[derive(Default)]
@@ -60,7 +61,7 @@ pub struct KeyRules {
 }
 
 /// A guard that other rules would take away. Only a restart does that: a file that was cut off must not open a key.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum GuardRemoved {
     /// Callers were authenticated, and nobody would be any more.
     #[error("neither server.jwt nor server.authorized_keys is there, and one of them was in force")]
@@ -68,6 +69,25 @@ pub enum GuardRemoved {
     /// The key was for authenticated callers, and would sign for anybody.
     #[error("{0} would sign for anybody, and it was for authenticated callers")]
     Key(PublicKeyHash),
+    /// Settings restricted the key, and are not there any more.
+    #[error("{key} is without {missing}, and that restricted it before")]
+    Setting {
+        /// The key.
+        key: PublicKeyHash,
+        /// The settings, as the configuration calls them.
+        missing: String,
+    },
+    /// An entry of `server.jwt.issuers` was narrower.
+    #[error("the client {client} in server.jwt.issuers is without {missing}, and had it before")]
+    Issuer {
+        /// The client.
+        client: ClientId,
+        /// The setting.
+        missing: &'static str,
+    },
+    /// The credentials that a user was to give up would be his for good.
+    #[error("the user {0:?} in server.jwt is without new_data, and has the secret that new_data replaced")]
+    User(String),
     /// A hook was asked, and nobody would be.
     #[error("there is no policy_hook, and one was in force")]
     Hook,
@@ -92,18 +112,11 @@ impl Rules {
         self.keys.iter().filter(move |(_, rules)| is_guarded(rules)).map(|(key, _)| key)
     }
 
-    /// Whether every guard of these rules is in `next`, and every key of `guarded` has one there if it is still listed.
-    pub(super) fn keep_guards(
-        &self,
-        guarded: &BTreeSet<PublicKeyHash>,
-        next: &Self,
-    ) -> Result<(), GuardRemoved> {
+    /// Whether every guard of the server and of the hook is in `next`. Keys, issuers and users: [`super::restrictions`].
+    pub(super) fn keep_guards(&self, next: &Self) -> Result<(), GuardRemoved> {
         match (&self.guard, &next.guard) {
             (Guard::Keys(_) | Guard::Tokens(_), Guard::Open) => return Err(GuardRemoved::Server),
             (Guard::Open, _) | (_, Guard::Keys(_) | Guard::Tokens(_)) => {}
-        }
-        if let Some(key) = next.open_keys().find(|key| guarded.contains(key)) {
-            return Err(GuardRemoved::Key(*key));
         }
         match (&self.hook, &next.hook) {
             (Some(_), None) => Err(GuardRemoved::Hook),

@@ -18,6 +18,8 @@ const DEFAULT_MINUTES: u32 = 60;
 pub(in crate::signer) struct User {
     name: String,
     credentials: Rotating<Credentials>,
+    /// The secret that `new_data` replaces, or has replaced.
+    retiring: Option<SecretHash>,
 }
 
 /// One pair of credentials.
@@ -89,6 +91,7 @@ impl User {
                 "JWT: a password of user {name} begins or ends with a space, which no HTTP header can carry"
             ));
         }
+        let retiring = config.new.is_some().then_some(current.secret_hash);
         let credentials = match (new, old_until) {
             (None | Some(Err(())), _) => Rotating::fixed(current),
             (Some(Ok(new)), None) => {
@@ -105,12 +108,22 @@ impl User {
                 Rotating::until(current, new, moment)
             }
         };
-        Ok((Self { name: name.clone(), credentials }, notices))
+        Ok((Self { name: name.clone(), credentials, retiring }, notices))
     }
 
     /// The name.
     pub(in crate::signer) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The secret that `new_data` replaces, where that is given.
+    pub(in crate::signer) const fn retiring(&self) -> Option<SecretHash> {
+        self.retiring
+    }
+
+    /// Whether this secret is the one that stays when the rotation is over.
+    pub(in crate::signer) fn is_left_with(&self, secret: &SecretHash) -> bool {
+        self.credentials.all().last().is_some_and(|last| last.secret_hash == *secret)
     }
 
     /// The credentials that are good at `now`.
