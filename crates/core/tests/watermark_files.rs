@@ -165,18 +165,14 @@ async fn files_that_are_not_regular_or_not_json_are_passed_over() {
 }
 
 #[tokio::test]
-async fn older_folders_are_taken_over_once_and_kept() {
+async fn older_folders_are_taken_over_and_kept() {
     let level = 50;
-    for (name, files, refused_from, kinds) in [
-        ("v1", vec![("watermark_v1", v1(level))], "watermark_v1", 3),
-        ("v0", vec![("watermark", v0(level))], "watermark", 2),
-        ("v1 before v0", vec![("watermark_v1", v1(level)), ("watermark", v0(9))], "watermark_v1", 3),
-        (
-            "v1 without marks",
-            vec![("watermark_v1", "{}".to_owned()), ("watermark", v0(level))],
-            "watermark",
-            2,
-        ),
+    for (name, files, kinds) in [
+        ("v1", vec![("watermark_v1", v1(level))], 3),
+        ("v0", vec![("watermark", v0(level))], 2),
+        ("v1 above v0", vec![("watermark_v1", v1(level)), ("watermark", v0(9))], 3),
+        ("v0 above v1", vec![("watermark_v1", v1(9)), ("watermark", v0(level))], 2),
+        ("v1 without marks", vec![("watermark_v1", "{}".to_owned()), ("watermark", v0(level))], 2),
     ] {
         let base = TempDir::new().unwrap();
         for (folder, text) in &files {
@@ -184,11 +180,10 @@ async fn older_folders_are_taken_over_once_and_kept() {
         }
         let (marks, notices) = open(base.path());
         assert!(notices.iter().any(|notice| notice.contains("were taken over")), "{name}: {notices:?}");
-        assert!(
-            notices
-                .iter()
-                .all(|notice| notice.contains(&base.path().join(refused_from).display().to_string()))
-        );
+        for (folder, _) in &files {
+            let folder = base.path().join(folder).display().to_string();
+            assert!(notices.iter().any(|notice| notice.contains(&folder)), "{name}: {notices:?}");
+        }
         let all = marks.marks().await.unwrap();
         let of_key = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap();
         let at_level = WatermarkKind::ALL
@@ -308,22 +303,75 @@ async fn the_observer_hears_of_reads_first_files_and_writes() {
 }
 
 #[tokio::test]
-async fn a_base_folder_without_marks_has_none_and_the_newest_version_is_read() {
+async fn a_base_folder_without_marks_has_none_and_every_version_is_joined() {
     let base = TempDir::new().unwrap();
     assert!(from_base_dir(base.path()).unwrap().is_none());
-    for (folder, text) in [("watermark", v0(1)), ("watermark_v1", v1(2)), ("watermark_v2", v2(3))] {
+    for (folder, text, from, highest) in
+        [("watermark", v0(1), "watermark", 1), ("watermark_v1", v1(3), "", 3), ("watermark_v2", v2(2), "", 3)]
+    {
         put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
         let found = from_base_dir(base.path()).unwrap().unwrap();
-        assert_eq!(found.folder, base.path().join(folder));
+        assert_eq!(found.folder, base.path().join(from));
         let marks = MemWatermarks::default();
         found.raise(&marks).await.unwrap();
-        assert_eq!(
-            clear(&marks, here(WatermarkKind::Block, 3)).await,
-            if folder == "watermark_v2" { "refused" } else { "advanced" }
-        );
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, highest)).await, "refused", "{folder}");
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, highest + 1)).await, "advanced", "{folder}");
     }
     let found = from_base_dir(base.path()).unwrap().unwrap();
     assert_eq!(found.notices.len(), 2, "{:?}", found.notices);
+}
+
+/// Where `watermark_v2` is there already: empty, with some kinds only, or with another chain.
+#[tokio::test]
+async fn older_marks_beside_a_folder_of_version_2_are_joined_at_every_start() {
+    let other = "NetXdQprcVkpaWU";
+    for (name, old, newer) in [
+        ("v0, empty v2", ("watermark", v0(700)), None),
+        ("v1, empty v2", ("watermark_v1", v1(700)), None),
+        ("v0, v2 of blocks", ("watermark", v0(700)), Some((CHAIN, v2(5)))),
+        ("v1, v2 of another chain", ("watermark_v1", v1(700)), Some((other, v2(900)))),
+    ] {
+        let base = TempDir::new().unwrap();
+        drop(open(base.path()));
+        put(base.path(), &format!("{}/{CHAIN}.json", old.0), old.1);
+        if let Some((chain, text)) = newer {
+            put(base.path(), &format!("watermark_v2/{chain}.json"), text);
+        }
+        // The import, which is what the driver `store` begins with.
+        let imported = MemWatermarks::default();
+        from_base_dir(base.path()).unwrap().unwrap().raise(&imported).await.unwrap();
+        let (marks, _) = open(base.path());
+        for kind in [WatermarkKind::Block, WatermarkKind::Attestation] {
+            assert_eq!(clear(&marks, here(kind, 700)).await, "refused", "{name}");
+            assert_eq!(clear(&imported, here(kind, 700)).await, "refused", "{name}");
+        }
+        drop(marks);
+
+        // It is durable, a start that changes nothing writes nothing, and the older folder is not needed any more.
+        let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(json(base.path())).unwrap());
+        let before = inode();
+        drop(open(base.path()));
+        assert_eq!(inode(), before, "{name}");
+        fs::remove_dir_all(base.path().join(old.0)).unwrap();
+        let (marks, _) = open(base.path());
+        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 700)).await, "refused", "{name}");
+        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 701)).await, "advanced", "{name}");
+        drop(marks);
+        fs::remove_file(json(base.path())).unwrap();
+        assert!(refusal(base.path()).contains("is gone"), "{name}: the witness knows it");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_an_older_version_beside_version_2_stops_the_start_by_its_name() {
+    for older in ["watermark_v1", "watermark"] {
+        let base = TempDir::new().unwrap();
+        let name = format!("{older}/{CHAIN}.json");
+        put(base.path(), &format!("watermark_v2/{CHAIN}.json"), v2(5));
+        put(base.path(), &name, "{");
+        assert!(refusal(base.path()).contains(&name));
+        assert!(from_base_dir(base.path()).unwrap_err().to_string().contains(&name));
+    }
 }
 
 #[test]
@@ -373,7 +421,7 @@ async fn a_thousand_keys_come_back() {
 /// What can be lost of a folder with one mark, and the name in the refusal.
 type Loss = (&'static str, fn(&Path), &'static str);
 
-const LOSSES: [Loss; 7] = [
+const LOSSES: [Loss; 8] = [
     ("file_removed", |base| fs::remove_file(json(base)).unwrap(), "NetXo5iVw1vBoxM.json is gone"),
     (
         "file_of_no_bytes",
@@ -394,6 +442,11 @@ const LOSSES: [Loss; 7] = [
         "file_whose_key_has_none",
         |base| fs::write(json(base), format!(r#"{{"{KEY}":{{}}}}"#)).unwrap(),
         "NetXo5iVw1vBoxM.json has no watermarks",
+    ),
+    (
+        "times_removed",
+        |base| fs::remove_file(base.join(format!("watermark_v2/{CHAIN}.times"))).unwrap(),
+        "NetXo5iVw1vBoxM.times is gone",
     ),
     ("folder_removed", |base| fs::remove_dir_all(base.join("watermark_v2")).unwrap(), "watermark_v2 is gone"),
     (
@@ -440,8 +493,9 @@ async fn a_file_whose_witness_is_lost_with_it_is_missed_all_the_same() {
 
 #[tokio::test]
 async fn the_operator_may_begin_anew_and_is_asked_again_the_next_time() {
-    for (name, lose, _) in
-        LOSSES.into_iter().filter(|(name, ..)| !["file_of_no_bytes", "file_cut_off"].contains(name))
+    for (name, lose, _) in LOSSES
+        .into_iter()
+        .filter(|(name, ..)| !["file_of_no_bytes", "file_cut_off", "times_removed"].contains(name))
     {
         let base = TempDir::new().unwrap();
         let (marks, _) = open(base.path());
@@ -470,6 +524,13 @@ async fn files_that_no_witness_knows_open_with_an_unknown_time_and_are_known_fro
         *all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap().get(WatermarkKind::Block).unwrap();
     assert_eq!((mark.level(), mark.pace()), (9, None));
     drop(marks);
+    // The file of times was made, and is missed from now on, unless the operator says otherwise.
+    fs::remove_file(base.path().join(format!("watermark_v2/{CHAIN}.times"))).unwrap();
+    assert!(refusal(base.path()).contains("NetXo5iVw1vBoxM.times is gone"));
+    let (marks, _) = FileWatermarks::open_or(base.path(), Lost::BeginAnew, Arc::new(())).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "refused");
+    drop(marks);
+    drop(open(base.path()));
     fs::remove_file(json(base.path())).unwrap();
     assert!(refusal(base.path()).contains("is gone"));
 }

@@ -119,7 +119,7 @@ pub(super) async fn open(
     }
 }
 
-/// Joins what lies below `base_dir` into the store. This happens at every start, so that a detour over Signatory is not forgotten.
+/// Joins what lies below `base_dir`, of every version of Signatory, into the store. This happens at every start, so that a detour over Signatory is not forgotten.
 async fn take_over(marks: &StoreWatermarks, base_dir: &Path) -> Result<(), MarksError> {
     let Some(found) = import::from_base_dir(base_dir)? else { return Ok(()) };
     for notice in &found.notices {

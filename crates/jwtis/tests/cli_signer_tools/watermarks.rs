@@ -236,7 +236,7 @@ fn a_watermark_is_not_lowered_while_an_older_folder_would_bring_it_back() {
         refused(
             &place.run(&[&asked("lower", "1000")[..], &at].concat()),
             1,
-            &format!("base/{folder} holds a higher"),
+            &format!("base/{folder}/{MAINNET}.json holds a higher"),
         );
         assert_eq!(marks(&place, &["-c", "signer.yaml", "--key", OTHER]), [("block".to_owned(), 5000, 0)]);
         place.ok(&[&asked("lower", "2000")[..], &at].concat());

@@ -93,8 +93,7 @@ pub enum Lost {
 }
 
 impl FileWatermarks {
-    /// The marks below `base_dir`: `watermark_v2`, and where that is not, what older folders hold is taken over (§5.3). Takes the
-    /// folder's lock. Returns what the operator should know, too.
+    /// The marks below `base_dir`: `watermark_v2`, joined with what older folders hold (§5.3). Takes the folder's lock. Returns what the operator should know, too.
     ///
     /// # Errors
     /// A [`FileError`]: another process has the lock; a file cannot be read or is none.
@@ -138,9 +137,7 @@ impl FileWatermarks {
         lost: Lost,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), FileError> {
-        let Opened { folder, lock, marks, notices } = open::open(&disk, base_dir, lost, &*observer)?;
-        let durable: Durable = Arc::new(RwLock::new(marks));
-        let writer = Writer::new(disk, base_dir, folder, lock, Arc::clone(&durable), observer);
+        let (writer, durable, notices) = begin(disk, base_dir, lost, observer)?;
         let (outbox, inbox) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("jwtis-watermark".into())
@@ -195,6 +192,22 @@ impl Watermarks for FileWatermarks {
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(self.request(move |answer| Request::Raise { chain, marks: marks.clone(), answer }))
     }
+}
+
+/// Opens the folder, and raises its marks to those of older folders.
+fn begin<D: Disk>(
+    disk: D,
+    base_dir: &Path,
+    lost: Lost,
+    observer: Arc<dyn WatermarkObserver>,
+) -> Result<(Writer<D>, Durable, Vec<String>), FileError> {
+    let Opened { folder, lock, marks, older, notices } = open::open(&disk, base_dir, lost, &*observer)?;
+    let durable: Durable = Arc::new(RwLock::new(marks));
+    let mut writer = Writer::new(disk, base_dir, folder.clone(), lock, Arc::clone(&durable), observer);
+    for (chain, marks) in older {
+        writer.raise(chain, marks).map_err(|error| FileError::io(&folder, io::Error::other(error)))?;
+    }
+    Ok((writer, durable, notices))
 }
 
 /// The answer where no mark has to move.

@@ -22,7 +22,7 @@ pub(super) const MAX_NETWORKS: usize = 1024;
 pub struct Found {
     /// The marks, joined over what was read.
     pub marks: BTreeMap<ChainId, ChainMarks>,
-    /// The folder that they come from.
+    /// The folder that they come from; the base folder where there are several.
     pub folder: PathBuf,
     /// What the operator should know, for the log.
     pub notices: Vec<String>,
@@ -57,17 +57,28 @@ impl ImportError {
     }
 }
 
-/// Reads `watermark_v2` below `base_dir`, or else `watermark_v1`, or else `watermark`; `None` where there is none of them.
+/// Reads `watermark_v2`, `watermark_v1` and `watermark` below `base_dir` and joins them: the higher mark stands. `None` where there is
+/// none of them.
 ///
 /// # Errors
 /// [`ImportError`]: a mark that is passed over would be a mark that is forgotten.
 pub fn from_base_dir(base_dir: &Path) -> Result<Option<Found>, ImportError> {
-    let newest = Version::V2.folder(base_dir);
-    if !is_folder(&RealDisk, &newest)? {
-        return older(&RealDisk, base_dir);
+    let folders = folders(&RealDisk, base_dir, &[Version::V2, Version::V1, Version::V0])?;
+    if folders.is_empty() {
+        return Ok(None);
     }
-    let mut found = read(&RealDisk, &newest, Some(Version::V2), |_, _| Ok(()))?;
-    found.notices.extend(outdated(&RealDisk, base_dir));
+    let joined: Vec<String> = folders
+        .iter()
+        .skip(1)
+        .map(|older| {
+            format!(
+                "the watermarks of {} are joined with the newer ones: the higher one stands",
+                older.folder.display()
+            )
+        })
+        .collect();
+    let mut found = join(base_dir, folders)?;
+    found.notices.extend(joined);
     Ok(Some(found))
 }
 
@@ -87,46 +98,45 @@ pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
 /// # Errors
 /// [`ImportError`].
 pub fn older_folders(base_dir: &Path) -> Result<Vec<Found>, ImportError> {
+    older(&RealDisk, base_dir)
+}
+
+/// As [`older_folders`].
+pub(super) fn older<D: Disk>(disk: &D, base_dir: &Path) -> Result<Vec<Found>, ImportError> {
+    folders(disk, base_dir, &[Version::V1, Version::V0])
+}
+
+fn folders<D: Disk>(disk: &D, base_dir: &Path, versions: &[Version]) -> Result<Vec<Found>, ImportError> {
     let mut found = Vec::new();
-    for version in [Version::V1, Version::V0] {
+    for version in versions {
         let folder = version.folder(base_dir);
-        if is_folder(&RealDisk, &folder)? {
-            found.push(read(&RealDisk, &folder, Some(version), |_, _| Ok(()))?);
+        if is_folder(disk, &folder)? {
+            found.push(read(disk, &folder, Some(*version), |_, _| Ok(()))?);
         }
     }
     Ok(found)
 }
 
-/// Reads `watermark_v1` or, where that is missing or has no marks, `watermark`.
-pub(super) fn older<D: Disk>(disk: &D, base_dir: &Path) -> Result<Option<Found>, ImportError> {
-    let mut empty = None;
-    for version in [Version::V1, Version::V0] {
-        let folder = version.folder(base_dir);
-        if is_folder(disk, &folder)? {
-            let found = read(disk, &folder, Some(version), |_, _| Ok(()))?;
-            if !found.marks.is_empty() {
-                return Ok(Some(found));
-            }
-            empty = empty.or(Some(found));
+/// Joins what folders below `base_dir` hold: of two marks the higher one stands.
+pub(super) fn join(base_dir: &Path, folders: Vec<Found>) -> Result<Found, ImportError> {
+    let folder = match folders.as_slice() {
+        [one] => one.folder.clone(),
+        _ => base_dir.to_owned(),
+    };
+    let mut all = Found { folder, ..Found::default() };
+    for found in folders {
+        for (chain, marks) in &found.marks {
+            all.marks.entry(*chain).or_default().join(marks);
         }
+        all.notices.extend(found.notices);
     }
-    Ok(empty)
-}
-
-/// A notice for each older folder beside `watermark_v2`.
-pub(super) fn outdated<D: Disk>(disk: &D, base_dir: &Path) -> Vec<String> {
-    [Version::V1, Version::V0]
-        .map(|version| version.folder(base_dir))
-        .iter()
-        .filter(|folder| matches!(disk.look(folder), Ok(Some(Entry::Folder))))
-        .map(|folder| {
-            format!(
-                "{} is not read, since {} is there: it can be removed",
-                folder.display(),
-                Version::V2.name()
-            )
-        })
-        .collect()
+    if all.marks.len() > MAX_NETWORKS {
+        return Err(ImportError::new(
+            base_dir,
+            format_args!("has marks of more than {MAX_NETWORKS} networks"),
+        ));
+    }
+    Ok(all)
 }
 
 /// Whether there is a folder. Something else of that name is an error: it may be what is left of one.

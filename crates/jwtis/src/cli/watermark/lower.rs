@@ -130,7 +130,7 @@ impl Lower {
         marks.get(&self.chain)?.get(&self.key)?.get(kind)
     }
 
-    /// An older folder is read where the newest is not there: the next start would raise the watermark again.
+    /// Older folders are joined at every start: the next one would raise the watermark again.
     fn no_older_folder_is_higher(&self, base_dir: &Path, mark: Mark) -> Outcome {
         let folders = import::older_folders(base_dir).map_err(|error| {
             Failure::refused("an older folder of watermarks cannot be read")
@@ -141,8 +141,10 @@ impl Lower {
             let is_higher = |kind| is_above(self.stands(&found.marks, kind), mark);
             if self.kind.each().into_iter().any(is_higher) {
                 let folder = found.folder.display();
+                let file = found.folder.join(format!("{}.json", self.chain));
                 return Err(Failure::refused(format!(
-                    "{folder} holds a higher watermark of this key, which may come back; nothing was changed"
+                    "{} holds a higher watermark of this key, which may come back; nothing was changed",
+                    file.display()
                 ))
                 .hint(format!("move {folder} out of the base folder, and run this again")));
             }

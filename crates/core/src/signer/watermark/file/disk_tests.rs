@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use jwtis_tezos::watermark::{JumpRule, KeyMarks, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash};
@@ -59,10 +59,7 @@ struct Life {
 
 impl Life {
     fn begin(disk: &ModelDisk) -> Result<Self, FileError> {
-        let Opened { folder, lock, marks, .. } = open::open(disk, Path::new(BASE), Lost::Refuse, &())?;
-        let durable: Durable = Arc::new(RwLock::new(marks));
-        let writer =
-            Writer::new(disk.clone(), Path::new(BASE), folder, lock, Arc::clone(&durable), Arc::new(()));
+        let (writer, durable, _) = begin(disk.clone(), Path::new(BASE), Lost::Refuse, Arc::new(()))?;
         Ok(Self { writer, durable })
     }
 
@@ -89,9 +86,7 @@ impl Life {
     }
 
     fn raise(&mut self, network: u8, marks: ChainMarks) -> Result<(), WatermarkError> {
-        let (answer, mut answered) = oneshot::channel();
-        self.writer.work(vec![Request::Raise { chain: chain(network), marks, answer }]);
-        answered.try_recv().unwrap()
+        self.writer.raise(chain(network), marks)
     }
 }
 

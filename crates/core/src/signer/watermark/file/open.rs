@@ -1,4 +1,5 @@
-//! Opening the folder of marks: making it, whole or not at all, from what older ones hold; locking it; and reading it.
+//! Opening the folder of marks: making it, whole or not at all, from what older ones hold; locking it; and reading it. What older folders
+//! hold is joined at every start, since Signatory, or who put a folder back, may have been there in between.
 //!
 //! What is read here is trusted from now on: the very message of a mark is signed again without a write. So everything is made
 //! durable first, whoever wrote it: a process that was killed before it could, or Signatory, which never does.
@@ -33,6 +34,8 @@ pub(super) struct Opened<L> {
     pub(super) folder: PathBuf,
     pub(super) lock: L,
     pub(super) marks: BTreeMap<ChainId, ChainMarks>,
+    /// What older folders hold and `marks` lack: to be raised before anybody is answered.
+    pub(super) older: BTreeMap<ChainId, ChainMarks>,
     pub(super) notices: Vec<String>,
 }
 
@@ -43,21 +46,31 @@ pub(super) fn open<D: Disk>(
     lost: Lost,
     observer: &dyn WatermarkObserver,
 ) -> Result<Opened<D::Lock>, FileError> {
-    let mut notices = Vec::new();
+    let older = import::older(disk, base_dir)?;
     let folder = Version::V2.folder(base_dir);
     let witnessed = match lost {
         Lost::Refuse => witness::read(disk, base_dir)?,
         Lost::BeginAnew => BTreeSet::new(),
     };
-    if import::is_folder(disk, &folder)? {
-        notices.extend(import::outdated(disk, base_dir));
-    } else if !witnessed.is_empty() {
-        return Err(FileError::lost(
-            &folder,
-            "is gone, and the witness beside it says that it held watermarks",
-        ));
-    } else {
-        make(disk, base_dir, &folder, &mut notices)?;
+    let mut notices: Vec<String> = older
+        .iter()
+        .map(|found| {
+            format!(
+                "the watermarks of {} were taken over, the higher one stands: it can be removed",
+                found.folder.display()
+            )
+        })
+        .collect();
+    let mut older = import::join(base_dir, older)?;
+    notices.append(&mut older.notices);
+    if !import::is_folder(disk, &folder)? {
+        if !witnessed.is_empty() {
+            return Err(FileError::lost(
+                &folder,
+                "is gone, and the witness beside it says that it held watermarks",
+            ));
+        }
+        make(disk, base_dir, &folder, &older.marks)?;
     }
     let lock = disk.lock(&folder.join(LOCK)).map_err(|source| FileError::io(&folder.join(LOCK), source))?;
     let lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
@@ -98,8 +111,14 @@ pub(super) fn open<D: Disk>(
         }
     }
     for (chain, marks) in &mut found.marks {
+        let path = folder.join(format!("{chain}{}", times::SUFFIX));
         if timed.contains(chain) {
-            marks.join(&read_times(disk, &folder.join(format!("{chain}{}", times::SUFFIX)))?);
+            marks.join(&read_times(disk, &path)?);
+        } else if witnessed.contains(chain) {
+            // The witness names a network when its times are durable, and not before.
+            return Err(FileError::lost(&path, "is gone, and it was there before"));
+        } else {
+            make_times(disk, &folder, &path, marks).map_err(|source| FileError::io(&path, source))?;
         }
     }
     let chains: BTreeSet<ChainId> = found.marks.keys().copied().collect();
@@ -108,7 +127,14 @@ pub(super) fn open<D: Disk>(
             .map_err(|source| FileError::io(&witness::path(base_dir), source))?;
     }
     notices.extend(found.notices);
-    Ok(Opened { folder, lock, marks: found.marks, notices })
+    let marks = found.marks;
+    older.marks.retain(|chain, older| {
+        let before = marks.get(chain).cloned().unwrap_or_default();
+        let mut joined = before.clone();
+        joined.join(older);
+        older.iter().any(|(_, marks)| !marks.is_empty()) && joined != before
+    });
+    Ok(Opened { folder, lock, marks, older: older.marks, notices })
 }
 
 /// The networks that have a file of times.
@@ -128,18 +154,29 @@ fn read_times<D: Disk>(disk: &D, path: &Path) -> Result<ChainMarks, FileError> {
     times::parse(&text).map_err(bad)
 }
 
+/// Makes the file of times of a network that the witness does not know: its file is Signatory's, or of a version that kept no times, or
+/// its maker was killed.
+fn make_times<D: Disk>(disk: &D, folder: &Path, path: &Path, marks: &ChainMarks) -> io::Result<()> {
+    // Leftovers of that name were removed.
+    let temporary = folder.join(format!("{TEMPORARY}0"));
+    let mut file = disk.create(&temporary)?;
+    disk.write(&mut file, times::print(marks).as_bytes())?;
+    disk.sync(&file)?;
+    disk.rename(&temporary, path)?;
+    disk.sync_folder(folder)
+}
+
 /// Makes the folder with the marks of older ones. It gets its name when all is in it: a folder that is there is never half of one,
 /// and of two processes that make one at once the later is refused by the name.
 fn make<D: Disk>(
     disk: &D,
     base_dir: &Path,
     folder: &Path,
-    notices: &mut Vec<String>,
+    older: &BTreeMap<ChainId, ChainMarks>,
 ) -> Result<(), FileError> {
     make_base(disk, base_dir).map_err(|source| FileError::io(base_dir, source))?;
-    let found = import::older(disk, base_dir)?;
     let unfinished = make_unfinished(disk, base_dir).map_err(|source| FileError::io(base_dir, source))?;
-    let filled = fill(disk, &unfinished, found.as_ref().map(|found| &found.marks));
+    let filled = fill(disk, &unfinished, older);
     filled.map_err(|source| FileError::io(&unfinished, source))?;
     match disk.rename(&unfinished, folder) {
         Ok(()) => {}
@@ -150,16 +187,7 @@ fn make<D: Disk>(
         }
         Err(source) => return Err(FileError::io(folder, source)),
     }
-    disk.sync_folder(base_dir).map_err(|source| FileError::io(base_dir, source))?;
-    if let Some(found) = found {
-        notices.extend(found.notices);
-        let from = found.folder.display();
-        notices.push(format!(
-            "the marks of {from} were taken over into {}: {from} can be removed",
-            folder.display()
-        ));
-    }
-    Ok(())
+    disk.sync_folder(base_dir).map_err(|source| FileError::io(base_dir, source))
 }
 
 /// Makes the base folder and those above it, each durable in the one above.
@@ -188,11 +216,11 @@ fn make_unfinished<D: Disk>(disk: &D, base_dir: &Path) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-fn fill<D: Disk>(disk: &D, folder: &Path, marks: Option<&BTreeMap<ChainId, ChainMarks>>) -> io::Result<()> {
+fn fill<D: Disk>(disk: &D, folder: &Path, marks: &BTreeMap<ChainId, ChainMarks>) -> io::Result<()> {
     // A folder with something in it is not replaced by a renaming.
     let lock = disk.create(&folder.join(LOCK))?;
     disk.sync(&lock)?;
-    for (chain, marks) in marks.into_iter().flatten() {
+    for (chain, marks) in marks {
         let mut file = disk.create(&folder.join(format!("{chain}.json")))?;
         disk.write(&mut file, print(&mut Printer::default(), marks)?.as_bytes())?;
         disk.sync(&file)?;

@@ -102,6 +102,13 @@ impl<D: Disk> Writer<D> {
         }
     }
 
+    /// Raises marks of one network, durably.
+    pub(super) fn raise(&mut self, chain: ChainId, marks: ChainMarks) -> Result<(), WatermarkError> {
+        let (answer, mut answered) = oneshot::channel();
+        self.work(vec![Request::Raise { chain, marks, answer }]);
+        answered.try_recv().map_err(|error| WatermarkError::Unavailable(error.into()))?
+    }
+
     /// Judges a group in order, makes what it moves durable, and answers.
     pub(super) fn work(&mut self, group: Vec<Request>) {
         let mut drafts = self.judge(group);
