@@ -3,6 +3,7 @@
 //! * `file`: the locked file.
 //! * `lock`: the lock file beside it, which stays when the store file is replaced.
 //! * `place`: whether the open file still is the one at its path.
+//! * `contents`: the open file, and whether another program has written into it.
 //! * `new_file`: putting a whole file into its place.
 //! * `header`: which of redb's two commits is opened, and why.
 //! * `stage`: what redb writes stays in memory until it may reach the file.
@@ -18,6 +19,7 @@
 mod codec;
 pub(crate) mod commits;
 mod company;
+mod contents;
 mod engine;
 mod file;
 mod header;

@@ -156,6 +156,35 @@ async fn a_store_whose_file_was_taken_away_is_in_use_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_store_whose_file_was_overwritten_or_cut_acknowledges_and_writes_nothing_more() {
+    for cut in [false, true] {
+        let (folder, path) = place();
+        let older = folder.path().join("older.db");
+        let store = created(&path);
+        fill(&store, 1).await;
+        store.backup_to(&older).unwrap();
+        store.commit(store.transaction().create(Name::plain("later"), &client("later"))).await.unwrap();
+        if cut {
+            fs::File::options().write(true).open(&path).unwrap().set_len(4096).unwrap();
+        } else {
+            // As `cp` does: the same inode.
+            fs::write(&path, fs::read(&older).unwrap()).unwrap();
+        }
+        let image = fs::read(&path).unwrap();
+        assert!(store.probe().await.is_err() && store.in_place().await.is_err());
+        let write = store.transaction().create(Name::plain("late"), &client("late"));
+        assert!(matches!(store.commit(write).await, Err(CommitError::Unavailable(_))));
+        drop(store);
+        assert!(fs::read(&path).unwrap() == image, "the file has changed");
+        if cut {
+            assert!(matches!(open_redb(&path, &password()), Err(OpenError::Damaged { .. })));
+        } else {
+            assert_eq!(clients(&opened(&path)).await.unwrap().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
 async fn all_names_of_a_store_have_one_lock_and_whoever_only_reads_makes_none() {
     let (folder, path) = place();
     drop(created(&path));

@@ -11,6 +11,7 @@ use std::{
 use redb::StorageBackend;
 
 use super::{
+    contents::Contents,
     lock::{self, Lock},
     place::{self, Place},
 };
@@ -19,7 +20,7 @@ use crate::open::OpenError;
 /// A store file under exclusive locks (`flock`), which last until it is dropped: its own, and that of the lock file beside it.
 #[derive(Debug)]
 pub(super) struct LockedFile {
-    file: File,
+    contents: Arc<Contents>,
     place: Arc<Place>,
     /// Held, and never looked at.
     _lock: Lock,
@@ -70,17 +71,21 @@ impl LockedFile {
                         "this file system does not tell whether the store file is replaced: a running server will not notice it"
                     );
                 }
-                let place = Arc::new(Place::new(file.try_clone()?, path, there.then_some(is_at)));
-                return Ok(Self { file, place, _lock: lock });
+                return Ok(Self::watched(file, path, there.then_some(is_at), lock));
             }
             openings += 1;
         }
     }
 
     /// A new file at `path`, which is locked already.
-    pub(super) fn new(file: File, path: &Path, lock: Lock) -> io::Result<Self> {
-        let place = Arc::new(Place::new(file.try_clone()?, path, Some(place::is_at)));
-        Ok(Self { file, place, _lock: lock })
+    pub(super) fn new(file: File, path: &Path, lock: Lock) -> Self {
+        Self::watched(file, path, Some(place::is_at), lock)
+    }
+
+    fn watched(file: File, path: &Path, is_at: Option<place::IsAt>, lock: Lock) -> Self {
+        let contents = Arc::new(Contents::new(file));
+        let place = Arc::new(Place::new(contents.clone(), path, is_at));
+        Self { contents, place, _lock: lock }
     }
 
     /// Where the file should be.
@@ -90,7 +95,7 @@ impl LockedFile {
 
     /// Length in bytes.
     pub(super) fn bytes(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        Ok(self.contents.file().metadata()?.len())
     }
 }
 
@@ -100,19 +105,19 @@ impl StorageBackend for LockedFile {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(out, offset)
+        self.contents.file().read_exact_at(out, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        self.contents.set_len(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.contents.file().sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(data, offset)
+        self.contents.write(offset, data)
     }
 }
 
@@ -182,15 +187,16 @@ mod tests {
     #[test]
     fn where_a_file_system_tells_no_file_from_another_the_file_opens_and_is_not_watched() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("store.db");
-        std::fs::write(&path, "a store").unwrap();
-        let opened = |is_at| {
+        let opened = |name, is_at| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "a store").unwrap();
             let lock = Lock::take(&path, Access::ReadWrite).unwrap();
-            LockedFile::open_comparing(lock, &path, Access::ReadWrite, is_at).unwrap().place()
+            let place = LockedFile::open_comparing(lock, &path, Access::ReadWrite, is_at).unwrap().place();
+            std::fs::remove_file(&path).unwrap();
+            place
         };
-        let unwatched = opened(|_, _| Ok(false));
-        let watched = opened(place::is_at);
-        std::fs::remove_file(&path).unwrap();
+        let unwatched = opened("one.db", |_, _| Ok(false));
+        let watched = opened("two.db", place::is_at);
         assert!(unwatched.look(|_| panic!("it waits")).is_ok());
         assert!(watched.look(|_| {}).is_err());
     }

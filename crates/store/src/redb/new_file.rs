@@ -49,7 +49,7 @@ impl NewFile {
             if lock::try_lock(&file).is_err() || !place::is_at(&file, &temporary).unwrap_or_default() {
                 continue;
             }
-            let locked = LockedFile::new(file.try_clone()?, &temporary, lock)?;
+            let locked = LockedFile::new(file.try_clone()?, &temporary, lock);
             let new = Self { temporary, target: target.to_owned(), file, place: locked.place() };
             return Ok((new, locked));
         }
@@ -58,7 +58,7 @@ impl NewFile {
 
     /// The file once more, under the same lock, after what was written to it has been closed.
     pub(super) fn reopened(&self) -> io::Result<LockedFile> {
-        LockedFile::new(self.file.try_clone()?, &self.temporary, Lock::none())
+        Ok(LockedFile::new(self.file.try_clone()?, &self.temporary, Lock::none()))
     }
 
     /// Puts the file into its place, where there must be none, and makes that durable.

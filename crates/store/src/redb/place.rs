@@ -1,7 +1,8 @@
-//! Whether the open store file still is the one at its path.
+//! Whether the open store file still is the one at its path, and as this process left it.
 //!
 //! A file that was moved, deleted or replaced stays open and would be written for ever, while a second server starts on what is at the
-//! path. So the writing thread looks before each commit, and whoever signs without a commit looks, too: one `stat`. A difference may be a
+//! path. So the writing thread looks before each commit, and whoever signs without a commit looks, too: the path, the length and the
+//! header (see `contents.rs`). A difference may be a
 //! restore or a rename in progress, so it counts only when it is still there after a pause.
 
 use std::{
@@ -10,11 +11,13 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
+
+use super::contents::Contents;
 
 /// How long a difference may last.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
@@ -22,30 +25,37 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// An open file and the path where it should be.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The file, and how it is compared; `None` where the check is off.
-    watched: Option<(File, IsAt)>,
+    /// The file; an engine in a test may have none.
+    contents: Option<Arc<Contents>>,
+    /// How it is compared with the one at its path; `None` where that is off.
+    is_at: Option<IsAt>,
     path: RwLock<PathBuf>,
     /// At the last look the file was not there: said once, and waited for no more.
     displaced: AtomicBool,
 }
 
-type IsAt = fn(&File, &Path) -> io::Result<bool>;
+pub(super) type IsAt = fn(&File, &Path) -> io::Result<bool>;
 
-/// The open file is not the one at its path.
+/// The open file is not the one at its path, or not as this process left it.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Displaced {
     #[error("the store file is gone from {0}: it was moved or deleted while it is open")]
     Gone(String),
     #[error("another file is at {0}: the store file was replaced while it is open")]
     Replaced(String),
-    #[error("whether the store file is still at {path} cannot be told")]
+    #[error(
+        "another program has written into the store file {0}: its length or its header is not what this server left there"
+    )]
+    Overwritten(String),
+    #[error("whether the store file is still at {path}, unchanged, cannot be told")]
     Unknown { path: String, source: io::Error },
 }
 
 impl Place {
-    pub(super) fn new(file: File, path: &Path, is_at: Option<IsAt>) -> Self {
+    pub(super) fn new(contents: Arc<Contents>, path: &Path, is_at: Option<IsAt>) -> Self {
         Self {
-            watched: is_at.map(|is_at| (file, is_at)),
+            contents: Some(contents),
+            is_at,
             path: RwLock::new(path.to_owned()),
             displaced: AtomicBool::new(false),
         }
@@ -54,7 +64,7 @@ impl Place {
     /// Of an engine that has no file.
     #[cfg(test)]
     pub(super) fn nowhere() -> Self {
-        Self { watched: None, path: RwLock::default(), displaced: AtomicBool::new(false) }
+        Self { contents: None, is_at: None, path: RwLock::default(), displaced: AtomicBool::new(false) }
     }
 
     /// The file gets another name.
@@ -87,15 +97,26 @@ impl Place {
     }
 
     fn compare(&self) -> Result<(), Displaced> {
-        let Some((file, is_at)) = &self.watched else { return Ok(()) };
+        let Some(contents) = &self.contents else { return Ok(()) };
         let path = self.path.read().unwrap_or_else(PoisonError::into_inner);
         let shown = || path.display().to_string();
-        match is_at(file, &path) {
+        match self.is_at.map_or(Ok(true), |is_at| is_at(contents.file(), &path)) {
+            Ok(true) => {}
+            Ok(false) => return Err(Displaced::Replaced(shown())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Displaced::Gone(shown())),
+            Err(source) => return Err(Displaced::Unknown { path: shown(), source }),
+        }
+        match contents.is_ours() {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Displaced::Replaced(shown())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Displaced::Gone(shown())),
+            Ok(false) => Err(Displaced::Overwritten(shown())),
             Err(source) => Err(Displaced::Unknown { path: shown(), source }),
         }
+    }
+
+    /// Whether another program is known to have written into the file, wherever that is now. Nothing may be written there any more, not
+    /// even to take a commit back or to close it.
+    pub(super) fn is_overwritten(&self) -> bool {
+        self.contents.as_ref().is_some_and(|contents| matches!(contents.is_ours(), Ok(false)))
     }
 
     fn is_displaced(&self) -> bool {
@@ -106,6 +127,10 @@ impl Place {
     fn note(&self, outcome: Result<(), Displaced>) -> Result<(), Displaced> {
         let before = self.displaced.swap(outcome.is_err(), Ordering::Relaxed);
         match &outcome {
+            Err(error @ Displaced::Overwritten(_)) if !before => tracing::error!(
+                error = error as &dyn std::error::Error,
+                "nothing is written or signed any more; put the right file there or restore a backup, then restart this server"
+            ),
             Err(error) if !before => tracing::error!(
                 error = error as &dyn std::error::Error,
                 "nothing is written or signed any more; put the store file back, or restart this server"
@@ -125,7 +150,7 @@ pub(super) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Mutex, atomic::AtomicU64};
 
     use super::*;
     use crate::{
@@ -150,7 +175,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
             let path = folder.path().join("store.db");
             std::fs::write(&path, "").unwrap();
             let file = LockedFile::open(&path, Access::ReadWrite).unwrap();
@@ -219,6 +244,89 @@ mod tests {
             world.write(n).await.unwrap();
             assert_eq!(world.pauses(), []);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_written_while_another_program_has_written_into_the_file() {
+        let world = World::new();
+        let path = world.path("store.db");
+        world.write(0).await.unwrap();
+        let older = std::fs::read(&path).unwrap();
+        let mut overwriting: Vec<Vec<u8>> =
+            vec![older.clone(), older[..4096].to_vec(), Vec::new(), [&older[..], &[0]].concat()];
+        // One bit of a commit slot.
+        overwriting.push(older.clone());
+        overwriting[4][200] ^= 1;
+        for (n, image) in (1..).zip(overwriting) {
+            world.write(n).await.unwrap();
+            let ours = std::fs::read(&path).unwrap();
+            std::fs::write(&path, &image).unwrap();
+            for pauses in [1, 0, 0] {
+                let refused = world.write(n + 100).await;
+                assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+                assert_eq!(world.pauses(), vec![PAUSE; pauses], "only the first commit waits");
+                assert!(matches!(world.backend.in_place().await, Err(ReadError::Unavailable(_))));
+            }
+            assert!(std::fs::read(&path).unwrap() == image, "it was written into");
+            // All of ours is there again, so nothing was lost.
+            std::fs::write(&path, &ours).unwrap();
+            world.backend.in_place().await.unwrap();
+            world.write(n + 100).await.unwrap();
+            assert_eq!(world.pauses(), []);
+        }
+        // Nor does the end of the process write into what is another's.
+        std::fs::write(&path, &older).unwrap();
+        let World { folder, backend, .. } = world;
+        drop(backend);
+        assert!(std::fs::read(&path).unwrap() == older, "it was written into");
+        drop(folder);
+    }
+
+    #[test]
+    fn commits_and_looks_of_other_threads_at_the_same_time_give_no_false_alarm() {
+        const COMMITS: u64 = 400;
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let world = World::new();
+        let (done, looks) = (AtomicBool::new(false), AtomicU64::new(0));
+        let place = &world.backend.place;
+        let mut present = [false; 8];
+        std::thread::scope(|scope| {
+            let lookers: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        while !done.load(Ordering::Relaxed) {
+                            place.compare()?;
+                            looks.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Ok::<_, Displaced>(())
+                    })
+                })
+                .collect();
+            // Records come, become larger and go, so that the file grows and shrinks.
+            let mut random = 7_u64;
+            let outcome = (0..COMMITS).try_for_each(|_| {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let n = (random >> 61) as u8;
+                let there = &mut present[usize::from(n)];
+                let mut batch = Batch::new();
+                if std::mem::replace(there, !*there) {
+                    batch.write(key(n), Expect::Version(Version(1)), Write::Delete);
+                } else {
+                    let sealed = vec![n; (random >> 40) as usize % 200_000];
+                    let record = SealedRecord { version: Version(1), expires_at: u64::MAX, sealed };
+                    batch.write(key(n), Expect::Absent, Write::Put(record));
+                }
+                runtime.block_on(world.backend.commit(batch))
+            });
+            done.store(true, Ordering::Relaxed);
+            for looker in lookers {
+                looker.join().unwrap().unwrap();
+            }
+            outcome.unwrap();
+        });
+        assert_eq!(world.pauses(), []);
+        assert!(looks.into_inner() > COMMITS);
     }
 
     #[tokio::test]

@@ -122,8 +122,14 @@ impl Writer {
         }
         self.shared.show(None);
         self.write_witness();
-        let closed =
-            if self.broken { Ok(()) } else { self.engine.publish().and_then(|()| self.engine.close()) };
+        let closed = if self.place.is_overwritten() {
+            tracing::warn!("another program has written into the store file: it is left as it is");
+            Ok(())
+        } else if self.broken {
+            Ok(())
+        } else {
+            self.engine.publish().and_then(|()| self.engine.close())
+        };
         if let Err(error) = closed {
             tracing::warn!(%error, "the store was not closed cleanly; the next start repairs it");
         }
@@ -191,7 +197,7 @@ impl Writer {
 
     /// Opens the database again if it refuses to work. Many readers may ask for that at once.
     fn reopen(&mut self) {
-        if self.engine.records().is_ok() {
+        if self.engine.records().is_ok() || self.place.is_overwritten() {
             return;
         }
         // What an earlier recovery has staged goes to the file first: from one of which half is there, no third could go back.
@@ -278,6 +284,11 @@ impl Writer {
 
     /// Goes back to the last acknowledged commit. Readers keep their view until the new one stands.
     fn recover(&mut self) -> bool {
+        if self.place.is_overwritten() {
+            // What is there now is another's: neither to be read as ours, nor to be written.
+            self.broken = true;
+            return false;
+        }
         let recovered = self.engine.reopened().and_then(|engine| Ok((engine.records()?, engine)));
         match recovered {
             Ok((records, engine)) => {
