@@ -1,4 +1,4 @@
-//! The store file is deleted, moved or replaced under a running server: it writes nothing, signs nothing, says so, and nobody else gets in.
+//! The store file is deleted, moved, replaced or overwritten under a running server: it writes nothing, signs nothing, says so, and nobody else gets in.
 
 mod cli_support;
 
@@ -78,4 +78,31 @@ fn without_its_store_file_a_server_signs_and_registers_nothing_and_no_second_one
     assert_eq!(said, 1, "the log says once why: {}", run.stderr);
     assert!(run.stderr.contains("the store file is gone from"), "{}", run.stderr);
     assert!(run.stderr.contains("the store file is at its path again"), "{}", run.stderr);
+}
+
+#[test]
+fn over_a_store_file_that_another_program_has_written_a_server_acknowledges_nothing() {
+    let mut place = Place::new();
+    place.set("JWTIS_PSWD", "a password of the store");
+    let mut server = place.start(&["serve", "-l", "127.0.0.1:0"]);
+    let admin = server.export("JWTIS_ADMIN_TOKEN");
+    let issuer = server.next_url();
+    let health = format!("{}/healthz", server.utility_url());
+    let register = |name: &str| post(&format!("{issuer}/register/{name}"), &admin, &json!({})).unwrap();
+    let older = fs::read(place.store()).unwrap();
+    assert_eq!(register("shop").0, 201);
+    assert_eq!(get(&health).0, 200);
+    // As `cp` does: the same inode.
+    fs::write(place.store(), &older).unwrap();
+    assert_eq!(get(&health).0, 503);
+    for name in ["other", "another"] {
+        let (status, answer) = register(name);
+        assert_eq!((status, &answer["code"]), (503, &json!("store_unavailable")), "{answer}");
+    }
+    let run = server.stop();
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let said = run.stderr.matches("nothing is written or signed any more").count();
+    assert_eq!(said, 1, "the log says once why: {}", run.stderr);
+    assert!(run.stderr.contains("another program has written into the store file"), "{}", run.stderr);
+    assert!(fs::read(place.store()).unwrap() == older, "the file has changed");
 }
