@@ -84,9 +84,9 @@ fn without_its_store_file_a_server_signs_and_registers_nothing_and_no_second_one
 fn over_a_store_file_that_another_program_has_written_a_server_acknowledges_nothing() {
     let mut place = Place::new();
     place.set("JWTIS_PSWD", "a password of the store");
-    let mut server = place.start(&["serve", "-l", "127.0.0.1:0"]);
+    let server = place.start(&["serve", "-l", "127.0.0.1:0"]);
     let admin = server.export("JWTIS_ADMIN_TOKEN");
-    let issuer = server.next_url();
+    let issuer = server.url.clone();
     let health = format!("{}/healthz", server.utility_url());
     let register = |name: &str| post(&format!("{issuer}/register/{name}"), &admin, &json!({})).unwrap();
     let older = fs::read(place.store()).unwrap();
