@@ -50,11 +50,11 @@ impl Dev {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         let settings = LogSettings { verbose: self.verbose, ..LogSettings::default() };
         let _logging = telemetry::start(&settings).map_err(|error| serve::no_threads(&error))?;
-        serve::runtime()?.block_on(self.serve(out))
+        let hangups = EarlyHangups::take().map_err(|error| serve::no_signals(&error))?;
+        serve::runtime()?.block_on(self.serve(hangups, out))
     }
 
-    async fn serve(&self, out: &mut Output<'_>) -> Outcome {
-        let hangups = EarlyHangups::take().map_err(|error| serve::no_signals(&error))?;
+    async fn serve(&self, hangups: EarlyHangups, out: &mut Output<'_>) -> Outcome {
         let signals = Signals::take(hangups).map_err(|error| serve::no_signals(&error))?;
         let (stop, hangups) = signals.split();
         let issuer_listener = bind(self.listen, &setting::LISTEN, "--listen").await?;
