@@ -49,7 +49,9 @@ async fn the_store_file_stops_growing_when_sessions_come_and_expire() {
         assert_eq!(deleted, SESSIONS);
         sizes.push(fs::metadata(&path).unwrap().len());
     }
-    assert!(sizes[1..].iter().all(|size| *size <= sizes[0]), "{sizes:?}");
+    // How full pages are depends on random ids and on which commits came together. Without room made, each round would add as much again.
+    let most = sizes[0] + sizes[0] / 4;
+    assert!(sizes[1..].iter().all(|size| *size <= most), "{sizes:?}");
 }
 
 async fn housekeeping(world: &World) -> usize {
