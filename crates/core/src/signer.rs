@@ -51,7 +51,7 @@ use vault::KeyRing;
 pub struct SignerParts {
     /// Time and randomness.
     pub env: Env,
-    /// Who, what, and by which keys. Replaced as a whole by [`Signer::apply`].
+    /// Who, what, and by which keys. Replaced as a whole by [`Signer::reload`].
     pub rules: Rules,
     /// The holders of keys, in the order in which they are asked.
     pub vaults: Vec<Vault>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::client::ClientId;
 
-/// New records that one client may cause within [`WINDOW`] by ids and subjects.
+/// New records that one client may cause within a day by ids and subjects.
 pub const MAX_UNPROVED_REVOCATIONS: u32 = 10_000;
 /// The time over which they are counted.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);

@@ -14,7 +14,7 @@
 //! | sessions revoked by an earlier rollback | the later moment |
 //! | the time that the clock has confirmed | that of the store that is replaced |
 //!
-//! What was deleted is told by the record of its deletion ([`Deleted`]) in either store, never by its absence: a store that was itself
+//! What was deleted is told by the record of its deletion (`Deleted`) in either store, never by its absence: a store that was itself
 //! restored from too old a backup lacks what nobody deleted. "Since" is else told by the numbers of the latest commits. Where the backup
 //! is the younger of the two, nothing is replaced, and what can be joined is joined.
 
