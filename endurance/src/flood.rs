@@ -25,7 +25,7 @@ const BODIES_KIB: u64 = 32 * 1024;
 /// What a connection takes beside its body: buffers of the listener, the task, and what the allocator keeps for a second.
 const CONNECTION_KIB: u64 = 72;
 /// What may be left of a flood.
-const LEFT_KIB: u64 = 16 * 1024;
+const LEFT_KIB: u64 = 32 * 1024;
 /// Looks at the memory after a flood, a second apart, until it is back.
 const LOOKS: usize = 20;
 
