@@ -19,8 +19,8 @@ pub(super) struct Restrictions {
     /// The settings that restricted each key.
     keys: BTreeMap<PublicKeyHash, BTreeSet<&'static str>>,
     issuers: BTreeMap<ClientId, Entries>,
-    /// The secrets that users were to give up.
-    retired: BTreeMap<String, Vec<SecretHash>>,
+    /// The secret that a user in a rotation is left with when it is over.
+    successors: BTreeMap<String, SecretHash>,
 }
 
 /// The entries of one client in `server.jwt.issuers`.
@@ -59,11 +59,10 @@ impl Restrictions {
             known.last.push(entry.clone());
         }
         for user in guard.users() {
-            let Some(retiring) = user.retiring() else { continue };
-            let retired = self.retired.entry(user.name().to_owned()).or_default();
-            // Whoever goes back to an old pair on purpose says so with `new_data`.
-            retired.retain(|secret| !user.is_left_with(secret) && *secret != retiring);
-            retired.push(retiring);
+            match user.successor() {
+                Some(successor) => self.successors.insert(user.name().to_owned(), successor),
+                None => self.successors.remove(user.name()),
+            };
         }
     }
 
@@ -79,9 +78,9 @@ impl Restrictions {
         let Guard::Tokens(guard) = &next.guard else { return Ok(()) };
         guard.issuers().iter().try_for_each(|entry| self.issuer(entry))?;
         for user in guard.users() {
-            let retired = self.retired.get(user.name());
-            if user.retiring().is_none()
-                && retired.is_some_and(|retired| retired.iter().any(|secret| user.is_left_with(secret)))
+            // A rotation ends with its new pair. Any other may be what a file that was cut off has left of the old one.
+            let successor = self.successors.get(user.name());
+            if user.successor().is_none() && successor.is_some_and(|successor| !user.is_left_with(successor))
             {
                 return Err(GuardRemoved::User(user.name().to_owned()));
             }

@@ -116,9 +116,10 @@ impl User {
         &self.name
     }
 
-    /// The secret that `new_data` replaces, where that is given.
-    pub(in crate::signer) const fn retiring(&self) -> Option<SecretHash> {
-        self.retiring
+    /// The secret of `new_data`, where that is given.
+    pub(in crate::signer) fn successor(&self) -> Option<SecretHash> {
+        self.retiring?;
+        self.credentials.all().last().map(|last| last.secret_hash)
     }
 
     /// Whether this secret is the one that stays when the rotation is over.
