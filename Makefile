@@ -12,8 +12,8 @@ test:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
-	scripts/cargo-deny check bans licenses sources
-	scripts/advisories
+	tools/scripts/cargo-deny check bans licenses sources
+	tools/scripts/advisories
 
 # The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
 schemathesis:
@@ -47,7 +47,7 @@ SECONDS_EACH ?= 120
 TARGETS ?=
 
 fuzz:
-	scripts/fuzz $(SECONDS_EACH) $(TARGETS)
+	tools/scripts/fuzz $(SECONDS_EACH) $(TARGETS)
 
 fuzz-short:
 	JWTIS_FUZZ_SECONDS=5 cargo test -p jwtis --test fuzz_targets -- --nocapture

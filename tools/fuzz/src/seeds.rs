@@ -4,19 +4,19 @@ use serde_json::Value;
 
 /// The vector files of `crates/jose` and `crates/tezos`.
 const FILES: &[&str] = &[
-    include_str!("../../crates/jose/tests/vectors/keys.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7515.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7516.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7517.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7518.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7519.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7520.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc7638.json"),
-    include_str!("../../crates/jose/tests/vectors/rfc8037.json"),
-    include_str!("../../crates/tezos/tests/vectors/keys-pytezos.json"),
-    include_str!("../../crates/tezos/tests/vectors/keys-taquito.json"),
-    include_str!("../../crates/tezos/tests/vectors/operations-pytezos.json"),
-    include_str!("../../crates/tezos/tests/vectors/operations-taquito.json"),
+    include_str!("../../../crates/jose/tests/vectors/keys.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7515.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7516.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7517.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7518.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7519.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7520.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc7638.json"),
+    include_str!("../../../crates/jose/tests/vectors/rfc8037.json"),
+    include_str!("../../../crates/tezos/tests/vectors/keys-pytezos.json"),
+    include_str!("../../../crates/tezos/tests/vectors/keys-taquito.json"),
+    include_str!("../../../crates/tezos/tests/vectors/operations-pytezos.json"),
+    include_str!("../../../crates/tezos/tests/vectors/operations-taquito.json"),
 ];
 
 /// Every value in every vector file, leaves and branches.

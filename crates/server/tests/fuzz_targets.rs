@@ -1,4 +1,4 @@
-//! The fuzz targets of `fuzz/`, driven by a plain loop of mutations: a short round in every test run, without an instrumented build.
+//! The fuzz targets of `tools/fuzz/`, driven by a plain loop of mutations: a short round in every test run, without an instrumented build.
 //!
 //! `JWTIS_FUZZ_SECONDS` is the time for each target, `JWTIS_FUZZ_SEED` repeats a run. docs/fuzzing.md has the rest.
 #![allow(
@@ -16,7 +16,7 @@
 
 use std::time::Duration;
 
-#[path = "../../../fuzz/src/lib.rs"]
+#[path = "../../../tools/fuzz/src/lib.rs"]
 mod targets;
 
 fn number(name: &str, otherwise: u64) -> u64 {

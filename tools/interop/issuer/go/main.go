@@ -1,5 +1,5 @@
 // go-jose v2 and dgrijalva/jwt-go, as Debian packages them, against a running jwtis: a task on standard input, what held on
-// standard output (see ../README.md). Built and run by scripts/debian-go.
+// standard output (see ../README.md). Built and run by tools/scripts/debian-go.
 package main
 
 import (

@@ -1,7 +1,7 @@
 //! Other people's JOSE libraries against the real server: they verify its tokens through the JWK set alone, and nested tokens, keys and
 //! thumbprints go both ways.
 //!
-//! The programs are in `interop/issuer`: npm `jose`, three libraries of Python, and two of Go from Debian's packages. Where npm, Python,
+//! The programs are in `tools/interop/issuer`: npm `jose`, three libraries of Python, and two of Go from Debian's packages. Where npm, Python,
 //! apt or the network are missing, the test says so and goes on without them; with `CI` set it fails.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
@@ -75,7 +75,7 @@ fn other_libraries_understand_the_issuer_and_are_understood() {
 
 /// The programs that can be had here.
 fn programs() -> Vec<Command> {
-    let folder = root().join("interop/issuer");
+    let folder = root().join("tools/interop/issuer");
     let mut programs = Vec::new();
     if node_modules(&folder).is_some() {
         let mut node = Command::new("node");
@@ -87,7 +87,7 @@ fn programs() -> Vec<Command> {
         command.arg(folder.join("libraries.py"));
         programs.push(command);
     }
-    let go = root().join("scripts/debian-go");
+    let go = root().join("tools/scripts/debian-go");
     if !root().join(".tools/go").exists() {
         tell("fetching Debian's Go into .tools/go, about 90 MB");
     }

@@ -1,7 +1,7 @@
 //! Other people's programs against the real server: Taquito's remote signer, the calls of octez-client and octez-baker, and pytezos,
 //! which looks at the signatures.
 //!
-//! The scripts are in `interop/signer`, where their packages are installed once, as its lock file says. Where npm, Python or the network
+//! The scripts are in `tools/interop/signer`, where their packages are installed once, as its lock file says. Where npm, Python or the network
 //! are missing, the tests say so and pass; with `CI` set they fail.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -57,7 +57,7 @@ fn the_page_lists_what_holds_for_the_signer() {
     table.is_on_the_page("signer");
 }
 
-/// One signer of `interop/signer`, on free ports.
+/// One signer of `tools/interop/signer`, on free ports.
 struct Signer {
     server: Server,
     _place: Place,
@@ -146,5 +146,5 @@ fn assert_all_hold(report: &Value, at_least: usize) {
 }
 
 fn folder() -> PathBuf {
-    root().join("interop/signer")
+    root().join("tools/interop/signer")
 }

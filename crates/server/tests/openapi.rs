@@ -1,7 +1,7 @@
 //! schemathesis against the real server: it makes requests out of the OpenAPI documents, well formed and not, and looks whether the
 //! answers are what the documents promise, whether bad requests are refused and good ones taken, and whether a missing token is missed.
 //!
-//! `interop/openapi` has its settings and what it cannot know. Where it cannot be installed, the tests say so and pass; with `CI` set they
+//! `tools/interop/openapi` has its settings and what it cannot know. Where it cannot be installed, the tests say so and pass; with `CI` set they
 //! fail. `SCHEMATHESIS_EXAMPLES` makes the round longer, `SCHEMATHESIS_SEED` another.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -100,14 +100,14 @@ fn finds_nothing(
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop/openapi")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/interop/openapi")
 }
 
 /// The tool, installed where it was not.
 fn schemathesis() -> Option<PathBuf> {
     static LOCK: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _one_installs = LOCK.lock().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/schemathesis");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/scripts/schemathesis");
     let why = match Command::new(&script).arg("--version").output() {
         Ok(output) if output.status.success() => return Some(script),
         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -1,7 +1,7 @@
 //! Fuzz targets: what must hold of each parser of outside bytes, whatever the bytes.
 //!
 //! A target is a function of bytes that panics where a property is broken. libFuzzer drives them with coverage (`make fuzz`), and
-//! a plain loop of mutations drives the same functions in the ordinary tests (`crates/jwtis/tests/fuzz_targets.rs`).
+//! a plain loop of mutations drives the same functions in the ordinary tests (`crates/server/tests/fuzz_targets.rs`).
 //! docs/fuzzing.md says what was run and what was found.
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
 //! What the libraries are asked: a running server with a client for each pair of algorithms, its tokens and forged ones, and keys and
-//! tokens of the jose crate. `interop/issuer/README.md` describes the JSON.
+//! tokens of the jose crate. `tools/interop/issuer/README.md` describes the JSON.
 
 use std::collections::HashMap;
 
