@@ -25,19 +25,19 @@ ci:
 
 # What requests cost beyond their cryptography; ten minutes on an idle machine. BENCH="--world signer --rounds 3" for a part of it.
 bench:
-	cargo build --release -p jwtis -p jwtis-bench
-	$${CARGO_TARGET_DIR:-target}/release/jwtis-bench --out target/bench $(BENCH)
+	cargo build --release -p jwtis -p jwtis-load
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-load bench --out target/bench $(BENCH)
 
 # Starts with up to 100,000 clients, load with up to a million sessions; some minutes, most of them for making the sessions.
 bench-size:
-	cargo build --release -p jwtis -p jwtis-bench
-	$${CARGO_TARGET_DIR:-target}/release/jwtis-bench --size --out target/bench $(BENCH)
+	cargo build --release -p jwtis -p jwtis-load
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-load size --out target/bench $(BENCH)
 
 # CI's round of both, on debug builds: that every request is answered, and rightly. Times say nothing here and fail nothing.
 bench-short:
-	cargo build --quiet -p jwtis -p jwtis-bench
-	$${CARGO_TARGET_DIR:-target}/debug/jwtis-bench --rounds 1 --seconds 0.2 --out target/bench-short
-	$${CARGO_TARGET_DIR:-target}/debug/jwtis-bench --size --largest 1000 --rounds 1 --seconds 0.2 --out target/bench-short
+	cargo build --quiet -p jwtis -p jwtis-load
+	$${CARGO_TARGET_DIR:-target}/debug/jwtis-load bench --rounds 1 --seconds 0.2 --out target/bench-short
+	$${CARGO_TARGET_DIR:-target}/debug/jwtis-load size --largest 1000 --rounds 1 --seconds 0.2 --out target/bench-short
 
 # Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
 interop:
@@ -58,14 +58,14 @@ ROUNDS ?= 300
 MINUTES ?= 20
 
 crash:
-	cargo build --release -p jwtis -p jwtis-endurance
-	$${CARGO_TARGET_DIR:-target}/release/jwtis-endurance crash --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	cargo build --release -p jwtis -p jwtis-load
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-load crash --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 soak:
-	cargo build --release -p jwtis -p jwtis-endurance
-	$${CARGO_TARGET_DIR:-target}/release/jwtis-endurance soak --minutes $(MINUTES)
+	cargo build --release -p jwtis -p jwtis-load
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-load soak --minutes $(MINUTES)
 
 endurance-short:
-	cargo build --quiet -p jwtis -p jwtis-endurance
-	cargo run --quiet -p jwtis-endurance -- crash --rounds 10
-	cargo run --quiet -p jwtis-endurance -- soak --minutes 0.4
+	cargo build --quiet -p jwtis -p jwtis-load
+	cargo run --quiet -p jwtis-load -- crash --rounds 10
+	cargo run --quiet -p jwtis-load -- soak --minutes 0.4
