@@ -13,6 +13,8 @@ mod marks;
 mod reload;
 mod signals;
 pub mod signer;
+pub mod takeover;
+pub mod trusted;
 mod vaults;
 mod watch;
 
@@ -21,7 +23,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::{Env, Issuer, Signer};
+use jwtis_base::Env;
+use jwtis_issuer::Issuer;
+use jwtis_signer::Signer;
 use jwtis_store::Store;
 use tokio::sync::watch as channel;
 use tracing::info;

@@ -28,8 +28,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jwtis_core::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
-use jwtis_core::{IssuerSettings, Maxima, Ttl, TtlError};
+use jwtis_base::{Ttl, TtlError};
+use jwtis_issuer::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
+use jwtis_issuer::{IssuerSettings, Maxima};
 use jwtis_store::witness_beside;
 
 use crate::telemetry::{LogFormat, LogSettings};
@@ -324,7 +325,7 @@ fn check_defaults(defaults: &KeyDefaults, values: &Values, faults: &mut Vec<Faul
     let Ok(client) = "default".parse() else { return };
     if let Err(error) = KeyPlan::for_registration(&client, &KeyOptions::default(), &bits_follow) {
         let setting = match error {
-            jwtis_core::key::plan::OptionsError::Rsa15NotAllowed => &setting::ENC_ALG,
+            jwtis_issuer::key::plan::OptionsError::Rsa15NotAllowed => &setting::ENC_ALG,
             _ => &setting::AUTH_TTL,
         };
         faults.push(Fault::new(at(setting), error));

@@ -30,7 +30,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use jwtis_core::MAX_ACCESS_TOKEN_BYTES;
+use jwtis_issuer::MAX_ACCESS_TOKEN_BYTES;
 use jwtis_store::BoxError;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;

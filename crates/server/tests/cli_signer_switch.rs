@@ -6,7 +6,7 @@ mod cli_support;
 
 use cli_support::Place;
 use cli_support::signer::{Client, KEY, NOOP, SECRET, config, server};
-use jwtis_core::{BearerSecret, Env, SecretKind};
+use jwtis_base::{BearerSecret, Env, SecretKind};
 
 /// A well-formed admin token of no store.
 fn stranger() -> String {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use jwtis_core::signer::PolicyHook;
-use jwtis_core::signer::hook::{Hook, HookReply};
+use jwtis_signer::PolicyHook;
+use jwtis_signer::hook::{Hook, HookReply};
 use jwtis_store::{BoxError, BoxFuture};
 use jwtis_tezos::{SecretKey, SigningVersion};
 use serde_json::{Value, json};

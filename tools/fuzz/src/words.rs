@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use jwtis::config::value::{Fault, Raw, Source};
 use jwtis::config::{Config, ConfigFile, ListenAddress, setting};
-use jwtis_core::{BearerSecret, ClientId, RefreshStrategy, SecretKind, Ttl};
+use jwtis_base::{BearerSecret, ClientId, SecretKind, Ttl};
+use jwtis_issuer::RefreshStrategy;
 use jwtis_jose::{ContentEncryption, KeyAlgorithm, KeyManagementAlgorithm, SignatureAlgorithm};
 
 use super::{seeds, tezos};
@@ -189,7 +190,7 @@ pub fn words(data: &[u8]) {
 }
 
 pub fn words_seeds() -> Vec<Vec<u8>> {
-    let env = jwtis_core::env::Env::system();
+    let env = jwtis_base::env::Env::system();
     let secrets = [SecretKind::Admin, SecretKind::Client]
         .map(|kind| BearerSecret::generate(kind, &env).unwrap().reveal().to_owned());
     let mut found = seeds::bytes(secrets);

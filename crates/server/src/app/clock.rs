@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use jwtis_core::clock;
-use jwtis_core::{Env, Issuer, Timestamp};
+use jwtis_base::{Env, Timestamp};
+use jwtis_issuer::Issuer;
+use jwtis_issuer::clock;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -86,7 +87,7 @@ mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
 
-    use jwtis_core::env::testing::{ManualClock, env};
+    use jwtis_base::env::testing::{ManualClock, env};
 
     use super::*;
 

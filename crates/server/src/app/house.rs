@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jwtis_core::Issuer;
-use jwtis_core::housekeeping::HousekeepingCursor;
+use jwtis_issuer::Issuer;
+use jwtis_issuer::housekeeping::HousekeepingCursor;
 use tracing::{debug, warn};
 
 use crate::metrics::{KeySets, Metrics};

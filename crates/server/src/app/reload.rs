@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use jwtis_core::Signer;
+use jwtis_signer::Signer;
 use tracing::{error, info, warn};
 
 use super::signals::Hangups;

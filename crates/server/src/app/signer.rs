@@ -5,18 +5,22 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jwtis_core::signer::hook::Hook;
-use jwtis_core::signer::login::TokenGuard;
-use jwtis_core::signer::rules::Guard;
-use jwtis_core::signer::vault::store::StoreVault;
-use jwtis_core::signer::watermark::file::Lost;
-use jwtis_core::signer::{Rules, Vault, VaultError};
-use jwtis_core::{Env, Issuer, Signer, SignerParts};
+use jwtis_base::Env;
+use jwtis_issuer::Issuer;
+use jwtis_signer::TrustedTokens;
+use jwtis_signer::hook::Hook;
+use jwtis_signer::login::TokenGuard;
+use jwtis_signer::rules::Guard;
+use jwtis_signer::vault::store::StoreVault;
+use jwtis_signer::watermark::file::Lost;
+use jwtis_signer::{Rules, Vault, VaultError};
+use jwtis_signer::{Signer, SignerParts};
 use jwtis_store::{BoxError, Store};
 use jwtis_tezos::PublicKeyHash;
 use tracing::{error, info, warn};
 
 use super::marks::{self, MarksError};
+use super::trusted::OwnIssuer;
 use super::vaults::{self, Ask, Missing, Opened, Opener, ReadVault, VaultFault};
 use crate::config::signer::{GuardConfig, HookConfig, RulesConfig, SignerConfig, WatermarkDriver};
 use crate::hook_client::HttpHook;
@@ -132,7 +136,7 @@ impl Prepared {
             vaults,
             watermarks: Arc::new(ObservedWatermarks::new(watermarks, metrics)),
             store,
-            issuer,
+            issuer: issuer.map(|issuer| Arc::new(OwnIssuer(issuer)) as Arc<dyn TrustedTokens>),
         };
         let signer = Signer::new(parts);
         warn_of_issuers(&signer).await;

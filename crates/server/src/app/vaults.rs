@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jwtis_core::signer::Vault;
-use jwtis_core::signer::vault::software::SoftwareVault;
-use jwtis_core::signer::vault::store::StoreVault;
+use jwtis_signer::Vault;
+use jwtis_signer::vault::software::SoftwareVault;
+use jwtis_signer::vault::store::StoreVault;
 use jwtis_tezos::secret_key::{ElsewhereKey, SecretKeys, StoredSecretKeyError, parse_secret_keys};
 use jwtis_tezos::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
 use tracing::{error, info, warn};
@@ -253,7 +253,7 @@ impl Opener {
     pub(super) async fn open(&self, read: Vec<ReadVault>, ask: Ask<'_>) -> Result<Opened, VaultFault> {
         let mut opened = Opened { vaults: Vec::new(), keys: Vec::new() };
         for ReadVault { name, keys } in read {
-            let backend: Arc<dyn jwtis_core::signer::KeyBackend> = match keys {
+            let backend: Arc<dyn jwtis_signer::KeyBackend> = match keys {
                 ReadKeys::Store => match &self.store {
                     Some(store) => Arc::new(store.clone()),
                     None => {

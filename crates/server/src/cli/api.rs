@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::{BearerSecret, SecretKind};
+use jwtis_base::{BearerSecret, SecretKind};
 use serde_json::Value;
 use ureq::http::{HeaderValue, Response};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};

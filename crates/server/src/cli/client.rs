@@ -1,7 +1,7 @@
 //! `jwtis client`: register and manage clients of a running server.
 
 use clap::{Args, Subcommand};
-use jwtis_core::{ClientId, Env};
+use jwtis_base::{ClientId, Env};
 use serde_json::{Map, Value, json};
 
 use super::api::{As, Connection};

@@ -6,10 +6,8 @@ use std::io;
 use std::sync::Arc;
 
 use clap::Args;
-use jwtis_core::{
-    BearerSecret, ClientId, Credentials, Env, IssueToken, Issuer, IssuerSettings, KeyOptions, SecretKind,
-    TokenSet,
-};
+use jwtis_base::{BearerSecret, ClientId, Env, SecretKind};
+use jwtis_issuer::{Credentials, IssueToken, Issuer, IssuerSettings, KeyOptions, TokenSet};
 use jwtis_jose::ClaimsSet;
 use jwtis_store::open_memory;
 use tokio::net::TcpListener;

@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use jwtis_core::{BearerSecret, Env, Issuer, NoEntropy, SecretKind};
+use jwtis_base::{BearerSecret, Env, NoEntropy, SecretKind};
+use jwtis_issuer::Issuer;
 use jwtis_store::{KdfParams, OpenError, Password, stage_redb};
 use tracing::warn;
 use zeroize::Zeroizing;

@@ -1,8 +1,8 @@
 //! `jwtis hash-password`: what to write in the configuration file instead of a password.
 
 use clap::Args;
-use jwtis_core::Env;
-use jwtis_core::signer::login::{hash_password, password_faults};
+use jwtis_base::Env;
+use jwtis_signer::login::{hash_password, password_faults};
 
 use super::{Failure, Outcome, Output, prompt};
 

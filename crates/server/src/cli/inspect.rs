@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use jwtis_core::{BearerSecret, Env, SecretKind, Timestamp};
+use jwtis_base::{BearerSecret, Env, SecretKind, Timestamp};
 use jwtis_jose::{
     ClaimsSet, Header, Jwk, JwkSet, Undecrypted, Unverified, Validation, ValidationError, VerifyingKey,
     is_type,

@@ -11,12 +11,12 @@ use std::path::Path;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jwtis_core::signer::KeyRules;
-use jwtis_core::signer::switch::KeySwitches;
-use jwtis_core::signer::vault::store::{
+use jwtis_base::{Env, Timestamp};
+use jwtis_signer::KeyRules;
+use jwtis_signer::switch::KeySwitches;
+use jwtis_signer::vault::store::{
     DamagedKey, Listed, MAX_ALIAS_CHARS, StoreVault, StoreVaultError, StoredKey,
 };
-use jwtis_core::{Env, Timestamp};
 use jwtis_store::ReadError;
 use jwtis_tezos::{Curve, Policy, PublicKeyHash, RequestKind};
 use serde_json::{Value, json};

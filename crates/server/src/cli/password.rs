@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use jwtis_core::{Env, NoEntropy};
+use jwtis_base::{Env, NoEntropy};
 use jwtis_store::{Password, opens_with};
 use zeroize::Zeroizing;
 

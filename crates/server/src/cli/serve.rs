@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::{AccessError, Credentials, Env, Issuer, IssuerSettings, rollback};
+use jwtis_base::{Env, rollback};
+use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings};
 use jwtis_store::{OpenError, Password, ReadError, Rollback, Store, open_redb_beside};
 use tracing::{error, info, warn};
 
@@ -41,7 +42,7 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
         info!("{}", printable(&notice.to_string()));
     }
     let strategy = config.issuer.as_ref().map(|issuer| issuer.settings.defaults.refresh_strategy);
-    if let Some(notice) = strategy.and_then(jwtis_core::RefreshStrategy::notice) {
+    if let Some(notice) = strategy.and_then(jwtis_issuer::RefreshStrategy::notice) {
         warn!("clients that register without a refresh strategy get {notice}");
     }
     let runtime = runtime()?;

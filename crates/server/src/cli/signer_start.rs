@@ -1,6 +1,6 @@
 //! What `jwtis serve` says when the signer cannot start.
 
-use jwtis_core::signer::watermark::file::FileError;
+use jwtis_signer::watermark::file::FileError;
 use jwtis_tezos::SecretKeyError;
 
 use super::Failure;

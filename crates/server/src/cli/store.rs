@@ -8,7 +8,7 @@ mod rollback;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use jwtis_core::IssuerSettings;
+use jwtis_issuer::IssuerSettings;
 use jwtis_store::{Password, Report, TableInfo, change_password, check, info, open_redb_beside};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jwtis_core::ClientId;
+use jwtis_base::ClientId;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 

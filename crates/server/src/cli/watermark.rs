@@ -10,9 +10,10 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
-use jwtis_core::Env;
-use jwtis_core::signer::watermark::import::{self, Found};
-use jwtis_core::signer::watermark::{WatermarkError, Watermarks};
+use jwtis_base::Env;
+use jwtis_signer::watermark::import;
+use jwtis_signer::watermark::import::Found;
+use jwtis_signer::watermark::{WatermarkError, Watermarks};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{JumpRules, Mark, Pace, Refusal, Step, WatermarkKind, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};

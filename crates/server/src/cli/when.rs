@@ -1,6 +1,6 @@
 //! Moments and durations in words.
 
-use jwtis_core::Timestamp;
+use jwtis_base::Timestamp;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::Ttl;
+use jwtis_base::Ttl;
 
 use super::setting::{self, Setting};
 use super::value::{Fault, Values, origin};

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use jwtis_core::signer::KeyRules;
-use jwtis_core::signer::login::{TrustedIssuer, UserConfig};
+use jwtis_signer::KeyRules;
+use jwtis_signer::login::{TrustedIssuer, UserConfig};
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{PublicKey, PublicKeyHash};
 use zeroize::Zeroizing;
@@ -82,7 +82,7 @@ pub enum GuardConfig {
     Keys(Vec<PublicKey>),
     /// `server.jwt`.
     Tokens {
-        /// `server.jwt.users`; [`jwtis_core::signer::login::TokenGuard::new`] has accepted them.
+        /// `server.jwt.users`; [`jwtis_signer::login::TokenGuard::new`] has accepted them.
         users: Vec<UserConfig>,
         /// `server.jwt.issuers`.
         issuers: Vec<TrustedIssuer>,

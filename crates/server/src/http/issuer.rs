@@ -22,8 +22,8 @@ use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use jwtis_core::Issuer;
-use jwtis_core::signer::lockout::Refusals;
+use jwtis_issuer::Issuer;
+use jwtis_signer::lockout::Refusals;
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
@@ -139,8 +139,8 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::routing::get;
-    use jwtis_core::Timestamp;
-    use jwtis_core::env::testing::{ManualClock, env};
+    use jwtis_base::Timestamp;
+    use jwtis_base::env::testing::{ManualClock, env};
     use tower::ServiceExt as _;
 
     use super::*;

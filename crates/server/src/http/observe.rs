@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use jwtis_core::env::Env;
+use jwtis_base::env::Env;
 use tracing::{Instrument as _, Span, field, info, warn};
 
 use super::source::Source;

@@ -21,7 +21,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use jwtis_core::Signer;
+use jwtis_signer::Signer;
 use serde_json::Value;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
@@ -97,8 +97,8 @@ fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
 mod tests {
     use axum::body::{Body, to_bytes};
     use axum::routing::get;
-    use jwtis_core::Timestamp;
-    use jwtis_core::env::testing::{ManualClock, env};
+    use jwtis_base::Timestamp;
+    use jwtis_base::env::testing::{ManualClock, env};
     use tower::ServiceExt as _;
 
     use super::*;

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use jwtis_core::signer::{About, SignError, WatermarkError};
+use jwtis_signer::{About, SignError, WatermarkError};
 use jwtis_tezos::{Denial, RequestKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

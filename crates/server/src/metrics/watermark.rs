@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::signer::watermark::{Clearance, MarkIo, Terms, WatermarkObserver};
-use jwtis_core::signer::{WatermarkError, Watermarks};
+use jwtis_signer::watermark::{Clearance, MarkIo, Terms, WatermarkObserver};
+use jwtis_signer::{WatermarkError, Watermarks};
 use jwtis_store::{BoxFuture, RollbackCause};
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;

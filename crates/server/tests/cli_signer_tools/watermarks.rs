@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use jwtis_core::signer::watermark::file::FileWatermarks;
+use jwtis_signer::watermark::file::FileWatermarks;
 use serde_json::{Value, json};
 
 use crate::cli_support::Place;

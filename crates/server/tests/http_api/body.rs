@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, header};
 use hyper::body::{Body as HttpBody, Frame};
 use jwtis::http::{Budget, Limits};
-use jwtis_core::IssuerSettings;
+use jwtis_issuer::IssuerSettings;
 use serde_json::json;
 
 use crate::support::{Answer, World};

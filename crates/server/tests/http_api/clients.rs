@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use jwtis::http::{Limits, issuer};
-use jwtis_core::env::Env;
-use jwtis_core::{BearerSecret, Issuer, IssuerSettings, RefreshStrategy, SecretKind};
+use jwtis_base::env::Env;
+use jwtis_base::{BearerSecret, SecretKind};
+use jwtis_issuer::{Issuer, IssuerSettings, RefreshStrategy};
 use jwtis_store::{KdfParams, Password};
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ async fn show_tells_everything_but_secrets() {
         }],
     });
     assert_eq!(shown, wanted);
-    assert!(shown["registration"].as_str().unwrap().parse::<jwtis_core::RegistrationId>().is_ok());
+    assert!(shown["registration"].as_str().unwrap().parse::<jwtis_base::RegistrationId>().is_ok());
 
     world.post("/renew_keys", json!({"kid": "shop"})).bearer(&token).send().await;
     let sets = world.get("/clients/shop").bearer(&world.admin).send().await.json()["key_sets"].clone();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use axum::http::{Method, header};
 use jwtis::http::issuer::problem::Code;
-use jwtis_core::Inactive;
+use jwtis_base::Inactive;
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Tokens, World};

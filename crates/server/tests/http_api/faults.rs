@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use jwtis::http::Limits;
-use jwtis_core::IssuerSettings;
+use jwtis_issuer::IssuerSettings;
 use jwtis_store::Table;
 use jwtis_store::testing::Fault;
 use serde_json::json;

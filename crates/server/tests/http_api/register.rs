@@ -1,6 +1,6 @@
 //! `POST /register/{kid}`
 
-use jwtis_core::{IssuerSettings, KeyDefaults, RefreshStrategy};
+use jwtis_issuer::{IssuerSettings, KeyDefaults, RefreshStrategy};
 use serde_json::{Value, json};
 
 use crate::support::{START, World};

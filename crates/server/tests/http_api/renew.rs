@@ -192,7 +192,7 @@ async fn renew_refuses_a_token_from_the_future() {
     let behind = world.elsewhere(START - 600).await;
     behind.renew("shop", &token, &issued.refresh).await.problem(403, "token_not_yet_valid");
     // The server that made it knows that its own clock has stepped back.
-    world.clock.set(jwtis_core::Timestamp::from_seconds(START - 3600));
+    world.clock.set(jwtis_base::Timestamp::from_seconds(START - 3600));
     assert_eq!(world.renew("shop", &token, &issued.refresh).await.status, 201);
 }
 

@@ -1,6 +1,7 @@
 //! `POST /revoke_token`
 
-use jwtis_core::{BearerSecret, Credentials, RevokeTarget};
+use jwtis_base::BearerSecret;
+use jwtis_issuer::{Credentials, RevokeTarget};
 use serde_json::{Value, json};
 
 use crate::support::{Tokens, World};
@@ -167,7 +168,7 @@ async fn revoke_of_invented_subjects_has_a_quota() {
     let issued = world.issue("shop", &token, json!({"sub": "u1"})).await;
     let credentials = Credentials { secret: BearerSecret::parse(&token).unwrap(), user: None };
     let access = world.issuer.client_access(Some(&credentials), &"shop".parse().unwrap()).await.unwrap();
-    for number in 0..jwtis_core::MAX_UNPROVED_REVOCATIONS {
+    for number in 0..jwtis_issuer::MAX_UNPROVED_REVOCATIONS {
         let subject = format!("nobody-{number}");
         world.issuer.revoke(&access, RevokeTarget::Subject(&subject)).await.unwrap();
     }

@@ -9,8 +9,8 @@ use jwtis::http::proxies::{ProxyHeaderKind, TrustedProxies};
 use jwtis::http::source::Source;
 use jwtis::http::{Limits, issuer, utility};
 use jwtis::metrics::Metrics;
-use jwtis_core::env::Env;
-use jwtis_core::{Issuer, IssuerSettings, MAX_ACCESS_TOKEN_BYTES};
+use jwtis_base::env::Env;
+use jwtis_issuer::{Issuer, IssuerSettings, MAX_ACCESS_TOKEN_BYTES};
 
 use crate::support::Server;
 

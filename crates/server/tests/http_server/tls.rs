@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jwtis::http::Limits;
 use jwtis::tls::{Acceptor, TlsError};
-use jwtis_core::Timestamp;
+use jwtis_base::Timestamp;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};

@@ -95,7 +95,7 @@ async fn every_failure_has_its_status_and_is_counted() {
 #[tokio::test]
 async fn an_empty_list_of_clients_refuses_everybody() {
     let mut setup = Setup::new();
-    setup.rules.guard = jwtis_core::signer::rules::Guard::Keys(Vec::new());
+    setup.rules.guard = jwtis_signer::rules::Guard::Keys(Vec::new());
     let world = setup.build();
     assert_eq!(
         world.sign(TZ1, &noop("abc")).send().await.failure(401),

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jwtis::hook_client::HttpHook;
 use jwtis::tls::Acceptor;
-use jwtis_core::signer::PolicyHook as _;
-use jwtis_core::signer::hook::HookReply;
+use jwtis_signer::PolicyHook as _;
+use jwtis_signer::hook::HookReply;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;

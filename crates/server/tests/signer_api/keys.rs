@@ -1,6 +1,6 @@
 //! `GET /keys/{pkh}`, `GET /authorized_keys` and `GET /known_keys` (§1.5, §1.6).
 
-use jwtis_core::signer::rules::Guard;
+use jwtis_signer::rules::Guard;
 use jwtis_tezos::Policy;
 
 use crate::support::{Setup, TZ1, keys, pkh};

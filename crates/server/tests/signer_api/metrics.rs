@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_core::signer::watermark::{MarkIo, WatermarkObserver as _};
+use jwtis_signer::watermark::{MarkIo, WatermarkObserver as _};
 use jwtis_tezos::Policy;
 
 use crate::forge;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use jwtis_core::signer::rules::Guard;
-use jwtis_core::signer::vault::software::SoftwareVault;
+use jwtis_signer::rules::Guard;
+use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_tezos::Policy;
 
 use crate::support::{

@@ -1,6 +1,6 @@
 //! Rules that are replaced while the server runs: a request meets the old ones or the new ones.
 
-use jwtis_core::signer::rules::Guard;
+use jwtis_signer::rules::Guard;
 
 use crate::support::{Setup, TZ1, noop};
 

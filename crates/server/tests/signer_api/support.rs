@@ -10,16 +10,17 @@ use http_body_util::BodyExt as _;
 use jwtis::http::source::Source;
 use jwtis::http::{Limits, signer};
 use jwtis::metrics::{Metrics, ObservedWatermarks};
-use jwtis_core::env::testing::{ManualClock, env};
-use jwtis_core::signer::hook::{Hook, HookReply};
-use jwtis_core::signer::login::{CredentialsConfig, TokenGuard, UserConfig};
-use jwtis_core::signer::rules::Guard;
-use jwtis_core::signer::vault::software::SoftwareVault;
-use jwtis_core::signer::watermark::mem::MemWatermarks;
-use jwtis_core::signer::{
+use jwtis_base::Timestamp;
+use jwtis_base::env::testing::{ManualClock, env};
+use jwtis_signer::hook::{Hook, HookReply};
+use jwtis_signer::login::{CredentialsConfig, TokenGuard, UserConfig};
+use jwtis_signer::rules::Guard;
+use jwtis_signer::vault::software::SoftwareVault;
+use jwtis_signer::watermark::mem::MemWatermarks;
+use jwtis_signer::{
     Cleared, ClearedProof, KeyBackend, KeyRules, PolicyHook, Rules, Vault, VaultError, Verified, Watermarks,
 };
-use jwtis_core::{Signer, SignerParts, Timestamp};
+use jwtis_signer::{Signer, SignerParts};
 use jwtis_store::{BoxError, BoxFuture};
 use jwtis_tezos::policy::{Allow, OperationPermission};
 use jwtis_tezos::{Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey};

@@ -3,17 +3,20 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use jwtis_core::signer::Vault;
-use jwtis_core::signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
-use jwtis_core::signer::rules::{Guard, KeyRules, Rules};
-use jwtis_core::signer::vault::software::SoftwareVault;
-use jwtis_core::signer::watermark::mem::MemWatermarks;
-use jwtis_core::{ClientId, Env, Issuer, Signer, SignerParts};
+use jwtis_base::{ClientId, Env};
+use jwtis_issuer::Issuer;
+use jwtis_signer::Vault;
+use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
+use jwtis_signer::rules::{Guard, KeyRules, Rules};
+use jwtis_signer::vault::software::SoftwareVault;
+use jwtis_signer::watermark::mem::MemWatermarks;
+use jwtis_signer::{Signer, SignerParts};
 use jwtis_tezos::policy::{Allow, AllowWords, Policy};
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Curve, PublicKeyHash, SecretKey};
 use zeroize::Zeroizing;
 
+use crate::app::trusted::OwnIssuer;
 use crate::cli::{Failure, password};
 
 /// The login user.
@@ -63,7 +66,7 @@ impl DemoSigner {
             }],
             watermarks: Arc::new(MemWatermarks::default()),
             store: Some(issuer.store().clone()),
-            issuer: Some(issuer.clone()),
+            issuer: Some(Arc::new(OwnIssuer(issuer.clone()))),
         };
         Ok(Self { signer: Signer::new(parts), key: pkh, password })
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jwtis_core::signer::vault::store::{StoreVault, StoreVaultError, StoredKey};
+use jwtis_signer::vault::store::{StoreVault, StoreVaultError, StoredKey};
 use jwtis_tezos::secret_key::{
     ElsewhereKey, NamedSecretKey, SecretKeys, StoredSecretKeyError, parse_secret_key_of, parse_secret_keys,
 };

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jwtis_core::Env;
-use jwtis_core::signer::switch::{KeySwitches, SwitchError, Switcher};
-use jwtis_core::signer::vault::store::StoreVault;
+use jwtis_base::Env;
+use jwtis_signer::switch::{KeySwitches, SwitchError, Switcher};
+use jwtis_signer::vault::store::StoreVault;
 use jwtis_store::Store;
 use jwtis_tezos::PublicKeyHash;
 use serde_json::json;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use jwtis_core::Env;
-use jwtis_core::signer::KeyRules;
+use jwtis_base::Env;
+use jwtis_signer::KeyRules;
 use jwtis_tezos::policy::{LimitDenial, Permissions, Usage, User};
 use jwtis_tezos::watermark::{Asked, JumpRule, JumpRules, Need};
 use jwtis_tezos::{

@@ -1,8 +1,8 @@
 //! `jwtis store clock`: what the store knows of the time, and how to make it forget a wrong one.
 
 use clap::Args;
-use jwtis_core::clock::KeptClock;
-use jwtis_core::reset_kept_clock;
+use jwtis_issuer::clock::KeptClock;
+use jwtis_issuer::reset_kept_clock;
 use jwtis_store::ReadError;
 use serde_json::json;
 

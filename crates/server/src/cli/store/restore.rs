@@ -5,12 +5,14 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use jwtis_core::Env;
-use jwtis_core::rollback::{self, takeover, takeover::Item};
+use jwtis_base::Env;
+use jwtis_base::rollback;
+use jwtis_base::rollback::takeover::{self, Item};
 use jwtis_store::{OpenError, Password, Restoration, Restored};
 use serde_json::{Value, json};
 
 use super::{report_json, shown};
+use crate::app::takeover::take_over;
 use crate::cli::failure::{disk_hint, warn};
 use crate::cli::output::{TextTable, printable};
 use crate::cli::store_file::{PasswordArgs, StoreFile};
@@ -32,7 +34,7 @@ pub(super) fn run(
     let failed = |error: &OpenError| restore_failure(backup, &path, error);
     let restoration =
         Restoration::prepare(backup, &path, &witness, &password).map_err(|error| failed(&error))?;
-    let taking = takeover::take_over(&restoration, Env::system().now(), keep_sessions);
+    let taking = take_over(&restoration, Env::system().now(), keep_sessions);
     let outcome = serve::runtime()?.block_on(taking).map_err(|error| {
         Failure::refused("what must not go back cannot be taken over")
             .because(&error)

@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
-use jwtis_core::{Env, rollback};
+use jwtis_base::{Env, rollback};
+use jwtis_issuer::session_floor;
 use jwtis_store::{OpenError, Password, RollbackCause, Store, Witnessed, info, open_redb_unwitnessed};
 
 use super::shown;
@@ -57,7 +58,9 @@ async fn settle(
     if mark.is_none() {
         rollback::begin(store, RollbackCause::BehindWitness).await.map_err(|error| unusable(&error))?;
     }
-    rollback::accept(store, Env::system().now(), keep_sessions).await.map_err(|error| unusable(&error))?;
+    session_floor::accept(store, Env::system().now(), keep_sessions)
+        .await
+        .map_err(|error| unusable(&error))?;
     store.keep_witness(witness);
     out.line(format_args!("{} is accepted as it is, and its witness is written anew", shown(path)))
 }

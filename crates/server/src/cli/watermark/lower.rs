@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use clap::Args;
-use jwtis_core::Env;
-use jwtis_core::signer::watermark::file::FileWatermarks;
-use jwtis_core::signer::watermark::import;
-use jwtis_core::signer::watermark::store::StoreWatermarks;
-use jwtis_core::signer::watermark::{WatermarkError, Watermarks};
+use jwtis_base::Env;
+use jwtis_signer::watermark::file::FileWatermarks;
+use jwtis_signer::watermark::import;
+use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_signer::watermark::{WatermarkError, Watermarks};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Mark, Pace, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use jwtis_core::signer::watermark::file::{FileError, FileWatermarks};
-use jwtis_core::signer::watermark::import;
-use jwtis_core::signer::watermark::store::StoreWatermarks;
-use jwtis_core::signer::watermark::{WatermarkObserver, Watermarks};
+use jwtis_signer::watermark::file::{FileError, FileWatermarks};
+use jwtis_signer::watermark::import;
+use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_signer::watermark::{WatermarkObserver, Watermarks};
 use jwtis_store::Store;
 use jwtis_tezos::watermark::JumpRules;
 

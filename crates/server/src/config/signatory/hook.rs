@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::Uri;
-use jwtis_core::Ttl;
+use jwtis_base::Ttl;
 use jwtis_tezos::PublicKey;
 
 use super::super::signer::HookConfig;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use jwtis_core::Ttl;
-use jwtis_core::signer::KeyRules;
+use jwtis_base::Ttl;
+use jwtis_signer::KeyRules;
 use jwtis_tezos::policy::{AllowError, AllowWords, Limits, LimitsMode, Mutez, Rate};
 use jwtis_tezos::{ChainId, Curve, KeyError, Policy, PublicKey, PublicKeyHash};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jwtis_core::signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
-use jwtis_core::{ClientId, Env};
+use jwtis_base::{ClientId, Env};
+use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
 
 use super::super::signer::GuardConfig;
 use super::super::yaml::{Entry, Mark, Node};

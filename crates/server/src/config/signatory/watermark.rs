@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use jwtis_core::Ttl;
+use jwtis_base::Ttl;
 use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::watermark::jump::{BlockTime, ChainJumps, MaxJump};

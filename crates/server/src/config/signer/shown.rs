@@ -58,11 +58,11 @@ impl SignerConfig {
                 vec![("server.authorized_keys".to_owned(), keys)]
             }
             GuardConfig::Tokens { users, issuers } => {
-                let user = |user: &jwtis_core::signer::login::UserConfig| match &user.new {
+                let user = |user: &jwtis_signer::login::UserConfig| match &user.new {
                     Some(_) => format!("{} (rotating)", user.name),
                     None => user.name.clone(),
                 };
-                let issuer = |issuer: &jwtis_core::signer::login::TrustedIssuer| {
+                let issuer = |issuer: &jwtis_signer::login::TrustedIssuer| {
                     let mut text = issuer.client.to_string();
                     if let Some(registration) = issuer.registration {
                         text.push_str(&format!(" ({registration})"));

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use jwtis_core::{
-    AdminAccess, BearerSecret, ClientAccess, ClientId, Credentials, Recognised, RegistrationAccess,
-};
+use jwtis_base::{BearerSecret, ClientId};
+use jwtis_issuer::{AdminAccess, ClientAccess, Credentials, Recognised, RegistrationAccess};
 use zeroize::Zeroizing;
 
 use super::Api;

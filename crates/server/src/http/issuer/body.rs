@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use jwtis_core::{ClientId, Ttl, TtlError};
+use jwtis_base::{ClientId, Ttl, TtlError};
 use jwtis_jose::json;
 use serde_json::{Map, Value};
 

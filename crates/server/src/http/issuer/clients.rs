@@ -6,8 +6,9 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jwtis_core::key::rotation::KeySetState;
-use jwtis_core::{ClientSummary, KeyOptions, KeySetSummary, MAX_PAGE, Timestamp, Ttl};
+use jwtis_base::{Timestamp, Ttl};
+use jwtis_issuer::key::rotation::KeySetState;
+use jwtis_issuer::{ClientSummary, KeyOptions, KeySetSummary, MAX_PAGE};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -7,7 +7,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jwtis_core::{Client, ClientId, Timestamp};
+use jwtis_base::{ClientId, Timestamp};
+use jwtis_issuer::Client;
 use jwtis_jose::{Jwk, base64url};
 use serde::Serialize;
 

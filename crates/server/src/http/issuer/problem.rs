@@ -14,10 +14,11 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use jwtis_core::token::ClaimsRefusal;
-use jwtis_core::{
-    AccessError, DeleteError, IssueError, ListError, NoEntropy, OptionsError, RegisterError, RenewError,
-    RenewKeysError, RevokeError, SwitchError, VerifyError,
+use jwtis_base::NoEntropy;
+use jwtis_issuer::token::ClaimsRefusal;
+use jwtis_issuer::{
+    AccessError, DeleteError, IssueError, ListError, OptionsError, RegisterError, RenewError, RenewKeysError,
+    RevokeError, SwitchError, VerifyError,
 };
 use jwtis_jose::{ClaimsError, JsonError};
 use jwtis_store::{CommitError, ReadError};

@@ -148,7 +148,7 @@ pub(super) fn all() -> Vec<Route<Arc<Api>>> {
             .token()
             .parameter(json!({
                 "name": "limit", "in": "query", "description": "most clients of a page",
-                "schema": { "type": "integer", "minimum": 1, "maximum": jwtis_core::MAX_PAGE },
+                "schema": { "type": "integer", "minimum": 1, "maximum": jwtis_issuer::MAX_PAGE },
             }))
             .parameter(json!({
                 "name": "after", "in": "query", "description": "the `next` of the page before",

@@ -1,7 +1,8 @@
 //! The shapes of the issuer's answers, for the OpenAPI document. Every answer that a test sees is compared with them.
 
-use jwtis_core::key::rotation::KeySetState;
-use jwtis_core::{Inactive, RefreshStrategy};
+use jwtis_base::Inactive;
+use jwtis_issuer::RefreshStrategy;
+use jwtis_issuer::key::rotation::KeySetState;
 use jwtis_jose::{ContentEncryption, KeyManagementAlgorithm, SignatureAlgorithm};
 use serde_json::{Map, Value, json};
 

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jwtis_core::{IssueToken, RenewToken, RevokeError, RevokeTarget, TokenSet, Verification};
+use jwtis_issuer::{IssueToken, RenewToken, RevokeError, RevokeTarget, TokenSet, Verification};
 use jwtis_jose::ClaimsSet;
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -3,9 +3,10 @@
 //! A schema accepts what the reader in `http/issuer/body.rs` accepts and nothing else, but for rules between members and between a
 //! member and the state of the server, which JSON Schema cannot say.
 
-use jwtis_core::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
-use jwtis_core::token::claims::OWNED_CLAIMS;
-use jwtis_core::{ClientId, RefreshStrategy};
+use jwtis_base::ClientId;
+use jwtis_issuer::RefreshStrategy;
+use jwtis_issuer::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
+use jwtis_issuer::token::claims::OWNED_CLAIMS;
 use jwtis_jose::{ContentEncryption, KeyManagementAlgorithm, SignatureAlgorithm};
 use serde_json::{Map, Value, json};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use jwtis_core::signer::{Authenticated, Presented};
+use jwtis_signer::{Authenticated, Presented};
 use jwtis_tezos::Caller;
 
 use super::Api;

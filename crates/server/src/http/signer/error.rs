@@ -8,11 +8,10 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jwtis_core::AccessError;
-use jwtis_core::signer::login::LoginError;
-use jwtis_core::signer::switch::SwitchError;
-use jwtis_core::signer::usage::UsageError;
-use jwtis_core::signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError};
+use jwtis_signer::login::LoginError;
+use jwtis_signer::switch::{NotTheAdmin, SwitchError};
+use jwtis_signer::usage::UsageError;
+use jwtis_signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError};
 use jwtis_tezos::KeyError;
 use serde::Serialize;
 
@@ -181,17 +180,9 @@ impl From<TokenRefusal> for Refusal {
     }
 }
 
-impl From<AccessError> for Refusal {
-    /// Of the admin's routes.
-    fn from(error: AccessError) -> Self {
-        let status = match &error {
-            AccessError::Denied | AccessError::UnknownClient | AccessError::Disabled => {
-                StatusCode::UNAUTHORIZED
-            }
-            AccessError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        };
-        let text = "the admin token is missing or wrong".to_owned();
-        with_source(&error, Self::plain(status, "admin_denied", text, None))
+impl From<NotTheAdmin> for Refusal {
+    fn from(error: NotTheAdmin) -> Self {
+        with_source(&error, Self::plain(StatusCode::UNAUTHORIZED, "admin_denied", error.to_string(), None))
     }
 }
 

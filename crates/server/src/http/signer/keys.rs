@@ -6,8 +6,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts as _, Path, Query, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use jwtis_core::signer::rules::Guard;
-use jwtis_core::signer::{Authenticated, Decided, ProofCommand, SignCommand, SignError};
+use jwtis_signer::rules::Guard;
+use jwtis_signer::{Authenticated, Decided, ProofCommand, SignCommand, SignError};
 use jwtis_tezos::{PublicKeyHash, SigningVersion};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use jwtis_core::signer::rules::Guard;
+use jwtis_signer::rules::Guard;
 
 use super::Api;
 use super::auth;

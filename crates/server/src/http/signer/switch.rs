@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use jwtis_core::signer::switch::Switcher;
-use jwtis_core::{BearerSecret, Credentials};
+use jwtis_base::BearerSecret;
+use jwtis_signer::switch::Switcher;
 use jwtis_tezos::PublicKeyHash;
 use serde_json::{Value, json};
 
@@ -48,20 +48,20 @@ fn allowed(
     segment: Segment,
     headers: &HeaderMap,
 ) -> Result<(PublicKeyHash, Switcher), Refusal> {
-    let admin = api.signer.admin(credentials(headers).as_ref()).map_err(|denied| {
+    let by = api.signer.admin(token(headers).as_ref()).map_err(|denied| {
         let refusal = Refusal::from(denied);
         refusal.count(api, "admin", source.0);
         refusal
     })?;
-    Ok((parse(segment)?, Switcher::admin(&admin)))
+    Ok((parse(segment)?, by))
 }
 
 /// `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
-fn credentials(headers: &HeaderMap) -> Option<Credentials> {
+fn token(headers: &HeaderMap) -> Option<BearerSecret> {
     let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = text.split_once(' ')?;
     let secret = BearerSecret::parse(token.trim_start_matches(' ')).ok()?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(Credentials { secret, user: None })
+    scheme.eq_ignore_ascii_case("bearer").then_some(secret)
 }
 
 fn answer(key: &PublicKeyHash, disabled: bool) -> Json<Value> {

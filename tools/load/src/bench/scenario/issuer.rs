@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use jwtis_core::{BearerSecret, Env, SecretKind};
+use jwtis_base::{BearerSecret, Env, SecretKind};
 use serde_json::{Value, json};
 
 use super::expected::Expected;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use jwtis_core::Env;
-use jwtis_core::signer::login::hash_password;
+use jwtis_base::Env;
+use jwtis_signer::login::hash_password;
 use jwtis_tezos::{Curve, SecretKey, Signature, SigningVersion};
 
 use super::expected::Expected;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use jwtis_core::{
-    BearerSecret, ClientAccess, ClientId, Credentials, Env, Issuer, IssuerSettings, KeyOptions,
-    RefreshStrategy, RenewToken,
+use jwtis_base::{BearerSecret, ClientId, Env};
+use jwtis_issuer::{
+    ClientAccess, Credentials, Issuer, IssuerSettings, KeyOptions, RefreshStrategy, RenewToken,
 };
 use jwtis_jose::ClaimsSet;
 use jwtis_store::{KdfParams, Password, create_redb, open_redb};
@@ -97,7 +97,7 @@ async fn sign_in(issuer: &Issuer, access: &ClientAccess, sessions: u64) -> Resul
         tasks.spawn(async move {
             let mut kept = Vec::new();
             for number in (filler..sessions).step_by(FILLERS as usize) {
-                let command = jwtis_core::IssueToken {
+                let command = jwtis_issuer::IssueToken {
                     claims: claims.clone(),
                     access_valid_time: None,
                     refresh_valid_time: None,

@@ -132,7 +132,7 @@ fn case_10_policies_below_an_extension_section_are_taken_by_alias_and_by_merge_k
     assert_eq!(signer.rules.keys.len(), 2);
 }
 
-fn rules_of(signer: &SignerConfig) -> &jwtis_core::signer::KeyRules {
+fn rules_of(signer: &SignerConfig) -> &jwtis_signer::KeyRules {
     &signer.rules.keys[&PKH.parse().unwrap()]
 }
 

@@ -1,0 +1,170 @@
+//! What goes away by itself: records whose tokens have expired, and key sets that have retired. In small batches, so that no request
+//! notices; the caller drives it step by step and pauses as it likes. After a jump of the clock nothing goes for a while
+//! ([`crate::clock::HOLD`]).
+
+use jwtis_base::env::Timestamp;
+use jwtis_store::{CommitError, ReadError, Record, RecordKey, Transaction};
+
+use crate::client::{ClientRecord, client_name};
+use crate::issuer::Issuer;
+use crate::key::rotation::KeySetState;
+use crate::session::{SessionRecord, SubjectMark};
+
+/// Records looked at in one step.
+const BATCH: usize = 256;
+
+/// Where a pass stands. The default starts a new pass.
+#[derive(Clone, Default, Debug)]
+pub struct HousekeepingCursor {
+    stage: Stage,
+    after: Option<RecordKey>,
+    census: Census,
+}
+
+#[derive(Copy, Clone, Default, Debug)]
+enum Stage {
+    #[default]
+    Clients,
+    Sessions,
+    Subjects,
+}
+
+/// What one step did.
+#[derive(Clone, Default, Debug)]
+pub struct HousekeepingReport {
+    /// Session records and subject marks deleted.
+    pub expired_records_deleted: usize,
+    /// Retired key sets dropped from their clients.
+    pub retired_key_sets_dropped: usize,
+    /// At the end of a pass: how many clients and key sets there are.
+    pub pass_complete: Option<Census>,
+}
+
+/// Clients and key sets as one pass found them.
+#[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
+pub struct Census {
+    /// Clients.
+    pub clients: u64,
+    /// Key sets that make tokens.
+    pub active: u64,
+    /// Active key sets that are past their expiry and make none.
+    pub expired: u64,
+    /// Key sets that only verify and decrypt.
+    pub retiring: u64,
+}
+
+/// A step failed; the next pass tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum HousekeepingError {
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+    /// The store could not be written.
+    #[error("the store could not be written")]
+    Commit(#[from] CommitError),
+}
+
+impl Issuer {
+    /// Does the next small part of a pass and says where to go on. After the end of a pass the cursor starts a new one.
+    ///
+    /// # Errors
+    /// When the store fails; start again with a default cursor later.
+    pub async fn housekeeping_step(
+        &self,
+        cursor: HousekeepingCursor,
+    ) -> Result<(HousekeepingCursor, HousekeepingReport), HousekeepingError> {
+        let now = self.env().now();
+        let HousekeepingCursor { stage, after, mut census } = cursor;
+        let mut report = HousekeepingReport::default();
+        // Looked at in every step: the clock may jump in the middle of a pass.
+        let may_delete = self.may_delete();
+        let next = match stage {
+            Stage::Clients => self.tidy_clients(after, now, may_delete, &mut census, &mut report).await?,
+            Stage::Sessions | Stage::Subjects if !may_delete => None,
+            Stage::Sessions => self.sweep::<SessionRecord>(after, now, &mut report).await?,
+            Stage::Subjects => self.sweep::<SubjectMark>(after, now, &mut report).await?,
+        };
+        let cursor = match (next, stage) {
+            (Some(after), stage) => HousekeepingCursor { stage, after: Some(after), census },
+            (None, Stage::Clients) => HousekeepingCursor { stage: Stage::Sessions, after: None, census },
+            (None, Stage::Sessions) => HousekeepingCursor { stage: Stage::Subjects, after: None, census },
+            (None, Stage::Subjects) => {
+                report.pass_complete = Some(census);
+                HousekeepingCursor::default()
+            }
+        };
+        Ok((cursor, report))
+    }
+
+    async fn sweep<T: Record>(
+        &self,
+        after: Option<RecordKey>,
+        now: Timestamp,
+        report: &mut HousekeepingReport,
+    ) -> Result<Option<RecordKey>, HousekeepingError> {
+        let swept = self.store().sweep(&T::TABLE, now.seconds(), after, BATCH).await?;
+        report.expired_records_deleted = report.expired_records_deleted.saturating_add(swept.deleted);
+        Ok(swept.next)
+    }
+
+    /// Counts key sets and drops those that have retired.
+    async fn tidy_clients(
+        &self,
+        after: Option<RecordKey>,
+        now: Timestamp,
+        may_delete: bool,
+        census: &mut Census,
+        report: &mut HousekeepingReport,
+    ) -> Result<Option<RecordKey>, HousekeepingError> {
+        let found = self.store().scan_each::<ClientRecord>(after.as_ref(), BATCH).await?;
+        let last = (found.len() == BATCH).then(|| found.last().map(|(key, _)| *key)).flatten();
+        for (_, stored) in found {
+            let stored = match stored {
+                Ok(stored) => stored,
+                Err(error) => {
+                    // One damaged client must not keep the others from being tidied.
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "a client is left out of housekeeping"
+                    );
+                    continue;
+                }
+            };
+            let (mut record, version) = (stored.value, stored.version);
+            census.count(&record, now);
+            if !may_delete {
+                continue;
+            }
+            let dropped = record.drop_retired(now);
+            if dropped == 0 {
+                continue;
+            }
+            let name_owner = record.id.clone();
+            let tx = Transaction::new(self.store()).replace(client_name(&name_owner), version, &record);
+            match self.store().commit(tx).await {
+                Ok(()) => {
+                    report.retired_key_sets_dropped = report.retired_key_sets_dropped.saturating_add(dropped)
+                }
+                // Somebody else changed the client: the next pass looks again.
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(last)
+    }
+}
+
+impl Census {
+    fn count(&mut self, record: &ClientRecord, now: Timestamp) {
+        self.clients = self.clients.saturating_add(1);
+        for set in &record.sets {
+            let counter = match set.header.state.at(now) {
+                KeySetState::Active if set.header.expires_at_ms <= now.millis() => &mut self.expired,
+                KeySetState::Active => &mut self.active,
+                KeySetState::Retiring(_) => &mut self.retiring,
+                KeySetState::Pending | KeySetState::Retired => continue,
+            };
+            *counter = counter.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Use cases about clients and their keys: register, renew keys, list, delete.
+
+use std::sync::Arc;
+
+use jwtis_base::audit::{Actor, Event};
+use jwtis_base::bearer::{BearerSecret, SecretKind};
+use jwtis_base::client_id::ClientId;
+use jwtis_base::env::{NoEntropy, Timestamp};
+use jwtis_base::rollback::deleted::Deleted;
+use jwtis_jose::KeyError;
+use jwtis_store::{CommitError, DecodeError, ReadError, RecordKey, Transaction};
+use tokio::task::JoinError;
+
+use super::keygen::{GenerateError, Requester};
+use super::{Issuer, damaged, open_keys};
+use crate::access::{AdminAccess, ClientAccess, RegistrationAccess};
+use crate::client::summary::ClientSummary;
+use crate::client::{Client, ClientRecord, ClientToken, MAX_KEPT_SETS, StoredKeySet, TokenName, client_name};
+use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
+use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
+
+/// Most clients on one page of a list.
+pub const MAX_PAGE: usize = 100;
+
+/// A client that has just registered.
+#[derive(Debug)]
+pub struct Registered {
+    /// The client with its keys.
+    pub client: Arc<Client>,
+    /// Its token, which nobody can read again.
+    pub client_token: BearerSecret,
+}
+
+/// One page of clients, in an order of the store's own.
+#[derive(Debug)]
+pub struct ClientPage {
+    /// The clients.
+    pub clients: Vec<ClientSummary>,
+    /// Where the next page starts; `None` after the last one.
+    pub next: Option<String>,
+}
+
+impl Issuer {
+    /// Registers a client and makes its first keys.
+    ///
+    /// # Errors
+    /// [`RegisterError::Taken`] and [`RegisterError::Options`] are the caller's to mend, [`RegisterError::Busy`] is worth a retry.
+    pub async fn register(
+        &self,
+        access: &RegistrationAccess,
+        kid: ClientId,
+        options: KeyOptions,
+    ) -> Result<Registered, RegisterError> {
+        let plan = KeyPlan::for_registration(&kid, &options, &self.settings().defaults)?;
+        if self.load(&kid).await?.is_some() {
+            return Err(RegisterError::Taken);
+        }
+        let keys = self.0.keygen.generate(plan, self.env().clone(), requester(access.actor(), &kid)).await?;
+        let client_token = BearerSecret::generate(SecretKind::Client, self.env())?;
+        let record = ClientRecord::new(kid.clone(), client_token.hash(), &keys)?;
+        let token = TokenName::of(&record.token_hash);
+        let tx = Transaction::new(self.store())
+            .create(client_name(&kid), &record)
+            .create(token.name(), &ClientToken { client: kid.clone() });
+        match self.store().commit(tx).await {
+            Ok(()) => {}
+            Err(CommitError::Conflict { key })
+                if key == self.store().key_of::<ClientRecord>(client_name(&kid)) =>
+            {
+                return Err(RegisterError::Taken);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Event::ClientRegistered(&kid).record(access.actor());
+        // Deleted again within this instant: then the name is free, as after any deletion.
+        let client = self.load(&kid).await?.ok_or(RegisterError::Deleted)?;
+        Ok(Registered { client, client_token })
+    }
+
+    /// Makes new keys for a client. The present ones go on verifying and decrypting until their last token has expired.
+    ///
+    /// # Errors
+    /// [`RenewKeysError::Options`] is the caller's to mend; [`RenewKeysError::Conflict`] and [`RenewKeysError::Gone`] tell that somebody
+    /// else renewed or deleted at the same moment.
+    pub async fn renew_keys(
+        &self,
+        access: &ClientAccess,
+        options: KeyOptions,
+    ) -> Result<Arc<Client>, RenewKeysError> {
+        let client = access.client();
+        let plan = KeyPlan::for_renewal(client.keys().active(), &options, &self.settings().defaults)?;
+        let granted = if access.is_admin() { plan.clone() } else { client.granted() };
+        plan.check_granted(&granted, &options)?;
+        let requester = requester(access.actor(), client.id());
+        let keys = self.0.keygen.generate(plan, self.env().clone(), requester).await?;
+
+        let name = client_name(client.id());
+        for _ in 0..MAX_TRIES {
+            let stored = self.store().get::<ClientRecord>(name).await?.ok_or(RenewKeysError::Gone)?;
+            let mut record = stored.value;
+            if record.registration != client.registration {
+                return Err(RenewKeysError::Gone);
+            }
+            if record.disabled {
+                return Err(RenewKeysError::Disabled);
+            }
+            if !record.has_active(client.keys().active()) {
+                return Err(RenewKeysError::Conflict);
+            }
+            record.granted = Some(granted.clone());
+            // The old set has been making tokens until this moment.
+            let times = RotationTimes::of(self);
+            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, times)?;
+            let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
+            match self.store().commit(tx).await {
+                Ok(()) => {
+                    Event::KeysRenewed(client.id(), keys.signing.kid()).record(access.actor());
+                    return self.load(client.id()).await?.ok_or(RenewKeysError::Gone);
+                }
+                // A revocation, or another rotation: the next look tells.
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(RenewKeysError::Conflict)
+    }
+
+    /// What anybody may see of a client: its public keys.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn public_client(&self, kid: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
+        self.load(kid).await
+    }
+
+    /// One page of clients. `after` is the `next` of the page before; `limit` is held between 1 and [`MAX_PAGE`].
+    ///
+    /// # Errors
+    /// [`ListError::BadCursor`] when `after` is no such value.
+    pub async fn clients(
+        &self,
+        _access: &AdminAccess,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<ClientPage, ListError> {
+        let after =
+            after.map(|text| text.parse::<RecordKey>().map_err(|_| ListError::BadCursor)).transpose()?;
+        let limit = limit.clamp(1, MAX_PAGE);
+        let found = self.store().scan::<ClientRecord>(after.as_ref(), limit.saturating_add(1)).await?;
+        let more = found.len() > limit;
+        let mut clients = Vec::with_capacity(limit.min(found.len()));
+        let mut next = None;
+        for (key, stored) in found.into_iter().take(limit) {
+            let summary = match ClientSummary::of_record(&stored.value) {
+                Some(summary) => summary,
+                None => ClientSummary::of(&open_keys(&key, stored).await?),
+            };
+            clients.push(summary.map_err(|error| damaged(&key, &DecodeError::new(error)))?);
+            next = more.then(|| key.to_string());
+        }
+        Ok(ClientPage { clients, next })
+    }
+
+    /// Deletes a client and its keys: its tokens stop verifying here at once, and its name is free again.
+    ///
+    /// # Errors
+    /// [`DeleteError::Unknown`] when there is no such client.
+    pub async fn delete_client(&self, _access: &AdminAccess, kid: &ClientId) -> Result<(), DeleteError> {
+        for _ in 0..MAX_TRIES {
+            let name = client_name(kid);
+            let stored = self.store().get::<ClientRecord>(name).await?.ok_or(DeleteError::Unknown)?;
+            let token = TokenName::of(&stored.value.token_hash);
+            let tx = Transaction::new(self.store()).delete::<ClientRecord>(name, stored.version);
+            let tx = match self.store().get::<ClientToken>(token.name()).await {
+                Ok(Some(entry)) => tx.delete::<ClientToken>(token.name(), entry.version),
+                Ok(None) => tx.require_absent::<ClientToken>(token.name()),
+                // It leads nowhere once the client is gone.
+                Err(ReadError::Damaged { .. }) => tx,
+                Err(error) => return Err(error.into()),
+            };
+            let deleted = Deleted::client(kid, stored.value.registration, self.env().now());
+            let tx = deleted.bury(self.store(), tx).await?;
+            match self.store().commit(tx).await {
+                Ok(()) => {
+                    Event::ClientDeleted(kid).record(Actor::Admin);
+                    return Ok(());
+                }
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DeleteError::Conflict)
+    }
+}
+
+/// For whom RSA keys are made.
+fn requester(actor: Actor, client: &ClientId) -> Requester {
+    match actor {
+        Actor::Admin | Actor::Operator => Requester::Admin,
+        Actor::Client => Requester::Client(client.clone()),
+        Actor::Anybody => Requester::Anybody,
+    }
+}
+
+/// Tries of a conditional write whose outcome does not depend on who wins, before it gives up.
+pub(crate) const MAX_TRIES: usize = 16;
+
+/// What a rotation goes by.
+struct RotationTimes {
+    now: Timestamp,
+    /// The latest time that is sure: a clock that is behind must not retire a set before its tokens have expired.
+    latest: Timestamp,
+    /// Whether the clock may be believed that sets have retired for good.
+    drops: bool,
+}
+
+impl RotationTimes {
+    fn of(issuer: &Issuer) -> Self {
+        let now = issuer.env().now();
+        Self { now, latest: now.max(issuer.confirmed()), drops: issuer.may_delete() }
+    }
+}
+
+/// New set in front and active, the active one retiring, retired ones gone.
+fn rotate(
+    record: &mut ClientRecord,
+    mut new: StoredKeySet,
+    RotationTimes { now, latest, drops }: RotationTimes,
+) -> Result<(), RenewKeysError> {
+    if drops {
+        record.drop_retired(now);
+    } else if record.sets.len() >= MAX_KEPT_SETS {
+        return Err(RenewKeysError::TooManyKeySets);
+    }
+    if record.sets.iter().filter(|set| set.header.state.at(now).verifies()).count() >= MAX_LIVE_SETS {
+        return Err(RenewKeysError::TooManyKeySets);
+    }
+    for set in record.sets.iter_mut().filter(|set| set.header.state == KeySetState::Active) {
+        let header = &mut set.header;
+        let expires_at = Timestamp::from_millis(header.expires_at_ms);
+        header.state = header.state.retire(latest, &header.policy, expires_at)?;
+    }
+    new.header.state = new.header.state.activate()?;
+    record.sets.insert(0, new);
+    Ok(())
+}
+
+/// Why a registration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The name is taken.
+    #[error("a client is already registered under this kid")]
+    Taken,
+    /// The options cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// Too many RSA keys are being generated; try again in a few seconds.
+    #[error("too many keys are being generated at the moment")]
+    Busy,
+    /// Somebody deleted the client in the instant after it was registered.
+    #[error("the client was deleted in the instant after its registration")]
+    Deleted,
+    /// Keys could not be made.
+    #[error("the keys could not be generated")]
+    Keys(#[from] KeyError),
+    /// The thread that makes keys failed.
+    #[error("the thread that makes keys failed")]
+    Generator(#[from] JoinError),
+    /// No randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The store could not be written.
+    #[error("the client could not be stored")]
+    Store(#[from] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+/// Why keys were not renewed.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewKeysError {
+    /// The options cannot be.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// [`MAX_LIVE_SETS`] sets still verify tokens.
+    #[error("{MAX_LIVE_SETS} key sets of this client still verify tokens; wait until the oldest has retired")]
+    TooManyKeySets,
+    /// The client is disabled.
+    #[error("the client is disabled")]
+    Disabled,
+    /// The client was deleted meanwhile.
+    #[error("the client has been deleted meanwhile")]
+    Gone,
+    /// Another renewal or revocation won.
+    #[error(
+        "the client was changed by another request at the same moment; its keys are as that one left them"
+    )]
+    Conflict,
+    /// Too many RSA keys are being generated; try again in a few seconds.
+    #[error("too many keys are being generated at the moment")]
+    Busy,
+    /// Keys could not be made.
+    #[error("the keys could not be generated")]
+    Keys(#[from] KeyError),
+    /// The thread that makes keys failed.
+    #[error("the thread that makes keys failed")]
+    Generator(#[from] JoinError),
+    /// The stored states do not allow a rotation.
+    #[error("the stored key states are damaged")]
+    State(#[from] crate::key::rotation::ImpossibleStep),
+    /// The store could not be written.
+    #[error("the keys could not be stored")]
+    Store(#[from] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+/// Why clients could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// The cursor is none of ours.
+    #[error("`after` takes the `next` of the page before, unchanged")]
+    BadCursor,
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+/// Why a client was not deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DeleteError {
+    /// No such client.
+    #[error("no client is registered under this kid")]
+    Unknown,
+    /// Others kept changing the client.
+    #[error("the client was changed by other requests at the same moment")]
+    Conflict,
+    /// The store could not be written.
+    #[error("the client could not be deleted")]
+    Store(#[from] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+impl From<GenerateError> for RegisterError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Busy => Self::Busy,
+            GenerateError::Keys(error) => Self::Keys(error),
+            GenerateError::Failed(error) => Self::Generator(error),
+        }
+    }
+}
+
+impl From<GenerateError> for RenewKeysError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Busy => Self::Busy,
+            GenerateError::Keys(error) => Self::Keys(error),
+            GenerateError::Failed(error) => Self::Generator(error),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The kill switch of a client: a disabled client may do nothing, until it is enabled again.
+//!
+//! The switch is in the client's record, so it works at once through the change feed: the client's token opens nothing, nothing is issued
+//! or renewed, and its access tokens are inactive. Its public keys stay: they are not what is switched off, and verifiers may hold copies.
+
+use jwtis_base::audit::{Actor, Event};
+use jwtis_base::client_id::ClientId;
+use jwtis_store::{CommitError, ReadError, Transaction};
+
+use super::Issuer;
+use super::clients::MAX_TRIES;
+use crate::access::AdminAccess;
+use crate::client::{ClientRecord, client_name};
+
+/// Why a client was not switched.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// No such client.
+    #[error("no client is registered under this kid")]
+    Unknown,
+    /// Others kept changing the client.
+    #[error("the client was changed by other requests at the same moment")]
+    Conflict,
+    /// The store could not be written.
+    #[error("the client could not be stored")]
+    Store(#[from] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+impl Issuer {
+    /// Disables a client, or enables it again. Success means that it is durable and in force; a client that is so already stays so.
+    ///
+    /// # Errors
+    /// [`SwitchError::Unknown`] when there is no such client.
+    pub async fn switch_client(
+        &self,
+        _access: &AdminAccess,
+        kid: &ClientId,
+        enabled: bool,
+    ) -> Result<(), SwitchError> {
+        let name = client_name(kid);
+        for _ in 0..MAX_TRIES {
+            let stored = self.store().get::<ClientRecord>(name).await?.ok_or(SwitchError::Unknown)?;
+            let mut record = stored.value;
+            if record.disabled != enabled {
+                return Ok(());
+            }
+            record.disabled = !enabled;
+            let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
+            match self.store().commit(tx).await {
+                Ok(()) => {
+                    let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
+                    event.record(Actor::Admin);
+                    return Ok(());
+                }
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(SwitchError::Conflict)
+    }
+}

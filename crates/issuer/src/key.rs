@@ -1,0 +1,155 @@
+//! Key sets: one signing and one encryption pair each, of one algorithm each, with the policy of the tokens made by them.
+//!
+//! A client has a ring of them. One is active; those before it are retiring, which means that they verify and decrypt until the last
+//! token that they made has expired; after that they are retired and leave the ring. The kid of a key is its RFC 7638 thumbprint.
+
+pub mod grant;
+pub mod plan;
+pub mod rotation;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jwtis_base::env::Timestamp;
+use jwtis_jose::{ContentEncryption, DecryptionKey, Jwk, JwkSet, SigningKey};
+
+use crate::client::TokenPolicy;
+use rotation::KeySetState;
+
+/// One signing and one encryption pair, parsed and ready.
+pub struct KeySet {
+    pub(crate) signing: SigningKey,
+    pub(crate) encryption: DecryptionKey,
+    pub(crate) content: ContentEncryption,
+    pub(crate) policy: TokenPolicy,
+    pub(crate) created_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl KeySet {
+    /// Public half of the signing key: what verifies access tokens.
+    #[must_use]
+    pub fn public_signing_key(&self) -> &Jwk {
+        self.signing.public_jwk()
+    }
+
+    /// Public half of the encryption key. Clients need nothing of it: the server encrypts and decrypts refresh tokens itself.
+    #[must_use]
+    pub fn public_encryption_key(&self) -> &Jwk {
+        self.encryption.public_jwk()
+    }
+
+    /// Whether signing takes long enough to hold up others: RSA does.
+    pub(crate) fn signs_slowly(&self) -> bool {
+        self.signing.public_jwk().bits() >= 2048
+    }
+
+    /// Whether decrypting does.
+    pub(crate) fn decrypts_slowly(&self) -> bool {
+        self.encryption.public_jwk().bits() >= 2048
+    }
+
+    /// Content encryption of refresh tokens.
+    #[must_use]
+    pub const fn content_encryption(&self) -> ContentEncryption {
+        self.content
+    }
+
+    /// Policy of the tokens made with these keys.
+    #[must_use]
+    pub const fn policy(&self) -> &TokenPolicy {
+        &self.policy
+    }
+
+    /// When the set was made.
+    #[must_use]
+    pub const fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// No token of this set outlives this moment, and none is made after it.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet")
+            .field("signing", &self.signing.kid())
+            .field("encryption", &self.encryption.kid())
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A key set and where it stands in its life.
+#[derive(Clone, Debug)]
+pub struct RingEntry {
+    /// Stored state; [`KeySetState::at`] tells what it means at a moment.
+    pub state: KeySetState,
+    /// The keys.
+    pub keys: Arc<KeySet>,
+}
+
+/// All key sets of a client, newest first. Exactly one is active.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    active: Arc<KeySet>,
+    entries: Vec<RingEntry>,
+}
+
+impl KeyRing {
+    /// A ring of the given entries.
+    ///
+    /// # Errors
+    /// Unless exactly one entry is active: such a record was not written by us.
+    pub fn new(entries: Vec<RingEntry>) -> Result<Self, InvalidRing> {
+        let mut active = entries.iter().filter(|entry| entry.state == KeySetState::Active);
+        match (active.next(), active.next()) {
+            (Some(entry), None) => Ok(Self { active: Arc::clone(&entry.keys), entries }),
+            _ => Err(InvalidRing),
+        }
+    }
+
+    /// The set that makes tokens; it may have expired.
+    #[must_use]
+    pub const fn active(&self) -> &Arc<KeySet> {
+        &self.active
+    }
+
+    /// The sets that verify and decrypt at `now`: the active and the retiring ones.
+    pub fn usable(&self, now: Timestamp) -> impl Iterator<Item = &KeySet> {
+        self.entries.iter().filter(move |entry| entry.state.at(now).verifies()).map(|entry| &*entry.keys)
+    }
+
+    /// The usable set whose signing key has this kid.
+    #[must_use]
+    pub fn by_signing_kid(&self, kid: &str, now: Timestamp) -> Option<&KeySet> {
+        self.usable(now).find(|keys| keys.signing.kid() == kid)
+    }
+
+    /// The usable set whose encryption key has this kid.
+    #[must_use]
+    pub fn by_encryption_kid(&self, kid: &str, now: Timestamp) -> Option<&KeySet> {
+        self.usable(now).find(|keys| keys.encryption.kid() == kid)
+    }
+
+    /// Every signing key that a verifier may still meet, newest first.
+    #[must_use]
+    pub fn jwks(&self, now: Timestamp) -> JwkSet {
+        JwkSet { keys: self.usable(now).map(|keys| keys.public_signing_key().clone()).collect() }
+    }
+
+    /// All entries, newest first.
+    #[must_use]
+    pub fn entries(&self) -> &[RingEntry] {
+        &self.entries
+    }
+}
+
+/// A client record without exactly one active key set.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the record does not hold exactly one active key set")]
+pub struct InvalidRing;

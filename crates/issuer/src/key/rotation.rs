@@ -1,0 +1,190 @@
+//! The life of a key set, as pure rules.
+//!
+//! `pending → active → retiring → retired`. A set is pending from its generation to the commit that activates it. `/renew_keys` makes
+//! the new set active and the old one retiring in one commit. A retiring set becomes retired by the passing of time alone, so nobody
+//! has to be awake for it; the housekeeping pass then drops it.
+
+use std::time::Duration;
+
+use jwtis_base::env::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::client::TokenPolicy;
+
+/// A request that read the ring just before a rotation may sign with the old set just after it. A retiring set is kept this much
+/// longer than the longest token life, so that such a token too can be verified to its end.
+pub const RETIRING_SLACK: Duration = Duration::from_secs(60);
+
+/// Most sets of one client that may be active or retiring at once. More rotations than this within one refresh token life are refused.
+pub const MAX_LIVE_SETS: usize = 16;
+
+/// Where a key set stands.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "until_ms")]
+pub enum KeySetState {
+    /// Made, not yet in use.
+    Pending,
+    /// Makes, verifies and decrypts tokens.
+    Active,
+    /// Verifies and decrypts until the moment given, in milliseconds since the epoch.
+    Retiring(u64),
+    /// Does nothing any more.
+    Retired,
+}
+
+/// A step that the life of a key set does not have.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a key set cannot go from {from:?} to {to}")]
+pub struct ImpossibleStep {
+    /// Where it stands.
+    pub from: KeySetState,
+    /// Where it was asked to go.
+    pub to: &'static str,
+}
+
+impl KeySetState {
+    /// The state at `now`: a retiring set whose time is over is retired.
+    #[must_use]
+    pub const fn at(self, now: Timestamp) -> Self {
+        match self {
+            Self::Retiring(until) if until <= now.millis() => Self::Retired,
+            other => other,
+        }
+    }
+
+    /// Whether tokens of this set are verified and decrypted. Ask it of [`Self::at`].
+    #[must_use]
+    pub const fn verifies(self) -> bool {
+        matches!(self, Self::Active | Self::Retiring(_))
+    }
+
+    /// The state of a set of which two copies of a store know: the later one in its life.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Retired, _) | (_, Self::Retired) => Self::Retired,
+            (Self::Retiring(one), Self::Retiring(two)) => Self::Retiring(one.min(two)),
+            (Self::Retiring(until), _) | (_, Self::Retiring(until)) => Self::Retiring(until),
+            (Self::Active, _) | (_, Self::Active) => Self::Active,
+            (Self::Pending, Self::Pending) => Self::Pending,
+        }
+    }
+
+    /// Pending becomes active.
+    ///
+    /// # Errors
+    /// From any other state.
+    pub const fn activate(self) -> Result<Self, ImpossibleStep> {
+        match self {
+            Self::Pending => Ok(Self::Active),
+            from => Err(ImpossibleStep { from, to: "active" }),
+        }
+    }
+
+    /// Active becomes retiring until the last token made with it has expired: that is the longest life its policy allows from now on,
+    /// and never later than the set's own end.
+    ///
+    /// # Errors
+    /// From any other state.
+    pub fn retire(
+        self,
+        now: Timestamp,
+        policy: &TokenPolicy,
+        expires_at: Timestamp,
+    ) -> Result<Self, ImpossibleStep> {
+        match self {
+            Self::Active => {
+                let longest = policy.auth_ttl.max(policy.refresh_ttl).as_duration();
+                let until = now.plus(longest).min(expires_at.max(now)).plus(RETIRING_SLACK);
+                Ok(Self::Retiring(until.millis()))
+            }
+            from => Err(ImpossibleStep { from, to: "retiring" }),
+        }
+    }
+
+    /// One word for tables, logs and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Retiring(_) => "retiring",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::RefreshStrategy;
+    use jwtis_base::ttl::Ttl;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+
+    fn policy() -> TokenPolicy {
+        TokenPolicy {
+            auth_ttl: Ttl::from_hours(1),
+            refresh_ttl: Ttl::from_hours(10),
+            refresh_strategy: RefreshStrategy::NoRefresh,
+            issuer: "shop".to_owned(),
+            audience: Vec::new(),
+        }
+    }
+
+    fn after(hours: u64) -> Timestamp {
+        NOW.plus(Duration::from_secs(hours * 3600))
+    }
+
+    #[test]
+    fn steps_of_a_life_by_name() {
+        use KeySetState::{Active, Pending, Retired, Retiring};
+        let retire = |state: KeySetState| state.retire(NOW, &policy(), after(1000));
+        let until = after(10).plus(RETIRING_SLACK).millis();
+        for (name, outcome, wanted) in [
+            ("pending_becomes_active", Pending.activate(), Some(Active)),
+            ("active_does_not_become_active_again", Active.activate(), None),
+            ("retiring_never_comes_back", Retiring(1).activate(), None),
+            ("retired_never_comes_back", Retired.activate(), None),
+            ("active_retires_for_the_longest_token_life", retire(Active), Some(Retiring(until))),
+            ("pending_cannot_retire", retire(Pending), None),
+            ("retiring_is_not_prolonged", retire(Retiring(5)), None),
+            ("retired_cannot_retire", retire(Retired), None),
+        ] {
+            assert_eq!(outcome.ok(), wanted, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_set_retires_no_later_than_its_tokens_can_live() {
+        let until = |expires_at| KeySetState::Active.retire(NOW, &policy(), expires_at).unwrap();
+        assert_eq!(until(after(2)), KeySetState::Retiring(after(2).plus(RETIRING_SLACK).millis()));
+        let long_expired = Timestamp::from_seconds(5);
+        assert_eq!(until(long_expired), KeySetState::Retiring(NOW.plus(RETIRING_SLACK).millis()));
+    }
+
+    #[test]
+    fn of_two_copies_the_later_state_stands() {
+        use KeySetState::{Active, Pending, Retired, Retiring};
+        for (one, other, wanted) in [
+            (Active, Active, Active),
+            (Pending, Active, Active),
+            (Active, Retiring(7), Retiring(7)),
+            (Retiring(9), Retiring(7), Retiring(7)),
+            (Active, Retired, Retired),
+            (Retiring(9), Retired, Retired),
+        ] {
+            assert_eq!(one.join(other), wanted, "{one:?} and {other:?}");
+            assert_eq!(other.join(one), wanted, "{other:?} and {one:?}");
+        }
+    }
+
+    #[test]
+    fn time_alone_ends_retiring() {
+        let state = KeySetState::Retiring(after(1).millis());
+        assert!(state.at(Timestamp::from_millis(after(1).millis() - 1)).verifies());
+        assert_eq!(state.at(after(1)), KeySetState::Retired);
+        assert!(!state.at(after(1)).verifies());
+        assert_eq!(KeySetState::Active.at(after(9999)), KeySetState::Active);
+    }
+}

@@ -1,0 +1,166 @@
+//! Sessions: one issue call and all its renewals.
+//!
+//! Issuing writes nothing. A session gets a record the first time that its state matters, which is its first rotation or its
+//! revocation; the record goes away when its tokens have expired. What a renewal may do is the pure rule [`rule::renew`].
+
+pub mod rule;
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use jwtis_base::client_id::ClientId;
+use jwtis_base::json::{decode_json, encode_json};
+use jwtis_base::session_id::SessionId;
+use jwtis_store::{DecodeError, Name, Record, Table};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use rule::SessionState;
+
+/// Records are kept this much longer than the tokens they speak of, so that a clock that is set back by less does not bring back a
+/// session whose revocation has been forgotten.
+pub const RECORD_SLACK: Duration = Duration::from_secs(24 * 3600);
+
+/// State of one session as stored.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SessionRecord {
+    #[serde(flatten)]
+    pub(crate) state: SessionState,
+    /// Seconds; the last token of the session has expired by then.
+    pub(crate) expires_at: u64,
+}
+
+/// Name of a session's record, and its place in time.
+pub(crate) fn session_name(client: &ClientId, session: SessionId) -> (String, u64) {
+    (format!("{client}\n{}", session.uuid()), session.opened_at().millis())
+}
+
+/// Name of the mark that revokes a subject's sessions.
+pub(crate) fn subject_name(client: &ClientId, subject: &str) -> String {
+    format!("{client}\n{subject}")
+}
+
+/// A name made by [`session_name`], borrowed.
+pub(crate) fn at((text, millis): &(String, u64)) -> Name<'_> {
+    Name::at(*millis, text)
+}
+
+impl SessionRecord {
+    /// What two copies of a store know of one session together: revoked stays revoked, the higher generation counts, and the record
+    /// stays for as long as the longer of the two.
+    pub(crate) fn join(&self, other: &Self) -> Self {
+        let (one, two) = (&self.state, &other.state);
+        let state = match one.generation.cmp(&two.generation) {
+            Ordering::Greater => one.clone(),
+            Ordering::Less => two.clone(),
+            Ordering::Equal => SessionState {
+                rotated_at_ms: one.rotated_at_ms.min(two.rotated_at_ms),
+                confirmed: one.confirmed || two.confirmed,
+                ..one.clone()
+            },
+        };
+        let revoked = one.revoked || two.revoked;
+        Self { state: SessionState { revoked, ..state }, expires_at: self.expires_at.max(other.expires_at) }
+    }
+}
+
+impl Record for SessionRecord {
+    const TABLE: Table = Table { id: 2, name: "sessions", time_ordered: true };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        Some(self.expires_at.saturating_add(RECORD_SLACK.as_secs()))
+    }
+}
+
+/// All sessions of a subject that were opened before a moment are revoked.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct SubjectMark {
+    /// Milliseconds since the epoch.
+    pub(crate) not_before_ms: u64,
+    /// Seconds; the last token that the mark speaks of has expired by then.
+    pub(crate) expires_at: u64,
+}
+
+impl SubjectMark {
+    /// What two copies of a store know together: the later of both.
+    pub(crate) fn join(&self, other: &Self) -> Self {
+        Self {
+            not_before_ms: self.not_before_ms.max(other.not_before_ms),
+            expires_at: self.expires_at.max(other.expires_at),
+        }
+    }
+}
+
+impl Record for SubjectMark {
+    const TABLE: Table = Table { id: 3, name: "subjects", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
+    }
+
+    fn expires_at(&self) -> Option<u64> {
+        Some(self.expires_at.saturating_add(RECORD_SLACK.as_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_of_two_copies_by_name() {
+        let session = |generation, confirmed, revoked, expires_at| SessionRecord {
+            state: SessionState { generation, rotated_at_ms: 7, confirmed, revoked },
+            expires_at,
+        };
+        for (name, one, other, wanted) in [
+            (
+                "the_same",
+                session(1, false, false, 9),
+                session(1, false, false, 9),
+                session(1, false, false, 9),
+            ),
+            (
+                "revoked_stays_revoked",
+                session(3, false, false, 9),
+                session(1, false, true, 9),
+                session(3, false, true, 9),
+            ),
+            (
+                "the_higher_generation_counts",
+                session(1, true, false, 9),
+                session(2, false, false, 9),
+                session(2, false, false, 9),
+            ),
+            (
+                "a_used_token_stays_used",
+                session(1, true, false, 9),
+                session(1, false, false, 9),
+                session(1, true, false, 9),
+            ),
+            (
+                "the_later_expiry_counts",
+                session(2, false, false, 5),
+                session(1, false, false, 9),
+                session(2, false, false, 9),
+            ),
+        ] {
+            assert!(one.join(&other) == wanted, "{name}: {:?}", one.join(&other));
+            assert!(other.join(&one) == wanted, "{name}, turned round");
+        }
+        let mark = |not_before_ms, expires_at| SubjectMark { not_before_ms, expires_at };
+        assert_eq!(mark(5, 9).join(&mark(7, 8)), mark(7, 9));
+    }
+}

@@ -1,0 +1,250 @@
+//! Revoking: a session, a subject's sessions, or all sessions of a client. Effective before the caller hears of success.
+//!
+//! A token stands for its session: revoking either of its tokens ends both and all renewals, and the caller need not say which kind it is
+//! (RFC 7009 §2.1). A token that is unknown, expired or another client's is no error (RFC 7009 §2.2). A text that is no token is one:
+//! nobody must read "revoked" where nothing was looked at.
+
+use jwtis_base::audit::Event;
+use jwtis_base::session_id::{InvalidSessionId, SessionId};
+use jwtis_store::{CommitError, Name, ReadError, Transaction};
+
+use super::open::{self, CLOCK_SKEW, NotOpened};
+use super::state::settled;
+use crate::access::ClientAccess;
+use crate::client::{ClientRecord, client_name};
+use crate::issuer::Issuer;
+use crate::issuer::clients::MAX_TRIES;
+#[cfg(doc)]
+use crate::issuer::quota::MAX_UNPROVED_REVOCATIONS;
+use crate::session::rule::SessionState;
+use crate::session::{SubjectMark, subject_name};
+
+/// What to revoke.
+#[derive(Copy, Clone)]
+pub enum RevokeTarget<'a> {
+    /// The session of this `id`.
+    Session(&'a str),
+    /// The session of this token: an access token or a refresh token, read as [`bare`] does.
+    Token(&'a str),
+    /// All sessions opened so far whose tokens have this `sub`.
+    Subject(&'a str),
+    /// All sessions of the client opened so far.
+    All,
+}
+
+/// Whether a session to be revoked was ever opened.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Opened {
+    /// Whoever asks has a token of it, which expires at this moment, in seconds since the epoch.
+    Surely(u64),
+    /// Whoever asks has an id, which may be made up.
+    Perhaps,
+}
+
+/// Why nothing was revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    /// The id is none.
+    #[error(transparent)]
+    InvalidSession(#[from] InvalidSessionId),
+    /// The text is no token at all.
+    #[error(
+        "this is not a token: an access token has three base64url parts between dots, a refresh token has five; nothing was revoked"
+    )]
+    NotAToken,
+    /// The token names a key of this client that did not make it.
+    #[error(
+        "the token names a key of this client, and its signature does not fit: it was cut short or changed; nothing was revoked"
+    )]
+    DamagedToken,
+    /// The id is of a session that no server can have opened yet, as far as this one knows.
+    #[error(
+        "the id is of a session from the future: it is made up, or the clock of this server is behind; nothing was revoked"
+    )]
+    SessionFromFuture,
+    /// A run of the server before this one was alive at a later time than this clock says, and nobody has confirmed which is right. A
+    /// revocation could miss sessions then, so it is not acknowledged. By token it always works.
+    #[error(
+        "the clock of this server is behind a time that the server has seen, so a revocation could miss sessions; nothing was revoked"
+    )]
+    ClockBehind,
+    /// The client has named too many sessions or subjects: see [`MAX_UNPROVED_REVOCATIONS`].
+    #[error(
+        "this client has revoked too many ids and subjects within a day; revoke by token, or all sessions of the client"
+    )]
+    QuotaExceeded,
+    /// Others kept changing the same record; try again.
+    #[error("the record was changed by other requests at the same moment")]
+    Conflict,
+    /// The store could not be written.
+    #[error("the revocation could not be stored")]
+    Store(#[from] CommitError),
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+}
+
+/// A token without what people copy along with it: white space around it, quotes, and the `Bearer` of a header.
+#[must_use]
+pub fn bare(text: &str) -> &str {
+    let quoted = |text: &str, quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    let mut text = text.trim();
+    loop {
+        let before = text.len();
+        for quote in ['"', '\'', '`'] {
+            if quoted(text, quote) {
+                text = text.trim_matches(quote).trim();
+            }
+        }
+        if let Some((scheme, rest)) = text.split_once(char::is_whitespace)
+            && scheme.eq_ignore_ascii_case("Bearer")
+        {
+            text = rest.trim();
+        }
+        if text.len() == before {
+            return text;
+        }
+    }
+}
+
+impl Issuer {
+    /// Revokes. Success means that it is durable, and that [`Issuer::verify`] and [`Issuer::renew`] refuse from now on.
+    ///
+    /// # Errors
+    /// After [`RevokeError::Store`] and [`RevokeError::Read`] it may have been revoked, and trying again is safe; after the others nothing
+    /// was.
+    pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
+        match target {
+            RevokeTarget::Session(id) => {
+                self.revoke_session(access, SessionId::parse(id)?, Opened::Perhaps).await
+            }
+            RevokeTarget::Token(token) => {
+                match self.open_with(access.client(), bare(token), open::any_token).await {
+                    Ok(token) => {
+                        self.revoke_session(access, token.session, Opened::Surely(token.presented.expires_at))
+                            .await
+                    }
+                    // Another client's, another server's, or of keys that are gone because all their tokens have expired.
+                    Err(NotOpened::UnknownKey) => Ok(()),
+                    Err(NotOpened::Malformed) => Err(RevokeError::NotAToken),
+                    Err(
+                        NotOpened::BadSignature
+                        | NotOpened::WrongType
+                        | NotOpened::WrongIssuer
+                        | NotOpened::InvalidClaims,
+                    ) => Err(RevokeError::DamagedToken),
+                }
+            }
+            RevokeTarget::Subject(subject) => self.revoke_subject(access, subject).await,
+            RevokeTarget::All => self.revoke_all(access).await,
+        }
+    }
+
+    async fn revoke_session(
+        &self,
+        access: &ClientAccess,
+        id: SessionId,
+        opened: Opened,
+    ) -> Result<(), RevokeError> {
+        for _ in 0..MAX_TRIES {
+            // Deleted meanwhile, and its tokens with it: nothing is left to revoke, here and below.
+            let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
+            let until = match opened {
+                Opened::Surely(expires_at) => expires_at,
+                Opened::Perhaps => {
+                    let before = self.sessions_of_runs_before().ok_or(RevokeError::ClockBehind)?;
+                    let latest = self.session_time(&client).max(self.latest()).max(before);
+                    if id.opened_at() > latest.plus(CLOCK_SKEW) {
+                        return Err(RevokeError::SessionFromFuture);
+                    }
+                    0
+                }
+            };
+            let session = self.session_record(&client, id).await?;
+            if session.state.revoked {
+                return Ok(());
+            }
+            if opened == Opened::Perhaps && session.is_new() && !self.may_record(access) {
+                return Err(RevokeError::QuotaExceeded);
+            }
+            let state = SessionState { revoked: true, ..session.state.clone() };
+            if settled(self.store_session(&client, id, &session, state, until).await)? {
+                Event::SessionRevoked(client.id(), id).record(access.actor());
+                return Ok(());
+            }
+        }
+        Err(RevokeError::Conflict)
+    }
+
+    async fn revoke_subject(&self, access: &ClientAccess, subject: &str) -> Result<(), RevokeError> {
+        let name = subject_name(access.client().id(), subject);
+        let name = Name::plain(&name);
+        for _ in 0..MAX_TRIES {
+            let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
+            let stored = self.store().get::<SubjectMark>(name).await?;
+            if stored.is_none() && !self.may_record(access) {
+                return Err(RevokeError::QuotaExceeded);
+            }
+            let mut mark = SubjectMark {
+                not_before_ms: self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?.millis(),
+                expires_at: self.last_expiry(&client),
+            };
+            let tx = Transaction::new(self.store())
+                .require::<ClientRecord>(client_name(client.id()), client.version);
+            let tx = match stored {
+                None => tx.create(name, &mark),
+                Some(stored) => {
+                    mark.not_before_ms = mark.not_before_ms.max(stored.value.not_before_ms);
+                    mark.expires_at = mark.expires_at.max(stored.value.expires_at);
+                    tx.replace(name, stored.version, &mark)
+                }
+            };
+            if settled(self.store().commit(tx).await)? {
+                Event::SubjectRevoked(client.id()).record(access.actor());
+                return Ok(());
+            }
+        }
+        Err(RevokeError::Conflict)
+    }
+
+    async fn revoke_all(&self, access: &ClientAccess) -> Result<(), RevokeError> {
+        let name = client_name(access.client().id());
+        for _ in 0..MAX_TRIES {
+            let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
+            let stored = self.store().get::<ClientRecord>(name).await?;
+            let Some(stored) = stored.filter(|stored| stored.version == client.version) else { continue };
+            let mut record = stored.value;
+            let barrier = self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?;
+            record.not_before = record.not_before.max(barrier);
+            let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
+            if settled(self.store().commit(tx).await)? {
+                Event::ClientRevoked(client.id()).record(access.actor());
+                return Ok(());
+            }
+        }
+        Err(RevokeError::Conflict)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn what_people_copy_along_is_taken_off() {
+        for text in [
+            "a.b.c",
+            " a.b.c\r\n",
+            "\"a.b.c\"",
+            "Bearer a.b.c",
+            "bearer  a.b.c ",
+            "'Bearer a.b.c'",
+            "Bearer \"a.b.c\"\n",
+        ] {
+            assert_eq!(bare(text), "a.b.c", "{text:?}");
+        }
+        for text in ["", "\"", "Bearer", "a b", "\"\"a", "x Bearer a.b.c"] {
+            assert_eq!(bare(text), text, "{text:?}");
+        }
+    }
+}

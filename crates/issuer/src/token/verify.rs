@@ -1,0 +1,124 @@
+//! Verifying on the server: what a JWKS alone tells, plus revocation, plus whether a refresh token belongs beside the access token.
+
+use std::sync::Arc;
+
+use jwtis_base::client_id::ClientId;
+use jwtis_base::inactive::Inactive;
+use jwtis_base::registration_id::RegistrationId;
+use jwtis_jose::ClaimsSet;
+use jwtis_store::ReadError;
+
+use super::open::{self, NotNow, NotOpened};
+use crate::access::ClientAccess;
+use crate::client::Client;
+use crate::issuer::Issuer;
+use crate::session::rule;
+
+/// What a look at a token gave.
+#[derive(Debug)]
+pub enum Verification {
+    /// The token is valid now.
+    Active {
+        /// All claims of the access token.
+        claims: ClaimsSet,
+        /// Whether the refresh token beside it is of the same session and could be renewed now; `None` where none was given.
+        matches: Option<bool>,
+    },
+    /// The token is not valid now.
+    Inactive(Inactive),
+}
+
+/// The store could not answer; nothing is known of the token.
+#[derive(Debug, thiserror::Error)]
+#[error("the store could not be read")]
+pub struct VerifyError(#[from] pub ReadError);
+
+impl Issuer {
+    /// Looks at an access token and, where given, at the refresh token beside it.
+    ///
+    /// # Errors
+    /// When the store cannot be read: a revocation may be missed then, so no answer is given.
+    pub async fn verify(
+        &self,
+        access: &ClientAccess,
+        access_token: &str,
+        refresh_token: Option<&str>,
+    ) -> Result<Verification, VerifyError> {
+        self.verify_of(access.client(), access_token, refresh_token).await
+    }
+
+    /// Looks at an access token of `client` for a part of this program that trusts its tokens; `None` where there is no such client, or
+    /// where it is not the `registration` that is trusted.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub async fn verify_as(
+        &self,
+        client: &ClientId,
+        registration: Option<RegistrationId>,
+        access_token: &str,
+    ) -> Result<Option<Verification>, VerifyError> {
+        let is_trusted = |client: &Arc<Client>| registration.is_none_or(|id| client.registration() == id);
+        let Some(client) = self.load(client).await?.filter(is_trusted) else { return Ok(None) };
+        self.verify_of(&client, access_token, None).await.map(Some)
+    }
+
+    async fn verify_of(
+        &self,
+        client: &Arc<Client>,
+        access_token: &str,
+        refresh_token: Option<&str>,
+    ) -> Result<Verification, VerifyError> {
+        let now = self.env().now();
+        let token = match open::access_token(client, access_token, now) {
+            Ok(token) => token,
+            Err(reason) => return Ok(Verification::Inactive(reason.into())),
+        };
+        if let Err(reason) = open::check_times(&token, now, self.latest()) {
+            return Ok(Verification::Inactive(reason.into()));
+        }
+        if client.is_disabled() {
+            return Ok(Verification::Inactive(Inactive::ClientDisabled));
+        }
+        let session = self.session(client, &token).await?;
+        if session.state.revoked {
+            return Ok(Verification::Inactive(Inactive::Revoked));
+        }
+        let matches = match refresh_token {
+            None => None,
+            Some(refresh) => {
+                let opened = self
+                    .open_with(client, refresh, move |client, token| open::refresh_token(client, token, now))
+                    .await;
+                Some(opened.is_ok_and(|refresh| {
+                    refresh.session == token.session
+                        && open::check_times(&refresh, now, self.latest()).is_ok()
+                        && rule::is_renewable(&session.state, refresh.presented, now, self.grace())
+                }))
+            }
+        };
+        Ok(Verification::Active { claims: token.claims, matches })
+    }
+}
+
+impl From<NotOpened> for Inactive {
+    fn from(reason: NotOpened) -> Self {
+        match reason {
+            NotOpened::Malformed => Self::Malformed,
+            NotOpened::UnknownKey => Self::UnknownKey,
+            NotOpened::BadSignature => Self::BadSignature,
+            NotOpened::WrongType => Self::NotAnAccessToken,
+            NotOpened::WrongIssuer => Self::WrongIssuer,
+            NotOpened::InvalidClaims => Self::InvalidClaims,
+        }
+    }
+}
+
+impl From<NotNow> for Inactive {
+    fn from(reason: NotNow) -> Self {
+        match reason {
+            NotNow::Expired => Self::Expired,
+            NotNow::NotYet => Self::NotYetValid,
+        }
+    }
+}

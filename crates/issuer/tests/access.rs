@@ -1,0 +1,126 @@
+//! Point 7: who may act for whom.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod support;
+
+use jwtis_base::{BearerSecret, SecretKind};
+use jwtis_issuer::{AccessError, Credentials, IssuerSettings, KeyOptions, RegisterError};
+use jwtis_store::open_memory;
+use support::{World, id};
+
+fn bearer(secret: &BearerSecret) -> Credentials {
+    Credentials { secret: BearerSecret::parse(secret.reveal()).unwrap(), user: None }
+}
+
+#[tokio::test]
+async fn point_07_a_client_token_opens_only_its_own_kid() {
+    let world = World::new().await;
+    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    let shop = world.issuer.register(&registration, id("shop"), KeyOptions::default()).await.unwrap();
+    let bank = world.issuer.register(&registration, id("bank"), KeyOptions::default()).await.unwrap();
+    let wrong = BearerSecret::generate(SecretKind::Client, world.issuer.env()).unwrap();
+
+    let opens = async |credentials: Option<Credentials>, kid: &str| match world
+        .issuer
+        .client_access(credentials.as_ref(), &id(kid))
+        .await
+    {
+        Ok(_) => "open",
+        Err(AccessError::Denied) => "denied",
+        Err(AccessError::UnknownClient) => "unknown",
+        Err(error) => panic!("{error}"),
+    };
+    let named = |secret: &BearerSecret, user: &str| {
+        Some(Credentials { user: Some(user.to_owned()), ..bearer(secret) })
+    };
+    for (name, credentials, kid, wanted) in [
+        ("own_token", Some(bearer(&shop.client_token)), "shop", "open"),
+        ("own_token_by_basic", named(&shop.client_token, "shop"), "shop", "open"),
+        ("own_token_under_another_name", named(&shop.client_token, "bank"), "shop", "denied"),
+        ("own_token_for_another_client", Some(bearer(&shop.client_token)), "bank", "denied"),
+        ("own_token_for_an_unknown_client", Some(bearer(&shop.client_token)), "none", "denied"),
+        ("other_token", Some(bearer(&bank.client_token)), "shop", "denied"),
+        ("wrong_token", Some(bearer(&wrong)), "shop", "denied"),
+        ("wrong_token_for_an_unknown_client", Some(bearer(&wrong)), "none", "denied"),
+        ("no_token", None, "shop", "denied"),
+        ("no_token_for_an_unknown_client", None, "none", "denied"),
+        ("admin", Some(bearer(&world.admin.secret)), "shop", "open"),
+        ("admin_for_an_unknown_client", Some(bearer(&world.admin.secret)), "none", "unknown"),
+    ] {
+        assert_eq!(opens(credentials, kid).await, wanted, "{name}");
+    }
+    assert!(world.issuer.admin(Some(&bearer(&shop.client_token))).is_err());
+    assert!(world.issuer.registration(Some(&bearer(&shop.client_token))).is_err());
+    assert!(world.issuer.registration(None).is_err());
+}
+
+#[tokio::test]
+async fn registration_is_open_only_where_the_operator_says_so() {
+    let settings = IssuerSettings { open_registration: true, ..IssuerSettings::default() };
+    let world = World::with(open_memory(), settings).await;
+    let anybody = world.issuer.registration(None).unwrap();
+    world.issuer.register(&anybody, id("shop"), KeyOptions::default()).await.unwrap();
+    assert!(world.issuer.admin(None).is_err(), "all else stays closed");
+    let again = world.issuer.register(&anybody, id("shop"), KeyOptions::default()).await;
+    assert!(matches!(again, Err(RegisterError::Taken)), "and nobody takes over a name");
+}
+
+#[tokio::test]
+async fn a_new_admin_token_replaces_the_one_before() {
+    let world = World::new().await;
+    let next = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
+    world.issuer.set_admin_token(&next).await.unwrap();
+    assert!(world.issuer.admin(Some(&world.admin)).is_err());
+    assert!(world.issuer.admin(Some(&bearer(&next))).is_ok());
+}
+
+#[tokio::test]
+async fn a_deleted_client_is_gone_at_once_and_its_name_is_free() {
+    let world = World::new().await;
+    let access = world.client("shop", KeyOptions::default()).await;
+    let tokens = world.issue(&access, "{}");
+    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
+    assert!(world.issuer.delete_client(&admin, &id("shop")).await.is_err());
+    let gone = world.issuer.client_access(Some(&world.admin), &id("shop")).await;
+    assert!(matches!(gone, Err(AccessError::UnknownClient)));
+    let again = world.client("shop", KeyOptions::default()).await;
+    assert_eq!(world.status(&again, &tokens.access_token).await, "unknown_key");
+}
+
+#[tokio::test]
+async fn clients_are_listed_page_by_page_each_once() {
+    let world = World::new().await;
+    for number in 0..7 {
+        world.client(&format!("client-{number}"), KeyOptions::default()).await;
+    }
+    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.issuer.clients(&admin, after.as_deref(), 3).await.unwrap();
+        assert!(page.clients.len() <= 3);
+        seen.extend(page.clients.iter().map(|client| client.id.to_string()));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    seen.sort();
+    assert_eq!(seen, (0..7).map(|number| format!("client-{number}")).collect::<Vec<_>>());
+    assert!(world.issuer.clients(&admin, Some("garbage"), 3).await.is_err());
+}
+
+#[tokio::test]
+async fn a_client_token_does_not_become_the_admin_token() {
+    let world = World::new().await;
+    let client = BearerSecret::generate(SecretKind::Client, world.issuer.env()).unwrap();
+    assert!(world.issuer.set_admin_token(&client).await.is_err());
+    assert!(world.issuer.admin(Some(&world.admin)).is_ok(), "the one before stays");
+}

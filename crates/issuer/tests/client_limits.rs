@@ -1,0 +1,147 @@
+//! Whoever is switched off, and what a client may do by itself: the kill switch, the grant, the quota of revocations, RSA keys apart.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use jwtis_base::{SessionId, Ttl};
+use jwtis_issuer::{
+    AccessError, ClientAccess, Credentials, IssueError, KeyOptions, OptionsError, RefreshStrategy,
+    RenewError, RenewKeysError, RevokeError, RevokeTarget, SwitchError,
+};
+use jwtis_jose::SignatureAlgorithm;
+use support::{START, World, id, issue, with_alg};
+
+/// Registers a client, and gives it access by its own token.
+async fn by_token(world: &World, kid: &str, options: KeyOptions) -> (Credentials, ClientAccess) {
+    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    let registered = world.issuer.register(&registration, id(kid), options).await.unwrap();
+    let credentials = Credentials { secret: registered.client_token, user: None };
+    let access = world.issuer.client_access(Some(&credentials), &id(kid)).await.unwrap();
+    (credentials, access)
+}
+
+#[tokio::test]
+async fn a_disabled_client_does_nothing_until_it_is_enabled_again() {
+    let world = World::new().await;
+    let strategy =
+        KeyOptions { refresh_strategy: Some(RefreshStrategy::RefreshBoth), ..KeyOptions::default() };
+    let (credentials, access) = by_token(&world, "shop", strategy).await;
+    let tokens = world.issue(&access, r#"{"sub":"u1"}"#);
+    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    world.issuer.switch_client(&admin, &id("shop"), false).await.unwrap();
+
+    let denied = world.issuer.client_access(Some(&credentials), &id("shop")).await;
+    assert!(matches!(denied, Err(AccessError::Disabled)), "{denied:?}");
+    let stranger =
+        Credentials { secret: by_token(&world, "bank", KeyOptions::default()).await.0.secret, user: None };
+    let denied = world.issuer.client_access(Some(&stranger), &id("shop")).await;
+    assert!(matches!(denied, Err(AccessError::Denied)), "told to nobody without the token: {denied:?}");
+
+    // A request that was let in before, and the admin.
+    for access in [access, world.access("shop").await] {
+        assert_eq!(world.status(&world.access("shop").await, &tokens.access_token).await, "client_disabled");
+        assert!(matches!(world.renew(&access, &tokens.refresh_token).await, Err(RenewError::Disabled)));
+        let renewed = world.issuer.renew_keys(&access, KeyOptions::default()).await;
+        assert!(matches!(renewed, Err(RenewKeysError::Disabled)), "{renewed:?}");
+    }
+    let by_admin = world.access("shop").await;
+    assert!(matches!(world.issuer.issue(&by_admin, issue("{}")), Err(IssueError::Disabled)));
+    assert!(world.issuer.public_client(&id("shop")).await.unwrap().unwrap().is_disabled());
+    // Its sessions can be ended all the same.
+    let other = world.issuer.revoke(&by_admin, RevokeTarget::Subject("u2")).await;
+    assert!(other.is_ok(), "{other:?}");
+
+    for _ in 0..2 {
+        world.issuer.switch_client(&admin, &id("shop"), true).await.unwrap();
+        let access = world.issuer.client_access(Some(&credentials), &id("shop")).await.unwrap();
+        assert_eq!(world.status(&access, &tokens.access_token).await, "active");
+    }
+    let unknown = world.issuer.switch_client(&admin, &id("nobody"), false).await;
+    assert!(matches!(unknown, Err(SwitchError::Unknown)), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_client_asks_for_no_more_than_the_admin_has_granted_it() {
+    let world = World::new().await;
+    let auth = |hours| KeyOptions { auth_ttl: Some(Ttl::from_hours(hours)), ..KeyOptions::default() };
+    let (credentials, access) = by_token(&world, "shop", auth(10)).await;
+    let again = async || world.issuer.client_access(Some(&credentials), &id("shop")).await.unwrap();
+    let refused = |outcome: &Result<_, RenewKeysError>| {
+        matches!(outcome, Err(RenewKeysError::Options(OptionsError::NotGranted { member: "auth_ttl" })))
+    };
+    assert!(refused(&world.issuer.renew_keys(&access, auth(11)).await));
+    // Down, and up again to what it was registered with: the grant outlives renewals by the client.
+    world.issuer.renew_keys(&access, auth(1)).await.unwrap();
+    assert!(refused(&world.issuer.renew_keys(&again().await, auth(11)).await));
+    world.issuer.renew_keys(&again().await, auth(10)).await.unwrap();
+    // The admin moves the grant, in both directions.
+    for hours in [20, 2] {
+        world.issuer.renew_keys(&world.access("shop").await, auth(hours)).await.unwrap();
+        assert!(refused(&world.issuer.renew_keys(&again().await, auth(hours + 1)).await));
+        world.issuer.renew_keys(&again().await, auth(hours)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn invented_ids_and_subjects_have_a_quota_and_tokens_have_none() {
+    let world = World::new().await;
+    let (_, access) = by_token(&world, "shop", KeyOptions::default()).await;
+    let tokens = world.issue(&access, r#"{"sub":"u1"}"#);
+    for number in 0..jwtis_issuer::MAX_UNPROVED_REVOCATIONS {
+        if number % 2 == 0 {
+            world.issuer.revoke(&access, RevokeTarget::Subject(&format!("nobody-{number}"))).await.unwrap();
+        } else {
+            let mut random = [0; 10];
+            random[..4].copy_from_slice(&number.to_be_bytes());
+            let id = SessionId::new(START, &random).uuid().to_string();
+            world.issuer.revoke(&access, RevokeTarget::Session(&id)).await.unwrap();
+        }
+    }
+    let id = SessionId::new(START, &[0xFF; 10]).uuid().to_string();
+    for target in [RevokeTarget::Subject("one-more"), RevokeTarget::Session(&id)] {
+        let refused = world.issuer.revoke(&access, target).await;
+        assert!(matches!(refused, Err(RevokeError::QuotaExceeded)), "{refused:?}");
+    }
+    // What makes no new record, what is proved by a token, and the admin.
+    world.issuer.revoke(&access, RevokeTarget::Subject("nobody-0")).await.unwrap();
+    world.issuer.revoke(&access, RevokeTarget::Token(&tokens.access_token)).await.unwrap();
+    assert_eq!(world.status(&access, &tokens.access_token).await, "revoked");
+    world.issuer.revoke(&access, RevokeTarget::All).await.unwrap();
+    world.issuer.revoke(&world.access("shop").await, RevokeTarget::Subject("one-more")).await.unwrap();
+}
+
+#[test]
+fn rsa_keys_sign_apart_from_the_async_workers_and_others_on_the_spot() {
+    let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let world = World::new().await;
+        for (alg, at_once) in [(SignatureAlgorithm::Es256, true), (SignatureAlgorithm::Rs256, false)] {
+            let access = world.client(alg.name(), with_alg(alg)).await;
+            // The one thread beside this one is kept busy.
+            let (release, wait) = std::sync::mpsc::channel::<()>();
+            let busy = tokio::task::spawn_blocking(move || wait.recv());
+            let mut issued = pin!(world.issuer.issue_apart(access.clone(), issue("{}")));
+            let first = poll_fn(|context| Poll::Ready(issued.as_mut().poll(context))).await;
+            assert_eq!(first.is_ready(), at_once, "{alg}");
+            release.send(()).unwrap();
+            busy.await.unwrap().unwrap();
+            let tokens = match first {
+                Poll::Ready(tokens) => tokens.unwrap(),
+                Poll::Pending => issued.await.unwrap(),
+            };
+            let renewed = world.renew(&access, &tokens.refresh_token).await.unwrap();
+            assert_eq!(world.status(&access, &renewed.access_token).await, "active", "{alg}");
+        }
+    });
+}

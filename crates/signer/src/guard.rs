@@ -1,0 +1,278 @@
+//! Who asks: tokens (§2.3) and requests signed with a client's own key (§1.8). [`Authenticated`] is the proof that somebody looked.
+//!
+//! Two kinds of tokens open the signer. Those of logins are HS256 under the secret of the user whom the request names: `guard/login_token`.
+//! Those of our own issuer have another algorithm, and are looked at where the rules trust clients of it: `guard/issuer_token`. The
+//! algorithm parts them before any key is chosen, and the key then decides what it verifies, so neither passes for the other.
+
+mod issuer_token;
+mod library;
+mod login_token;
+
+use std::net::IpAddr;
+
+use jwtis_base::env::Timestamp;
+use jwtis_jose::jws;
+use jwtis_tezos::policy::User;
+use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
+
+use super::Signer;
+use super::login::{SecretHash, TokenGuard, TrustedIssuer};
+use super::rules::Guard;
+
+/// Proof that the caller was authenticated by the guard in force. Only this module makes one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Authenticated {
+    caller: Caller,
+    ground: Ground,
+}
+
+/// On what grounds a caller was let in: if a reload takes them away while his body is on its way, he is out again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Ground {
+    /// No token.
+    None,
+    /// A login's token, made with this secret.
+    Login(SecretHash),
+    /// A token of an issuer.
+    Issuer(TrustedIssuer),
+}
+
+impl Authenticated {
+    /// Who it is.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    const fn without_token(caller: Caller) -> Self {
+        Self { caller, ground: Ground::None }
+    }
+
+    fn by_login((user, secret): (User, SecretHash)) -> Self {
+        Self { caller: Caller::User(user), ground: Ground::Login(secret) }
+    }
+
+    fn by_issuer((user, issuer): (User, TrustedIssuer)) -> Self {
+        Self { caller: Caller::User(user), ground: Ground::Issuer(issuer) }
+    }
+
+    /// Whether this guard, too, would have let him in.
+    fn holds(&self, guard: &TokenGuard, now: Timestamp) -> bool {
+        match (&self.ground, &self.caller) {
+            (Ground::Login(secret), Caller::User(user)) => {
+                guard.user(&user.name).is_some_and(|user| user.has_secret(secret, now))
+            }
+            (Ground::Issuer(issuer), Caller::User(_)) => guard.issuers().contains(issuer),
+            _ => false,
+        }
+    }
+
+    /// Takes anybody for authenticated: for tests of what comes after.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn as_caller(caller: Caller) -> Self {
+        Self::without_token(caller)
+    }
+}
+
+/// What the headers of a request bring: claims, until they are checked.
+#[derive(Copy, Clone, Default)]
+pub struct Presented<'a> {
+    /// `Authorization` or `X-Signatory-Token`, as sent.
+    pub token: Option<&'a str>,
+    /// `username` or `X-Signatory-User`, as sent.
+    pub username: Option<&'a str>,
+}
+
+/// Why a token does not open the signer: 401, or 503 for [`Self::Unavailable`]. `Display` is the answer's plain text (§2.3).
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum TokenRefusal {
+    /// No token.
+    #[error("token required")]
+    Missing,
+    /// No key of ours has verified it. One text for every reason: another would tell who is a user.
+    #[error("JWT: invalid token")]
+    Unverified(#[from] UnverifiedReason),
+    /// Verified, and not for this user, or without a user, or with claims that cannot be understood.
+    #[error("JWT: invalid token")]
+    Invalid,
+    /// Verified, and not good now or not here, in the words of Signatory's JWT library: expired, …
+    #[error("{0}")]
+    Claims(&'static str),
+    /// A token of our own issuer whose session has been revoked.
+    #[error("JWT: token has been revoked")]
+    Revoked,
+    /// The store cannot say whether the token has been revoked.
+    #[error("JWT: the token cannot be checked now")]
+    Unavailable,
+}
+
+/// Why no key of ours has verified a token. For the log alone.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum UnverifiedReason {
+    /// The text is no token.
+    #[error("malformed")]
+    Malformed,
+    /// Neither the request nor the token names a user.
+    #[error("no_user")]
+    NoUser,
+    /// No user has the name.
+    #[error("unknown_user")]
+    UnknownUser,
+    /// Another secret, algorithm or key made it.
+    #[error("signature")]
+    Signature,
+    /// No trusted client has the key that it names.
+    #[error("no_key")]
+    NoKey,
+}
+
+/// Why a signed request is refused (§1.8).
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ClientRefusal {
+    /// 401: there is no signature.
+    #[error("missing authentication signature field")]
+    Missing,
+    /// 400: it is none; the text is that of the decoder.
+    #[error("{0}")]
+    Malformed(String),
+    /// 403: no key verifies it.
+    #[error("invalid authentication signature")]
+    Invalid,
+}
+
+impl Signer {
+    /// Checks the token of a request. Where the guard in force asks for none, everybody passes.
+    ///
+    /// # Errors
+    /// [`TokenRefusal`].
+    pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
+        let rules = self.rules();
+        let Guard::Tokens(guard) = &rules.guard else {
+            return Ok(Authenticated::without_token(Caller::Anonymous));
+        };
+
+        let token = presented.token.map(without_scheme).filter(|token| !token.is_empty());
+        let token = token.ok_or(TokenRefusal::Missing)?;
+        let username = presented.username.filter(|name| !name.is_empty());
+        let parsed = jws::Unverified::parse(token);
+        match &parsed {
+            Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(parsed) => {
+                let checked = issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await;
+                checked.map(Authenticated::by_issuer)
+            }
+            _ => login_token::check(guard, parsed, username, self.0.env.now()).map(Authenticated::by_login),
+        }
+    }
+
+    /// Counts a refusal by its source where no key of ours has verified the token, and writes what is due into the audit trail.
+    pub fn note_refusal(&self, refusal: &TokenRefusal, source: IpAddr) {
+        let TokenRefusal::Unverified(reason) = refusal else { return };
+        let Some(refused) = self.0.refusals.count(source, self.0.env.now()) else { return };
+        tracing::warn!(
+            target: "jwtis::audit",
+            event = "token_refused",
+            %source,
+            %reason,
+            refused,
+            "a token was refused; more of this source within a minute are counted and not logged"
+        );
+    }
+
+    /// What is odd about the clients of our issuer that the rules in force trust, a sentence each.
+    pub async fn remarks_on_issuers(&self) -> Vec<String> {
+        let rules = self.rules();
+        let (Guard::Tokens(guard), Some(issuer)) = (&rules.guard, &self.0.issuer) else { return Vec::new() };
+        let mut remarks = Vec::new();
+        for TrustedIssuer { client, registration, .. } in guard.issuers() {
+            remarks.extend(match (issuer.registration(client).await, registration) {
+                (Ok(None), _) => Some(format!(
+                    "server.jwt.issuers trusts the client {client}, and no such client is registered"
+                )),
+                (Ok(Some(found)), Some(trusted)) if found != *trusted => Some(format!(
+                    "server.jwt.issuers trusts the registration {trusted} of the client {client}, and the client of this name is {found}: its tokens are refused"
+                )),
+                (Ok(Some(_)), _) => None,
+                (Err(error), _) => Some(format!("the client {client} of server.jwt.issuers: {error}")),
+            });
+        }
+        remarks
+    }
+
+    /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
+    /// Where the guard in force has no keys, `caller` comes back as he is, if that guard would have let him in.
+    ///
+    /// # Errors
+    /// [`ClientRefusal`].
+    pub fn authenticate_client(
+        &self,
+        caller: Authenticated,
+        key: &PublicKeyHash,
+        message: &[u8],
+        authentication: Option<&str>,
+    ) -> Result<Authenticated, ClientRefusal> {
+        match &self.rules().guard {
+            Guard::Keys(keys) => {
+                let client = signer_of(keys, key, message, authentication)?;
+                Ok(Authenticated::without_token(Caller::Client(client)))
+            }
+            // After the request had begun, tokens came into force, or his user or secret went.
+            Guard::Tokens(guard) if !caller.holds(guard, self.0.env.now()) => Err(ClientRefusal::Invalid),
+            Guard::Tokens(_) | Guard::Open => Ok(caller),
+        }
+    }
+}
+
+/// The token behind the scheme `Bearer` (RFC 9110 §11.1: in any case, one or more spaces), or the token as it is.
+fn without_scheme(sent: &str) -> &str {
+    match sent.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim_start_matches(' '),
+        _ => sent,
+    }
+}
+
+/// Logins make HS256. Its longer kin is of no issuer of ours either, and gets the answer of a login token.
+fn is_of_a_login(token: &jws::Unverified<'_>) -> bool {
+    token.header().alg().starts_with("HS")
+}
+
+/// In front of what a client signs, as opposed to what the signer signs (§1.8).
+const AUTHENTICATION_PREFIX: [u8; 2] = [0x04, 0x01];
+
+/// Which of the keys signed the request. For tz4 that is the scheme of version 2 over the bytes themselves.
+fn signer_of(
+    keys: &[PublicKey],
+    key: &PublicKeyHash,
+    message: &[u8],
+    authentication: Option<&str>,
+) -> Result<PublicKeyHash, ClientRefusal> {
+    let text = authentication.filter(|text| !text.is_empty()).ok_or(ClientRefusal::Missing)?;
+    let signature: Signature = text.parse().map_err(|error| malformed(&error))?;
+    let signed = [&AUTHENTICATION_PREFIX[..], &key.to_tagged(), message].concat();
+    keys.iter()
+        .find(|key| key.verify(&signed, &signature, SigningVersion::LATEST).is_ok())
+        .map(PublicKey::hash)
+        .ok_or(ClientRefusal::Invalid)
+}
+
+fn malformed(error: &jwtis_tezos::signature::SignatureError) -> ClientRefusal {
+    ClientRefusal::Malformed(error.to_string())
+}
+
+/// A stranger's text, fit for the log: short, and without characters that steer a terminal or forge a line.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect()
+}
+
+const MAX_SHOWN_CHARS: usize = 64;
+
+/// A token that was made for somebody is presented as somebody else's.
+fn warn_of_mismatch(requested: &str, in_token: &str) {
+    tracing::warn!(
+        target: "jwtis::audit",
+        event = "token_user_mismatch",
+        request_user = shown(requested),
+        token_user = shown(in_token),
+        "JWT: Suspicious activity detected, token user does not match request user"
+    );
+}

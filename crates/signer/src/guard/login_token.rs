@@ -1,0 +1,72 @@
+//! Tokens of logins (§2.3, fixed as in §2.6): HS256 under the user's secret, with `exp` and the user's own name.
+
+use std::sync::LazyLock;
+
+use jwtis_base::env::Timestamp;
+use jwtis_jose::jws::{ParseError, Unverified};
+use jwtis_jose::{ClaimsSet, HmacKey};
+use jwtis_tezos::policy::User;
+use serde_json::Value;
+
+use super::{TokenRefusal, UnverifiedReason, library, warn_of_mismatch};
+use crate::login::{SecretHash, TokenGuard};
+
+/// Stands for the secret of a name without a user, so that its token takes as long. What it verifies does not count.
+static NOBODY: LazyLock<Option<HmacKey>> = LazyLock::new(|| HmacKey::from_bytes(&[0; 32]).ok());
+
+/// Whose token it is, and of which secret. `parsed` is the token, or why it is none.
+///
+/// Until a secret of a user has verified the token, every refusal is the same: it would tell who is a user.
+pub(super) fn check(
+    guard: &TokenGuard,
+    parsed: Result<Unverified<'_>, ParseError>,
+    username: Option<&str>,
+    now: Timestamp,
+) -> Result<(User, SecretHash), TokenRefusal> {
+    let token = parsed.map_err(|_| UnverifiedReason::Malformed)?;
+    let claimed = match username {
+        Some(name) => name.to_owned(),
+        None => claimed_user(&token).ok_or(UnverifiedReason::NoUser)?,
+    };
+    let Some(user) = guard.user(&claimed) else {
+        std::hint::black_box(NOBODY.as_ref().map(|key| key.verify(&token).is_ok()));
+        return Err(UnverifiedReason::UnknownUser.into());
+    };
+
+    let in_force = user.in_force(now);
+    let (claims, pair) = match (verify(&token, &in_force.current.key, now), in_force.pending) {
+        (Err(TokenRefusal::Unverified(_)), Some(pending)) => (verify(&token, &pending.key, now)?, pending),
+        (claims, _) => (claims?, in_force.current),
+    };
+    let Some(Value::String(of_token)) = claims.get("user") else { return Err(TokenRefusal::Invalid) };
+    if of_token != user.name() {
+        warn_of_mismatch(user.name(), of_token);
+        return Err(TokenRefusal::Invalid);
+    }
+    Ok((User::named(user.name()), pair.secret_hash))
+}
+
+/// Whom the token says that it is of. It selects the secret, nothing else: the claim is looked at again when it has been verified.
+fn claimed_user(token: &Unverified<'_>) -> Option<String> {
+    match ClaimsSet::parse(token.danger_unverified_payload()).ok()?.get("user") {
+        Some(Value::String(user)) => Some(user.clone()),
+        _ => None,
+    }
+}
+
+/// The claims, if the key made the token and it is valid now. The signature is looked at first.
+fn verify(token: &Unverified<'_>, key: &HmacKey, now: Timestamp) -> Result<ClaimsSet, TokenRefusal> {
+    let verified = key.verify(token).map_err(|_| UnverifiedReason::Signature)?;
+    let claims = ClaimsSet::parse(verified.payload()).map_err(|_| TokenRefusal::Invalid)?;
+    match claims.expiration_time() {
+        Ok(Some(exp)) if now.seconds() < exp => {}
+        Ok(Some(_)) => return Err(TokenRefusal::Claims(library::EXPIRED)),
+        Ok(None) => return Err(TokenRefusal::Claims(library::NO_EXP)),
+        Err(_) => return Err(TokenRefusal::Claims(library::BAD_EXP)),
+    }
+    match claims.not_before() {
+        Ok(Some(nbf)) if now.seconds() < nbf => Err(TokenRefusal::Claims(library::NOT_YET)),
+        Ok(_) => Ok(claims),
+        Err(_) => Err(TokenRefusal::Claims(library::BAD_NBF)),
+    }
+}

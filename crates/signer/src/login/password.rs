@@ -1,0 +1,393 @@
+//! Passwords: plain ones and Argon2id PHC strings, and looking at one so that its length, its nature and the existence of the user do
+//! not show in the time that it takes.
+//!
+//! Of a plain password only the SHA-256 is kept: digests have one length, and comparing them takes constant time. Where the file has a
+//! hash, a look verifies one: the user's own, else, for a plain password and for a name without a user, the most expensive of the file.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::digest::{SHA256, digest};
+use jwtis_base::env::{Env, NoEntropy};
+use subtle::{Choice, ConstantTimeEq as _};
+use tokio::sync::Semaphore;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Most memory of a hash that is accepted, in KiB: 256 MiB.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+/// Most passes of a hash that is accepted.
+const MAX_PASSES: u32 = 16;
+/// Most lanes of a hash that is accepted.
+const MAX_LANES: u32 = 16;
+/// Hashes at once in this process, whoever asks: each takes a processor, and its memory.
+const AT_ONCE: usize = 2;
+static HASHING: Semaphore = Semaphore::const_new(AT_ONCE);
+/// Memory of hashes that are done, wiped.
+static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+/// Blocks of a kibibyte beyond which memory is given back: 32 MiB.
+const MAX_KEPT_BLOCKS: usize = 32 * 1024;
+
+/// Memory of the hashes that [`hash_password`] makes, in KiB: 19 MiB.
+const MEMORY_KIB: u32 = 19 * 1024;
+/// Their passes.
+const PASSES: u32 = 2;
+
+/// A password as configured.
+#[derive(Clone)]
+pub(super) enum Password {
+    /// SHA-256 of a plain one.
+    Plain(Zeroizing<[u8; 32]>),
+    /// What an Argon2id PHC string says.
+    Hashed(Arc<Hash>),
+}
+
+/// An Argon2id hash with what it takes to make it again.
+#[derive(PartialEq, Debug)]
+pub(super) struct Hash {
+    version: Version,
+    params: Params,
+    salt: Vec<u8>,
+    output: Vec<u8>,
+}
+
+/// What is verified where a user has no hash of their own: for each of the two passwords that a user can have at once, the most
+/// expensive hash of the file. Both are empty in a file without hashes.
+#[derive(Clone, Default)]
+pub(super) struct Dummies(pub(super) [Option<Arc<Hash>>; 2]);
+
+/// Why an Argon2id PHC string is not taken.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum HashFault {
+    #[error("a password hash has to be an Argon2id PHC string ($argon2id$v=19$m=…,t=…,p=…$salt$hash)")]
+    NotArgon2id,
+    #[error("the Argon2id PHC string cannot be read; jwtis hash-password makes one")]
+    Malformed,
+    #[error(
+        "the Argon2id PHC string asks for more than {MAX_MEMORY_KIB} KiB of memory, {MAX_PASSES} passes or {MAX_LANES} lanes"
+    )]
+    TooExpensive,
+}
+
+impl Password {
+    /// A text that begins like an Argon2 hash is one, and never a plain password: else the hash itself would open the door.
+    pub(super) fn parse(text: &str) -> Result<Self, HashFault> {
+        if is_hash(text) {
+            Hash::parse(text).map(|hash| Self::Hashed(Arc::new(hash)))
+        } else {
+            Ok(Self::Plain(sha256(text.as_bytes())))
+        }
+    }
+
+    /// Whether both are known to be the same password. Two hashes with different salts cannot be told.
+    pub(super) fn is_known_to_equal(&self, text: &str, other: &Self, other_text: &str) -> bool {
+        match (self, other) {
+            (Self::Plain(one), Self::Plain(other)) => one.as_slice().ct_eq(other.as_slice()).into(),
+            (Self::Hashed(hash), Self::Plain(_)) => hash.matches(other_text.as_bytes()).into(),
+            (Self::Plain(_), Self::Hashed(hash)) => hash.matches(text.as_bytes()).into(),
+            (Self::Hashed(one), Self::Hashed(other)) => one == other,
+        }
+    }
+
+    /// The hash, where it is one.
+    pub(super) const fn hash(&self) -> Option<&Arc<Hash>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Hashed(hash) => Some(hash),
+        }
+    }
+}
+
+/// Whether the text is a password hash; the rules for plain passwords cannot be applied to one.
+pub(super) fn is_hash(text: &str) -> bool {
+    text.starts_with("$argon2")
+}
+
+impl Hash {
+    fn parse(text: &str) -> Result<Self, HashFault> {
+        if !text.starts_with("$argon2id$") {
+            return Err(HashFault::NotArgon2id);
+        }
+        let malformed = |_| HashFault::Malformed;
+        let parsed = PasswordHash::new(text).map_err(|_| HashFault::Malformed)?;
+        let params = Params::try_from(&parsed).map_err(malformed)?;
+        let version = match parsed.version {
+            Some(version) => Version::try_from(version).map_err(|_| HashFault::Malformed)?,
+            None => Version::V0x10,
+        };
+        let (Some(salt), Some(output)) = (parsed.salt, parsed.hash) else { return Err(HashFault::Malformed) };
+        if params.m_cost() > MAX_MEMORY_KIB || params.t_cost() > MAX_PASSES || params.p_cost() > MAX_LANES {
+            return Err(HashFault::TooExpensive);
+        }
+        Ok(Self { version, params, salt: salt.as_ref().to_vec(), output: output.as_bytes().to_vec() })
+    }
+
+    /// Memory in KiB, passes and lanes. The product of the first two is what it costs; lanes are computed one after the other.
+    pub(super) fn parameters(&self) -> (u32, u32, u32) {
+        (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
+    }
+
+    /// What it costs, in passes over one KiB.
+    pub(super) fn cost(&self) -> u64 {
+        u64::from(self.params.m_cost()).saturating_mul(u64::from(self.params.t_cost()))
+    }
+
+    fn matches(&self, password: &[u8]) -> Choice {
+        #[cfg(test)]
+        tests::VERIFIED.with_borrow_mut(|verified| verified.push(self.parameters()));
+        let mut output = Zeroizing::new(vec![0; self.output.len()]);
+        let argon2 = Argon2::new(Algorithm::Argon2id, self.version, self.params.clone());
+        match hash(&argon2, password, &self.salt, &mut output) {
+            Ok(()) => output.as_slice().ct_eq(&self.output),
+            Err(error) => {
+                tracing::error!(error = %error, "a password could not be hashed, and counts as wrong");
+                Choice::from(0)
+            }
+        }
+    }
+}
+
+/// Which of two passwords the presented one is. Both are looked at, whatever the first look gives.
+pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], dummies: &Dummies) -> [bool; 2] {
+    let presented = Zeroizing::new(presented.as_bytes().to_vec());
+    if dummies.0.iter().all(Option::is_none) {
+        return look(&presented, &known, dummies);
+    }
+    let Ok(permit) = HASHING.acquire().await else { return [false; 2] };
+    let dummies = dummies.clone();
+    let hashing = tokio::task::spawn_blocking(move || {
+        // Held by the work rather than by the caller, who may hang up.
+        let _permit = permit;
+        look(&presented, &known, &dummies)
+    });
+    hashing.await.unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "a password could not be looked at");
+        [false; 2]
+    })
+}
+
+fn look(presented: &[u8], known: &[Option<Password>; 2], Dummies(dummies): &Dummies) -> [bool; 2] {
+    let digest = sha256(presented);
+    let mut found = [Choice::from(0); 2];
+    for ((found, known), dummy) in found.iter_mut().zip(known).zip(dummies) {
+        match known {
+            Some(Password::Hashed(hash)) => *found = hash.matches(presented),
+            Some(Password::Plain(known)) => {
+                *found = digest.as_slice().ct_eq(known.as_slice());
+                waste(dummy.as_deref(), presented);
+            }
+            None => waste(dummy.as_deref(), presented),
+        }
+    }
+    found.map(bool::from)
+}
+
+/// Verifies what cannot open anything.
+fn waste(dummy: Option<&Hash>, presented: &[u8]) {
+    std::hint::black_box(dummy.map(|dummy| dummy.matches(presented)));
+}
+
+/// Hashes in memory that is used again. A new piece for every login would come from another arena of the allocator each time, which
+/// keeps it: a few logins would hold hundreds of megabytes. What is kept has been wiped.
+fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> Result<(), argon2::Error> {
+    let kept = MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut memory = kept.unwrap_or_default();
+    memory.resize(argon2.params().block_count(), Block::default());
+    let hashed = argon2.hash_password_into_with_memory(password, salt, output, &mut memory);
+    memory.iter_mut().for_each(Zeroize::zeroize);
+    let mut pool = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
+    if pool.len() < AT_ONCE && memory.len() <= MAX_KEPT_BLOCKS {
+        pool.push(memory);
+    }
+    hashed
+}
+
+/// An Argon2id PHC string for the configuration: 19 MiB, 2 passes, 1 lane, as OWASP and the library have it.
+///
+/// # Errors
+/// [`HashPasswordError`].
+pub fn hash_password(password: &str, env: &Env) -> Result<String, HashPasswordError> {
+    let salt = env.random::<16>()?;
+    let mut output = Zeroizing::new([0; 32]);
+    let params = Params::new(MEMORY_KIB, PASSES, 1, Some(output.len()))?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    hash(&argon2, password.as_bytes(), &salt, output.as_mut_slice())?;
+    let base64 = base64_simd::STANDARD_NO_PAD;
+    let (salt, output) = (base64.encode_to_string(salt), base64.encode_to_string(output.as_slice()));
+    Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}"))
+}
+
+/// A password could not be hashed.
+#[derive(Clone, PartialEq, Debug)]
+pub enum HashPasswordError {
+    /// There is no randomness for the salt.
+    NoEntropy(NoEntropy),
+    /// Argon2 failed: there is not enough memory.
+    Argon2(argon2::Error),
+}
+
+impl fmt::Display for HashPasswordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEntropy(error) => error.fmt(f),
+            Self::Argon2(error) => write!(f, "the password could not be hashed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for HashPasswordError {}
+
+impl From<NoEntropy> for HashPasswordError {
+    fn from(error: NoEntropy) -> Self {
+        Self::NoEntropy(error)
+    }
+}
+
+impl From<argon2::Error> for HashPasswordError {
+    fn from(error: argon2::Error) -> Self {
+        Self::Argon2(error)
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut hash = Zeroizing::new([0; 32]);
+    for (to, from) in hash.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
+        *to = *from;
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    thread_local! {
+        /// The parameters of every hash that was verified on this thread.
+        pub(super) static VERIFIED: std::cell::RefCell<Vec<(u32, u32, u32)>> =
+            const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    const CHEAP: &str = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$";
+
+    fn cheap(password: &str, salt: &[u8]) -> String {
+        let mut output = [0; 32];
+        let params = Params::new(8, 1, 1, None).unwrap();
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(password.as_bytes(), salt, &mut output)
+            .unwrap();
+        let base64 = base64_simd::STANDARD_NO_PAD;
+        format!(
+            "$argon2id$v=19$m=8,t=1,p=1${}${}",
+            base64.encode_to_string(salt),
+            base64.encode_to_string(output)
+        )
+    }
+
+    #[test]
+    fn reads_argon2id_within_its_bounds_and_nothing_else_that_looks_like_a_hash() {
+        let of = |text: &str| Password::parse(text).err();
+        let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        assert_eq!(of(&format!("$argon2id$v=19$m=262144,t=16,p=16{tail}")), None, "the most of all");
+        for (params, fault) in [
+            ("$argon2id$v=19$m=262145,t=1,p=1", HashFault::TooExpensive),
+            ("$argon2id$v=19$m=4294967295,t=1,p=1", HashFault::TooExpensive),
+            ("$argon2id$v=19$m=8,t=17,p=1", HashFault::TooExpensive),
+            ("$argon2id$v=19$m=256,t=1,p=17", HashFault::TooExpensive),
+            ("$argon2i$v=19$m=8,t=1,p=1", HashFault::NotArgon2id),
+            ("$argon2d$v=19$m=8,t=1,p=1", HashFault::NotArgon2id),
+            ("$argon2$v=19$m=8,t=1,p=1", HashFault::NotArgon2id),
+            ("$argon2id$v=17$m=8,t=1,p=1", HashFault::Malformed),
+            ("$argon2id$v=19$m=7,t=1,p=1", HashFault::Malformed),
+            ("$argon2id$v=19$m=8,t=0,p=1", HashFault::Malformed),
+            ("$argon2id$v=19$m=8,t=1,p=1,x=1", HashFault::Malformed),
+        ] {
+            assert_eq!(of(&format!("{params}{tail}")), Some(fault), "{params}");
+        }
+        for cut in
+            ["$argon2id$", "$argon2id$v=19$m=8,t=1,p=1", CHEAP, "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ"]
+        {
+            assert_eq!(of(cut), Some(HashFault::Malformed), "{cut}");
+        }
+        assert!(matches!(Password::parse("$2b$ is plain to us"), Ok(Password::Plain(_))));
+    }
+
+    #[test]
+    fn what_hash_password_makes_is_read_and_matches_its_password_only() {
+        let hash = hash_password("correct horse", &Env::system()).unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        let Ok(Password::Hashed(hash)) = Password::parse(&hash) else { panic!("a hash") };
+        assert!(bool::from(hash.matches(b"correct horse")));
+        assert!(!bool::from(hash.matches(b"correct horsf")));
+    }
+
+    #[test]
+    fn equality_is_told_wherever_it_can_be() {
+        let (salted, same, other) =
+            (cheap("a", b"salt-one"), cheap("a", b"salt-one"), cheap("a", b"salt-two"));
+        for (one, two, equal) in [
+            ("a", "a", true),
+            ("a", "b", false),
+            ("a", salted.as_str(), true),
+            (salted.as_str(), "a", true),
+            (salted.as_str(), "b", false),
+            (salted.as_str(), same.as_str(), true),
+            (salted.as_str(), other.as_str(), false),
+        ] {
+            let (first, second) = (Password::parse(one).unwrap(), Password::parse(two).unwrap());
+            assert_eq!(first.is_known_to_equal(one, &second, two), equal, "{one} {two}");
+        }
+    }
+
+    fn hashed(text: &str) -> Option<Arc<Hash>> {
+        Password::parse(text).unwrap().hash().cloned()
+    }
+
+    #[test]
+    fn a_look_verifies_a_hash_of_the_same_parameters_for_every_user_and_for_none() {
+        let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        let of_user = format!("$argon2id$v=19$m=64,t=3,p=2{tail}");
+        let plain = || Password::parse("plain").ok();
+        let own = || Password::parse(&of_user).ok();
+        let (nobody, one) = ([None, None], [hashed(&of_user), None]);
+        let both = [hashed(&of_user), hashed(&of_user)];
+        let parameters = (64, 3, 2);
+        for (name, dummies, known, wanted) in [
+            ("a_file_without_hashes_and_nobody", &nobody, [None, None], 0),
+            ("a_file_without_hashes_and_a_user", &nobody, [plain(), plain()], 0),
+            ("nobody", &one, [None, None], 1),
+            ("a_plain_password", &one, [plain(), None], 1),
+            ("a_hash", &one, [own(), None], 1),
+            ("nobody_while_a_hash_is_changed", &both, [None, None], 2),
+            ("a_plain_password_while_a_hash_is_changed", &both, [plain(), None], 2),
+            ("a_hash_while_another_is_changed", &both, [own(), None], 2),
+            ("a_hash_that_is_changed", &both, [own(), own()], 2),
+            ("a_plain_password_that_becomes_a_hash", &both, [plain(), own()], 2),
+        ] {
+            for presented in ["plain", "wrong"] {
+                VERIFIED.take();
+                look(presented.as_bytes(), &known, &Dummies(dummies.clone()));
+                assert_eq!(VERIFIED.take(), vec![parameters; wanted], "{name} {presented}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn every_place_is_looked_at_whatever_the_other_gives() {
+        let plain = || Password::parse("plain").ok();
+        let hash = cheap("hashed", b"some-salt");
+        let own = || Password::parse(&hash).ok();
+        let dummies = Dummies([hashed(&hash), hashed(&hash)]);
+        for (presented, known, wanted) in [
+            ("plain", [plain(), own()], [true, false]),
+            ("hashed", [plain(), own()], [false, true]),
+            ("hashed", [own(), None], [true, false]),
+            ("wrong", [plain(), own()], [false, false]),
+            ("", [None, None], [false, false]),
+            ("hashed", [None, None], [false, false]),
+        ] {
+            assert_eq!(matching(presented, known, &dummies).await, wanted, "{presented}");
+        }
+        assert_eq!(matching("plain", [plain(), plain()], &Dummies::default()).await, [true, true]);
+    }
+}

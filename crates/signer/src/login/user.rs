@@ -1,0 +1,220 @@
+//! A user: checking what the configuration says of him (§2.4, §2.5), and what is good at some moment.
+
+use std::fmt;
+use std::time::Duration;
+
+use jwtis_base::env::Timestamp;
+use jwtis_jose::HmacKey;
+
+use super::password::{HashFault, Password, is_hash, sha256};
+use super::rotation::{InForce, Rotating, parse_moment};
+use super::strength::{password_faults, secret_faults};
+use super::{CredentialsConfig, UserConfig};
+
+/// Life of tokens where the configuration says 0, in minutes.
+const DEFAULT_MINUTES: u32 = 60;
+
+/// A user whose credentials have been checked.
+pub(crate) struct User {
+    name: String,
+    credentials: Rotating<Credentials>,
+    /// The secret that `new_data` replaces, or has replaced.
+    retiring: Option<SecretHash>,
+}
+
+/// One pair of credentials.
+pub(crate) struct Credentials {
+    pub(super) password: Password,
+    /// The key of the tokens.
+    pub(crate) key: HmacKey,
+    /// Tells whether a token was made with this key.
+    pub(crate) secret_hash: SecretHash,
+    /// How long they live.
+    pub(super) token_life: Duration,
+}
+
+/// SHA-256 of a secret, to know it again.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(crate) struct SecretHash([u8; 32]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash")
+    }
+}
+
+impl User {
+    /// The user, and what the operator should know about him.
+    ///
+    /// # Errors
+    /// Everything that is wrong with his entry.
+    pub(super) fn new(config: &UserConfig, now: Timestamp) -> Result<(Self, Vec<String>), Vec<String>> {
+        let name = &config.name;
+        let mut faults = Vec::new();
+        if name.is_empty() {
+            faults.push("JWT: a user has an empty name".to_owned());
+        }
+        let mut checked =
+            |config: &CredentialsConfig, of: &str| {
+                let found = Credentials::new(config);
+                found.map_err(|reasons| {
+                    faults.extend(reasons.into_iter().map(|reason| {
+                        format!("JWT: config validation failed for {of}user {name}: {reason}")
+                    }));
+                })
+            };
+        let current = checked(&config.current, "");
+        let new = config.new.as_ref().map(|new| checked(new, "new credentials of "));
+        if let (Some(new), Ok(current), Some(Ok(next))) = (&config.new, &current, &new)
+            && are_same(&config.current, current, new, next)
+        {
+            faults.push(format!("JWT: new credentials are same as old for user {name}"));
+        }
+        let old_until = match config.old_cred_exp.as_deref().filter(|text| !text.is_empty()) {
+            Some(text) if new.is_some() => match parse_moment(text) {
+                Some(moment) => Some(moment),
+                None => {
+                    let text: String = text.chars().take(40).collect();
+                    faults.push(format!(
+                        "JWT: invalid old_cred_exp format for user {name}: {text:?} is not of the form \"YYYY-MM-DD hh:mm:ss\" (UTC)"
+                    ));
+                    None
+                }
+            },
+            _ => None,
+        };
+        let (Ok(current), true) = (current, faults.is_empty()) else { return Err(faults) };
+
+        let mut notices = Vec::new();
+        if [Some(&config.current), config.new.as_ref()].into_iter().flatten().any(has_outer_space) {
+            notices.push(format!(
+                "JWT: a password of user {name} begins or ends with a space, which no HTTP header can carry"
+            ));
+        }
+        let retiring = config.new.is_some().then_some(current.secret_hash);
+        let credentials = match (new, old_until) {
+            (None | Some(Err(())), _) => Rotating::fixed(current),
+            (Some(Ok(new)), None) => {
+                notices.push(format!("JWT: Applied new credentials for user {name}"));
+                Rotating::fixed(new)
+            }
+            (Some(Ok(new)), Some(moment)) if now >= moment => {
+                notices.push(format!("JWT: Applied new credentials for user {name} (expiry passed)"));
+                Rotating::fixed(new)
+            }
+            (Some(Ok(new)), Some(moment)) => {
+                let left = in_go_s_words(moment.since(now));
+                notices.push(format!("JWT: Scheduled credential rotation for user {name} in {left}"));
+                Rotating::until(current, new, moment)
+            }
+        };
+        Ok((Self { name: name.clone(), credentials, retiring }, notices))
+    }
+
+    /// The name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The secret of `new_data`, where that is given.
+    pub(crate) fn successor(&self) -> Option<SecretHash> {
+        self.retiring?;
+        self.credentials.all().last().map(|last| last.secret_hash)
+    }
+
+    /// Whether this secret is the one that stays when the rotation is over.
+    pub(crate) fn is_left_with(&self, secret: &SecretHash) -> bool {
+        self.credentials.all().last().is_some_and(|last| last.secret_hash == *secret)
+    }
+
+    /// The credentials that are good at `now`.
+    pub(crate) fn in_force(&self, now: Timestamp) -> InForce<'_, Credentials> {
+        let found = self.credentials.at(now);
+        if found.has_just_changed {
+            tracing::info!(target: "jwtis::audit", user = self.name, "JWT: Rotated credentials for user {}", self.name);
+        }
+        found
+    }
+
+    /// Whether tokens that were made with this secret are his at `now`.
+    pub(crate) fn has_secret(&self, secret: &SecretHash, now: Timestamp) -> bool {
+        let InForce { current, pending, .. } = self.in_force(now);
+        current.secret_hash == *secret || pending.is_some_and(|pending| pending.secret_hash == *secret)
+    }
+
+    /// The present password, and the one after it where that is to come.
+    pub(super) fn passwords(&self) -> [Option<&Password>; 2] {
+        let mut pairs = self.credentials.all().map(|pair| &pair.password);
+        [pairs.next(), pairs.next()]
+    }
+}
+
+impl Credentials {
+    fn new(config: &CredentialsConfig) -> Result<Self, Vec<String>> {
+        let mut faults =
+            if is_hash(&config.password) { Vec::new() } else { password_faults(&config.password) };
+        let password = Password::parse(&config.password);
+        faults.extend(password.as_ref().err().map(HashFault::to_string));
+        faults.extend(secret_faults(&config.secret));
+        let key = HmacKey::from_bytes(config.secret.as_bytes());
+        let (Ok(password), Ok(key), true) = (password, key, faults.is_empty()) else { return Err(faults) };
+        let minutes = if config.jwt_exp == 0 { DEFAULT_MINUTES } else { config.jwt_exp };
+        let token_life = Duration::from_secs(u64::from(minutes).saturating_mul(60));
+        let secret_hash = SecretHash(*sha256(config.secret.as_bytes()));
+        Ok(Self { password, key, secret_hash, token_life })
+    }
+}
+
+/// One equal half is enough: who knows the old pair would know half of the new one.
+fn are_same(
+    old_config: &CredentialsConfig,
+    old: &Credentials,
+    new_config: &CredentialsConfig,
+    new: &Credentials,
+) -> bool {
+    *old_config.secret == *new_config.secret
+        || old.password.is_known_to_equal(&old_config.password, &new.password, &new_config.password)
+}
+
+fn has_outer_space(config: &CredentialsConfig) -> bool {
+    config.password.trim_matches([' ', '\t']).len() != config.password.len()
+}
+
+/// `1h0m0s`, `5m0.5s`, `1.5s`, `250ms`: as Go prints durations, without what is shorter than a millisecond.
+fn in_go_s_words(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    if seconds == 0 {
+        return if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") };
+    }
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let fraction = if millis == 0 {
+        String::new()
+    } else {
+        format!(".{}", format!("{millis:03}").trim_end_matches('0'))
+    };
+    let seconds = seconds % 60;
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}{fraction}s"),
+        (0, minutes) => format!("{minutes}m{seconds}{fraction}s"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}{fraction}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_go_prints_them() {
+        for (millis, wanted) in [
+            (0, "0s"),
+            (250, "250ms"),
+            (1500, "1.5s"),
+            (60_000, "1m0s"),
+            (3_600_000, "1h0m0s"),
+            (172_799_050, "47h59m59.05s"),
+        ] {
+            assert_eq!(in_go_s_words(Duration::from_millis(millis)), wanted);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What the operator decides about the signer: who may ask, what each key may sign, and who else is asked. Replaced as a whole.
+
+use std::collections::BTreeMap;
+
+use jwtis_base::client_id::ClientId;
+use jwtis_tezos::watermark::{Asked, JumpRules};
+use jwtis_tezos::{Policy, PublicKey, PublicKeyHash};
+
+use super::hook::Hook;
+use super::login::TokenGuard;
+use super::watermark::Terms;
+
+/// The signer's rules.
+#[derive(Default)]
+pub struct Rules {
+    /// Who may ask.
+    pub guard: Guard,
+    /// What each listed key may sign.
+    pub keys: BTreeMap<PublicKeyHash, KeyRules>,
+    /// Who else is asked.
+    pub hook: Option<Hook>,
+    /// Whether `GET /keys/{pkh}` knows listed keys only.
+    pub restrict_public_keys: bool,
+    /// Whether `GET /known_keys` is answered.
+    pub known_keys: bool,
+    /// How far levels may rise.
+    pub jumps: JumpRules,
+}
+
+impl Rules {
+    /// On what terms a key of this policy asks for a watermark to rise.
+    #[must_use]
+    pub fn terms(&self, policy: &Policy, asked: &Asked, now_ms: u64) -> Terms {
+        let chain = &asked.chain;
+        let allowed =
+            policy.allowed_chains.as_ref().is_some_and(|chains| chains.contains(&chain.to_string()));
+        let named = allowed || self.jumps.chains.contains_key(chain);
+        Terms { now_ms, jump: self.jumps.on(chain), named }
+    }
+}
+
+/// How callers are known.
+#[derive(Default)]
+pub enum Guard {
+    /// Anybody who reaches the listener may ask.
+    #[default]
+    Open,
+    /// Requests for signatures are signed with one of these keys (§1.8), in the order of the configuration.
+    Keys(Vec<PublicKey>),
+    /// Every request carries a token (§2).
+    Tokens(TokenGuard),
+}
+
+/// The rules of one key.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct KeyRules {
+    /// What it may sign.
+    pub policy: Policy,
+    /// Whether messages are logged at level info instead of debug.
+    pub log_payloads: bool,
+}
+
+/// A guard that other rules would take away. Only a restart does that: a file that was cut off must not open a key.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum GuardRemoved {
+    /// Callers were authenticated, and nobody would be any more.
+    #[error("neither server.jwt nor server.authorized_keys is there, and one of them was in force")]
+    Server,
+    /// The key was for authenticated callers, and would sign for anybody.
+    #[error("{0} would sign for anybody, and it was for authenticated callers")]
+    Key(PublicKeyHash),
+    /// Settings restricted the key, and are not there any more.
+    #[error("{key} is without {missing}, and that restricted it before")]
+    Setting {
+        /// The key.
+        key: PublicKeyHash,
+        /// The settings, as the configuration calls them.
+        missing: String,
+    },
+    /// An entry of `server.jwt.issuers` was narrower.
+    #[error("the client {client} in server.jwt.issuers is without {missing}, and had it before")]
+    Issuer {
+        /// The client.
+        client: ClientId,
+        /// The setting.
+        missing: &'static str,
+    },
+    /// The credentials that a user was to give up would be his for good.
+    #[error("the user {0:?} in server.jwt is without new_data, and has the secret that new_data replaced")]
+    User(String),
+    /// A hook was asked, and nobody would be.
+    #[error("there is no policy_hook, and one was in force")]
+    Hook,
+    /// Replies of the hook were signed, and need not be any more.
+    #[error("there is no policy_hook.authorized_keys, and replies of the hook had to be signed")]
+    HookKeys,
+}
+
+impl Rules {
+    /// The keys that sign for a caller whom nobody knows.
+    pub fn open_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
+        let open = matches!(self.guard, Guard::Open);
+        self.keys.iter().filter(move |(_, rules)| open && rules.policy.serves_anybody()).map(|(key, _)| key)
+    }
+
+    /// The keys that are for authenticated callers alone, or for nobody.
+    pub(super) fn guarded_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
+        let open = matches!(self.guard, Guard::Open);
+        let is_guarded = move |rules: &KeyRules| {
+            !open || rules.policy.names_users() || rules.policy.authorized_keys.is_some()
+        };
+        self.keys.iter().filter(move |(_, rules)| is_guarded(rules)).map(|(key, _)| key)
+    }
+
+    /// Whether every guard of the server and of the hook is in `next`. Keys, issuers and users: [`super::restrictions`].
+    pub(super) fn keep_guards(&self, next: &Self) -> Result<(), GuardRemoved> {
+        match (&self.guard, &next.guard) {
+            (Guard::Keys(_) | Guard::Tokens(_), Guard::Open) => return Err(GuardRemoved::Server),
+            (Guard::Open, _) | (_, Guard::Keys(_) | Guard::Tokens(_)) => {}
+        }
+        match (&self.hook, &next.hook) {
+            (Some(_), None) => Err(GuardRemoved::Hook),
+            (Some(hook), Some(next)) if hook.authorized_keys.is_some() && next.authorized_keys.is_none() => {
+                Err(GuardRemoved::HookKeys)
+            }
+            (None | Some(_), _) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Signing keys that the operator has switched off: they sign and prove nothing until they are switched on again.
+//!
+//! Each is a record of the store, so that it outlives a restart and the configuration. It is looked for at each request, and once more
+//! right before the key is used. What was read is kept until the change feed tells of a switch, which it does before the switch is
+//! acknowledged: so a switch takes effect at once, and a store that is slow holds up no key that needs nothing else of it. Where there is
+//! no store there are no switches: then a key is taken out of `tezos:`, and the configuration reloaded.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jwtis_base::BearerSecret;
+use jwtis_base::audit::{Actor, Event};
+use jwtis_base::env::{Env, Timestamp};
+use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Table};
+use jwtis_tezos::PublicKeyHash;
+use zeroize::Zeroizing;
+
+use super::{SignError, Signer};
+
+/// The switches of a store.
+#[derive(Clone, Debug)]
+pub struct KeySwitches {
+    store: Store,
+    env: Env,
+    read: Arc<RwLock<Read>>,
+}
+
+/// What was read since the last switch was moved.
+#[derive(Default, Debug)]
+struct Read {
+    /// Counts the moves: what was read before one is not kept after it.
+    moves: u64,
+    disabled_since: HashMap<PublicKeyHash, Option<Timestamp>>,
+}
+
+/// Most keys that are kept. The configuration lists them, so they are few.
+const MOST_KEPT: usize = 100_000;
+
+/// A switch that was not moved.
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    /// There is no store to keep it in.
+    #[error("the signer has no store, so keys cannot be disabled at run time")]
+    NoStore,
+    /// The record cannot be read.
+    #[error("it cannot be read whether the key is disabled")]
+    Read(#[from] ReadError),
+    /// The record cannot be written.
+    #[error("the switch of the key cannot be written")]
+    Commit(#[from] CommitError),
+}
+
+impl KeySwitches {
+    /// The switches of `store`.
+    #[must_use]
+    pub fn new(store: Store, env: Env) -> Self {
+        let read = Arc::new(RwLock::new(Read::default()));
+        let (kept, table) = (Arc::clone(&read), DisabledKey::TABLE.id);
+        store.observe(Arc::new(move |changes| {
+            if changes.iter().any(|change| change.key.table() == table) {
+                let mut read = kept.write().unwrap_or_else(PoisonError::into_inner);
+                read.moves = read.moves.wrapping_add(1);
+                read.disabled_since.clear();
+            }
+        }));
+        Self { store, env, read }
+    }
+
+    /// When the key was disabled, if it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn disabled_since(&self, key: &PublicKeyHash) -> Result<Option<Timestamp>, ReadError> {
+        let moves = {
+            let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(since) = read.disabled_since.get(key) {
+                return Ok(*since);
+            }
+            read.moves
+        };
+        let stored = self.store.get::<DisabledKey>(Name::plain(&key.to_string())).await?;
+        let since = stored.map(|stored| stored.value.since);
+        let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
+        if read.moves == moves && read.disabled_since.len() < MOST_KEPT {
+            read.disabled_since.insert(*key, since);
+        }
+        Ok(since)
+    }
+
+    /// Disables the key; one that is disabled stays so. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn disable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
+        let name = key.to_string();
+        let record = DisabledKey { since: self.env.now() };
+        let transaction = self.store.transaction().create(Name::plain(&name), &record);
+        match self.store.commit(transaction).await {
+            Ok(()) => {
+                Event::SigningKeyDisabled(&name).record(by.0);
+                Ok(true)
+            }
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Enables the key; one that is enabled stays so. Returns whether that changed anything.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn enable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
+        let name = key.to_string();
+        let Some(stored) = self.store.get::<DisabledKey>(Name::plain(&name)).await? else {
+            return Ok(false);
+        };
+        let transaction = self.store.transaction().delete::<DisabledKey>(Name::plain(&name), stored.version);
+        match self.store.commit(transaction).await {
+            Ok(()) => {
+                Event::SigningKeyEnabled(&name).record(by.0);
+                Ok(true)
+            }
+            // Somebody else enabled it at the same moment.
+            Err(CommitError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Proof that somebody may move a switch, and who it is, for the audit trail. [`Signer::admin`] makes one.
+#[derive(Debug)]
+pub struct Switcher(Actor);
+
+impl Switcher {
+    /// The operator, who has opened the store with its password.
+    #[must_use]
+    pub const fn operator() -> Self {
+        Self(Actor::Operator)
+    }
+}
+
+/// The caller does not hold the admin token, or there is no store whose admin it could be.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the admin token is missing or wrong")]
+pub struct NotTheAdmin;
+
+impl Signer {
+    /// Lets the admin of the store in; nobody where there is no store.
+    ///
+    /// # Errors
+    /// [`NotTheAdmin`].
+    pub fn admin(&self, token: Option<&BearerSecret>) -> Result<Switcher, NotTheAdmin> {
+        match (&self.0.issuer, token) {
+            (Some(issuer), Some(token)) if issuer.is_admin(token) => Ok(Switcher(Actor::Admin)),
+            _ => Err(NotTheAdmin),
+        }
+    }
+
+    /// The switches of the keys.
+    ///
+    /// # Errors
+    /// [`SwitchError::NoStore`].
+    pub fn switches(&self) -> Result<&KeySwitches, SwitchError> {
+        self.0.switches.as_ref().ok_or(SwitchError::NoStore)
+    }
+
+    /// Reads the switches of all listed keys, before the first request.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read_switches(&self) -> Result<(), ReadError> {
+        let Some(switches) = &self.0.switches else { return Ok(()) };
+        for key in self.rules().keys.keys() {
+            switches.disabled_since(key).await?;
+        }
+        Ok(())
+    }
+
+    /// That the key may be used now.
+    pub(super) async fn not_disabled(&self, key: &PublicKeyHash) -> Result<(), SignError> {
+        let Some(switches) = &self.0.switches else { return Ok(()) };
+        match switches.disabled_since(key).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(SignError::Disabled(*key)),
+            Err(error) => Err(SignError::Switch(error.into())),
+        }
+    }
+}
+
+/// A key that is disabled, by its address.
+#[derive(PartialEq, Eq)]
+pub(crate) struct DisabledKey {
+    pub(crate) since: Timestamp,
+}
+
+impl Record for DisabledKey {
+    const TABLE: Table = Table { id: 13, name: "disabled_keys", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.since.millis().to_be_bytes().to_vec())
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let millis = bytes.try_into().map_err(|_| DecodeError::new("a disabled key has 8 bytes"))?;
+        Ok(Self { since: Timestamp::from_millis(u64::from_be_bytes(millis)) })
+    }
+}

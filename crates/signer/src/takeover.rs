@@ -1,0 +1,103 @@
+//! What a restored store takes over of the signer's records, by one rule for each type.
+//!
+//! | Record | Rule |
+//! |---|---|
+//! | watermark | the higher one, as when watermarks are joined elsewhere |
+//! | spending of a key | in every window what either knows |
+//! | disabled signing key | stays disabled |
+//! | signing key | one deleted since stays deleted; one that nobody deleted comes back. One made since is *not* taken over |
+
+use std::collections::BTreeSet;
+
+use jwtis_base::rollback::deleted::Deleted;
+use jwtis_base::rollback::takeover::{Joins, Merge};
+use jwtis_store::{CommitError, RecordKey};
+
+use crate::switch::DisabledKey;
+use crate::usage::UsageRecord;
+use crate::vault::store::{AliasRecord, KeyRecord, StoredKey};
+use crate::watermark::store::MarkRecord;
+
+/// Takes over the signer's records. Deletions are taken over already.
+///
+/// # Errors
+/// When one of the two stores cannot be read, or the new one not be written.
+pub async fn take_over(merge: &mut Merge<'_>) -> Result<(), CommitError> {
+    merge.join_all::<MarkRecord>().await?;
+    merge.join_all::<UsageRecord>().await?;
+    merge.join_all::<DisabledKey>().await?;
+    signing_keys(merge).await
+}
+
+impl Joins for MarkRecord {
+    const KIND: &'static str = "watermark";
+
+    fn join(&self, other: &Self) -> Self {
+        Self { place: self.place, mark: self.mark.join(other.mark) }
+    }
+
+    fn name(&self) -> String {
+        format!("{} {} {}", self.place.chain, self.place.key, self.place.kind)
+    }
+
+    fn what(&self) -> String {
+        self.mark.to_string()
+    }
+}
+
+impl Joins for UsageRecord {
+    const KIND: &'static str = "spending of a key";
+
+    fn join(&self, other: &Self) -> Self {
+        Self(self.0.join(&other.0))
+    }
+
+    fn what(&self) -> String {
+        "counts towards its limit".to_owned()
+    }
+}
+
+impl Joins for DisabledKey {
+    const KIND: &'static str = "disabled signing key";
+
+    fn join(&self, other: &Self) -> Self {
+        Self { since: self.since.min(other.since) }
+    }
+
+    fn what(&self) -> String {
+        "stays disabled".to_owned()
+    }
+}
+
+/// Signing keys that were deleted since, and those that were made since.
+async fn signing_keys(merge: &mut Merge<'_>) -> Result<(), CommitError> {
+    let aliases = merge.new.scan::<AliasRecord>(None, usize::MAX).await?;
+    let old = merge.old.scan_each::<KeyRecord>(None, usize::MAX).await?;
+    let known: BTreeSet<RecordKey> = old.iter().map(|(key, _)| *key).collect();
+    for (key, version) in merge.keys_of::<KeyRecord>(merge.new).await? {
+        if known.contains(&key) {
+            continue;
+        }
+        let Some(record) = merge.new.get_key::<KeyRecord>(&key).await? else { continue };
+        let StoredKey { public_key, created_at_ms, .. } = record.value.public();
+        let hash = public_key.hash();
+        if Deleted::of_signing_key(merge.new, &hash, created_at_ms).await?.is_none() {
+            merge.comes_back("signing key", hash.to_string());
+            continue;
+        }
+        let mut transaction = merge.new.transaction().delete_at(&key, version);
+        for (alias, stored) in aliases.iter().filter(|(_, stored)| stored.value.0 == hash) {
+            transaction = transaction.delete_at(alias, stored.version);
+        }
+        merge.new.commit(transaction).await?;
+        merge.took("signing key", hash.to_string(), "stays deleted".to_owned());
+    }
+    for (key, old) in old {
+        let Some(old) = merge.readable(&old) else { continue };
+        if !merge.backup_is_younger && merge.new.get_key::<KeyRecord>(&key).await?.is_none() {
+            let hash = old.value.public().public_key.hash();
+            merge.leaves("signing key", hash.to_string(), "made since");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! What the signer asks the issuer of this server, of which it knows nothing else.
+
+use jwtis_base::{BearerSecret, ClientId, Inactive, RegistrationId};
+use jwtis_jose::ClaimsSet;
+use jwtis_store::{BoxError, BoxFuture};
+
+/// The issuer whose tokens open the signer too, and whose admin may disable keys.
+pub trait TrustedTokens: Send + Sync + 'static {
+    /// The claims of an access token of `client`, or why it is not valid; `None` where there is no such client, or where it is not the
+    /// `registration` that is trusted.
+    ///
+    /// # Errors
+    /// When it cannot be said: a revocation may be missed then.
+    fn claims<'a>(
+        &'a self,
+        client: &'a ClientId,
+        registration: Option<RegistrationId>,
+        access_token: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Result<ClaimsSet, Inactive>>, BoxError>>;
+
+    /// The registration of `client`; `None` where there is no such client.
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    fn registration<'a>(
+        &'a self,
+        client: &'a ClientId,
+    ) -> BoxFuture<'a, Result<Option<RegistrationId>, BoxError>>;
+
+    /// Whether `token` is the admin token.
+    fn is_admin(&self, token: &BearerSecret) -> bool;
+}

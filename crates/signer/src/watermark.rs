@@ -1,0 +1,205 @@
+//! Marks against double signing, durable before a key is used (§5). The rule is [`jwtis_tezos::watermark::judge`]; a driver keeps
+//! the marks, and all drivers pass one suite.
+
+mod disk;
+pub mod file;
+pub mod import;
+pub mod mem;
+pub mod store;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jwtis_base::rollback;
+use jwtis_store::{BoxFuture, RollbackCause};
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{Asked, JumpRule, Mark, Refusal, Step, judge};
+use jwtis_tezos::{ChainId, PublicKeyHash};
+
+/// Chains on which one key may have watermarks that the configuration does not name. Callers choose the chain of a message, and a
+/// watermark stays for ever: without a bound they fill the disk.
+pub const MAX_CHAINS_PER_KEY: usize = 16;
+
+/// A keeper of marks.
+pub trait Watermarks: Send + Sync + 'static {
+    /// Its name in the configuration, in logs and in metrics: `store`, `file` or `mem`.
+    fn name(&self) -> &'static str;
+
+    /// Judges `asked` against the mark of its network, key and magic byte, and makes the new mark durable, with its time and allowance.
+    ///
+    /// `Ok` means that the mark is durable and the message may be signed. Two calls at once for one mark are judged one after the
+    /// other. On `Err` the message must not be signed; the mark may or may not have moved.
+    ///
+    /// # Errors
+    /// [`WatermarkError`].
+    fn clear<'a>(
+        &'a self,
+        key: &'a PublicKeyHash,
+        asked: &'a Asked,
+        terms: &'a Terms,
+    ) -> BoxFuture<'a, Result<Clearance, WatermarkError>>;
+
+    /// Why no message is cleared at all: the watermarks have gone back to an earlier state.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`].
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<RollbackCause>, WatermarkError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// All marks.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`].
+    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>>;
+
+    /// Raises the marks of `chain` to at least these, durably. No mark is ever lowered.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`].
+    fn raise<'a>(
+        &'a self,
+        chain: ChainId,
+        marks: &'a ChainMarks,
+    ) -> BoxFuture<'a, Result<(), WatermarkError>>;
+}
+
+/// On what terms a watermark is asked to rise.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// The time.
+    pub now_ms: u64,
+    /// How far levels of the chain may rise.
+    pub jump: JumpRule,
+    /// Whether the configuration names the chain, by `watermark.chains` or the key's `allowed_chains`: then there is room for it.
+    pub named: bool,
+}
+
+/// How a message was cleared.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Clearance {
+    /// It is above the mark, which has moved to it.
+    Advanced,
+    /// It is the message of the mark.
+    Repeated,
+}
+
+/// Why a message is not cleared.
+#[derive(Debug, thiserror::Error)]
+pub enum WatermarkError {
+    /// 409: it is not above the mark, or its level is further above than the chain can have gone.
+    #[error(transparent)]
+    Refused(Box<Refused>),
+    /// 403: the key has watermarks on as many chains as it may.
+    #[error(
+        "chain `{chain}' has no watermark of this key yet, and the key has watermarks on {MAX_CHAINS_PER_KEY} chains: to sign on it, name it in `tezos.{key}.allowed_chains` or `watermark.chains`"
+    )]
+    NoRoom {
+        /// The key.
+        key: PublicKeyHash,
+        /// The chain.
+        chain: ChainId,
+    },
+    /// 409: the watermarks have gone back to an earlier state.
+    #[error(
+        "{}: what this key has signed since is not known, so it signs nothing. First run `jwtis watermark raise`, then `jwtis store accept-rollback`",
+        rollback::words(*.0)
+    )]
+    RolledBack(RollbackCause),
+    /// 500: the marks cannot be read or written now. Why is for the log, as the source.
+    #[error("the watermark cannot be kept")]
+    Unavailable(#[source] jwtis_store::BoxError),
+}
+
+/// A message that is refused, and which watermark refuses it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// The key.
+    pub key: PublicKeyHash,
+    /// What was asked.
+    pub asked: Asked,
+}
+
+impl Refused {
+    /// Whether the level alone is the reason.
+    #[must_use]
+    pub const fn is_jump(&self) -> bool {
+        match self.refusal {
+            Refusal::NotAbove { .. } => false,
+            Refusal::Jump { .. } => true,
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { refusal, key, asked: Asked { chain, kind, mark } } = self;
+        f.write_str(&refusal.detail())?;
+        match refusal {
+            Refusal::NotAbove { .. } => Ok(()),
+            Refusal::Jump { .. } => {
+                let level = mark.level().saturating_sub(1);
+                write!(
+                    f,
+                    "; if the chain is there, stop the signer and allow one jump by `jwtis watermark raise --key {key} --chain {chain} --kind {kind} --level {level}`"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// A message that may be signed, once `write` is durable.
+struct Cleared {
+    clearance: Clearance,
+    /// The new mark; `None` where the stored one stands.
+    write: Option<Mark>,
+}
+
+/// The rule's step, for a driver.
+fn decide(
+    stored: Option<&Mark>,
+    key: &PublicKeyHash,
+    asked: &Asked,
+    terms: &Terms,
+) -> Result<Cleared, WatermarkError> {
+    let (clearance, mark) = match judge(stored, &asked.mark, &terms.jump, terms.now_ms) {
+        Step::Advance(mark) => (Clearance::Advanced, mark),
+        Step::Repeat(mark) => (Clearance::Repeated, mark),
+        Step::Refuse(refusal) => {
+            return Err(WatermarkError::Refused(Box::new(Refused { refusal, key: *key, asked: *asked })));
+        }
+    };
+    Ok(Cleared { clearance, write: (stored != Some(&mark)).then_some(mark) })
+}
+
+/// Whether a key that has watermarks on so many chains may have its first one on the chain of `asked`.
+fn room(key: &PublicKeyHash, asked: &Asked, terms: &Terms, chains: usize) -> Result<(), WatermarkError> {
+    if terms.named || chains < MAX_CHAINS_PER_KEY {
+        return Ok(());
+    }
+    Err(WatermarkError::NoRoom { key: *key, chain: asked.chain })
+}
+
+/// Told what a driver does, for metrics. Every method does nothing unless it is overridden.
+pub trait WatermarkObserver: Send + Sync + 'static {
+    /// A read or write of the marks took `took`.
+    fn io(&self, _backend: &'static str, _operation: MarkIo, _ok: bool, _took: std::time::Duration) {}
+}
+
+/// What a driver does with its storage.
+#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+pub enum MarkIo {
+    /// Reading marks.
+    Read,
+    /// Replacing marks.
+    Write,
+    /// Writing the first marks of a network or key.
+    Create,
+}
+
+/// Nobody is told.
+impl WatermarkObserver for () {}

@@ -1,0 +1,333 @@
+//! Logins: the table of §2.1, the token of §2.2, the rules of §2.4, and pauses after wrong passwords.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+#[path = "support/guard.rs"]
+mod guard;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guard::{
+    Log, NEW_PASSWORD, PASSWORD, SECRET, cheap_hash, claims_of, credentials, ip, login, rotating, rules,
+    signer, signer_with, user, whose,
+};
+use jwtis_base::env::testing::{ManualClock, env};
+use jwtis_base::{Entropy, Env, NoEntropy, Timestamp};
+use jwtis_jose::{HmacKey, base64url, jws};
+use jwtis_signer::LoginError;
+use jwtis_signer::Rules;
+use jwtis_signer::login::{CredentialsConfig, TokenGuard, UserConfig, hash_password};
+
+const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn clock() -> Arc<ManualClock> {
+    ManualClock::at(START)
+}
+
+#[tokio::test]
+async fn each_row_of_the_table_of_logins() {
+    let clock = clock();
+    let signer = signer(vec![user("alice"), rotating("bob", "2030-01-01 00:00:00")], &clock);
+    for (name, username, password, wanted) in [
+        ("no_username", None, Some(PASSWORD), Err("username and password required")),
+        ("no_password", Some("alice"), None, Err("username and password required")),
+        ("neither", None, None, Err("username and password required")),
+        ("empty_username", Some(""), Some(PASSWORD), Err("username and password required")),
+        ("empty_password", Some("alice"), Some(""), Err("username and password required")),
+        ("unknown_user", Some("carol"), Some(PASSWORD), Err("Access denied")),
+        ("user_in_other_letters", Some("Alice"), Some(PASSWORD), Err("Access denied")),
+        ("wrong_password", Some("alice"), Some("wrong"), Err("Access denied")),
+        ("longer_password", Some("alice"), Some("old Password 1 of the user "), Err("Access denied")),
+        ("password_of_a_rotation_that_there_is_not", Some("alice"), Some(NEW_PASSWORD), Err("Access denied")),
+        ("right", Some("alice"), Some(PASSWORD), Ok(())),
+        ("old_password_while_rotating", Some("bob"), Some(PASSWORD), Ok(())),
+        ("new_password_while_rotating", Some("bob"), Some(NEW_PASSWORD), Ok(())),
+    ] {
+        clock.advance(Duration::from_secs(24 * 3600)); // Earlier failures are forgotten.
+        let outcome = signer.login(username, password, ip(1)).await;
+        assert_eq!(
+            outcome.map(drop).map_err(|error| error.to_string()),
+            wanted.map_err(str::to_owned),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_logs_in_where_the_rules_have_no_users() {
+    let env = env(&clock());
+    for rules in [Rules::default(), rules(Vec::new(), Vec::new(), &env)] {
+        let signer = signer_with(rules, None, env.clone());
+        assert_eq!(login(&signer, "alice", PASSWORD).await, Err(LoginError::NoLogin));
+    }
+}
+
+#[tokio::test]
+async fn a_token_has_signatory_s_header_and_claims() {
+    let clock = clock();
+    for (jwt_exp, minutes) in [(0, 60), (1, 1), (90, 90)] {
+        let config = UserConfig {
+            current: CredentialsConfig { jwt_exp, ..credentials(PASSWORD, SECRET) },
+            ..user("alice")
+        };
+        let signer = signer(vec![config], &clock);
+        let token = login(&signer, "alice", PASSWORD).await.unwrap();
+
+        let header = base64url::decode(token.split('.').next().unwrap()).unwrap();
+        assert_eq!(String::from_utf8(header).unwrap(), r#"{"alg":"HS256","typ":"JWT"}"#);
+        let key = HmacKey::from_bytes(SECRET.as_bytes()).unwrap();
+        assert!(
+            key.verify(&jws::Unverified::parse(&token).unwrap()).is_ok(),
+            "the key is the secret's UTF-8"
+        );
+        let claims = claims_of(&token);
+        let names: Vec<_> = claims.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["exp", "user", "iat", "jti"]);
+        assert_eq!(claims.get("exp").unwrap().as_u64(), Some(START.seconds() + minutes * 60));
+        assert_eq!(claims.get("iat").unwrap().as_u64(), Some(START.seconds()));
+        assert_eq!(claims.get("user").unwrap().as_str(), Some("alice"));
+        let again = login(&signer, "alice", PASSWORD).await.unwrap();
+        assert_ne!(claims_of(&again).get("jti"), claims.get("jti"));
+    }
+}
+
+#[tokio::test]
+async fn a_password_hash_opens_with_the_password_and_not_with_itself() {
+    let hash = cheap_hash(PASSWORD);
+    let config = UserConfig { current: credentials(&hash, SECRET), ..user("alice") };
+    let signer = signer(vec![config, user("bob")], &clock());
+    assert!(login(&signer, "alice", PASSWORD).await.is_ok());
+    assert_eq!(login(&signer, "alice", &hash).await, Err(LoginError::Denied));
+    assert!(login(&signer, "bob", PASSWORD).await.is_ok(), "plain ones work beside it");
+    assert_eq!(login(&signer, "carol", PASSWORD).await, Err(LoginError::Denied));
+}
+
+#[tokio::test]
+async fn what_hash_password_prints_is_taken_by_the_configuration() {
+    let hash = hash_password(PASSWORD, &Env::system()).unwrap();
+    let signer = signer(vec![UserConfig { current: credentials(&hash, SECRET), ..user("alice") }], &clock());
+    assert!(login(&signer, "alice", PASSWORD).await.is_ok());
+    assert_eq!(login(&signer, "alice", NEW_PASSWORD).await, Err(LoginError::Denied));
+}
+
+#[tokio::test]
+async fn the_sixth_try_waits_and_its_password_is_not_looked_at() {
+    let clock = clock();
+    let signer = signer(vec![user("alice")], &clock);
+    for username in ["alice", "nobody"] {
+        let source = ip(u8::try_from(username.len()).unwrap());
+        for _ in 0..5 {
+            let outcome = signer.login(Some(username), Some("wrong"), source).await;
+            assert_eq!(outcome, Err(LoginError::Denied), "{username}");
+        }
+        for password in ["wrong", PASSWORD] {
+            let outcome = signer.login(Some(username), Some(password), source).await;
+            assert_eq!(outcome, Err(LoginError::Paused { retry_after: 1 }), "{username} {password}");
+        }
+    }
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(
+        login(&signer, "alice", PASSWORD).await,
+        Err(LoginError::Paused { retry_after: 1 }),
+        "rounded up"
+    );
+    clock.advance(Duration::from_millis(999));
+    assert_eq!(login(&signer, "alice", "wrong").await, Err(LoginError::Denied));
+    assert_eq!(login(&signer, "alice", PASSWORD).await, Err(LoginError::Paused { retry_after: 2 }));
+    clock.advance(Duration::from_secs(2));
+    assert!(login(&signer, "alice", PASSWORD).await.is_ok(), "the right one opens after the pause");
+    for _ in 0..5 {
+        assert_eq!(signer.login(Some("alice"), Some("wrong"), ip(77)).await, Err(LoginError::Denied));
+    }
+}
+
+#[tokio::test]
+async fn new_rules_forgive_no_failures() {
+    let clock = clock();
+    let signer = signer(vec![user("alice")], &clock);
+    for _ in 0..5 {
+        assert_eq!(login(&signer, "alice", "wrong").await, Err(LoginError::Denied));
+    }
+    signer.apply(rules(vec![user("alice")], Vec::new(), &env(&clock)), None);
+    let outcome = signer.login(Some("alice"), Some(PASSWORD), ip(9)).await;
+    assert_eq!(outcome, Err(LoginError::Paused { retry_after: 1 }));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_tries_at_once_get_no_more_than_the_free_ones() {
+    let config = UserConfig { current: credentials(&cheap_hash(PASSWORD), SECRET), ..user("alice") };
+    let signer = signer(vec![config], &clock());
+    let tries: Vec<_> = (0..100)
+        .map(|number| {
+            let signer = signer.clone();
+            tokio::spawn(async move { signer.login(Some("alice"), Some("wrong"), ip(number)).await })
+        })
+        .collect();
+    let (mut denied, mut paused) = (0, 0);
+    for one in tries {
+        match one.await.unwrap() {
+            Err(LoginError::Denied) => denied += 1,
+            Err(LoginError::Paused { .. }) => paused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((denied, paused), (5, 95));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_right_logins_at_once_all_get_their_token() {
+    let config = UserConfig { current: credentials(&cheap_hash(PASSWORD), SECRET), ..user("payouts") };
+    let signer = signer(vec![config], &clock());
+    let workers: Vec<_> = (0..50)
+        .map(|_| {
+            let signer = signer.clone();
+            tokio::spawn(async move { login(&signer, "payouts", PASSWORD).await })
+        })
+        .collect();
+    for worker in workers {
+        assert!(worker.await.unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_has_had_his_try() {
+    let config = UserConfig { current: credentials(&cheap_hash(PASSWORD), SECRET), ..user("alice") };
+    let signer = signer(vec![config], &clock());
+    for _ in 0..5 {
+        let mut attempt = Box::pin(login(&signer, "alice", "wrong"));
+        // He is gone after one look, and most likely before the hash is made.
+        let _ = std::future::poll_fn(|cx| std::task::Poll::Ready(attempt.as_mut().poll(cx).is_ready())).await;
+    }
+    assert_eq!(login(&signer, "alice", PASSWORD).await, Err(LoginError::Paused { retry_after: 1 }));
+}
+
+#[tokio::test]
+async fn without_randomness_there_is_no_token() {
+    struct Dry;
+    impl Entropy for Dry {
+        fn fill(&self, _bytes: &mut [u8]) -> Result<(), NoEntropy> {
+            Err(NoEntropy)
+        }
+    }
+    let dry = Env::new(clock(), Arc::new(Dry));
+    let signer = signer_with(rules(vec![user("alice")], Vec::new(), &dry), None, dry);
+    assert_eq!(login(&signer, "alice", PASSWORD).await, Err(LoginError::Internal));
+}
+
+#[tokio::test]
+async fn logins_are_in_the_audit_trail_without_secrets_and_without_forged_lines() {
+    let log = Log::default();
+    let guard = log.start();
+    let signer = signer(vec![user("alice")], &clock());
+    let token = login(&signer, "alice", PASSWORD).await.unwrap();
+    let forged = format!("eve\n{}\u{1b}[31m", "x".repeat(10_000));
+    assert_eq!(login(&signer, &forged, "wrong-password-of-eve").await, Err(LoginError::Denied));
+    assert!(whose(&signer, &token, None).await.is_ok());
+    drop(guard);
+    let text = log.text();
+    assert!(text.contains(r#""event":"login","#) && text.contains(r#""event":"login_denied","#), "{text}");
+    assert!(text.contains("jwtis::audit") && text.contains("192.0.2.1"), "{text}");
+    for secret in [PASSWORD, SECRET, &token, "wrong-password-of-eve", "\u{1b}", &"x".repeat(100)] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert_eq!(text.lines().count(), 2);
+    assert!(text.contains(r#""pause_ms":0"#), "{text}");
+}
+
+fn faults(users: Vec<UserConfig>) -> Vec<String> {
+    let found = TokenGuard::new(users, Vec::new(), &env(&clock()));
+    found.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn each_rule_for_credentials_by_its_text() {
+    let with = |password: &str, secret: &str| {
+        faults(vec![UserConfig { current: credentials(password, secret), ..user("alice") }])
+    };
+    assert_eq!(with(PASSWORD, SECRET), [""; 0]);
+    for (password, secret, reason) in [
+        ("Short 1 Passwor", SECRET, "password should be at least 16 characters"),
+        ("lower 1 password", SECRET, "password should contain at least one uppercase character"),
+        ("UPPER 1 PASSWORD", SECRET, "password should contain at least one lowercase character"),
+        ("No Digit Password", SECRET, "password should contain at least one digit"),
+        ("NoSpecial1Password", SECRET, "password should contain at least one special character"),
+        (PASSWORD, "Short 1 Secret of 31 bytes.....", "secret should be at least 32 characters"),
+        (
+            PASSWORD,
+            "lower 1 secret of at least 32 bytes",
+            "secret should contain at least one uppercase character",
+        ),
+        (
+            PASSWORD,
+            "UPPER 1 SECRET OF AT LEAST 32 BYTES",
+            "secret should contain at least one lowercase character",
+        ),
+        (PASSWORD, "No Digit In This Secret Of Many Bytes", "secret should contain at least one digit"),
+        (
+            PASSWORD,
+            "NoSpecial1InThisSecretOfThirtyTwoBytes",
+            "secret should contain at least one special character",
+        ),
+        (
+            "$argon2id$nonsense",
+            SECRET,
+            "the Argon2id PHC string cannot be read; jwtis hash-password makes one",
+        ),
+        (
+            "$argon2id$v=19$m=4294967295,t=1,p=1$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+            SECRET,
+            "the Argon2id PHC string asks for more than 262144 KiB of memory, 16 passes or 16 lanes",
+        ),
+    ] {
+        assert_eq!(
+            with(password, secret),
+            [format!("JWT: config validation failed for user alice: {reason}")]
+        );
+    }
+}
+
+#[test]
+fn all_faults_of_all_users_are_named_by_user_password_first_current_pair_first() {
+    let bad = || credentials("Short 1", "Short 1");
+    let config = |name: &str| UserConfig { current: bad(), new: Some(bad()), ..user(name) };
+    let of = |which: &str, name: &str| {
+        ["password should be at least 16 characters", "secret should be at least 32 characters"]
+            .map(|reason| format!("JWT: config validation failed for {which}user {name}: {reason}"))
+    };
+    let wanted = [
+        of("", "alice"),
+        of("new credentials of ", "alice"),
+        of("", "bob"),
+        of("new credentials of ", "bob"),
+    ];
+    assert_eq!(faults(vec![config("bob"), user("carol"), config("alice")]), wanted.concat());
+}
+
+#[test]
+fn a_user_who_is_listed_twice_or_has_no_name_is_a_fault() {
+    assert_eq!(faults(vec![user("alice"), user("alice")]), ["JWT: user alice is listed twice"]);
+    assert_eq!(faults(vec![user("")]), ["JWT: a user has an empty name"]);
+}
+
+#[test]
+fn users_are_known_by_name() {
+    let (guard, notices) = TokenGuard::new(vec![user("alice")], Vec::new(), &env(&clock())).unwrap();
+    assert!(guard.has_user("alice") && !guard.has_user("bob") && notices.is_empty());
+    assert!(!format!("{guard:?}").contains(SECRET));
+}
+
+#[test]
+fn a_password_that_no_header_can_carry_is_pointed_out() {
+    let config =
+        UserConfig { current: credentials("Password 1 with a space at its end ", SECRET), ..user("alice") };
+    let (_, notices) = TokenGuard::new(vec![config], Vec::new(), &env(&clock())).unwrap();
+    assert!(notices.len() == 1 && notices[0].contains("alice"), "{notices:?}");
+    assert!(!notices[0].contains("Password 1"));
+}

@@ -1,0 +1,296 @@
+//! A reload takes no guard away: of the server, of a key, of the hook.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod signer_support;
+
+use std::collections::BTreeSet;
+
+use jwtis_base::env::testing::{ManualClock, env};
+use jwtis_base::{RegistrationId, Timestamp};
+use jwtis_signer::hook::Hook;
+use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
+use jwtis_signer::rules::Guard;
+use jwtis_signer::{GuardRemoved, KeyRules, Rules};
+use jwtis_tezos::policy::{Allow, Limits, LimitsMode, Mutez, Rate};
+use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, RequestKind};
+use signer_support::{Calls, ScriptedHook, ScriptedVault, Setup, attestation, code, new_key, pkh, sign_as};
+
+/// Rules with this guard for one key with that policy; `None` lists no key.
+fn rules(guard: Guard, key: PublicKeyHash, policy: Option<Policy>) -> Rules {
+    let keys = policy.map(|policy| (key, KeyRules { policy, log_payloads: false }));
+    Rules { guard, keys: keys.into_iter().collect(), ..Rules::default() }
+}
+
+fn tokens() -> Guard {
+    Guard::Tokens(TokenGuard::default())
+}
+
+fn hook(keys: bool) -> Option<Hook> {
+    let transport = ScriptedHook::saying(&Calls::default(), 200, "200 OK");
+    Some(Hook { transport, authorized_keys: keys.then(Vec::new) })
+}
+
+#[tokio::test]
+async fn a_reload_never_removes_authentication_from_a_key_that_had_it() {
+    let key = new_key(Curve::Ed25519);
+    let hash = pkh(&key);
+    let of = |guard, policy| rules(guard, hash, Some(policy));
+    let without = |guard| rules(guard, hash, None);
+    let baker = Policy::baker;
+    let clients = || Policy { authorized_keys: Some(BTreeSet::new()), ..Policy::baker() };
+    let server = || Some(GuardRemoved::Server);
+    for (name, steps) in [
+        (
+            "open_stays_open",
+            vec![(of(Guard::Open, baker()), None), (of(Guard::Open, Policy::default()), None)],
+        ),
+        ("authentication_comes", vec![(of(Guard::Open, baker()), None), (of(tokens(), baker()), None)]),
+        ("tokens_go", vec![(of(tokens(), baker()), None), (of(Guard::Open, baker()), server())]),
+        (
+            "tokens_go_and_the_key_is_for_clients_that_nobody_knows",
+            vec![(of(tokens(), baker()), None), (of(Guard::Open, clients()), server())],
+        ),
+        ("tokens_go_with_all_keys", vec![(of(tokens(), baker()), None), (without(Guard::Open), server())]),
+        (
+            "clients_go",
+            vec![(of(Guard::Keys(Vec::new()), baker()), None), (of(Guard::Open, baker()), server())],
+        ),
+        (
+            "tokens_become_clients_and_back",
+            vec![
+                (of(tokens(), baker()), None),
+                (of(Guard::Keys(Vec::new()), baker()), None),
+                (of(tokens(), baker()), None),
+            ],
+        ),
+        (
+            "the_key_s_own_list_goes",
+            vec![
+                (of(Guard::Open, clients()), None),
+                (of(Guard::Open, baker()), Some(GuardRemoved::Key(hash))),
+            ],
+        ),
+        (
+            "the_key_s_own_list_goes_in_two_steps",
+            vec![
+                (of(Guard::Open, clients()), None),
+                (without(Guard::Open), None),
+                (of(Guard::Open, baker()), Some(GuardRemoved::Key(hash))),
+            ],
+        ),
+        (
+            "a_key_that_signs_nothing_needs_no_list",
+            vec![(of(Guard::Open, clients()), None), (of(Guard::Open, Policy::default()), None)],
+        ),
+    ] {
+        let vault = ScriptedVault::new(&Calls::default(), &[&key]);
+        let mut steps = steps.into_iter();
+        let mut setup = Setup::new().vault("v", vault);
+        setup.rules = steps.next().unwrap().0;
+        let signer = setup.build();
+        for (next, wanted) in steps {
+            let before = code(&sign_as(&signer, Caller::Anonymous, hash, &attestation(5, 0)).await);
+            assert_eq!(signer.reload(next, None).err(), wanted, "{name}");
+            if wanted.is_some() {
+                let after = code(&sign_as(&signer, Caller::Anonymous, hash, &attestation(5, 0)).await);
+                assert_eq!(after, before, "{name}: the old rules stay");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reload_never_removes_the_hook_or_its_keys() {
+    let of = |hook| Rules { hook, ..Rules::default() };
+    for (name, before, next, wanted) in [
+        ("it_stays", hook(true), hook(true), None),
+        ("it_comes", None, hook(false), None),
+        ("it_goes", hook(false), None, Some(GuardRemoved::Hook)),
+        ("its_keys_come", hook(false), hook(true), None),
+        ("its_keys_go", hook(true), hook(false), Some(GuardRemoved::HookKeys)),
+    ] {
+        let mut setup = Setup::new();
+        setup.rules = of(before);
+        assert_eq!(setup.build().reload(of(next), None).err(), wanted, "{name}");
+    }
+}
+
+/// What the reloads of these rules, one after the other, are refused for.
+fn reloads(steps: Vec<Rules>) -> Vec<Option<String>> {
+    let mut steps = steps.into_iter();
+    let mut setup = Setup::new();
+    setup.rules = steps.next().unwrap();
+    let signer = setup.build();
+    steps.map(|next| signer.reload(next, None).err().map(|error| error.to_string())).collect()
+}
+
+#[test]
+fn what_restricted_a_key_changes_its_value_and_is_never_dropped_by_a_reload() {
+    let hash = pkh(&new_key(Curve::Ed25519));
+    let generic = || Policy { allow: Allow::new([RequestKind::Generic], []), ..Policy::default() };
+    let limited = |limits| Policy { limits, ..generic() };
+    let per = |amount: Option<u64>, count| {
+        let per = Rate { window: std::time::Duration::from_secs(60), amount: amount.map(Mutez::new), count };
+        limited(Limits { per: Some(per), ..Limits::default() })
+    };
+    let amount = |most| limited(Limits { max_amount: Some(Mutez::new(most)), ..Limits::default() });
+    let fee = limited(Limits { max_fee: Some(Mutez::new(1)), ..Limits::default() });
+    let destinations = limited(Limits { destinations: Some(BTreeSet::new()), ..Limits::default() });
+    let entrypoints = limited(Limits { entrypoints: Some(BTreeSet::new()), ..Limits::default() });
+    let observed =
+        limited(Limits { max_amount: Some(Mutez::new(9)), mode: LimitsMode::Observe, ..Limits::default() });
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    let chains = |list: &[&str]| Policy { allowed_chains: names(list), ..generic() };
+    let users = |list: &[&str]| Policy { jwt_users: names(list), ..generic() };
+    let roles = Policy { jwt_roles: names(&["r"]), ..generic() };
+    let clients = Policy { authorized_keys: Some(BTreeSet::new()), ..generic() };
+    let both = Policy { jwt_users: names(&["u"]), ..amount(1) };
+    for (name, steps, missing) in [
+        ("limits_go", vec![Some(amount(1)), Some(generic())], Some("limits.max_amount")),
+        ("max_fee_goes", vec![Some(fee), Some(amount(1))], Some("limits.max_fee")),
+        ("destinations_go", vec![Some(destinations), Some(generic())], Some("limits.destinations")),
+        ("entrypoints_go", vec![Some(entrypoints), Some(generic())], Some("limits.entrypoints")),
+        (
+            "per_goes",
+            vec![Some(per(Some(1), Some(1))), Some(generic())],
+            Some("limits.per, limits.per.amount, limits.per.count"),
+        ),
+        (
+            "per_amount_goes",
+            vec![Some(per(Some(1), Some(1))), Some(per(None, Some(1)))],
+            Some("limits.per.amount"),
+        ),
+        (
+            "per_count_goes",
+            vec![Some(per(Some(1), Some(1))), Some(per(Some(1), None))],
+            Some("limits.per.count"),
+        ),
+        ("chains_go", vec![Some(chains(&["c"])), Some(generic())], Some("allowed_chains")),
+        ("clients_go", vec![Some(clients), Some(generic())], Some("authorized_keys")),
+        ("users_go", vec![Some(users(&["u"])), Some(generic())], Some("jwt_users")),
+        ("roles_go", vec![Some(roles), Some(generic())], Some("jwt_roles")),
+        ("two_go", vec![Some(both), Some(generic())], Some("jwt_users, limits.max_amount")),
+        ("a_mapping_becomes_a_null", vec![Some(generic()), Some(Policy::baker())], Some("allow")),
+        ("it_was_gone_for_a_while", vec![Some(users(&["u"])), None, Some(generic())], Some("jwt_users")),
+        (
+            "it_signed_nothing_for_a_while",
+            vec![Some(users(&["u"])), Some(Policy::default()), Some(generic())],
+            Some("jwt_users"),
+        ),
+        ("it_came_later", vec![Some(generic()), Some(amount(1)), Some(generic())], Some("limits.max_amount")),
+        ("a_limit_rises", vec![Some(amount(1)), Some(amount(9))], None),
+        ("limits_are_observed", vec![Some(amount(1)), Some(observed)], None),
+        ("another_list", vec![Some(users(&["u"])), Some(users(&["v", "w"])), Some(users(&[]))], None),
+        ("other_chains", vec![Some(chains(&["c"])), Some(chains(&[]))], None),
+        ("a_baker_gets_a_mapping", vec![Some(Policy::baker()), Some(generic())], None),
+        ("a_baker_stays", vec![Some(Policy::baker()), Some(Policy::baker())], None),
+        ("a_new_key", vec![None, Some(Policy::baker())], None),
+        ("it_goes", vec![Some(amount(1)), None, Some(amount(2))], None),
+    ] {
+        let refused = reloads(steps.into_iter().map(|policy| rules(tokens(), hash, policy)).collect());
+        let (last, before) = refused.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let wanted =
+            missing.map(|missing| format!("{hash} is without {missing}, and that restricted it before"));
+        assert_eq!(*last, wanted, "{name}");
+    }
+}
+
+#[test]
+fn an_entry_of_an_issuer_never_loses_registration_or_audience_by_a_reload() {
+    let of = |entries: &[(&str, bool, Option<&str>)]| {
+        let registration: RegistrationId = "00000000-0000-8000-8000-000000000001".parse().unwrap();
+        let entries = entries.iter().map(|(client, registered, audience)| TrustedIssuer {
+            client: client.parse().unwrap(),
+            registration: registered.then_some(registration),
+            audience: audience.map(str::to_owned),
+        });
+        let env = env(&ManualClock::at(Timestamp::from_seconds(1)));
+        let (guard, _) = TokenGuard::new(Vec::new(), entries.collect(), &env).unwrap();
+        Rules { guard: Guard::Tokens(guard), ..Rules::default() }
+    };
+    let (a, b) = (Some("a"), Some("b"));
+    for (name, steps, missing) in [
+        ("registration_goes", vec![of(&[("c", true, a)]), of(&[("c", false, a)])], Some("registration")),
+        ("audience_goes", vec![of(&[("c", true, a)]), of(&[("c", true, None)])], Some("audience")),
+        ("in_two_steps", vec![of(&[("c", true, a)]), of(&[]), of(&[("c", false, a)])], Some("registration")),
+        (
+            "it_came_later",
+            vec![of(&[("c", false, a)]), of(&[("c", true, a)]), of(&[("c", false, a)])],
+            Some("registration"),
+        ),
+        (
+            "one_of_two",
+            vec![of(&[("c", false, a), ("c", true, b)]), of(&[("c", false, a), ("c", false, b)])],
+            Some("registration"),
+        ),
+        (
+            "two_stay",
+            vec![of(&[("c", false, a), ("c", true, b)]), of(&[("c", false, a), ("c", true, b)])],
+            None,
+        ),
+        ("another_audience", vec![of(&[("c", true, a)]), of(&[("c", true, b)])], None),
+        ("another_client", vec![of(&[("c", true, a)]), of(&[("c", true, a), ("d", false, None)])], None),
+        ("it_never_had_any", vec![of(&[("c", false, None)]), of(&[("c", false, None)])], None),
+    ] {
+        let refused = reloads(steps);
+        let (last, before) = refused.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let wanted = missing.map(|missing| {
+            format!("the client c in server.jwt.issuers is without {missing}, and had it before")
+        });
+        assert_eq!(*last, wanted, "{name}");
+    }
+}
+
+#[test]
+fn credentials_that_were_given_up_never_come_back_by_a_reload() {
+    let pair = |number: u8| CredentialsConfig {
+        password: format!("Long-Enough-Pass-{number}").into(),
+        secret: format!("A-Secret-Of-At-Least-32-Bytes-000{number}").into(),
+        jwt_exp: 0,
+    };
+    let of = |pairs: Option<(u8, Option<u8>, Option<&str>)>| {
+        let users = pairs.into_iter().map(|(current, new, until)| UserConfig {
+            name: "alice".to_owned(),
+            current: pair(current),
+            new: new.map(pair),
+            old_cred_exp: until.map(str::to_owned),
+        });
+        let env = env(&ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
+        let (guard, _) = TokenGuard::new(users.collect(), Vec::new(), &env).unwrap();
+        Rules { guard: Guard::Tokens(guard), ..Rules::default() }
+    };
+    let later = Some("2027-01-15 09:00:00");
+    for (name, steps, is_refused) in [
+        ("while_both_live", vec![of(Some((1, Some(2), later))), of(Some((1, None, None)))], true),
+        ("when_the_new_one_lives", vec![of(Some((1, Some(2), None))), of(Some((1, None, None)))], true),
+        ("in_two_steps", vec![of(Some((1, Some(2), None))), of(None), of(Some((1, None, None)))], true),
+        ("the_rotation_ends", vec![of(Some((1, Some(2), later))), of(Some((2, None, None)))], false),
+        // As where a file is cut off inside the old secret, which leaves the old password with another one.
+        ("a_third_pair", vec![of(Some((1, Some(2), None))), of(Some((3, None, None)))], true),
+        (
+            "a_third_pair_after_the_rotation",
+            vec![of(Some((1, Some(2), None))), of(Some((2, None, None))), of(Some((3, None, None)))],
+            false,
+        ),
+        (
+            "back_by_a_rotation",
+            vec![of(Some((1, Some(2), None))), of(Some((2, Some(1), None))), of(Some((1, None, None)))],
+            false,
+        ),
+        ("no_rotation", vec![of(Some((1, None, None))), of(Some((1, None, None)))], false),
+    ] {
+        let refused = reloads(steps);
+        let (last, before) = refused.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        assert_eq!(last.is_some(), is_refused, "{name}: {last:?}");
+    }
+}

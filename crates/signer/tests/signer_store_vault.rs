@@ -1,0 +1,267 @@
+//! Keys sealed in the store: made, brought in, listed, used, deleted, and there again after a restart.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod signer_support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jwtis_base::env::Env;
+use jwtis_base::env::testing::{ManualClock, env};
+use jwtis_signer::Signer;
+use jwtis_signer::vault::store::{StoreVault, StoreVaultError};
+use jwtis_signer::{KeyBackend as _, KeyRules, Rules};
+use jwtis_store::testing::{Fault, Faulty, store_over};
+use jwtis_store::{
+    Backend as _, Batch, Expect, KdfParams, MemoryBackend, ReadError, Store, Write, create_redb, open_memory,
+    open_redb,
+};
+use jwtis_tezos::{Curve, PublicKeyHash, RequestKind, SigningVersion};
+use signer_support::{START, Setup, allowing, code, new_key, pkh, sign_as, text, transaction};
+
+fn vault(store: &Store) -> StoreVault {
+    StoreVault::new(store.clone(), env(&ManualClock::at(START)))
+}
+
+fn listing(keys: &[PublicKeyHash]) -> Rules {
+    let rule = KeyRules { policy: allowing(&[RequestKind::Generic]), log_payloads: false };
+    Rules { keys: keys.iter().map(|key| (*key, rule.clone())).collect(), ..Rules::default() }
+}
+
+fn signer(vault: &StoreVault, keys: &[PublicKeyHash]) -> Signer {
+    let signer = Setup::new().vault("keys", Arc::new(vault.clone())).build();
+    signer.apply(listing(keys), None);
+    signer
+}
+
+async fn signed(signer: &Signer, key: PublicKeyHash) -> &'static str {
+    code(&sign_as(signer, jwtis_tezos::Caller::Anonymous, key, &transaction(1)).await)
+}
+
+#[tokio::test]
+async fn keys_of_every_curve_are_made_and_sign_and_are_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let mut keys = Vec::new();
+    let mut signatures = Vec::new();
+    {
+        let store = create_redb(&path, &"p".into(), KdfParams::cheap_for_tests()).unwrap();
+        let vault = vault(&store);
+        for curve in Curve::ALL {
+            let made = vault.generate(curve, curve.name()).await.unwrap();
+            assert_eq!((made.alias.as_str(), made.created_at_ms), (curve.name(), START.millis()));
+            keys.push(made.public_key);
+        }
+        let hashes: Vec<_> = keys.iter().map(jwtis_tezos::PublicKey::hash).collect();
+        let signer = signer(&vault, &hashes);
+        for key in &keys {
+            let decided = sign_as(&signer, jwtis_tezos::Caller::Anonymous, key.hash(), &transaction(1)).await;
+            assert_eq!(decided.about.vault.as_deref(), Some("Store"));
+            let signature = decided.outcome.unwrap();
+            key.verify_strictly(&transaction(1), &signature, SigningVersion::LATEST).unwrap();
+            signatures.push(signature);
+        }
+    }
+    let store = open_redb(&path, &"p".into()).unwrap();
+    let vault = vault(&store);
+    let listed = vault.list().await.unwrap().keys;
+    let names: Vec<&str> = listed.iter().map(|key| key.alias.as_str()).collect();
+    assert_eq!(names, ["BLS12-381", "Ed25519", "P-256", "secp256k1"]);
+    let hashes: Vec<_> = keys.iter().map(jwtis_tezos::PublicKey::hash).collect();
+    let signer = signer(&vault, &hashes);
+    for (hash, signature) in hashes.iter().zip(signatures) {
+        let decided = sign_as(&signer, jwtis_tezos::Caller::Anonymous, *hash, &transaction(1)).await;
+        assert_eq!(decided.outcome.unwrap(), signature);
+    }
+}
+
+#[tokio::test]
+async fn an_imported_key_is_the_same_key_and_comes_in_once() {
+    let store = open_memory();
+    let vault = vault(&store);
+    for curve in Curve::ALL {
+        let key = new_key(curve);
+        let stored = vault.import(&key, "").await.unwrap();
+        assert_eq!(stored.public_key.hash(), pkh(&key));
+        let again = vault.import(&key, "").await.unwrap_err();
+        assert_eq!(again.to_string(), format!("{} is in the store already", pkh(&key)));
+        let named = vault.import(&key, "named").await.unwrap_err();
+        assert!(matches!(named, StoreVaultError::Exists(hash) if hash == pkh(&key)), "{named}");
+        assert_eq!(signed(&signer(&vault, &[pkh(&key)]), pkh(&key)).await, "signed");
+    }
+    assert_eq!(vault.list().await.unwrap().keys.len(), Curve::ALL.len());
+}
+
+#[tokio::test]
+async fn an_alias_is_that_of_one_key() {
+    let store = open_memory();
+    let vault = vault(&store);
+    let first = vault.generate(Curve::Ed25519, "baker").await.unwrap();
+    let taken = vault.generate(Curve::P256, "baker").await.unwrap_err();
+    assert_eq!(taken.to_string(), "another key has the alias `baker`");
+    for bad in ["x".repeat(65).as_str(), "a\nb", "\u{1b}[31m"] {
+        assert!(matches!(vault.generate(Curve::P256, bad).await, Err(StoreVaultError::Alias)), "{bad:?}");
+    }
+    vault.generate(Curve::P256, &"ü".repeat(64)).await.unwrap();
+    vault.generate(Curve::P256, "").await.unwrap();
+    vault.generate(Curve::P256, "").await.unwrap();
+    assert_eq!(vault.list().await.unwrap().keys.len(), 4, "nothing is left of a refused key");
+    vault.delete(&first.public_key.hash()).await.unwrap();
+    vault.generate(Curve::P256, "baker").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_alias_is_that_of_one_key_even_when_many_want_it_at_once() {
+    let store = open_memory();
+    let tries: Vec<_> = (0..16)
+        .map(|_| {
+            let vault = vault(&store);
+            tokio::spawn(async move { vault.generate(Curve::Ed25519, "baker").await.is_ok() })
+        })
+        .collect();
+    let mut made = 0;
+    for one in tries {
+        made += u32::from(one.await.unwrap());
+    }
+    assert_eq!((made, vault(&store).list().await.unwrap().keys.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_deleted_key_signs_nothing_from_that_moment() {
+    let store = open_memory();
+    let vault = vault(&store);
+    let key = vault.generate(Curve::Ed25519, "old").await.unwrap().public_key.hash();
+    let signer = signer(&vault, &[key]);
+    assert_eq!(signed(&signer, key).await, "signed");
+    // Deleted through another view of the same store.
+    StoreVault::new(store.clone(), Env::system()).delete(&key).await.unwrap();
+    let refused = sign_as(&signer, jwtis_tezos::Caller::Anonymous, key, &transaction(1)).await;
+    assert_eq!(text(&refused), "(Store): the key is not here any more");
+    let unknown = vault.delete(&key).await.unwrap_err();
+    assert!(matches!(unknown, StoreVaultError::Unknown(_)), "{unknown}");
+    assert!(vault.list().await.unwrap().keys.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_that_is_made_later_is_found_within_seconds() {
+    let store = open_memory();
+    let vault = vault(&store);
+    let setup = Setup::new().vault("keys", Arc::new(vault.clone()));
+    let clock = setup.clock.clone();
+    let signer = setup.build();
+    assert!(signer.public_key(&pkh(&new_key(Curve::Ed25519))).await.is_err());
+    let key = vault.generate(Curve::Ed25519, "").await.unwrap().public_key.hash();
+    clock.advance(Duration::from_secs(3));
+    assert!(signer.public_key(&key).await.is_ok());
+}
+
+#[tokio::test]
+async fn keys_are_read_from_the_store_once() {
+    let backend = Faulty::new(MemoryBackend::new());
+    let store = store_over(backend.clone());
+    let vault = vault(&store);
+    let key = vault.generate(Curve::Ed25519, "").await.unwrap().public_key.hash();
+    let signer = signer(&vault, &[key]);
+    assert_eq!(signed(&signer, key).await, "signed");
+    let reads = backend.reads();
+    for _ in 0..10 {
+        assert_eq!(signed(&signer, key).await, "signed");
+    }
+    assert_eq!(backend.reads(), reads);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_a_vault_that_fails() {
+    let backend = Faulty::new(MemoryBackend::new());
+    let store = store_over(backend.clone());
+    let vault = vault(&store);
+    for (nth, fault) in [(1, Fault::Unavailable), (2, Fault::Unavailable), (2, Fault::Damaged)] {
+        // Listing is the first read, the key itself the second.
+        let key = vault.generate(Curve::Ed25519, "").await.unwrap().public_key.hash();
+        let signer = signer(&vault, &[key]);
+        backend.fail_read(nth, fault);
+        let refused = sign_as(&signer, jwtis_tezos::Caller::Anonymous, key, &transaction(1)).await;
+        assert!(text(&refused).starts_with("(Store): "), "{}", text(&refused));
+        assert_eq!(signed(&signer, key).await, "signed", "the next try works");
+    }
+
+    for fault in [Fault::Unavailable, Fault::Full, Fault::Damaged] {
+        backend.fail_commit(1, fault);
+        let failed = vault.generate(Curve::Ed25519, "again").await.unwrap_err();
+        assert!(matches!(failed, StoreVaultError::Commit(_)), "{failed}");
+        let made = vault.generate(Curve::Ed25519, "again").await.unwrap().public_key.hash();
+        vault.delete(&made).await.unwrap();
+    }
+    backend.fail_read(1, Fault::Unavailable);
+    assert!(matches!(vault.list().await, Err(StoreVaultError::Read(ReadError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn a_damaged_record_is_named_and_hides_no_other_key() {
+    let backend = Faulty::new(MemoryBackend::new());
+    let store = store_over(backend.clone());
+    let vault = vault(&store);
+    let keys =
+        [vault.generate(Curve::Ed25519, "").await.unwrap(), vault.generate(Curve::P256, "").await.unwrap()];
+    // The sealed bytes of one record under the name of the other open as neither.
+    let records = backend.inner().scan(7, None, 10).await.unwrap();
+    let mut batch = Batch::new();
+    batch.write(records[0].0, Expect::Version(records[0].1.version), Write::Put(records[1].1.clone()));
+    backend.inner().commit(batch).await.unwrap();
+
+    let held = vault.keys().await.unwrap();
+    assert_eq!(held.len(), 1);
+    let (lost, kept): (Vec<_>, Vec<_>) =
+        keys.iter().map(|key| key.public_key.hash()).partition(|hash| *hash != held[0].hash());
+    let signer = signer(&vault, &[lost[0], kept[0]]);
+    assert_eq!(signed(&signer, kept[0]).await, "signed");
+    assert_eq!(signed(&signer, lost[0]).await, "key_not_found");
+    let listed = vault.list().await.unwrap();
+    assert_eq!(listed.keys.iter().map(|key| key.public_key.hash()).collect::<Vec<_>>(), kept);
+    let [damaged] = &listed.damaged[..] else { panic!("{listed:?}") };
+    assert!(damaged.to_string().starts_with("damaged record: table signing-keys, key "), "{damaged}");
+    assert_eq!(damaged.key, None);
+}
+
+/// Puts bytes of another record in the place of the record that is not `kept`.
+async fn damage(backend: &Faulty<MemoryBackend>, table: u8, kept: usize) {
+    let records = backend.inner().scan(table, None, 10).await.unwrap();
+    let mut batch = Batch::new();
+    let (lost, other) = (&records[1 - kept], &records[kept]);
+    batch.write(lost.0, Expect::Version(lost.1.version), Write::Put(other.1.clone()));
+    backend.inner().commit(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_key_is_named_by_its_alias_and_a_damaged_alias_hides_no_key() {
+    for table in [7, 8] {
+        let backend = Faulty::new(MemoryBackend::new());
+        let vault = vault(&store_over(backend.clone()));
+        let mut made = Vec::new();
+        for alias in ["one", "two"] {
+            made.push(vault.generate(Curve::Ed25519, alias).await.unwrap().public_key.hash());
+        }
+        damage(&backend, table, 0).await;
+        let listed = vault.list().await.unwrap();
+        if table == 7 {
+            let ([kept], [lost]) = (&listed.keys[..], &listed.damaged[..]) else { panic!("{listed:?}") };
+            let kept = kept.public_key.hash();
+            assert_eq!(lost.key.as_ref(), made.iter().find(|key| **key != kept));
+            assert!(lost.to_string().ends_with(&format!("which is the key {}", lost.key.unwrap())), "{lost}");
+        } else {
+            assert_eq!((listed.keys.len(), listed.damaged.len()), (2, 0));
+            for key in &made {
+                assert_eq!(signed(&signer(&vault, &[*key]), *key).await, "signed");
+                vault.delete(key).await.unwrap();
+            }
+            assert!(vault.list().await.unwrap().keys.is_empty());
+        }
+    }
+}

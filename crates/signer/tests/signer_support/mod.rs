@@ -1,0 +1,414 @@
+//! A world for tests of the signer: vaults, marks and hooks that do as they are told and write down the order of calls.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+
+#[path = "../../../tezos/tests/requests/forge.rs"]
+pub mod forge;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+
+use jwtis_base::Timestamp;
+use jwtis_base::env::testing::{ManualClock, env};
+use jwtis_signer::hook::{Hook, HookReply};
+use jwtis_signer::rules::Guard;
+use jwtis_signer::watermark::mem::MemWatermarks;
+use jwtis_signer::watermark::{Clearance, Terms, Watermarks};
+use jwtis_signer::{
+    Authenticated, Cleared, ClearedProof, Decided, KeyBackend, KeyRules, PolicyHook, ProofCommand, Rules,
+    SignCommand, Signed, Vault, VaultError, Verified, WatermarkError,
+};
+use jwtis_signer::{Signer, SignerParts};
+use jwtis_store::{BoxError, BoxFuture, Store};
+use jwtis_tezos::policy::{Allow, OperationPermission};
+use jwtis_tezos::watermark::Asked;
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::{
+    Caller, ChainId, Curve, Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey, Signature,
+    SigningVersion,
+};
+use tokio::sync::Semaphore;
+
+pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+pub const SOURCE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+
+/// What was called, in order.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    pub fn note(&self, call: impl Into<String>) {
+        self.0.lock().unwrap().push(call.into());
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Where somebody stands until he is let go.
+pub struct Gate {
+    arrived: Semaphore,
+    open: Semaphore,
+}
+
+impl Gate {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { arrived: Semaphore::new(0), open: Semaphore::new(0) })
+    }
+
+    /// Waits until somebody stands here.
+    pub async fn arrival(&self) {
+        self.arrived.acquire().await.unwrap().forget();
+    }
+
+    /// Lets one go.
+    pub fn release(&self) {
+        self.open.add_permits(1);
+    }
+
+    pub async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.open.acquire().await.unwrap().forget();
+    }
+}
+
+/// What a vault does when it is asked to sign.
+#[derive(Clone)]
+pub enum Act {
+    Sign,
+    Fail,
+    /// A signature of other bytes.
+    OtherBytes,
+    /// The signature with the larger S.
+    HighS,
+    /// `sig…`.
+    Generic,
+    /// With the secret of another key.
+    OtherKey(Arc<SecretKey>),
+    /// Waits before it signs.
+    Wait(Arc<Gate>),
+    /// Signs once more what it signed for somebody else before.
+    MixUp,
+}
+
+/// A vault that does as it is told.
+pub struct ScriptedVault {
+    pub keys: Vec<Arc<SecretKey>>,
+    pub calls: Calls,
+    pub act: Mutex<Act>,
+    pub listing_fails: Mutex<bool>,
+    pub listing_waits: Mutex<Option<Arc<Gate>>>,
+    pub proves: bool,
+    stash: Mutex<Option<Verified>>,
+}
+
+impl ScriptedVault {
+    pub fn new(calls: &Calls, keys: &[&Arc<SecretKey>]) -> Arc<Self> {
+        Arc::new(Self::bare(calls, keys))
+    }
+
+    pub fn bare(calls: &Calls, keys: &[&Arc<SecretKey>]) -> Self {
+        Self {
+            keys: keys.iter().map(|&key| Arc::clone(key)).collect(),
+            calls: calls.clone(),
+            act: Mutex::new(Act::Sign),
+            listing_fails: Mutex::default(),
+            listing_waits: Mutex::default(),
+            proves: true,
+            stash: Mutex::default(),
+        }
+    }
+
+    pub fn will(&self, act: Act) {
+        *self.act.lock().unwrap() = act;
+    }
+
+    pub fn listing_fails(&self, fails: bool) {
+        *self.listing_fails.lock().unwrap() = fails;
+    }
+
+    fn key(&self, hash: &PublicKeyHash) -> &Arc<SecretKey> {
+        self.keys.iter().find(|key| key.public_key().hash() == *hash).unwrap()
+    }
+}
+
+impl KeyBackend for ScriptedVault {
+    fn kind(&self) -> &'static str {
+        "Scripted"
+    }
+
+    fn keys(&self) -> BoxFuture<'_, Result<Vec<PublicKey>, VaultError>> {
+        Box::pin(async move {
+            self.calls.note("list");
+            let gate = self.listing_waits.lock().unwrap().take();
+            if let Some(gate) = gate {
+                gate.pass().await;
+            }
+            if *self.listing_fails.lock().unwrap() {
+                return Err(VaultError::new("Scripted", "unplugged"));
+            }
+            Ok(self.keys.iter().map(|key| key.public_key().clone()).collect())
+        })
+    }
+
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move {
+            self.calls.note("sign");
+            let act = self.act.lock().unwrap().clone();
+            let key = self.key(request.key());
+            let sign = |message: &[u8]| key.sign(message, request.request().version()).unwrap();
+            let signature = match act {
+                Act::Fail => return Err(VaultError::new("Scripted", "on fire")),
+                Act::Sign => return Verified::sign("Scripted", key, request),
+                Act::OtherKey(other) => return Verified::sign("Scripted", &other, request),
+                Act::Wait(gate) => {
+                    gate.pass().await;
+                    return Verified::sign("Scripted", key, request);
+                }
+                Act::MixUp => {
+                    let fresh = Verified::sign("Scripted", key, request)?;
+                    return Ok(self
+                        .stash
+                        .lock()
+                        .unwrap()
+                        .replace(fresh)
+                        .unwrap_or_else(|| Verified::sign("Scripted", key, request).unwrap()));
+                }
+                Act::OtherBytes => sign(b"\x03other"),
+                Act::HighS => high_s(sign(request.request().message())),
+                Act::Generic => sign(request.request().message()).to_generic(),
+            };
+            Verified::check("Scripted", key.public_key(), request, signature)
+        })
+    }
+
+    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+        Box::pin(async move {
+            self.calls.note("prove");
+            Verified::prove("Scripted", self.key(request.key()), request)
+        })
+    }
+
+    fn can_prove(&self) -> bool {
+        self.proves
+    }
+}
+
+/// The other signature of secp256k1: the order of the group minus S.
+pub fn high_s(signature: Signature) -> Signature {
+    const ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+    let Signature::Secp256k1(mut bytes) = signature else { panic!("only for secp256k1") };
+    let mut borrow = 0_i16;
+    for index in (0..32).rev() {
+        let order = i16::from(u8::from_str_radix(&ORDER[2 * index..2 * index + 2], 16).unwrap());
+        let difference = order - i16::from(bytes[32 + index]) - borrow;
+        borrow = i16::from(difference < 0);
+        bytes[32 + index] = u8::try_from(difference.rem_euclid(256)).unwrap();
+    }
+    Signature::Secp256k1(bytes)
+}
+
+/// Marks in memory that write down their calls.
+pub struct NotedMarks {
+    pub inner: MemWatermarks,
+    pub calls: Calls,
+    pub fail: Mutex<bool>,
+}
+
+impl NotedMarks {
+    pub fn new(calls: &Calls) -> Arc<Self> {
+        Arc::new(Self { inner: MemWatermarks::default(), calls: calls.clone(), fail: Mutex::default() })
+    }
+}
+
+impl Watermarks for NotedMarks {
+    fn name(&self) -> &'static str {
+        "mem"
+    }
+
+    fn clear<'a>(
+        &'a self,
+        key: &'a PublicKeyHash,
+        asked: &'a Asked,
+        terms: &'a Terms,
+    ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
+        self.calls.note("mark");
+        if *self.fail.lock().unwrap() {
+            return Box::pin(std::future::ready(Err(WatermarkError::Unavailable("disk gone".into()))));
+        }
+        self.inner.clear(key, asked, terms)
+    }
+
+    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+        self.inner.marks()
+    }
+
+    fn raise<'a>(
+        &'a self,
+        chain: ChainId,
+        marks: &'a ChainMarks,
+    ) -> BoxFuture<'a, Result<(), WatermarkError>> {
+        self.inner.raise(chain, marks)
+    }
+}
+
+type Answer = dyn Fn(&serde_json::Value) -> Result<HookReply, BoxError> + Send + Sync;
+
+/// A hook that does as it is told.
+pub struct ScriptedHook {
+    pub calls: Calls,
+    pub questions: Mutex<Vec<serde_json::Value>>,
+    answer: Box<Answer>,
+    /// Where questions about this key wait.
+    pub gate: Mutex<Option<(String, Arc<Gate>)>>,
+}
+
+impl ScriptedHook {
+    pub fn new(
+        calls: &Calls,
+        answer: impl Fn(&serde_json::Value) -> Result<HookReply, BoxError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            calls: calls.clone(),
+            questions: Mutex::default(),
+            answer: Box::new(answer),
+            gate: Mutex::default(),
+        })
+    }
+
+    pub fn saying(calls: &Calls, status: u16, status_text: &'static str) -> Arc<Self> {
+        Self::new(calls, move |_| Ok(reply(status, status_text, "")))
+    }
+}
+
+impl PolicyHook for ScriptedHook {
+    fn ask(&self, body: Vec<u8>) -> BoxFuture<'_, Result<HookReply, BoxError>> {
+        Box::pin(async move {
+            self.calls.note("hook");
+            let question: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            self.questions.lock().unwrap().push(question.clone());
+            let gate = self.gate.lock().unwrap().clone();
+            if let Some((key, gate)) = gate
+                && question["public_key_hash"] == key.as_str()
+            {
+                gate.pass().await;
+            }
+            (self.answer)(&question)
+        })
+    }
+}
+
+pub fn reply(status: u16, status_text: &str, body: &str) -> HookReply {
+    HookReply { status, status_text: status_text.to_owned(), body: body.as_bytes().to_vec() }
+}
+
+/// What a signer is made of, before it is.
+pub struct Setup {
+    pub rules: Rules,
+    pub vaults: Vec<Vault>,
+    pub marks: Arc<dyn Watermarks>,
+    pub store: Option<Store>,
+    pub clock: Arc<ManualClock>,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        Self {
+            rules: Rules { guard: Guard::Open, ..Rules::default() },
+            vaults: Vec::new(),
+            marks: Arc::new(MemWatermarks::default()),
+            store: None,
+            clock: ManualClock::at(START),
+        }
+    }
+
+    pub fn list(mut self, key: &SecretKey, policy: Policy) -> Self {
+        self.rules.keys.insert(pkh(key), KeyRules { policy, log_payloads: false });
+        self
+    }
+
+    pub fn vault(mut self, name: &str, backend: Arc<dyn KeyBackend>) -> Self {
+        self.vaults.push(Vault { name: name.to_owned(), backend });
+        self
+    }
+
+    pub fn marks(mut self, marks: Arc<dyn Watermarks>) -> Self {
+        self.marks = marks;
+        self
+    }
+
+    pub fn store(mut self, store: &Store) -> Self {
+        self.store = Some(store.clone());
+        self
+    }
+
+    pub fn hook(mut self, transport: Arc<dyn PolicyHook>, authorized_keys: Option<Vec<PublicKey>>) -> Self {
+        self.rules.hook = Some(Hook { transport, authorized_keys });
+        self
+    }
+
+    pub fn build(self) -> Signer {
+        let Self { rules, vaults, marks: watermarks, store, clock } = self;
+        Signer::new(SignerParts { env: env(&clock), rules, vaults, watermarks, store, issuer: None })
+    }
+}
+
+pub fn new_key(curve: Curve) -> Arc<SecretKey> {
+    Arc::new(SecretKey::generate(curve).unwrap())
+}
+
+pub fn pkh(key: &SecretKey) -> PublicKeyHash {
+    key.public_key().hash()
+}
+
+/// May sign these requests, and of operations transactions.
+pub fn allowing(requests: &[RequestKind]) -> Policy {
+    let transaction = OperationPermission::from_name("transaction").unwrap();
+    Policy { allow: Allow::new(requests.iter().copied(), [transaction]), ..Policy::default() }
+}
+
+/// One transaction of so many mutez.
+pub fn transaction(amount: u64) -> Vec<u8> {
+    forge::transaction(amount, 0xbb, None).generic()
+}
+
+/// An attestation as tz1, tz2 and tz3 sign it.
+pub fn attestation(level: i32, round: i32) -> Vec<u8> {
+    forge::consensus(0x13, 21, level, round)
+}
+
+pub async fn sign_as(signer: &Signer, caller: Caller, key: PublicKeyHash, message: &[u8]) -> Decided<Signed> {
+    let caller = Authenticated::as_caller(caller);
+    let version = SigningVersion::LATEST;
+    signer.sign(SignCommand { caller, key, message, version, source: SOURCE }).await
+}
+
+pub async fn sign(signer: &Signer, key: &SecretKey, message: &[u8]) -> Decided<Signed> {
+    sign_as(signer, Caller::Anonymous, pkh(key), message).await
+}
+
+pub async fn sign_in_version(
+    signer: &Signer,
+    key: &SecretKey,
+    message: &[u8],
+    version: SigningVersion,
+) -> Decided<Signed> {
+    let caller = Authenticated::as_caller(Caller::Anonymous);
+    signer.sign(SignCommand { caller, key: pkh(key), message, version, source: SOURCE }).await
+}
+
+pub async fn prove_as(signer: &Signer, caller: Caller, key: &SecretKey) -> Decided<Signed> {
+    let caller = Authenticated::as_caller(caller);
+    signer.prove(ProofCommand { caller, key: pkh(key), source: SOURCE }).await
+}
+
+/// `signed`, or the code of the refusal.
+pub fn code<T>(decided: &Decided<T>) -> &'static str {
+    decided.outcome.as_ref().map_or_else(|error| error.code(), |_| "signed")
+}
+
+/// `signed`, or the text of the refusal.
+pub fn text<T>(decided: &Decided<T>) -> String {
+    decided.outcome.as_ref().map_or_else(ToString::to_string, |_| "signed".to_owned())
+}

@@ -1,0 +1,288 @@
+//! The store fails below the marks, at any call and in any way: no two messages of one place are cleared.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+#[path = "watermark_support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_signer::watermark::{MarkIo, WatermarkObserver, Watermarks};
+use jwtis_store::testing::{Fault, Faulty, store_over};
+use jwtis_store::{MemoryBackend, Store};
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{Asked, KeyMarks, WatermarkKind};
+use proptest::prelude::*;
+use support::{TERMS, World, asked, chain, key, mark};
+
+const FAULTS: [Fault; 5] =
+    [Fault::Unavailable, Fault::Full, Fault::Damaged, Fault::Conflict, Fault::UnavailableAfterwards];
+
+fn faulty() -> (World, Arc<Faulty<MemoryBackend>>, Store) {
+    let backend = Faulty::new(MemoryBackend::new());
+    let store = store_over(backend.clone());
+    (World::store(store.clone(), tempfile::TempDir::new().unwrap()), backend, store)
+}
+
+fn block(level: i32, n: usize) -> Asked {
+    asked(WatermarkKind::Block, level, 0, n)
+}
+
+#[tokio::test]
+async fn a_fault_at_any_call_never_clears_two_messages_of_one_place() {
+    for fault in FAULTS {
+        for (read, n) in [true, false].into_iter().flat_map(|read| (1..=14).map(move |n| (read, n))) {
+            for times in [1, 3] {
+                let (mut world, backend, _) = faulty();
+                for n in n..n + times {
+                    if read { backend.fail_read(n, fault) } else { backend.fail_commit(n, fault) }
+                }
+                for level in 1..4 {
+                    let mut cleared = Vec::new();
+                    for message in [1, 2, 1, 3, 2, 1] {
+                        if ["advanced", "repeated"]
+                            .contains(&world.clear(key(0), block(level, message)).await)
+                        {
+                            cleared.push(message);
+                        }
+                    }
+                    cleared.dedup();
+                    assert!(cleared.len() <= 1, "{fault:?}, call {n}, level {level}: {cleared:?}");
+                    world.restart();
+                }
+                // The faults that are left are used up by tries.
+                let mut tries = 0;
+                while world.clear(key(0), block(9, 1)).await == "unavailable" {
+                    tries += 1;
+                    assert!(tries < 20, "{fault:?}, call {n}: does not recover");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_whose_outcome_is_unknown_clears_nobody_but_its_own_message_later() {
+    let (world, backend, _) = faulty();
+    backend.fail_commit(1, Fault::UnavailableAfterwards);
+    assert_eq!(world.clear(key(0), block(5, 1)).await, "unavailable");
+    assert_eq!(world.clear(key(0), block(5, 2)).await, "refused");
+    assert_eq!(world.clear(key(0), block(5, 1)).await, "repeated");
+}
+
+#[tokio::test]
+async fn a_damaged_mark_is_not_the_absence_of_a_mark() {
+    let (world, backend, _) = faulty();
+    world.clear(key(0), block(5, 1)).await;
+    for message in [1, 2] {
+        backend.fail_read(1, Fault::Damaged);
+        assert_eq!(world.clear(key(0), block(5, message)).await, "unavailable");
+        backend.fail_read(1, Fault::Damaged);
+        assert!(world.marks().marks().await.is_err());
+    }
+    assert_eq!(world.clear(key(0), block(5, 2)).await, "refused");
+}
+
+/// The record is there and opens, and is no mark.
+#[tokio::test]
+async fn a_record_that_does_not_decode_is_not_the_absence_of_a_mark() {
+    struct Nonsense;
+    impl jwtis_store::Record for Nonsense {
+        const TABLE: jwtis_store::Table =
+            jwtis_store::Table { id: 5, name: "watermarks", time_ordered: false };
+        fn encode(&self) -> zeroize::Zeroizing<Vec<u8>> {
+            zeroize::Zeroizing::new(vec![1, 2, 3])
+        }
+        fn decode(_: &[u8]) -> Result<Self, jwtis_store::DecodeError> {
+            Ok(Self)
+        }
+    }
+    let (world, _, store) = faulty();
+    world.clear(key(0), block(5, 1)).await;
+    let (at, stored) = store.scan::<Nonsense>(None, 1).await.unwrap().remove(0);
+    let hex: String =
+        chain(0).as_bytes().iter().chain(&key(0).to_tagged()).map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{hex}/block");
+    let name = jwtis_store::Name::plain(&name);
+    assert_eq!(store.key_of::<Nonsense>(name), at, "the name of a mark's record does not change");
+    store.commit(store.transaction().replace(name, stored.version, &Nonsense)).await.unwrap();
+    assert_eq!(world.clear(key(0), block(6, 1)).await, "unavailable");
+}
+
+#[tokio::test]
+async fn a_conflict_is_judged_again_and_not_for_ever() {
+    let (world, backend, _) = faulty();
+    backend.conflict_once();
+    assert_eq!(world.clear(key(0), block(5, 1)).await, "advanced");
+    (1..1000).for_each(|n| backend.fail_commit(n, Fault::Conflict));
+    assert_eq!(world.clear(key(0), block(6, 1)).await, "unavailable");
+}
+
+#[tokio::test]
+async fn a_clearance_costs_one_read_and_one_commit_and_a_repetition_no_commit() {
+    let (world, backend, _) = faulty();
+    for (asked, wanted, reads, commits) in [
+        // The first one of a key counts its chains, and the first of all asks whether the store has gone back.
+        (block(5, 1), "advanced", 3, 1),
+        (block(6, 1), "advanced", 1, 1),
+        (block(6, 1), "repeated", 1, 0),
+        (block(6, 2), "refused", 1, 0),
+    ] {
+        let before = (backend.reads(), backend.commits());
+        assert_eq!(world.clear(key(0), asked).await, wanted);
+        assert_eq!((backend.reads() - before.0, backend.commits() - before.1), (reads, commits), "{wanted}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_holds_up_its_callers_and_clears_nobody() {
+    let (world, backend, _) = faulty();
+    backend.hang_commits();
+    let hanging = tokio::time::timeout(Duration::from_millis(1), world.clear(key(0), block(5, 1))).await;
+    assert!(hanging.is_err());
+    backend.release();
+    let answers = [world.clear(key(0), block(5, 2)).await, world.clear(key(0), block(5, 1)).await];
+    assert_eq!(answers, ["advanced", "refused"]);
+}
+
+#[tokio::test]
+async fn a_raise_that_fails_says_so_and_can_be_done_again() {
+    let marks = ChainMarks::from_iter([(
+        key(0),
+        KeyMarks { block: Some(mark(5, 0, 1)), attestation: Some(mark(6, 0, 1)), ..KeyMarks::default() },
+    )]);
+    for fault in [Fault::Unavailable, Fault::Full, Fault::Damaged, Fault::UnavailableAfterwards] {
+        for n in 1..=2 {
+            let (world, backend, _) = faulty();
+            backend.fail_commit(n, fault);
+            assert!(world.marks().raise(chain(0), &marks).await.is_err(), "{fault:?}, commit {n}");
+            world.marks().raise(chain(0), &marks).await.unwrap();
+            assert_eq!(world.marks().marks().await.unwrap()[&chain(0)], marks);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<(&'static str, MarkIo, bool)>>);
+
+impl WatermarkObserver for Heard {
+    fn io(&self, backend: &'static str, operation: MarkIo, ok: bool, _took: Duration) {
+        self.0.lock().unwrap().push((backend, operation, ok));
+    }
+}
+
+#[tokio::test]
+async fn the_observer_hears_of_each_read_and_write() {
+    let backend = Faulty::new(MemoryBackend::new());
+    let heard = Arc::new(Heard::default());
+    let marks = StoreWatermarks::new(store_over(backend.clone()), heard.clone());
+    for level in 1..=2 {
+        marks.clear(&key(0), &block(level, 1), &TERMS).await.unwrap();
+    }
+    backend.fail_commit(1, Fault::Full);
+    assert!(marks.clear(&key(0), &block(3, 1), &TERMS).await.is_err());
+    backend.fail_read(1, Fault::Unavailable);
+    assert!(marks.clear(&key(0), &block(3, 1), &TERMS).await.is_err());
+    let wanted = [
+        ("store", MarkIo::Read, true),
+        // The chains that there are.
+        ("store", MarkIo::Read, true),
+        ("store", MarkIo::Create, true),
+        ("store", MarkIo::Read, true),
+        ("store", MarkIo::Write, true),
+        ("store", MarkIo::Read, true),
+        ("store", MarkIo::Write, false),
+        ("store", MarkIo::Read, false),
+    ];
+    assert_eq!(*heard.0.lock().unwrap(), wanted);
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Ask(usize, i32, i32, usize),
+    /// Two rivals of one place at once.
+    Race(usize, i32, i32),
+    Raise(usize, i32),
+    Fail(bool, u64, usize),
+    Restart,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (0..2_usize, 0..4_i32, 0..2_i32, 0..2_usize).prop_map(|(k, l, r, n)| Act::Ask(k, l, r, n)),
+        2 => (0..2_usize, 0..4_i32, 0..2_i32).prop_map(|(k, l, r)| Act::Race(k, l, r)),
+        1 => (0..2_usize, 0..4_i32).prop_map(|(k, l)| Act::Raise(k, l)),
+        3 => (any::<bool>(), 1..4_u64, 0..FAULTS.len()).prop_map(|(r, n, f)| Act::Fail(r, n, f)),
+        1 => Just(Act::Restart),
+    ]
+}
+
+/// What was cleared at each place, and the highest place of each key.
+#[derive(Default)]
+struct Signed {
+    at: BTreeMap<(usize, i32, i32), usize>,
+    highest: BTreeMap<usize, (i32, i32)>,
+}
+
+impl Signed {
+    fn add(&mut self, key: usize, level: i32, round: i32, message: usize) -> Result<(), TestCaseError> {
+        let before = self.at.insert((key, level, round), message);
+        prop_assert!(before.is_none_or(|before| before == message), "two messages at {level}, {round}");
+        let highest = self.highest.insert(key, (level, round));
+        prop_assert!(
+            highest.is_none_or(|highest| (level, round) >= highest),
+            "{level}, {round} below {highest:?}"
+        );
+        Ok(())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_sequence_of_requests_faults_and_restarts_clears_two_messages(acts in prop::collection::vec(act(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (mut world, backend, _) = faulty();
+            let mut signed = Signed::default();
+            let ok = |answer: &str| ["advanced", "repeated"].contains(&answer);
+            for act in acts {
+                match act {
+                    Act::Ask(k, level, round, message) => {
+                        let asked = asked(WatermarkKind::Block, level, round, message);
+                        if ok(world.clear(key(k), asked).await) {
+                            signed.add(k, level, round, message)?;
+                        }
+                    }
+                    Act::Race(k, level, round) => {
+                        let asks: Vec<_> =
+                            (0..2).map(|n| (key(k), asked(WatermarkKind::Block, level, round, n))).collect();
+                        for (message, answer) in world.all_at_once(&asks).await.into_iter().enumerate() {
+                            if ok(answer) {
+                                signed.add(k, level, round, message)?;
+                            }
+                        }
+                    }
+                    Act::Raise(k, level) => {
+                        let marks = KeyMarks { block: Some(mark(level, 0, 7)), ..KeyMarks::default() };
+                        let _ = world.marks().raise(chain(0), &ChainMarks::from_iter([(key(k), marks)])).await;
+                    }
+                    Act::Fail(true, n, fault) => backend.fail_read(n, FAULTS[fault]),
+                    Act::Fail(false, n, fault) => backend.fail_commit(n, FAULTS[fault]),
+                    Act::Restart => world.restart(),
+                }
+            }
+            Ok::<(), TestCaseError>(())
+        })?;
+    }
+}
