@@ -9,24 +9,26 @@ mod library;
 mod login_token;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jwtis_base::env::Timestamp;
 use jwtis_jose::jws;
-use jwtis_tezos::policy::User;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
 
-use super::Signer;
 use super::login::{SecretHash, TokenGuard, TrustedIssuer};
 use super::rules::Guard;
+use super::{Signer, Snapshot};
 
-/// Proof that the caller was authenticated by the guard in force. Only this module makes one.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Proof that the caller was authenticated by the guard of a configuration. Only this module makes one. The request is judged by the
+/// rules and signed by the vaults of that same configuration.
+#[derive(Clone, Debug)]
 pub struct Authenticated {
     caller: Caller,
     ground: Ground,
+    snapshot: Arc<Snapshot>,
 }
 
-/// On what grounds a caller was let in: if a reload takes them away while his body is on its way, he is out again.
+/// On what grounds a caller was let in. If a reload takes them away while the body is on its way, the caller is out again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Ground {
     /// No token.
@@ -44,19 +46,13 @@ impl Authenticated {
         &self.caller
     }
 
-    const fn without_token(caller: Caller) -> Self {
-        Self { caller, ground: Ground::None }
+    /// The rules and vaults of the request.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
-    fn by_login((user, secret): (User, SecretHash)) -> Self {
-        Self { caller: Caller::User(user), ground: Ground::Login(secret) }
-    }
-
-    fn by_issuer((user, issuer): (User, TrustedIssuer)) -> Self {
-        Self { caller: Caller::User(user), ground: Ground::Issuer(issuer) }
-    }
-
-    /// Whether this guard, too, would have let him in.
+    /// Whether this guard, too, would have let the caller in.
     fn holds(&self, guard: &TokenGuard, now: Timestamp) -> bool {
         match (&self.ground, &self.caller) {
             (Ground::Login(secret), Caller::User(user)) => {
@@ -70,8 +66,15 @@ impl Authenticated {
     /// Takes anybody for authenticated: for tests of what comes after.
     #[cfg(feature = "testing")]
     #[must_use]
-    pub const fn as_caller(caller: Caller) -> Self {
-        Self::without_token(caller)
+    pub fn as_caller(signer: &Signer, caller: Caller) -> Self {
+        Self { caller, ground: Ground::None, snapshot: signer.snapshot() }
+    }
+}
+
+impl PartialEq for Authenticated {
+    /// The same caller on the same grounds, under whichever configuration.
+    fn eq(&self, other: &Self) -> bool {
+        self.caller == other.caller && self.ground == other.ground
     }
 }
 
@@ -147,22 +150,26 @@ impl Signer {
     /// # Errors
     /// [`TokenRefusal`].
     pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
-        let rules = self.rules();
-        let Guard::Tokens(guard) = &rules.guard else {
-            return Ok(Authenticated::without_token(Caller::Anonymous));
+        let snapshot = self.snapshot();
+        let Guard::Tokens(guard) = &snapshot.rules().guard else {
+            return Ok(Authenticated { caller: Caller::Anonymous, ground: Ground::None, snapshot });
         };
 
         let token = presented.token.map(without_scheme).filter(|token| !token.is_empty());
         let token = token.ok_or(TokenRefusal::Missing)?;
         let username = presented.username.filter(|name| !name.is_empty());
         let parsed = jws::Unverified::parse(token);
-        match &parsed {
+        let (user, ground) = match &parsed {
             Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(parsed) => {
                 let checked = issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await;
-                checked.map(Authenticated::by_issuer)
+                checked.map(|(user, issuer)| (user, Ground::Issuer(issuer)))?
             }
-            _ => login_token::check(guard, parsed, username, self.0.env.now()).map(Authenticated::by_login),
-        }
+            _ => {
+                let checked = login_token::check(guard, parsed, username, self.0.env.now());
+                checked.map(|(user, secret)| (user, Ground::Login(secret)))?
+            }
+        };
+        Ok(Authenticated { caller: Caller::User(user), ground, snapshot })
     }
 
     /// Counts a refusal by its source where no key of ours has verified the token, and writes what is due into the audit trail.
@@ -200,7 +207,9 @@ impl Signer {
     }
 
     /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
-    /// Where the guard in force has no keys, `caller` comes back as he is, if that guard would have let him in.
+    /// Where the guard in force has no keys, the caller stays who they are, if that guard would have let them in.
+    ///
+    /// The body may have taken its time to arrive. The request goes on under the configuration that is in force now.
     ///
     /// # Errors
     /// [`ClientRefusal`].
@@ -211,15 +220,18 @@ impl Signer {
         message: &[u8],
         authentication: Option<&str>,
     ) -> Result<Authenticated, ClientRefusal> {
-        match &self.rules().guard {
+        let snapshot = self.snapshot();
+        let (caller, ground) = match &snapshot.rules().guard {
             Guard::Keys(keys) => {
-                let client = signer_of(keys, key, message, authentication)?;
-                Ok(Authenticated::without_token(Caller::Client(client)))
+                (Caller::Client(signer_of(keys, key, message, authentication)?), Ground::None)
             }
-            // After the request had begun, tokens came into force, or his user or secret went.
-            Guard::Tokens(guard) if !caller.holds(guard, self.0.env.now()) => Err(ClientRefusal::Invalid),
-            Guard::Tokens(_) | Guard::Open => Ok(caller),
-        }
+            // After the request had begun, tokens came into force, or the caller's user or secret went.
+            Guard::Tokens(guard) if !caller.holds(guard, self.0.env.now()) => {
+                return Err(ClientRefusal::Invalid);
+            }
+            Guard::Tokens(_) | Guard::Open => (caller.caller, caller.ground),
+        };
+        Ok(Authenticated { caller, ground, snapshot })
     }
 }
 

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use jwtis_tezos::policy::{LimitDenial, LimitsMode, PossessionDenial, Usage};
 use jwtis_tezos::watermark::Need;
-use jwtis_tezos::{Caller, Circumstances, PublicKey, PublicKeyHash, SignRequest, Verdict};
+use jwtis_tezos::{Caller, Circumstances, PublicKeyHash, SignRequest, Verdict};
 use tokio::time::Instant;
 
 use super::decision::{Decision, in_one_line, log_payload};
 use super::hook::Question;
 use super::rules::{KeyRules, Rules};
 use super::usage::{UsageBook, UsageError};
-use super::vault::ring::{Held, NotHeld, Why};
+use super::vaults::Why;
 use super::watermark::Clearance;
 use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
 
@@ -35,22 +35,22 @@ impl Signer {
         command: &SignCommand<'_>,
         decision: &mut Decision<'_>,
     ) -> Result<Signed, SignError> {
-        let rules = self.rules();
+        let snapshot = command.caller.snapshot();
         let (key, caller) = (command.key, command.caller.caller());
-        let rule = listed(&rules, key)?;
+        let rule = listed(snapshot.rules(), key)?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
         self.not_disabled(&key).await?;
 
         let request = SignRequest::decode_for(command.message, command.version, key.curve())?;
         decision.learn(&request);
-        let held = self.held(&key, Why::Use).await?;
+        let held = snapshot.vaults.find(&key, Why::Use).await?;
         decision.found(&held.vault);
 
-        let allowed = self.allow(&rules, rule, command, request).await?;
+        let allowed = self.allow(snapshot.rules(), rule, command, request).await?;
         log_payload(&key, allowed.request.message(), rule.log_payloads);
         let began = Instant::now();
-        let cleared = self.clear(&rules, allowed, decision).await?;
+        let cleared = self.clear(snapshot.rules(), allowed, decision).await?;
         let kind = held.vault.backend.kind();
         // Hook and disk took their time.
         self.not_disabled(&key).await?;
@@ -145,13 +145,13 @@ impl Signer {
     }
 
     async fn proof(&self, command: &ProofCommand, decision: &mut Decision<'_>) -> Result<Signed, SignError> {
-        let rules = self.rules();
+        let snapshot = command.caller.snapshot();
         let (key, caller) = (command.key, command.caller.caller());
-        let rule = listed(&rules, key)?;
+        let rule = listed(snapshot.rules(), key)?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
         self.not_disabled(&key).await?;
-        let held = self.held(&key, Why::Use).await?;
+        let held = snapshot.vaults.find(&key, Why::Use).await?;
         decision.found(&held.vault);
 
         let backend = &held.vault.backend;
@@ -165,7 +165,7 @@ impl Signer {
             }
             Ok(()) => {}
         }
-        if let Some(hook) = &rules.hook {
+        if let Some(hook) = &snapshot.rules().hook {
             let question = Question { message: None, source: command.source, caller, key: &key };
             hook.consult(question, &self.0.env).await?;
         }
@@ -176,39 +176,6 @@ impl Signer {
         let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
         decision.about.signing_took = Some(began.elapsed());
         Ok(proof)
-    }
-
-    /// The public key of a hash, of any vault; of listed keys only where the rules say so (§1.5).
-    ///
-    /// # Errors
-    /// [`SignError::NotFound`], or [`SignError::Vault`] where it is nowhere and a vault cannot be asked.
-    pub async fn public_key(&self, key: &PublicKeyHash) -> Result<PublicKey, SignError> {
-        let rules = self.rules();
-        if rules.restrict_public_keys && !rules.keys.contains_key(key) {
-            return Err(SignError::NotFound);
-        }
-        Ok(self.held(key, Why::Look).await?.public_key.clone())
-    }
-
-    /// The listed keys that some vault holds; `None` where the rules do not tell.
-    pub async fn known_keys(&self) -> Option<Vec<PublicKeyHash>> {
-        let rules = self.rules();
-        if !rules.known_keys {
-            return None;
-        }
-        Some(self.0.keys.held(rules.keys.keys().copied()).await)
-    }
-
-    /// Whether all vaults can work, for `/healthz`.
-    pub async fn ready(&self) -> bool {
-        self.0.keys.ready().await
-    }
-
-    async fn held(&self, key: &PublicKeyHash, why: Why) -> Result<Arc<Held>, SignError> {
-        self.0.keys.find(key, why).await.map_err(|error| match error {
-            NotHeld::Nowhere => SignError::NotFound,
-            NotHeld::Unknown(failure) => SignError::Vault(failure),
-        })
     }
 
     /// Nothing is signed over a store that another process may have, not even what needs no commit.

@@ -16,10 +16,12 @@ use crate::hook::HookError;
 use crate::lockout::{Lockout, Refusals};
 use crate::restrictions::Restrictions;
 use crate::rules::{GuardRemoved, Rules};
+use crate::snapshot::Snapshot;
 use crate::switch::{KeySwitches, SwitchError};
 use crate::trusted::TrustedTokens;
 use crate::usage::{UsageBook, UsageError};
-use crate::vault::{KeyRing, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
+use crate::vaults::{NotHeld, Vaults};
 use crate::watermark::{WatermarkError, Watermarks};
 
 /// What a signer is made of. All of it is injected.
@@ -44,10 +46,10 @@ pub struct Signer(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) env: Env,
-    pub(crate) rules: RwLock<Arc<Rules>>,
+    /// What requests that come now work with.
+    in_force: RwLock<Arc<Snapshot>>,
     /// What restricted keys, issuers and users under any rules so far.
     pub(crate) restrictions: Mutex<Restrictions>,
-    pub(crate) keys: KeyRing,
     pub(crate) watermarks: Arc<dyn Watermarks>,
     pub(crate) usage: Option<UsageBook>,
     pub(crate) switches: Option<KeySwitches>,
@@ -62,11 +64,13 @@ impl Signer {
     pub fn new(parts: SignerParts) -> Self {
         let SignerParts { env, rules, vaults, watermarks, store, issuer } = parts;
         Self(Arc::new(Inner {
-            keys: KeyRing::new(env.clone(), vaults),
             switches: store.clone().map(|store| KeySwitches::new(store, env.clone())),
-            env,
             restrictions: Mutex::new(Restrictions::of(&rules)),
-            rules: RwLock::new(Arc::new(rules)),
+            in_force: RwLock::new(Arc::new(Snapshot {
+                rules: Arc::new(rules),
+                vaults: Arc::new(Vaults::new(env.clone(), vaults)),
+            })),
+            env,
             watermarks,
             usage: store.map(UsageBook::new),
             issuer,
@@ -75,10 +79,16 @@ impl Signer {
         }))
     }
 
-    /// The rules in force. A request keeps the ones that it began with.
+    /// The rules and vaults in force. A request takes them once.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.in_force.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The rules in force.
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {
-        Arc::clone(&self.0.rules.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.snapshot().rules)
     }
 
     /// Puts other rules, and other vaults where some are given, into force for all requests that come from now on. Failed logins and
@@ -103,10 +113,13 @@ impl Signer {
     }
 
     fn put(&self, rules: Rules, vaults: Option<Vec<Vault>>) {
-        if let Some(vaults) = vaults {
-            self.0.keys.replace(vaults);
-        }
-        *self.0.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        let mut in_force = self.0.in_force.write().unwrap_or_else(PoisonError::into_inner);
+        let vaults = match vaults {
+            Some(vaults) => Arc::new(Vaults::new(self.0.env.clone(), vaults)),
+            // They keep what they were found to hold.
+            None => Arc::clone(&in_force.vaults),
+        };
+        *in_force = Arc::new(Snapshot { rules: Arc::new(rules), vaults });
     }
 
     /// Why consensus keys sign nothing: their watermarks have gone back to an earlier state.
@@ -204,9 +217,9 @@ pub enum SignError {
     /// 400: the message is not understood.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// 404: no vault holds the key.
-    #[error("this key not found in any vault")]
-    NotFound,
+    /// 404: no vault holds the key. 500: a vault cannot be asked whether it does.
+    #[error(transparent)]
+    NotHeld(#[from] NotHeld),
     /// 400: only tz4 keys in vaults that can do it have proofs.
     #[error("proof of possession is not supported")]
     ProofNotSupported,
@@ -243,7 +256,7 @@ impl SignError {
             Self::Switch(_) => "switch_unavailable",
             Self::Denied(denial) => denial.code(),
             Self::Decode(_) => "not_understood",
-            Self::NotFound => "key_not_found",
+            Self::NotHeld(NotHeld::Nowhere) => "key_not_found",
             Self::ProofNotSupported => "proof_not_supported",
             Self::ProofNotAllowed => "proof_not_allowed",
             Self::Hook(_) => "policy_hook",
@@ -259,7 +272,7 @@ impl SignError {
             Self::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_)) => {
                 "usage_unavailable"
             }
-            Self::Vault(_) => "vault",
+            Self::NotHeld(NotHeld::Unknown(_)) | Self::Vault(_) => "vault",
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Holders of keys (§7), and what they may be asked to sign.
 
-pub(super) mod ring;
 pub mod software;
 pub mod store;
 mod verified;
@@ -12,7 +11,6 @@ use jwtis_tezos::{Curve, PublicKey, SecretKey};
 
 use super::pipeline::{Cleared, ClearedProof};
 
-pub(super) use ring::KeyRing;
 pub use verified::Verified;
 
 /// A holder of signing keys.

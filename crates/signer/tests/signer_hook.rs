@@ -142,9 +142,9 @@ async fn a_hook_that_is_down_fails_the_requests_that_need_it_and_nothing_else() 
     let signer = setup.build();
     let down = sign(&signer, &key, &attestation(7, 0)).await;
     assert_eq!((text(&down).as_str(), status(&down)), ("connection refused", Some(500)));
-    signer.public_key(&pkh(&key)).await.unwrap();
-    assert_eq!(signer.known_keys().await.unwrap().len(), 1);
-    assert!(signer.ready().await);
+    signer.snapshot().public_key(&pkh(&key)).await.unwrap();
+    assert_eq!(signer.snapshot().known_keys().await.unwrap().len(), 1);
+    assert!(signer.snapshot().ready().await);
     // Nothing was marked: once the hook is gone, another message of that place may be signed.
     let rules = Rules { keys: signer.rules().keys.clone(), ..Rules::default() };
     signer.apply(rules, None);

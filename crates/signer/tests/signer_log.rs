@@ -281,7 +281,7 @@ async fn operators_hear_once_of_empty_vaults_and_of_keys_in_two() {
     let clock = setup.clock.clone();
     let signer = setup.build();
     for _ in 0..3 {
-        assert!(signer.public_key(&pkh(&new_key(Curve::P256))).await.is_err());
+        assert!(signer.snapshot().public_key(&pkh(&new_key(Curve::P256))).await.is_err());
         clock.advance(Duration::from_secs(1));
     }
     let text = log.take();

@@ -13,7 +13,7 @@ mod signer_support;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jwtis_signer::SignError;
+use jwtis_signer::{NotHeld, SignError};
 use jwtis_tezos::policy::{Allow, User};
 use jwtis_tezos::{Caller, Curve, Policy, RequestKind};
 use signer_support::{
@@ -116,7 +116,7 @@ async fn refusals_have_the_texts_of_signatory() {
     assert_eq!(text(&sign(&signer, &unlisted, &[]).await), wanted);
     let missing = sign(&signer, &other, &attestation(1, 0)).await;
     assert_eq!(text(&missing), "this key not found in any vault");
-    assert!(matches!(missing.outcome, Err(SignError::NotFound)));
+    assert!(matches!(missing.outcome, Err(SignError::NotHeld(NotHeld::Nowhere))));
 }
 
 #[tokio::test]

@@ -17,10 +17,13 @@ use jwtis_base::{RegistrationId, Timestamp};
 use jwtis_signer::hook::Hook;
 use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
 use jwtis_signer::rules::Guard;
-use jwtis_signer::{GuardRemoved, KeyRules, Rules};
+use jwtis_signer::{Authenticated, GuardRemoved, KeyRules, Presented, Rules, SignCommand, Vault};
 use jwtis_tezos::policy::{Allow, Limits, LimitsMode, Mutez, Rate};
-use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, RequestKind};
-use signer_support::{Calls, ScriptedHook, ScriptedVault, Setup, attestation, code, new_key, pkh, sign_as};
+use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, RequestKind, SigningVersion};
+use signer_support::{
+    Calls, SOURCE, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign_as,
+    transaction,
+};
 
 /// Rules with this guard for one key with that policy; `None` lists no key.
 fn rules(guard: Guard, key: PublicKeyHash, policy: Option<Policy>) -> Rules {
@@ -293,4 +296,38 @@ fn credentials_that_were_given_up_never_come_back_by_a_reload() {
         assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
         assert_eq!(last.is_some(), is_refused, "{name}: {last:?}");
     }
+}
+
+#[tokio::test]
+async fn a_reload_between_guard_and_policy_mixes_no_two_configurations() {
+    let key = new_key(Curve::Ed25519);
+    let (hash, message) = (pkh(&key), transaction(1));
+    let (first, second) = (Calls::default(), Calls::default());
+    let allows = || allowing(&[RequestKind::Generic]);
+    let in_second =
+        || Some(vec![Vault { name: "two".to_owned(), backend: ScriptedVault::new(&second, &[&key]) }]);
+    let signer = Setup::new().list(&key, allows()).vault("one", ScriptedVault::new(&first, &[&key])).build();
+    let ask = async |caller: Authenticated| {
+        let version = SigningVersion::LATEST;
+        code(
+            &signer.sign(SignCommand { caller, key: hash, message: &message, version, source: SOURCE }).await,
+        )
+    };
+
+    let began = signer.authenticate(Presented::default()).await.unwrap();
+    let guarded = signer.authenticate_client(began.clone(), &hash, &message, None).unwrap();
+    signer.apply(rules(Guard::Open, hash, Some(Policy::default())), in_second());
+    assert_eq!(ask(guarded).await, "signed", "the guard let the caller in before the reload");
+    assert_eq!(first.take(), ["list", "sign"], "the vaults are of that configuration, too");
+
+    // The body arrives after the reload, so the guard speaks once more.
+    let guarded = signer.authenticate_client(began, &hash, &message, None).unwrap();
+    signer.apply(rules(Guard::Open, hash, Some(allows())), in_second());
+    assert_eq!(ask(guarded).await, "request_kind");
+    let began = signer.authenticate(Presented::default()).await.unwrap();
+    assert_eq!(ask(began).await, "signed");
+    assert_eq!(
+        (first.take().len(), second.take()),
+        (0, ["list", "list", "sign"].map(str::to_owned).to_vec())
+    );
 }

@@ -48,8 +48,8 @@ async fn a_disabled_key_neither_signs_nor_proves_until_it_is_enabled_and_a_resta
     for signer in [&first, &signer(&key, &store)] {
         let refused = sign(signer, &key, &attestation(2, 0)).await;
         assert_eq!((code(&refused), text(&refused)), ("key_disabled", format!("{} is disabled", pkh(&key))));
-        assert!(signer.public_key(&pkh(&key)).await.is_ok(), "what is public stays so");
-        assert!(signer.ready().await, "the operator meant it");
+        assert!(signer.snapshot().public_key(&pkh(&key)).await.is_ok(), "what is public stays so");
+        assert!(signer.snapshot().ready().await, "the operator meant it");
     }
     assert_eq!(code(&prove_as(&proving, Caller::Anonymous, &tz4).await), "key_disabled");
     let other = new_key(Curve::Ed25519);

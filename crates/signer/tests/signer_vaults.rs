@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_signer::vault::software::SoftwareVault;
-use jwtis_signer::{Rules, SignError, Vault, Watermarks};
+use jwtis_signer::{NotHeld, Rules, SignError, Vault, Watermarks};
 use jwtis_tezos::{Curve, Policy, RequestKind, Signature, SigningVersion};
 use signer_support::{
     Act, Calls, Gate, NotedMarks, ScriptedVault, Setup, allowing, attestation, code, forge, new_key, pkh,
@@ -37,7 +37,7 @@ async fn every_curve_signs_and_the_same_bytes_get_the_same_signature() {
         key.public_key().verify_strictly(&message, &signature, SigningVersion::LATEST).unwrap();
         assert_eq!(first.about.vault.as_deref(), Some("File"));
         assert!(first.about.signing_took.is_some());
-        assert_eq!(signer.public_key(&pkh(&key)).await.unwrap().hash(), pkh(&key));
+        assert_eq!(signer.snapshot().public_key(&pkh(&key)).await.unwrap().hash(), pkh(&key));
     }
 }
 
@@ -165,9 +165,9 @@ async fn a_vault_that_cannot_list_hides_only_its_own_keys() {
     for key in [&one, &nowhere] {
         let decided = sign(&signer, key, &transaction(1)).await;
         assert_eq!(text(&decided), "(Scripted): unplugged");
-        assert!(matches!(signer.public_key(&pkh(key)).await, Err(SignError::Vault(_))));
+        assert!(matches!(signer.snapshot().public_key(&pkh(key)).await, Err(NotHeld::Unknown(_))));
     }
-    assert_eq!(signer.known_keys().await.unwrap(), [pkh(&two)]);
+    assert_eq!(signer.snapshot().known_keys().await.unwrap(), [pkh(&two)]);
 
     // It comes back, and later fails again: what was found stays found.
     broken.listing_fails(false);
@@ -187,26 +187,26 @@ async fn asking_for_unknown_keys_asks_the_vaults_once_in_a_while() {
     let signer = setup.build();
     for _ in 0..100 {
         let stranger = pkh(&new_key(Curve::Ed25519));
-        assert!(matches!(signer.public_key(&stranger).await, Err(SignError::NotFound)));
+        assert!(matches!(signer.snapshot().public_key(&stranger).await, Err(NotHeld::Nowhere)));
     }
-    signer.public_key(&pkh(&key)).await.unwrap();
-    signer.known_keys().await.unwrap();
+    signer.snapshot().public_key(&pkh(&key)).await.unwrap();
+    signer.snapshot().known_keys().await.unwrap();
     assert_eq!(calls.take(), ["list"]);
     clock.advance(Duration::from_secs(3));
-    assert!(signer.public_key(&pkh(&later)).await.is_err());
+    assert!(signer.snapshot().public_key(&pkh(&later)).await.is_err());
     assert_eq!(calls.take(), ["list"]);
     clock.set(signer_support::START);
-    assert!(signer.public_key(&pkh(&later)).await.is_err());
+    assert!(signer.snapshot().public_key(&pkh(&later)).await.is_err());
     assert_eq!(calls.take(), ["list"], "a clock that was set back");
 
     // Other vaults: nothing of the old ones is remembered.
     let vaults = vec![Vault { name: "w".to_owned(), backend: ScriptedVault::new(&calls, &[&later]) }];
     signer.apply(Rules::default(), Some(vaults));
-    signer.public_key(&pkh(&later)).await.unwrap();
-    assert!(matches!(signer.public_key(&pkh(&key)).await, Err(SignError::NotFound)));
+    signer.snapshot().public_key(&pkh(&later)).await.unwrap();
+    assert!(matches!(signer.snapshot().public_key(&pkh(&key)).await, Err(NotHeld::Nowhere)));
     signer.apply(Rules::default(), None);
     calls.take();
-    signer.public_key(&pkh(&later)).await.unwrap();
+    signer.snapshot().public_key(&pkh(&later)).await.unwrap();
     assert_eq!(calls.take(), [""; 0], "a reload without vaults forgets nothing");
 }
 
@@ -221,12 +221,12 @@ async fn asking_for_unknown_keys_asks_a_failing_vault_once_in_a_while() {
     let signer = setup.build();
     for _ in 0..100 {
         let stranger = pkh(&new_key(Curve::Ed25519));
-        assert!(matches!(signer.public_key(&stranger).await, Err(SignError::Vault(_))));
+        assert!(matches!(signer.snapshot().public_key(&stranger).await, Err(NotHeld::Unknown(_))));
     }
     assert_eq!(calls.take(), ["list"]);
     vault.listing_fails(false);
     clock.advance(Duration::from_secs(1));
-    assert!(signer.public_key(&pkh(&key)).await.is_ok());
+    assert!(signer.snapshot().public_key(&pkh(&key)).await.is_ok());
 
     // Who may sign does not wait for that.
     vault.listing_fails(true);
@@ -254,12 +254,12 @@ async fn asking_for_the_known_keys_asks_a_failing_vault_once_in_a_while() {
     let clock = setup.clock.clone();
     let signer = setup.build();
     for _ in 0..100 {
-        assert_eq!(signer.known_keys().await.unwrap(), [pkh(&key)]);
+        assert_eq!(signer.snapshot().known_keys().await.unwrap(), [pkh(&key)]);
     }
     assert_eq!(calls.take(), ["list"], "a vault that hangs would keep the turn from those who sign");
     broken.listing_fails(false);
     clock.advance(Duration::from_secs(1));
-    assert_eq!(signer.known_keys().await.unwrap().len(), 2);
+    assert_eq!(signer.snapshot().known_keys().await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -274,7 +274,7 @@ async fn one_listing_serves_all_who_wait_for_it() {
         let signer = Setup::new().vault("v", vault).build();
         let ask = |hash| {
             let signer = signer.clone();
-            tokio::spawn(async move { signer.public_key(&hash).await.is_ok() })
+            tokio::spawn(async move { signer.snapshot().public_key(&hash).await.is_ok() })
         };
         let first = ask(pkh(&stranger));
         gate.arrival().await;
@@ -303,7 +303,7 @@ async fn a_key_in_two_vaults_is_that_of_the_first() {
     assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "signed");
     assert_eq!(second.take(), ["list", "sign"], "the first could not be asked");
     vaults.0.listing_fails(false);
-    assert_eq!(signer.known_keys().await.unwrap().len(), 1);
+    assert_eq!(signer.snapshot().known_keys().await.unwrap().len(), 1);
     first.take();
     assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "signed");
     assert_eq!(first.take(), ["sign"]);
@@ -318,16 +318,16 @@ async fn trap_14_public_keys_ignore_the_policy_unless_they_are_restricted() {
             .vault("v", ScriptedVault::new(&Calls::default(), &[&listed, &unlisted]));
         setup.rules.restrict_public_keys = restricted;
         let signer = setup.build();
-        assert!(signer.public_key(&pkh(&listed)).await.is_ok());
-        let answer = signer.public_key(&pkh(&unlisted)).await;
+        assert!(signer.snapshot().public_key(&pkh(&listed)).await.is_ok());
+        let answer = signer.snapshot().public_key(&pkh(&unlisted)).await;
         assert_eq!(
-            answer.map(|key| key.hash()).map_err(|error| error.code()),
+            answer.map(|key| key.hash()).map_err(|error| SignError::from(error).code()),
             match restricted {
                 false => Ok(pkh(&unlisted)),
                 true => Err("key_not_found"),
             }
         );
-        assert_eq!(signer.known_keys().await, None, "behind a switch");
+        assert_eq!(signer.snapshot().known_keys().await, None, "behind a switch");
     }
 }
 

@@ -74,7 +74,11 @@ impl Health for Signer {
                 let why = rollback::words(cause);
                 return Err(format!("{why}, so consensus keys sign nothing: {}", rollback::HINT).into());
             }
-            if self.ready().await { Ok(()) } else { Err("a vault of the signer is not ready".into()) }
+            if self.snapshot().ready().await {
+                Ok(())
+            } else {
+                Err("a vault of the signer is not ready".into())
+            }
         })
     }
 }

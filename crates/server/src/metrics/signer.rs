@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use jwtis_signer::{About, SignError, WatermarkError};
+use jwtis_signer::{About, NotHeld, SignError, WatermarkError};
 use jwtis_tezos::{Denial, RequestKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -229,10 +229,10 @@ impl SignerMetrics {
                 self.watermark_rejections.get_or_create(&labels).inc();
                 self.vault_failed(about, code);
             }
-            SignError::Vault(_) => self.vault_failed(about, "n/a"),
+            SignError::NotHeld(NotHeld::Unknown(_)) | SignError::Vault(_) => self.vault_failed(about, "n/a"),
             SignError::NotListed(_)
             | SignError::Decode(_)
-            | SignError::NotFound
+            | SignError::NotHeld(NotHeld::Nowhere)
             | SignError::ProofNotSupported
             | SignError::ProofNotAllowed
             | SignError::Store(_)

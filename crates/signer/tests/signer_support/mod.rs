@@ -379,7 +379,7 @@ pub fn attestation(level: i32, round: i32) -> Vec<u8> {
 }
 
 pub async fn sign_as(signer: &Signer, caller: Caller, key: PublicKeyHash, message: &[u8]) -> Decided<Signed> {
-    let caller = Authenticated::as_caller(caller);
+    let caller = Authenticated::as_caller(signer, caller);
     let version = SigningVersion::LATEST;
     signer.sign(SignCommand { caller, key, message, version, source: SOURCE }).await
 }
@@ -394,12 +394,12 @@ pub async fn sign_in_version(
     message: &[u8],
     version: SigningVersion,
 ) -> Decided<Signed> {
-    let caller = Authenticated::as_caller(Caller::Anonymous);
+    let caller = Authenticated::as_caller(signer, Caller::Anonymous);
     signer.sign(SignCommand { caller, key: pkh(key), message, version, source: SOURCE }).await
 }
 
 pub async fn prove_as(signer: &Signer, caller: Caller, key: &SecretKey) -> Decided<Signed> {
-    let caller = Authenticated::as_caller(caller);
+    let caller = Authenticated::as_caller(signer, caller);
     signer.prove(ProofCommand { caller, key: pkh(key), source: SOURCE }).await
 }
 

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use jwtis_signer::login::LoginError;
 use jwtis_signer::switch::{NotTheAdmin, SwitchError};
 use jwtis_signer::usage::UsageError;
-use jwtis_signer::{ClientRefusal, SignError, TokenRefusal, WatermarkError};
+use jwtis_signer::{ClientRefusal, NotHeld, SignError, TokenRefusal, WatermarkError};
 use jwtis_tezos::KeyError;
 use serde::Serialize;
 
@@ -132,7 +132,7 @@ impl From<SignError> for Refusal {
             | SignError::ProofNotSupported
             | SignError::ProofNotAllowed
             | SignError::NoWatermark => StatusCode::BAD_REQUEST,
-            SignError::NotFound => StatusCode::NOT_FOUND,
+            SignError::NotHeld(NotHeld::Nowhere) => StatusCode::NOT_FOUND,
             SignError::Hook(hook) => {
                 StatusCode::from_u16(hook.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -143,6 +143,7 @@ impl From<SignError> for Refusal {
             SignError::Watermark(WatermarkError::Unavailable(_))
             | SignError::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_))
             | SignError::Switch(_)
+            | SignError::NotHeld(NotHeld::Unknown(_))
             | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = match &error {

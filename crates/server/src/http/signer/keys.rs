@@ -7,7 +7,7 @@ use axum::extract::{FromRequestParts as _, Path, Query, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use jwtis_signer::rules::Guard;
-use jwtis_signer::{Authenticated, Decided, ProofCommand, SignCommand, SignError};
+use jwtis_signer::{Authenticated, Decided, NotHeld, ProofCommand, SignCommand, SignError};
 use jwtis_tezos::{PublicKeyHash, SigningVersion};
 use serde_json::{Value, json};
 
@@ -31,8 +31,11 @@ pub(super) async fn sign(
     let started = monotonic();
     let key = parse(segment);
     // Only listed keys become a label.
-    let listed =
-        key.as_ref().ok().filter(|key| api.signer.rules().keys.contains_key(key)).map(ToString::to_string);
+    let listed = key
+        .as_ref()
+        .ok()
+        .filter(|key| caller.snapshot().rules().keys.contains_key(key))
+        .map(ToString::to_string);
     let answer = match key {
         Ok(key) => signature(&api, caller, key, source, request).await,
         Err(refusal) => Err(refusal),
@@ -70,12 +73,8 @@ async fn signature(
 }
 
 /// `GET /keys/{pkh}`
-pub(super) async fn show(
-    State(api): State<Arc<Api>>,
-    Known(_): Known,
-    segment: Segment,
-) -> Result<Json<Value>, Refusal> {
-    let key = api.signer.public_key(&parse(segment)?).await?;
+pub(super) async fn show(Known(caller): Known, segment: Segment) -> Result<Json<Value>, Refusal> {
+    let key = caller.snapshot().public_key(&parse(segment)?).await.map_err(SignError::from)?;
     Ok(Json(json!({ "public_key": key.to_string() })))
 }
 
@@ -104,8 +103,8 @@ pub(super) async fn prove(
 }
 
 /// `GET /authorized_keys`: hashes, though the name says keys. An empty list is left out, as if there were none.
-pub(super) async fn authorized(State(api): State<Arc<Api>>, Known(_): Known) -> Json<Value> {
-    match &api.signer.rules().guard {
+pub(super) async fn authorized(Known(caller): Known) -> Json<Value> {
+    match &caller.snapshot().rules().guard {
         Guard::Keys(keys) if !keys.is_empty() => {
             let hashes: Vec<String> = keys.iter().map(|key| key.hash().to_string()).collect();
             Json(json!({ "authorized_keys": hashes }))
@@ -119,8 +118,8 @@ pub(super) async fn known(State(api): State<Arc<Api>>, request: Request) -> Resu
     if !api.signer.rules().known_keys {
         return Err(Refusal::no_page());
     }
-    let Known(_) = Known::from_request_parts(&mut request.into_parts().0, &api).await?;
-    let keys = api.signer.known_keys().await.ok_or_else(Refusal::no_page)?;
+    let Known(caller) = Known::from_request_parts(&mut request.into_parts().0, &api).await?;
+    let keys = caller.snapshot().known_keys().await.ok_or_else(Refusal::no_page)?;
     let hashes: Vec<String> = keys.iter().map(ToString::to_string).collect();
     Ok(Json(json!({ "known_keys": hashes })))
 }
@@ -132,7 +131,7 @@ pub(super) async fn known_by_other_method(State(api): State<Arc<Api>>) -> Result
 
 /// Step 1 of §1.4.
 pub(super) fn parse(segment: Segment) -> Result<PublicKeyHash, Refusal> {
-    let Path(text) = segment.map_err(|_| SignError::NotFound)?;
+    let Path(text) = segment.map_err(|_| SignError::from(NotHeld::Nowhere))?;
     Ok(text.parse::<PublicKeyHash>()?)
 }
 

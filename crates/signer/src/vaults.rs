@@ -1,4 +1,4 @@
-//! All vaults, and which of them holds which key (§4.3).
+//! The vaults of one configuration, and which of them holds which key (§4.3).
 //!
 //! Vaults are asked in the order of the configuration. What was found is remembered until the vaults are replaced; that a key is nowhere
 //! is remembered for [`ABSENCE`], so that asking for unknown keys does not make us ask the vaults each time. A vault that cannot be
@@ -12,8 +12,8 @@ use jwtis_base::env::{Env, Timestamp};
 use jwtis_tezos::{PublicKey, PublicKeyHash};
 use tokio::sync::Mutex;
 
-use super::{Vault, VaultError};
 use crate::decision::in_one_line;
+use crate::vault::{Vault, VaultError};
 
 /// How long a key that was nowhere stays nowhere.
 const ABSENCE: Duration = Duration::from_secs(3);
@@ -23,12 +23,6 @@ const FAILURE: Duration = Duration::from_secs(1);
 const LISTING: Duration = Duration::from_secs(5);
 /// The longest that all vaults may take to say that they are ready (§1.10).
 const READINESS: Duration = Duration::from_secs(10);
-
-/// All vaults, and which of them holds which key.
-pub(crate) struct KeyRing {
-    env: Env,
-    ring: RwLock<Arc<Ring>>,
-}
 
 /// A key and its holder.
 pub(crate) struct Held {
@@ -47,58 +41,19 @@ pub(crate) enum Why {
 }
 
 /// Why a key is not found.
-#[derive(Debug)]
-pub(crate) enum NotHeld {
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotHeld {
     /// No vault has it.
+    #[error("this key not found in any vault")]
     Nowhere,
     /// No vault that could be asked has it, and this one could not.
+    #[error(transparent)]
     Unknown(VaultError),
 }
 
-impl KeyRing {
-    pub(crate) fn new(env: Env, vaults: Vec<Vault>) -> Self {
-        Self { env, ring: RwLock::new(Ring::new(vaults)) }
-    }
-
-    /// Other vaults from now on; what was known of the old ones is forgotten.
-    pub(crate) fn replace(&self, vaults: Vec<Vault>) {
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Ring::new(vaults);
-    }
-
-    /// The holder of a key.
-    pub(crate) async fn find(&self, key: &PublicKeyHash, why: Why) -> Result<Arc<Held>, NotHeld> {
-        self.ring().find(key, why, &self.env).await
-    }
-
-    /// Which of these keys some vault holds. Those of vaults that cannot be asked are missing.
-    pub(crate) async fn held(&self, keys: impl Iterator<Item = PublicKeyHash>) -> Vec<PublicKeyHash> {
-        let ring = self.ring();
-        ring.refresh(&self.env).await;
-        let known = ring.known();
-        keys.filter(|key| known.keys.contains_key(key)).collect()
-    }
-
-    /// Whether every vault can work.
-    pub(crate) async fn ready(&self) -> bool {
-        let ring = self.ring();
-        let all = async {
-            for vault in &ring.vaults {
-                if !vault.backend.ready().await {
-                    return false;
-                }
-            }
-            true
-        };
-        tokio::time::timeout(READINESS, all).await.unwrap_or(false)
-    }
-
-    fn ring(&self) -> Arc<Ring> {
-        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// The vaults between two reloads.
-struct Ring {
+/// The vaults of one configuration, and what they were found to hold.
+pub(crate) struct Vaults {
+    env: Env,
     vaults: Vec<Vault>,
     known: RwLock<Known>,
     /// Held by the one that lists, for all who wait.
@@ -173,13 +128,14 @@ impl Known {
     }
 }
 
-impl Ring {
-    fn new(vaults: Vec<Vault>) -> Arc<Self> {
-        Arc::new(Self { vaults, known: RwLock::default(), turn: Mutex::default() })
+impl Vaults {
+    pub(crate) fn new(env: Env, vaults: Vec<Vault>) -> Self {
+        Self { env, vaults, known: RwLock::default(), turn: Mutex::default() }
     }
 
-    async fn find(&self, key: &PublicKeyHash, why: Why, env: &Env) -> Result<Arc<Held>, NotHeld> {
-        if let Some(answer) = self.known().answer(key, env.now()) {
+    /// The holder of a key.
+    pub(crate) async fn find(&self, key: &PublicKeyHash, why: Why) -> Result<Arc<Held>, NotHeld> {
+        if let Some(answer) = self.known().answer(key, self.env.now()) {
             return answer;
         }
         let begun_before = self.known().begun;
@@ -187,32 +143,52 @@ impl Ring {
         {
             // Whoever had the turn before may have found it, or have asked everybody since we began to wait.
             let known = self.known();
-            if let Some(answer) = known.answer(key, env.now()) {
+            if let Some(answer) = known.answer(key, self.env.now()) {
                 return answer;
             }
-            if let Some(failure) = known.failure(begun_before, why, env.now()) {
+            if let Some(failure) = known.failure(begun_before, why, self.env.now()) {
                 return Err(NotHeld::Unknown(failure));
             }
         }
-        self.list(Some(key), env).await
+        self.list(Some(key)).await
     }
 
-    async fn refresh(&self, env: &Env) {
+    /// Which of these keys some vault holds. Those of vaults that cannot be asked are missing.
+    pub(crate) async fn held(&self, keys: impl Iterator<Item = PublicKeyHash>) -> Vec<PublicKeyHash> {
+        self.refresh().await;
+        let known = self.known();
+        keys.filter(|key| known.keys.contains_key(key)).collect()
+    }
+
+    /// Whether every vault can work.
+    pub(crate) async fn ready(&self) -> bool {
+        let all = async {
+            for vault in &self.vaults {
+                if !vault.backend.ready().await {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(READINESS, all).await.unwrap_or(false)
+    }
+
+    async fn refresh(&self) {
         let begun_before = self.known().begun;
         let _turn = self.turn.lock().await;
         let is_recent = {
             let known = self.known();
-            known.is_fresh(env.now()) || known.failure(begun_before, Why::Look, env.now()).is_some()
+            known.is_fresh(self.env.now()) || known.failure(begun_before, Why::Look, self.env.now()).is_some()
         };
         if !is_recent {
             // What could not be asked is in the log.
-            drop(self.list(None, env).await);
+            drop(self.list(None).await);
         }
     }
 
     /// Asks one vault after the other, until `wanted` is found. Needs the turn.
-    async fn list(&self, wanted: Option<&PublicKeyHash>, env: &Env) -> Result<Arc<Held>, NotHeld> {
-        let began = env.now();
+    async fn list(&self, wanted: Option<&PublicKeyHash>) -> Result<Arc<Held>, NotHeld> {
+        let began = self.env.now();
         let number = self.known().begun.saturating_add(1);
         self.known_mut().begun = number;
         let mut failure = None;
@@ -221,7 +197,7 @@ impl Ring {
                 Ok(keys) => self.known_mut().absorb(place, vault, keys),
                 Err(error) => {
                     tracing::error!(
-                        vault = error.kind,
+                        vault = vault.backend.kind(),
                         vault_name = vault.name,
                         error = in_one_line(&error),
                         "a vault cannot list its keys and is passed over"
@@ -236,7 +212,7 @@ impl Ring {
         let mut known = self.known_mut();
         match failure {
             Some(why) => {
-                known.failed = Some(Failed { number, at: env.now(), why: why.clone() });
+                known.failed = Some(Failed { number, at: self.env.now(), why: why.clone() });
                 Err(NotHeld::Unknown(why))
             }
             None => {
