@@ -138,7 +138,8 @@ impl Issuer {
         if secret.kind() != SecretKind::Admin {
             return Err(AdminTokenError::NotAnAdminToken);
         }
-        let record = AdminRecord { hash: *secret.hash().as_bytes() };
+        let since_ms = Some(self.env().now().millis());
+        let record = AdminRecord { hash: *secret.hash().as_bytes(), since_ms };
         let previous = self.0.store.get::<AdminRecord>(admin_name()).await?;
         let tx = Transaction::new(&self.0.store);
         let tx = match previous {
@@ -367,6 +368,9 @@ pub(crate) fn admin_name() -> Name<'static> {
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AdminRecord {
     hash: [u8; 32],
+    /// When it was set. Records of earlier releases do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since_ms: Option<u64>,
 }
 
 impl Record for AdminRecord {

@@ -3,6 +3,7 @@
 use jwtis_base::env::Timestamp;
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_base::rollback::stored_mark;
+use jwtis_base::rollback::takeover::put;
 use jwtis_store::{CommitError, DecodeError, Name, Record, Rollback, RollbackCause, Store, Stored, Table};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -14,6 +15,10 @@ pub(crate) const SETTINGS: Table = Table { id: 4, name: "settings", time_ordered
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct SessionFloor {
     not_before_ms: u64,
+    /// The moment that counts once the present mark is accepted with `--keep-sessions`: what earlier marks revoked stays revoked. Records
+    /// of earlier releases do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settled_ms: Option<u64>,
 }
 
 pub(crate) fn floor_name() -> Name<'static> {
@@ -21,8 +26,21 @@ pub(crate) fn floor_name() -> Name<'static> {
 }
 
 impl SessionFloor {
-    pub(crate) const fn at(moment: Timestamp) -> Self {
-        Self { not_before_ms: moment.millis() }
+    /// As a mark raises it, which nobody has accepted yet.
+    pub(crate) fn raised(floor: Option<Self>, to: Timestamp) -> Self {
+        let settled = floor.map_or(0, Self::settled);
+        let before = floor.map_or(0, |floor| floor.not_before_ms);
+        Self { not_before_ms: before.max(to.millis()), settled_ms: Some(settled) }
+    }
+
+    /// As an accepted mark leaves it.
+    fn accepted(self, keep_sessions: bool) -> Self {
+        let not_before_ms = if keep_sessions { self.settled() } else { self.not_before_ms };
+        Self { not_before_ms, settled_ms: Some(not_before_ms) }
+    }
+
+    fn settled(self) -> u64 {
+        self.settled_ms.unwrap_or(self.not_before_ms)
     }
 
     pub(crate) const fn moment(self) -> Timestamp {
@@ -30,7 +48,10 @@ impl SessionFloor {
     }
 
     pub(crate) fn join(self, other: Self) -> Self {
-        Self { not_before_ms: self.not_before_ms.max(other.not_before_ms) }
+        Self {
+            not_before_ms: self.not_before_ms.max(other.not_before_ms),
+            settled_ms: Some(self.settled().max(other.settled())),
+        }
     }
 }
 
@@ -60,14 +81,11 @@ pub(crate) async fn settle(
     match stored {
         Some(Stored { value, version }) if value.since_ms.is_none() => {
             let dated = Rollback { since_ms: Some(now.millis()), ..value };
-            let since = since.max(now);
+            let raised = SessionFloor::raised(floor.as_ref().map(|floor| floor.value), now);
             let transaction = store.transaction().replace_at(&Rollback::key(), version, &dated);
-            let transaction = match floor {
-                Some(floor) => transaction.replace(floor_name(), floor.version, &SessionFloor::at(since)),
-                None => transaction.create(floor_name(), &SessionFloor::at(since)),
-            };
+            let transaction = put(transaction, floor_name(), floor.map(|floor| floor.version), Some(&raised));
             store.commit(transaction).await?;
-            Ok((Some(dated), since))
+            Ok((Some(dated), raised.moment()))
         }
         stored => Ok((stored.map(|stored| stored.value), since)),
     }
@@ -79,20 +97,22 @@ pub(crate) async fn settle(
 /// When the store cannot be read or written.
 pub async fn accept(store: &Store, now: Timestamp, keep_sessions: bool) -> Result<bool, CommitError> {
     let Some(Stored { value, version }) = stored_mark(store).await? else { return Ok(false) };
-    let mut transaction = store.transaction().delete_at(&Rollback::key(), version);
+    let transaction = store.transaction().delete_at(&Rollback::key(), version);
     let floor = store.get::<SessionFloor>(floor_name()).await?;
-    transaction = match (floor, keep_sessions) {
-        // Only what this mark has revoked comes back.
-        (Some(floor), true) if Some(floor.value.not_before_ms) == value.since_ms => {
-            transaction.delete::<SessionFloor>(floor_name(), floor.version)
+    let present = floor.as_ref().map(|floor| floor.value);
+    let of_earlier_release = present.is_some_and(|floor| floor.settled_ms.is_none());
+    let accepted = match present {
+        // It does not tell what earlier marks revoked.
+        Some(floor) if keep_sessions && of_earlier_release && Some(floor.not_before_ms) == value.since_ms => {
+            None
         }
-        (None, false) if value.since_ms.is_none() => transaction.create(floor_name(), &SessionFloor::at(now)),
-        (Some(floor), false) if value.since_ms.is_none() => {
-            let later = floor.value.join(SessionFloor::at(now));
-            transaction.replace(floor_name(), floor.version, &later)
+        // No server has dated the mark, so it has revoked nothing yet.
+        present if !keep_sessions && value.since_ms.is_none() => {
+            Some(SessionFloor::raised(present, now).accepted(false))
         }
-        _ => transaction,
+        present => present.map(|floor| floor.accepted(keep_sessions)),
     };
+    let transaction = put(transaction, floor_name(), floor.map(|floor| floor.version), accepted.as_ref());
     store.commit(transaction).await?;
     tracing::warn!(
         target: "jwtis::audit",
@@ -120,14 +140,11 @@ pub async fn conclude(
         return new.commit(new.transaction().delete_at(&Rollback::key(), version)).await;
     }
     let mark = Rollback { cause: RollbackCause::Restored, since_ms: Some(now.millis()) };
-    let transaction = new.transaction().replace_at(&Rollback::key(), version, &mark);
-    let transaction = match new.get::<SessionFloor>(floor_name()).await? {
-        _ if keep_sessions => transaction,
-        None => transaction.create(floor_name(), &SessionFloor::at(now)),
-        Some(floor) => {
-            let later = floor.value.join(SessionFloor::at(now));
-            transaction.replace(floor_name(), floor.version, &later)
-        }
-    };
+    let mut transaction = new.transaction().replace_at(&Rollback::key(), version, &mark);
+    if !keep_sessions {
+        let floor = new.get::<SessionFloor>(floor_name()).await?;
+        let raised = SessionFloor::raised(floor.as_ref().map(|floor| floor.value), now);
+        transaction = put(transaction, floor_name(), floor.map(|floor| floor.version), Some(&raised));
+    }
     new.commit(transaction).await
 }

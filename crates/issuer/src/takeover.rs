@@ -5,16 +5,21 @@
 //! | session | revoked stays revoked; the higher generation; the later expiry |
 //! | revoked subject | the later moment, the later expiry |
 //! | client | one deleted since stays deleted; one that nobody deleted comes back; one registered again is the new registration; the later `not_before`; replaced tokens, retired key sets stay so. One registered since is *not* taken over |
+//! | client that is not in the backup | what is known of it is kept (`LeftClient`), and joined with the client once a backup brings it back |
 //! | disabled client | stays disabled |
 //! | admin token | one replaced since stays replaced |
 //! | sessions revoked by an earlier rollback | the later moment |
 //! | the time that the clock has confirmed | that of the store that is replaced |
 
+use std::collections::BTreeSet;
+
+use jwtis_base::client_id::ClientId;
 use jwtis_base::rollback::deleted::Deleted;
-use jwtis_base::rollback::takeover::{Joins, Merge};
+use jwtis_base::rollback::takeover::{Joins, Merge, put};
 use jwtis_store::{CommitError, ReadError};
 
-use crate::client::ClientRecord;
+use crate::client::left::{Known, LeftClient};
+use crate::client::{ClientFact, ClientRecord, client_name};
 use crate::clock::{KeptClock, kept_name};
 use crate::issuer::{AdminRecord, admin_name};
 use crate::session::{SessionRecord, SubjectMark};
@@ -55,54 +60,84 @@ impl Joins for SubjectMark {
     }
 }
 
-/// Clients of the backup, and those that only the old store has.
+/// Every client that either store knows, present or left behind.
 async fn clients(merge: &mut Merge<'_>) -> Result<(), CommitError> {
-    for (key, version) in merge.keys_of::<ClientRecord>(merge.new).await? {
-        let Some(backup) = merge.new.get_key::<ClientRecord>(&key).await? else { continue };
-        let replaced = match merge.old.get_key::<ClientRecord>(&key).await {
-            Ok(replaced) => replaced,
-            Err(ReadError::Damaged { record }) => {
-                merge.unreadable.push(record);
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let id = backup.value.id.to_string();
-        let Some(replaced) = replaced else {
-            let ClientRecord { id: client, registration, .. } = &backup.value;
-            if Deleted::of_client(merge.new, client, *registration).await?.is_some() {
-                merge.new.commit(merge.new.transaction().delete_at(&key, version)).await?;
-                merge.took("client", id, "stays deleted".to_owned());
-            } else {
-                merge.comes_back("client", id);
-            }
-            continue;
-        };
-        let (newer, older) = if merge.backup_is_younger {
-            (backup.value, replaced.value)
-        } else {
-            (replaced.value, backup.value)
-        };
-        let (joined, facts) = ClientRecord::join(newer, older);
-        merge.new.commit(merge.new.transaction().replace_at(&key, version, &joined)).await?;
-        if !merge.backup_is_younger {
-            for fact in facts {
-                merge.took("client", id.clone(), fact.words().to_owned());
-            }
-        }
+    let mut ids = BTreeSet::new();
+    for store in [merge.new, merge.old] {
+        merge.each::<ClientRecord>(store, |_, client| _ = ids.insert(client.value.id.clone())).await?;
+        merge.each::<LeftClient>(store, |_, left| _ = ids.insert(left.value.0.id.clone())).await?;
     }
-    for (key, _) in merge.keys_of::<ClientRecord>(merge.old).await? {
-        if merge.backup_is_younger || merge.new.get_key::<ClientRecord>(&key).await?.is_some() {
-            continue;
-        }
-        match merge.old.get_key::<ClientRecord>(&key).await {
-            Ok(Some(client)) => merge.leaves("client", client.value.id.to_string(), "registered since"),
-            Ok(None) => {}
-            Err(ReadError::Damaged { record }) => merge.unreadable.push(record),
-            Err(error) => return Err(error.into()),
+    for id in ids {
+        match client(merge, &id).await {
+            // It is as the backup has it, and the new store is marked.
+            Err(CommitError::Damaged { record }) => merge.unreadable.push(record),
+            answer => answer?,
         }
     }
     Ok(())
+}
+
+/// A client of the backup is as both stores know it. What is known of any other is kept for a restore that brings it back.
+async fn client(merge: &mut Merge<'_>, id: &ClientId) -> Result<(), CommitError> {
+    let name = client_name(id);
+    let backup = merge.new.get::<ClientRecord>(name).await?;
+    let backup_left = merge.new.get::<LeftClient>(name).await?;
+    let replaced = merge.old.get::<ClientRecord>(name).await?;
+    let was_present = replaced.is_some();
+    let replaced = match replaced {
+        Some(replaced) => Some(replaced.value),
+        None => merge.old.get::<LeftClient>(name).await?.map(|left| left.value.0),
+    };
+    let present_at = backup.as_ref().map(|stored| stored.version);
+    let left_at = backup_left.as_ref().map(|stored| stored.version);
+    let backup = backup.map(|stored| stored.value).or(backup_left.map(|stored| stored.value.0));
+    let (replaced, backup) = (unless_deleted(merge, replaced).await?, unless_deleted(merge, backup).await?);
+    let backup_is_deleted = backup.is_none();
+    let unchanged = replaced.is_none() && !backup_is_deleted;
+    let known = Known::of(replaced, backup, merge.backup_is_younger);
+    let is_present = known.client.is_some() && present_at.is_some();
+
+    if !unchanged {
+        let mut transaction = merge.new.transaction();
+        if let Some(superseded) = known.superseded {
+            transaction = Deleted::client(id, superseded, merge.now).bury(merge.new, transaction).await?;
+        }
+        let (present, left) = match known.client {
+            Some(client) if is_present => (Some(client), None),
+            client => (None, client.map(LeftClient)),
+        };
+        transaction = put(transaction, name, present_at, present.as_ref());
+        transaction = put(transaction, name, left_at, left.as_ref());
+        merge.new.commit(transaction).await?;
+        if was_present && left.is_some() && !merge.backup_is_younger {
+            merge.leaves("client", id.to_string(), "registered since");
+        }
+    }
+    if present_at.is_none() {
+        return Ok(());
+    }
+    if !is_present {
+        merge.took("client", id.to_string(), "stays deleted".to_owned());
+        return Ok(());
+    }
+    if !was_present {
+        merge.comes_back("client", id.to_string());
+    }
+    let deleted = backup_is_deleted.then_some(ClientFact::RegisteredAgain);
+    for fact in deleted.into_iter().chain(known.facts) {
+        merge.took("client", id.to_string(), fact.words().to_owned());
+    }
+    Ok(())
+}
+
+/// The client, unless either store knows that its registration was deleted.
+async fn unless_deleted(
+    merge: &Merge<'_>,
+    client: Option<ClientRecord>,
+) -> Result<Option<ClientRecord>, ReadError> {
+    let Some(client) = client else { return Ok(None) };
+    let deleted = Deleted::of_client(merge.new, &client.id, client.registration).await?;
+    Ok(if deleted.is_none() { Some(client) } else { None })
 }
 
 async fn settings(merge: &mut Merge<'_>) -> Result<(), CommitError> {
@@ -128,8 +163,14 @@ async fn settings(merge: &mut Merge<'_>) -> Result<(), CommitError> {
         merge.old.get::<AdminRecord>(admin_name()).await?,
         merge.new.get::<AdminRecord>(admin_name()).await?,
     );
+    // A younger backup may be of a copy that went on elsewhere: then the clock tells which token was set later.
+    let backup_is_newer = merge.backup_is_younger
+        && match (&old, &new) {
+            (Some(old), Some(new)) => new.value.since_ms >= old.value.since_ms,
+            (None, _) | (_, None) => true,
+        };
     transaction = match (old, new) {
-        _ if merge.backup_is_younger => transaction,
+        _ if backup_is_newer => transaction,
         (Some(old), Some(new)) if old.value != new.value => {
             merge.took("admin token", String::new(), "stays replaced".to_owned());
             transaction.replace(admin_name(), new.version, &old.value)

@@ -286,3 +286,26 @@ fn a_store_whose_witness_cannot_be_believed_revokes_its_sessions_when_it_is_acce
     let running = story.start();
     assert!(!story.is_active(&running), "the session was revoked after the copy was made");
 }
+
+#[test]
+fn a_disabled_client_that_too_old_a_backup_lacked_comes_back_disabled() {
+    let mut place = Place::new();
+    let server = place.serve(&[]);
+    place.set("JWTIS_PSWD", &server.export("JWTIS_PSWD"));
+    let admin = server.export("JWTIS_ADMIN_TOKEN");
+    place.set("JWTIS_ADMIN_TOKEN", &admin);
+    place.ok(&["store", "backup", "before.db", "--url", &server.url]);
+    let (_, shop) = post(&format!("{}/register/shop", server.url), &admin, &json!({})).unwrap();
+    place.ok(&["store", "backup", "middle.db", "--url", &server.url]);
+    place.ok(&["client", "disable", "shop", "--url", &server.url]);
+    server.stop();
+
+    place.ok(&["store", "restore", "before.db"]);
+    let said = place.ok(&["store", "restore", "middle.db"]);
+    assert!(said.contains("shop") && said.contains("stays disabled"), "{said}");
+    let server = place.serve(&[]);
+    let issue = format!("{}/issue_token", server.url);
+    let token = shop["client_token"].as_str().unwrap();
+    let (status, answer) = post(&issue, token, &json!({"kid": "shop", "claims": {}})).unwrap();
+    assert!(status == 403 && answer.to_string().contains("client_disabled"), "{status} {answer}");
+}

@@ -74,7 +74,9 @@ async fn signing_keys(merge: &mut Merge<'_>) -> Result<(), CommitError> {
     let aliases = merge.new.scan::<AliasRecord>(None, usize::MAX).await?;
     let old = merge.old.scan_each::<KeyRecord>(None, usize::MAX).await?;
     let known: BTreeSet<RecordKey> = old.iter().map(|(key, _)| *key).collect();
-    for (key, version) in merge.keys_of::<KeyRecord>(merge.new).await? {
+    let mut keys = Vec::new();
+    merge.each::<KeyRecord>(merge.new, |key, stored| keys.push((*key, stored.version))).await?;
+    for (key, version) in keys {
         if known.contains(&key) {
             continue;
         }

@@ -4,9 +4,10 @@
 //! restored from too old a backup lacks what nobody deleted. "Since" is else told by the numbers of the latest commits. Where the backup
 //! is the younger of the two, nothing is replaced, and what can be joined is joined.
 
-use jwtis_store::{CommitError, ReadError, Record, RecordKey, Store, Stored, Version};
+use jwtis_store::{CommitError, Name, ReadError, Record, RecordKey, Store, Stored, Transaction, Version};
 
 use super::deleted::Deleted;
+use crate::env::Timestamp;
 
 /// Records read at a time, and changed in one commit at most.
 const PAGE: usize = 256;
@@ -72,6 +73,21 @@ impl Joins for Deleted {
     }
 }
 
+/// Creates, replaces or deletes the record `name`, which is at version `there`.
+pub fn put<'s, T: Record>(
+    transaction: Transaction<'s>,
+    name: Name<'_>,
+    there: Option<Version>,
+    record: Option<&T>,
+) -> Transaction<'s> {
+    match (there, record) {
+        (None, None) => transaction,
+        (None, Some(record)) => transaction.create(name, record),
+        (Some(version), Some(record)) => transaction.replace(name, version, record),
+        (Some(version), None) => transaction.delete::<T>(name, version),
+    }
+}
+
 /// Two copies of a store, of which the new one learns what the old one knows.
 #[derive(Debug)]
 pub struct Merge<'a> {
@@ -81,6 +97,8 @@ pub struct Merge<'a> {
     pub new: &'a Store,
     /// Whether the backup is younger than the store that is replaced.
     pub backup_is_younger: bool,
+    /// The present time.
+    pub now: Timestamp,
     /// The list.
     pub outcome: &'a mut Outcome,
     /// Records of the old store that cannot be read.
@@ -119,26 +137,26 @@ impl Merge<'_> {
         }
     }
 
-    /// Where the records of a type are, and their versions.
+    /// Shows every record of a type that can be read.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn keys_of<T: Record>(
+    pub async fn each<T: Record>(
         &mut self,
         store: &Store,
-    ) -> Result<Vec<(RecordKey, Version)>, ReadError> {
-        let mut keys = Vec::new();
+        mut show: impl FnMut(&RecordKey, &Stored<T>),
+    ) -> Result<(), ReadError> {
         let mut after = None;
         loop {
             let page = store.scan_each::<T>(after.as_ref(), PAGE).await?;
             for (key, record) in &page {
                 if let Some(stored) = self.readable(record) {
-                    keys.push((*key, stored.version));
+                    show(key, stored);
                 }
             }
             match page.last() {
                 Some((key, _)) if page.len() == PAGE => after = Some(*key),
-                _ => return Ok(keys),
+                _ => return Ok(()),
             }
         }
     }

@@ -14,6 +14,7 @@ use tokio::task::JoinError;
 use super::keygen::{GenerateError, Requester};
 use super::{Issuer, damaged, open_keys};
 use crate::access::{AdminAccess, ClientAccess, RegistrationAccess};
+use crate::client::left::LeftClient;
 use crate::client::summary::ClientSummary;
 use crate::client::{Client, ClientRecord, ClientToken, MAX_KEPT_SETS, StoredKeySet, TokenName, client_name};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
@@ -62,6 +63,7 @@ impl Issuer {
         let tx = Transaction::new(self.store())
             .create(client_name(&kid), &record)
             .create(token.name(), &ClientToken { client: kid.clone() });
+        let tx = LeftClient::supersede(self.store(), &kid, keys.created_at, tx).await?;
         match self.store().commit(tx).await {
             Ok(()) => {}
             Err(CommitError::Conflict { key })

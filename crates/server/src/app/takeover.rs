@@ -31,7 +31,7 @@ pub async fn take_over(
         Replaced::Same { store: old, behind_witness } => {
             let backup_is_younger = restoration.backup_commits() > old.commits();
             let mut merge =
-                Merge { old, new, backup_is_younger, outcome: &mut outcome, unreadable: Vec::new() };
+                Merge { old, new, backup_is_younger, now, outcome: &mut outcome, unreadable: Vec::new() };
             merge.join_all::<Deleted>().await?;
             jwtis_signer::takeover::take_over(&mut merge).await?;
             jwtis_issuer::takeover::take_over(&mut merge).await?;

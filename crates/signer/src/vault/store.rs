@@ -5,7 +5,7 @@ mod record;
 
 use std::sync::Arc;
 
-use jwtis_base::env::Env;
+use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_store::{BoxFuture, CommitError, Name, ReadError, Record, RecordKey, Store};
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
@@ -177,7 +177,9 @@ impl StoreVault {
             }
             Err(error) => return Err(error.into()),
         }
-        let deleted = Deleted::signing_key(key, self.env.now());
+        // No clock that was set back may date the deletion before the key.
+        let created_at = Timestamp::from_millis(stored.value.public().created_at_ms);
+        let deleted = Deleted::signing_key(key, self.env.now().max(created_at));
         let transaction = deleted.bury(&self.store, transaction).await?;
         Ok(self.store.commit(transaction).await?)
     }
