@@ -11,6 +11,7 @@ mod connection;
 pub mod door;
 mod guarded;
 pub mod issuer;
+mod json;
 mod link;
 mod observe;
 mod openapi;

@@ -1,48 +1,49 @@
 //! The issuer's routes.
 //!
-//! Layers, from the outside: what is known of every request (`http/observe.rs`), the bodies of problems, panics that become a
-//! problem, the time limit. A handler takes the caller's proof, the path and the body, calls one use case and maps its outcome.
+//! Layers, from the outside: the record of every request (`http/observe.rs`), the bodies of problems, panics that become a problem, the
+//! time limit. A handler takes the caller's proof, the path and the body, calls one use case and maps its outcome. Its types make the
+//! OpenAPI document.
 
+mod api;
 mod auth;
 mod backup;
-mod body;
 mod clients;
+mod issue;
+mod json;
 mod keys;
+mod members;
 pub mod problem;
-mod routes;
-mod schemas;
+mod promised;
+mod registration;
+mod renew;
+mod revoke;
+mod server;
+mod shapes;
 mod tokens;
+mod verify;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use jwtis_issuer::Issuer;
 use jwtis_signer::lockout::Refusals;
 use serde_json::{Value, json};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::Limits;
 use super::door::{Turn, turn_away};
 use super::observe::{Observer, observe};
-use super::openapi;
+use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
+use api::Api;
 use problem::{Code, Problem};
-
-/// What handlers share.
-struct Api {
-    issuer: Issuer,
-    metrics: Arc<Metrics>,
-    limits: Limits,
-    backup_folder: PathBuf,
-    refusals: Refusals,
-}
 
 /// The routes of the issuer. Backups pass through the system's folder for temporary files; see [`router_with_backups_in`].
 pub fn router(issuer: Issuer, metrics: Arc<Metrics>, limits: &Limits) -> Router {
@@ -64,22 +65,52 @@ pub fn router_with_backups_in(
         limits: limits.clone(),
         backup_folder,
         refusals: Refusals::default(),
+        document: LazyLock::new(|| openapi().to_string()),
     });
 
-    // Backups are outside of the time limit: reading all of a large store takes its time.
-    let (unhurried, hurried): (Vec<_>, Vec<_>) =
-        routes::all().into_iter().partition(|route| route.operation.path == routes::BACKUP);
-    let routes = openapi::serve(hurried)
+    let routes = hurried()
+        .router()
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(deadline, within))
-        .merge(openapi::serve(unhurried).method_not_allowed_fallback(method_not_allowed));
+        .merge(unhurried().router().method_not_allowed_fallback(method_not_allowed));
     observed(routes, observer).with_state(api)
 }
 
+/// Routes with a time limit.
+fn hurried() -> Described<Arc<Api>> {
+    Described::new()
+        .schema::<problem::ProblemBody<'static>>()
+        .schema::<shapes::PublicJwk>()
+        .public(server::__path_greeting, server::greeting)
+        .public(server::__path_ping, server::ping)
+        .public(server::__path_openapi, server::openapi)
+        .route(registration::__path_register, registration::register)
+        .public(keys::__path_public, keys::public)
+        .public(keys::__path_jwks, keys::jwks)
+        .route(registration::__path_renew_keys, registration::renew_keys)
+        .route(issue::__path_issue, issue::issue)
+        .route(renew::__path_renew, renew::renew)
+        .route(revoke::__path_revoke, revoke::revoke)
+        .route(verify::__path_verify, verify::verify)
+        .route(clients::__path_list, clients::list)
+        .route(clients::__path_show, clients::show)
+        .route(clients::__path_delete, clients::delete)
+        .route(clients::__path_disable, clients::disable)
+        .route(clients::__path_enable, clients::enable)
+}
+
+/// Routes without: reading all of a large store takes its time.
+fn unhurried() -> Described<Arc<Api>> {
+    Described::new().route(backup::__path_download, backup::download)
+}
+
+/// What anyone may read.
+const PUBLIC: &[&str] = &["/", "/ping", "/openapi.json", "/keys/{kid}", "/keys/{kid}/jwks.json"];
+
 /// Whom the door has refused gets a problem. Public keys, JWK sets and what the server says of itself are for web pages too.
 const TURN: Turn = Turn {
-    public: routes::is_public,
+    public: |route| PUBLIC.contains(&route),
     shared: true,
     answer: |refused| Problem::from(refused).into_response(),
 };
@@ -96,21 +127,40 @@ pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, obse
 /// The document of these routes, as OpenAPI 3.1.
 #[must_use]
 pub fn openapi() -> Value {
-    routes::document()
+    let bearer = "`jct_…` of the client that the request is about, or `jat_…` of the admin";
+    let header = |description: &str, schema: Value| json!({ "description": description, "required": true, "schema": schema });
+    let frame = Frame {
+        title: "jwtis issuer",
+        description: "An application server registers once and from then on asks for JSON Web Tokens. docs/api.md explains.",
+        server: "http://127.0.0.1:4343",
+        schemes: vec![
+            ("bearer", http(HttpAuthScheme::Bearer, bearer)),
+            ("basic", http(HttpAuthScheme::Basic, "the `kid` and its token")),
+            ("clientToken", SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("ClientToken")))),
+        ],
+        security: &[&["bearer"], &["basic"], &["clientToken"]],
+        headers: json!({
+            "X-Request-Id": header(
+                "names the request in the server's log; yours, where you sent one of this form",
+                json!({ "type": "string", "pattern": "^[A-Za-z0-9._\\-]{1,64}$" }),
+            ),
+            "Cache-Control": header(
+                "`no-store` on everything but the JWK set",
+                json!({ "enum": ["no-store", keys::CACHE_CONTROL] }),
+            ),
+            "ETag": header("changes with the body", json!({ "type": "string", "pattern": "^\"[A-Za-z0-9_\\-]{43}\"$" })),
+            "WWW-Authenticate": header("how to authenticate", json!({ "const": problem::CHALLENGE })),
+            "Retry-After": header("seconds after which a retry makes sense", json!({ "type": "integer", "minimum": 1 })),
+        }),
+        everywhere: &["X-Request-Id", "Cache-Control"],
+    };
+    hurried().document(frame, unhurried())
 }
 
-/// `GET /openapi.json`
-async fn described() -> impl IntoResponse {
-    static TEXT: LazyLock<String> = LazyLock::new(|| openapi().to_string());
-    ([(header::CONTENT_TYPE, "application/json")], TEXT.as_str())
-}
-
-async fn greeting() -> &'static str {
-    concat!("jwtis ", env!("CARGO_PKG_VERSION"), ": JWT issuer and signer. POST /register/{kid} to begin.\n")
-}
-
-async fn ping() -> impl IntoResponse {
-    Json(json!({ "status": "ok" }))
+fn http(scheme: HttpAuthScheme, description: &str) -> SecurityScheme {
+    let mut http = Http::new(scheme);
+    http.description = Some(description.to_owned());
+    SecurityScheme::Http(http)
 }
 
 pub(super) async fn unknown_route() -> Problem {
@@ -144,6 +194,18 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+
+    /// A route without credentials that reads is public, and no other.
+    #[test]
+    fn what_anyone_may_ask_is_what_anyone_may_read() {
+        let document = openapi();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let anybody = operation.get("security") == Some(&json!([])) && method == "get";
+                assert_eq!(PUBLIC.contains(&path.as_str()) && method == "get", anybody, "{method} {path}");
+            }
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_is_answered_like_any_failure_of_ours() {

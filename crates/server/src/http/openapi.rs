@@ -1,93 +1,165 @@
-//! The APIs as OpenAPI 3.1 documents, made of the tables that the routers are made of.
+//! Routes and their OpenAPI 3.1 document, which grow together.
 //!
-//! A [`Route`] is a handler and what is promised of it, in one row: a route that is served and not described, or the reverse, cannot be
-//! written down. Members of bodies and the names of algorithms, codes and reasons come out of the constants that the handlers use. What
-//! no type ties together, the shape of answers, is compared with every answer that the tests see (`tests/conformance`).
-
-pub(super) mod schema;
+//! `#[utoipa::path]` on a handler derives its operation from the types that it takes and gives. [`Described`] serves that operation and
+//! writes it down in one step, so nothing is served and not described, or the reverse. utoipa knows no headers that every answer has, no
+//! `required` of headers and no references to them: [`Described::document`] puts these in.
 
 use axum::Router;
-use axum::routing::MethodRouter;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter};
 use serde_json::{Map, Value, json};
+use utoipa::openapi::path::HttpMethod;
+use utoipa::openapi::security::{SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
+use utoipa::{Path, ToSchema};
+// What `#[utoipa::path]` implements beside `Path`, under the only name that it has.
+use utoipa::__dev::SchemaReferences;
 
-/// One method of one path: what answers it, and what the document says of it.
-pub(super) struct Route<S> {
-    pub(super) operation: Operation,
-    pub(super) handler: MethodRouter<S>,
-}
+const LICENSE: &str = "MIT OR Apache-2.0";
 
-/// What the document says of a method of a path.
-pub(super) struct Operation {
-    /// In lower case, as OpenAPI writes it.
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    /// Unique name of the operation.
-    pub(super) id: &'static str,
-    pub(super) summary: &'static str,
-    /// Security requirements (OpenAPI 3.1 §4.8.30): any of them opens the door; none for what anybody may ask.
-    pub(super) security: Value,
-    pub(super) parameters: Vec<Value>,
-    /// The Request Body Object; null for none.
-    pub(super) body: Value,
-    /// Response Objects by status.
-    pub(super) responses: Map<String, Value>,
-}
-
-impl Operation {
-    fn object(self) -> Value {
-        let mut object = json!({
-            "operationId": self.id,
-            "summary": self.summary,
-            "security": self.security,
-            "responses": self.responses,
-        });
-        if let Some(object) = object.as_object_mut() {
-            if !self.parameters.is_empty() {
-                object.insert("parameters".to_owned(), self.parameters.into());
-            }
-            if !self.body.is_null() {
-                object.insert("requestBody".to_owned(), self.body);
-            }
-        }
-        object
-    }
-}
-
-/// A router of `routes`.
-pub(super) fn serve<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
-    let add = |router: Router<S>, route: Route<S>| router.route(route.operation.path, route.handler);
-    routes.into_iter().fold(Router::new(), add)
-}
-
-/// What stands around the paths of a document.
+/// What stands around the operations of a document.
 pub(super) struct Frame {
     pub(super) title: &'static str,
     pub(super) description: &'static str,
     /// Where the server is unless configured otherwise.
     pub(super) server: &'static str,
-    pub(super) components: Value,
+    /// Ways to prove who asks, by name.
+    pub(super) schemes: Vec<(&'static str, SecurityScheme)>,
+    /// Names out of `schemes`: those of one row open the door together. Of every operation that says nothing else.
+    pub(super) security: &'static [&'static [&'static str]],
+    /// Header Objects, by name.
+    pub(super) headers: Value,
+    /// Names out of `headers`: what every answer has.
+    pub(super) everywhere: &'static [&'static str],
 }
 
-/// The document of `routes`.
-pub(super) fn document<S>(frame: Frame, routes: Vec<Route<S>>) -> Value {
-    let mut paths = Map::new();
-    for Route { operation, .. } in routes {
-        let (path, method) = (operation.path.to_owned(), operation.method.to_owned());
-        let item = paths.entry(path).or_insert_with(|| json!({}));
-        if let Some(methods) = item.as_object_mut() {
-            methods.insert(method, operation.object());
-        }
+/// Handlers, and the document that describes each of them.
+pub(super) struct Described<S> {
+    router: Router<S>,
+    document: OpenApi,
+}
+
+impl<S: Clone + Send + Sync + 'static> Described<S> {
+    pub(super) fn new() -> Self {
+        let components = Some(Components::new());
+        Self { router: Router::new(), document: OpenApiBuilder::new().components(components).build() }
     }
-    json!({
-        "openapi": "3.1.0",
-        "info": {
-            "title": frame.title,
-            "version": env!("CARGO_PKG_VERSION"),
-            "description": frame.description,
-            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
-        },
-        "servers": [{ "url": frame.server, "description": "unless configured otherwise" }],
-        "paths": paths,
-        "components": frame.components,
-    })
+
+    /// Serves the operation with `handler`: `route(__path_show, show)`.
+    pub(super) fn route<O, H, T>(self, operation: O, handler: H) -> Self
+    where
+        O: Path + SchemaReferences,
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(operation, handler, false)
+    }
+
+    /// As [`Self::route`], for anybody: no credentials are asked for.
+    pub(super) fn public<O, H, T>(self, operation: O, handler: H) -> Self
+    where
+        O: Path + SchemaReferences,
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(operation, handler, true)
+    }
+
+    fn add<O, H, T>(mut self, _: O, handler: H, public: bool) -> Self
+    where
+        O: Path + SchemaReferences,
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let (path, methods, mut described) = (O::path(), O::methods(), O::operation());
+        if public {
+            described.security = Some(Vec::new());
+        }
+        let on = |served: MethodRouter<S>, method| served.on(filter(method), handler.clone());
+        self.router = self.router.route(&path, methods.iter().fold(MethodRouter::new(), on));
+        self.document.paths.add_path_operation(path, methods, described);
+        let mut schemas = Vec::new();
+        O::schemas(&mut schemas);
+        self.document.components.get_or_insert_default().schemas.extend(schemas);
+        self
+    }
+
+    /// Describes a type to which answers refer.
+    pub(super) fn schema<T: ToSchema>(mut self) -> Self {
+        let mut schemas = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut schemas);
+        self.document.components.get_or_insert_default().schemas.extend(schemas);
+        self
+    }
+
+    /// The routes, served.
+    pub(super) fn router(self) -> Router<S> {
+        self.router
+    }
+
+    /// The routes and those of `other`, described.
+    pub(super) fn document(self, frame: Frame, other: Self) -> Value {
+        let license = LicenseBuilder::new().name(LICENSE).identifier(Some(LICENSE)).build();
+        let info = InfoBuilder::new()
+            .title(frame.title)
+            .version(env!("CARGO_PKG_VERSION"))
+            .description(Some(frame.description))
+            .license(Some(license));
+        let server = ServerBuilder::new().url(frame.server).description(Some("unless configured otherwise"));
+        let mut document = self.document.merge_from(other.document);
+        document.info = info.build();
+        document.servers = Some(vec![server.build()]);
+        document.security = Some(frame.security.iter().map(|row| together(row)).collect());
+        let components = document.components.get_or_insert_default();
+        components.add_security_schemes_from_iter(frame.schemes);
+
+        let mut document = serde_json::to_value(document).unwrap_or_default();
+        for response in responses(&mut document) {
+            refer_to_headers(response, frame.everywhere);
+        }
+        if let Some(Value::Object(components)) = document.get_mut("components") {
+            components.insert("headers".to_owned(), frame.headers);
+        }
+        document
+    }
+}
+
+const fn filter(method: &HttpMethod) -> MethodFilter {
+    match method {
+        HttpMethod::Get => MethodFilter::GET,
+        HttpMethod::Post => MethodFilter::POST,
+        HttpMethod::Put => MethodFilter::PUT,
+        HttpMethod::Delete => MethodFilter::DELETE,
+        HttpMethod::Options => MethodFilter::OPTIONS,
+        HttpMethod::Head => MethodFilter::HEAD,
+        HttpMethod::Patch => MethodFilter::PATCH,
+        HttpMethod::Trace => MethodFilter::TRACE,
+    }
+}
+
+fn together(schemes: &[&str]) -> SecurityRequirement {
+    let none = || SecurityRequirement::default();
+    schemes.iter().fold(none(), |all, scheme| all.add(*scheme, Vec::<String>::new()))
+}
+
+/// Every Response Object of the document.
+fn responses(document: &mut Value) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let paths = document.get_mut("paths").and_then(Value::as_object_mut).into_iter();
+    let operations =
+        paths.flat_map(Map::values_mut).filter_map(Value::as_object_mut).flat_map(Map::values_mut);
+    let answers = operations.filter_map(|operation| operation.get_mut("responses")?.as_object_mut());
+    answers.flat_map(Map::values_mut).filter_map(Value::as_object_mut)
+}
+
+/// Refers to the headers that the answer names, and to those that every answer has.
+fn refer_to_headers(response: &mut Map<String, Value>, everywhere: &[&str]) {
+    let own = response.get("headers").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+    let names = everywhere.iter().map(|name| (*name).to_owned()).chain(own.cloned());
+    let headers: Map<String, Value> = names
+        .map(|name| {
+            let place = format!("#/components/headers/{name}");
+            (name, json!({ "$ref": place }))
+        })
+        .collect();
+    response.insert("headers".to_owned(), headers.into());
 }

@@ -12,6 +12,7 @@ mod keys;
 mod login;
 mod routes;
 mod switch;
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,6 @@ use tracing::error;
 use super::Limits;
 use super::door::{Turn, turn_away};
 use super::observe::{Observer, observe};
-use super::openapi;
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use crate::metrics::Metrics;
 use error::Refusal;
@@ -47,7 +47,7 @@ pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_b
     let observer = Observer { env: signer.env().clone(), metrics: Arc::clone(&metrics) };
     let api = Arc::new(Api { signer, metrics, limits: limits.clone(), max_body_bytes });
 
-    let routes = openapi::serve(routes::all())
+    let routes = table::serve(routes::all())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
         .with_state(api);

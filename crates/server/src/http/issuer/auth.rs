@@ -12,10 +12,16 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use jwtis_base::{BearerSecret, ClientId};
 use jwtis_issuer::{AdminAccess, ClientAccess, Credentials, Recognised, RegistrationAccess};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use zeroize::Zeroizing;
 
-use super::Api;
+use super::api::Api;
 use super::problem::{Code, Problem};
+use super::promised::Refuses;
+use super::shapes::KID;
 use crate::http::observe::authenticated;
 use crate::http::source::Source;
 
@@ -39,6 +45,37 @@ impl Caller {
         let access = api.issuer.client_access(Some(self.0.credentials()), kid).await?;
         authenticated(kid.as_str());
         Ok(access)
+    }
+}
+
+impl Refuses for Caller {
+    const CODES: &'static [Code] = &[
+        Code::AmbiguousCredentials,
+        Code::Unauthorized,
+        Code::ClientDisabled,
+        Code::UnknownKid,
+        Code::StoreUnavailable,
+    ];
+}
+
+impl Refuses for Admin {
+    const CODES: &'static [Code] = &[Code::AmbiguousCredentials, Code::Unauthorized];
+}
+
+impl Refuses for Registrar {
+    const CODES: &'static [Code] = Admin::CODES;
+}
+
+impl Refuses for Kid {
+    const CODES: &'static [Code] = &[Code::InvalidKid, Code::UnknownRoute];
+}
+
+impl IntoParams for Kid {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let kid =
+            ParameterBuilder::new().name("kid").parameter_in(ParameterIn::Path).required(Required::True);
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(KID));
+        vec![kid.description(Some("the client")).schema(Some(schema)).build()]
     }
 }
 

@@ -15,13 +15,24 @@ use jwtis_store::{OpenError, Store};
 use tokio_util::io::ReaderStream;
 use tracing::warn;
 
-use super::Api;
+use super::api::Api;
 use super::auth::Admin;
 use super::problem::{Code, Problem};
+use super::promised::Problems;
 
 /// Bytes read and sent at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// A sealed copy of the store; for the admin
+#[utoipa::path(
+    get,
+    path = "/store/backup",
+    operation_id = "backup",
+    responses(
+        (status = OK, description = "the copy", content_type = "application/octet-stream"),
+        Problems<(Admin, OpenError)>,
+    ),
+)]
 pub(super) async fn download(State(api): State<Arc<Api>>, Admin(_): Admin) -> Result<Response, Problem> {
     let store = api.issuer.store().clone();
     let folder = api.backup_folder.clone();

@@ -1,98 +1,61 @@
-//! Clients and their keys: register, renew keys, list, show, delete.
+//! Clients, for their operator: list, show, switch off and on, delete.
 
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jwtis_base::{Timestamp, Ttl};
 use jwtis_issuer::key::rotation::KeySetState;
-use jwtis_issuer::{ClientSummary, KeyOptions, KeySetSummary, MAX_PAGE};
+use jwtis_issuer::{ClientSummary, DeleteError, KeySetSummary, ListError, MAX_PAGE, SwitchError};
+use jwtis_store::RecordKey;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 
-use super::Api;
-use super::auth::{Admin, Caller, Kid, Registrar};
-use super::body::Members;
-use super::keys::ActiveKeys;
+use super::api::Api;
+use super::auth::{Admin, Caller, Kid};
+use super::members::KidMember;
 use super::problem::{Code, Problem};
-use crate::http::openapi::schema::{Kind, Member};
-
-/// The options of `/register/{kid}` and `/renew_keys`; what is left out is the server's choice, or stays as it was.
-pub(super) const OPTIONS: &[Member] = &[
-    Member("expiry", Kind::Duration, "life of the keys; no token outlives them"),
-    Member("sig_alg", Kind::SignatureAlgorithm, "signature algorithm"),
-    Member("sig_bits", Kind::SignatureBits, "size of the signing key; follows `sig_alg`"),
-    Member(
-        "enc_alg",
-        Kind::KeyManagementAlgorithm,
-        "key management algorithm; RSA1_5 where the server allows it",
-    ),
-    Member("enc_bits", Kind::KeyManagementBits, "size of the encryption key; follows `enc_alg`"),
-    Member("cont_enc", Kind::ContentEncryption, "content encryption"),
-    Member("auth_ttl", Kind::Duration, "longest life of an access token; at most `refresh_ttl`"),
-    Member("refresh_ttl", Kind::Duration, "longest life of a refresh token"),
-    Member("refresh_strategy", Kind::RefreshStrategy, "when renewals make a new refresh token"),
-    Member("issuer", Kind::Issuer, "`iss` of the tokens, at most 512 bytes; the `kid` unless given"),
-    Member("audience", Kind::Audience, "`aud` of tokens whose claims name none; 1 to 512 bytes each"),
-];
-
-/// `POST /register/{kid}`
-pub(super) async fn register(
-    State(api): State<Arc<Api>>,
-    Registrar(access): Registrar,
-    Kid(kid): Kid,
-    members: Members,
-) -> Result<Response, Problem> {
-    let options = key_options(members)?;
-    let registered = api.issuer.register(&access, kid, options).await?;
-    let (now, token) = (api.issuer.env().now(), registered.client_token.reveal());
-    Ok((StatusCode::CREATED, Json(ActiveKeys::of_registration(&registered.client, now, token)))
-        .into_response())
-}
-
-/// `POST /renew_keys`
-pub(super) async fn renew_keys(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    mut members: Members,
-) -> Result<Response, Problem> {
-    let access = caller.client(&api, &members.kid()?).await?;
-    let options = key_options(members)?;
-    let client = api.issuer.renew_keys(&access, options).await?;
-    Ok((StatusCode::CREATED, Json(ActiveKeys::of(&client, api.issuer.env().now()))).into_response())
-}
-
-fn key_options(mut members: Members) -> Result<KeyOptions, Problem> {
-    members.check_names(OPTIONS)?;
-    Ok(KeyOptions {
-        expiry: members.ttl("expiry")?,
-        sig_alg: members.parsed("sig_alg")?,
-        sig_bits: members.bits("sig_bits")?,
-        enc_alg: members.parsed("enc_alg")?,
-        enc_bits: members.bits("enc_bits")?,
-        cont_enc: members.parsed("cont_enc")?,
-        auth_ttl: members.ttl("auth_ttl")?,
-        refresh_ttl: members.ttl("refresh_ttl")?,
-        refresh_strategy: members.parsed("refresh_strategy")?,
-        issuer: members.text("issuer")?,
-        audience: members.texts("audience")?,
-    })
-}
+use super::promised::Problems;
+use super::server::Nothing;
+use super::shapes;
 
 /// The query of `GET /clients`.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    after: Option<String>,
+    /// most clients of a page
+    #[param(schema_with = limit, required = false)]
     limit: Option<usize>,
+    /// the `next` of the page before
+    #[param(schema_with = cursor, required = false)]
+    after: Option<String>,
 }
 
-/// `GET /clients`
+fn limit() -> Object {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX_PAGE)).build()
+}
+
+fn cursor() -> Object {
+    let pattern = format!("^([0-9a-f]{{2}}){{1,{}}}$", RecordKey::MAX_BYTES);
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
+}
+
+/// A page of clients; for the admin
+#[utoipa::path(
+    get,
+    path = "/clients",
+    operation_id = "clients",
+    params(Page),
+    responses((status = OK, description = "the page", body = Clients<'static>), Problems<(Admin, ListError)>),
+)]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Admin(access): Admin,
-    page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
+    page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let invalid = |why: String| Problem::with_detail(Code::InvalidQuery, why);
     let Query(Page { after, limit }) = page.map_err(|_| {
@@ -106,11 +69,18 @@ pub(super) async fn list(
     }
     let page = api.issuer.clients(&access, after.as_deref(), limit).await?;
     let now = api.issuer.env().now();
-    let clients = page.clients.iter().map(|client| Shown::of(client, now)).collect();
-    Ok(Json(List { clients, next: page.next.as_deref() }).into_response())
+    let clients = page.clients.iter().map(|client| ShownClient::of(client, now)).collect();
+    Ok(Json(Clients { clients, next: page.next.as_deref() }).into_response())
 }
 
-/// `GET /clients/{kid}`
+/// A client
+#[utoipa::path(
+    get,
+    path = "/clients/{kid}",
+    operation_id = "client",
+    params(Kid),
+    responses((status = OK, description = "the client", body = ShownClient<'static>), Problems<(Caller, Kid)>),
+)]
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -119,10 +89,17 @@ pub(super) async fn show(
     let access = caller.client(&api, &kid).await?;
     let client =
         ClientSummary::of(access.client()).map_err(|error| Problem::caused_by(Code::Internal, error))?;
-    Ok(Json(Shown::of(&client, api.issuer.env().now())).into_response())
+    Ok(Json(ShownClient::of(&client, api.issuer.env().now())).into_response())
 }
 
-/// `DELETE /clients/{kid}`
+/// End a client, its keys and all its tokens; for the admin
+#[utoipa::path(
+    delete,
+    path = "/clients/{kid}",
+    operation_id = "deleteClient",
+    params(Kid),
+    responses((status = NO_CONTENT, description = "deleted"), Problems<(Admin, Kid, DeleteError)>),
+)]
 pub(super) async fn delete(
     State(api): State<Arc<Api>>,
     Admin(access): Admin,
@@ -132,70 +109,109 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /clients/{kid}/disable`
+/// Switch a client off, at once; for the admin
+#[utoipa::path(
+    post,
+    path = "/clients/{kid}/disable",
+    operation_id = "disableClient",
+    params(Kid),
+    responses((status = OK, description = "off", body = Nothing), Problems<(Admin, Kid, SwitchError)>),
+)]
 pub(super) async fn disable(
     State(api): State<Arc<Api>>,
     Admin(access): Admin,
     Kid(kid): Kid,
-) -> Result<Response, Problem> {
+) -> Result<Json<Nothing>, Problem> {
     api.issuer.switch_client(&access, &kid, false).await?;
-    Ok(Json(json!({})).into_response())
+    Ok(Json(Nothing {}))
 }
 
-/// `POST /clients/{kid}/enable`
+/// Switch a client on again; for the admin
+#[utoipa::path(
+    post,
+    path = "/clients/{kid}/enable",
+    operation_id = "enableClient",
+    params(Kid),
+    responses((status = OK, description = "on", body = Nothing), Problems<(Admin, Kid, SwitchError)>),
+)]
 pub(super) async fn enable(
     State(api): State<Arc<Api>>,
     Admin(access): Admin,
     Kid(kid): Kid,
-) -> Result<Response, Problem> {
+) -> Result<Json<Nothing>, Problem> {
     api.issuer.switch_client(&access, &kid, true).await?;
-    Ok(Json(json!({})).into_response())
+    Ok(Json(Nothing {}))
 }
 
-#[derive(Serialize)]
-struct List<'a> {
-    clients: Vec<Shown<'a>>,
+/// A page.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Clients<'a> {
+    clients: Vec<ShownClient<'a>>,
+    /// Asks for the page after this one; null where this is the last.
+    #[schema(required)]
     next: Option<&'a str>,
 }
 
 /// A client as its operator sees it: no secrets.
-#[derive(Serialize)]
-struct Shown<'a> {
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Client)]
+struct ShownClient<'a> {
+    #[schema(value_type = KidMember)]
     kid: &'a str,
     /// Tells it from another client of this name.
+    #[schema(value_type = shapes::RegistrationUuid)]
     registration: String,
+    /// Seconds since 1970-01-01T00:00:00Z.
     created_at: u64,
     disabled: bool,
+    /// Seconds since 1970-01-01T00:00:00Z.
     expiry: u64,
     valid: bool,
+    #[schema(value_type = shapes::SignatureAlgorithmName)]
     sig_alg: &'static str,
     sig_bits: u32,
+    #[schema(value_type = shapes::KeyManagementAlgorithmName)]
     enc_alg: &'static str,
     enc_bits: u32,
+    #[schema(value_type = shapes::ContentEncryptionName)]
     cont_enc: &'static str,
+    /// A Go duration.
+    #[schema(value_type = String)]
     auth_ttl: Ttl,
+    /// A Go duration.
+    #[schema(value_type = String)]
     refresh_ttl: Ttl,
+    #[schema(value_type = shapes::StrategyName)]
     refresh_strategy: &'static str,
     /// What the strategy gives up.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     notice: Option<&'static str>,
     issuer: &'a str,
     audience: &'a [String],
+    #[schema(min_items = 1)]
     key_sets: Vec<ShownKeySet<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = KeySet)]
 struct ShownKeySet<'a> {
     sig_kid: &'a str,
     enc_kid: &'a str,
+    #[schema(value_type = shapes::KeySetStateName)]
     state: &'static str,
+    /// Seconds since 1970-01-01T00:00:00Z.
     expiry: u64,
-    /// When a retiring set will have retired.
+    /// When a retiring set will have retired, in seconds since 1970-01-01T00:00:00Z.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     until: Option<u64>,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> ShownClient<'a> {
     fn of(client: &'a ClientSummary, now: Timestamp) -> Self {
         let keys = &client.active;
         let policy = &keys.policy;

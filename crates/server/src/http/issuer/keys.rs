@@ -1,5 +1,6 @@
 //! Public keys: what anybody may ask.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
@@ -11,10 +12,16 @@ use jwtis_base::{ClientId, Timestamp};
 use jwtis_issuer::Client;
 use jwtis_jose::{Jwk, base64url};
 use serde::Serialize;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 
-use super::Api;
+use super::api::Api;
 use super::auth::Kid;
+use super::members::KidMember;
 use super::problem::{Code, Problem};
+use super::promised::{Problems, Refuses};
+use super::shapes::{PublicJwk, StrategyName};
 
 /// `Content-Type` of a key set (RFC 7517 §8.5.2).
 const JWK_SET_JSON: &str = "application/jwk-set+json";
@@ -23,16 +30,40 @@ const JWK_SET_JSON: &str = "application/jwk-set+json";
 /// unknown `kid` asks again at once; this bounds how long it goes on trusting keys of a client that was deleted.
 pub(super) const CACHE_CONTROL: &str = "public, max-age=300";
 
-/// `GET /keys/{kid}`: both shapes of the Go program in one.
+/// The active public keys of a client
+#[utoipa::path(
+    get,
+    path = "/keys/{kid}",
+    operation_id = "publicKeys",
+    params(Kid),
+    responses(
+        (status = OK, description = "the keys", body = PublicKeys<'static>),
+        Problems<(Kid, PublicError)>,
+    ),
+)]
 pub(super) async fn public(State(api): State<Arc<Api>>, Kid(kid): Kid) -> Result<Response, Problem> {
     let client = find(&api, &kid).await?;
-    let keys = client.keys().active();
-    let active = ActiveKeys::of(&client, api.issuer.env().now());
-    let (sig, enc) = (keys.public_signing_key(), keys.public_encryption_key());
-    Ok(Json(PublicKeys { active, sig, enc }).into_response())
+    Ok(Json(PublicKeys::of(&client, api.issuer.env().now())).into_response())
 }
 
-/// `GET /keys/{kid}/jwks.json`: every signing key that a verifier may still meet (RFC 7517 §5).
+/// Every signing key that a verifier may still meet (RFC 7517)
+#[utoipa::path(
+    get,
+    path = "/keys/{kid}/jwks.json",
+    operation_id = "jwks",
+    params(Kid, ("If-None-Match" = Option<String>, Header, description = "`ETag` of the copy that you have")),
+    responses(
+        (
+            status = OK,
+            description = "the keys",
+            content_type = JWK_SET_JSON,
+            body = JwkSetShape,
+            headers(("ETag" = String)),
+        ),
+        (status = NOT_MODIFIED, description = "your copy is the newest", headers(("ETag" = String))),
+        Problems<(Kid, PublicError)>,
+    ),
+)]
 pub(super) async fn jwks(
     State(api): State<Arc<Api>>,
     Kid(kid): Kid,
@@ -56,6 +87,13 @@ pub(super) async fn jwks(
     Ok((about, [(header::CONTENT_TYPE, JWK_SET_JSON)], body).into_response())
 }
 
+/// Why public keys are not shown.
+enum PublicError {}
+
+impl Refuses for PublicError {
+    const CODES: &'static [Code] = &[Code::UnknownKid, Code::StoreUnavailable];
+}
+
 async fn find(api: &Api, kid: &ClientId) -> Result<Arc<Client>, Problem> {
     api.issuer.public_client(kid).await?.ok_or(Problem::new(Code::UnknownKid))
 }
@@ -68,51 +106,61 @@ fn knows(headers: &HeaderMap, tag: &str) -> bool {
     tags.any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag)
 }
 
-/// The active key set of a client, as registration, renewal and `GET /keys/{kid}` tell it.
-#[derive(Serialize)]
-pub(super) struct ActiveKeys<'a> {
+/// The active public keys of a client, in both shapes of the Go program.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublicKeys<'a> {
+    #[schema(value_type = KidMember)]
     kid: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_token: Option<&'a str>,
+    #[schema(value_type = PublicJwk)]
     pub_sig_key: &'a Jwk,
+    #[schema(value_type = PublicJwk)]
     pub_enc_key: &'a Jwk,
-    /// Unix seconds.
+    /// Seconds since 1970-01-01T00:00:00Z.
     expiry: u64,
     valid: bool,
+    #[schema(value_type = StrategyName)]
     refresh_strategy: &'static str,
-    /// What the strategy gives up: said at a registration.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    notice: Option<&'static str>,
+    /// The same as `pub_sig_key`.
+    #[schema(value_type = PublicJwk)]
+    sig: &'a Jwk,
+    /// The same as `pub_enc_key`.
+    #[schema(value_type = PublicJwk)]
+    enc: &'a Jwk,
 }
 
-impl<'a> ActiveKeys<'a> {
-    pub(super) fn of(client: &'a Client, now: Timestamp) -> Self {
+impl<'a> PublicKeys<'a> {
+    fn of(client: &'a Client, now: Timestamp) -> Self {
         let keys = client.keys().active();
+        let (sig, enc) = (keys.public_signing_key(), keys.public_encryption_key());
         Self {
             kid: client.id().as_str(),
-            client_token: None,
-            pub_sig_key: keys.public_signing_key(),
-            pub_enc_key: keys.public_encryption_key(),
+            pub_sig_key: sig,
+            pub_enc_key: enc,
             expiry: keys.expires_at().seconds(),
             valid: now < keys.expires_at(),
             refresh_strategy: keys.policy().refresh_strategy.name(),
-            notice: None,
+            sig,
+            enc,
         }
-    }
-
-    /// With what only the answer to a registration holds: the token, and what the strategy gives up.
-    pub(super) fn of_registration(client: &'a Client, now: Timestamp, token: &'a str) -> Self {
-        let notice = client.keys().active().policy().refresh_strategy.notice();
-        Self { client_token: Some(token), notice, ..Self::of(client, now) }
     }
 }
 
-#[derive(Serialize)]
-struct PublicKeys<'a> {
-    #[serde(flatten)]
-    active: ActiveKeys<'a>,
-    sig: &'a Jwk,
-    enc: &'a Jwk,
+/// A key set (RFC 7517 §5), as the document describes it.
+enum JwkSetShape {}
+
+impl PartialSchema for JwkSetShape {
+    fn schema() -> RefOr<Schema> {
+        let keys = ArrayBuilder::new().items(Ref::from_schema_name(PublicJwk::name()));
+        let set = ObjectBuilder::new().schema_type(Type::Object).property("keys", keys).required("keys");
+        set.additional_properties(Some(AdditionalProperties::FreeForm(false))).into()
+    }
+}
+
+impl ToSchema for JwkSetShape {
+    fn name() -> Cow<'static, str> {
+        "JwkSet".into()
+    }
 }
 
 #[cfg(test)]

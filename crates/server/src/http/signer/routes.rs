@@ -8,8 +8,8 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get, post};
 use serde_json::{Map, Value, json};
 
+use super::table::{Frame, Operation, Route, document as described};
 use super::{Api, keys, login, switch};
-use crate::http::openapi::{Frame, Operation, Route, document as described};
 use crate::http::paths::NOT_FOUND;
 
 /// How an answer says no (§1.3).

@@ -1,0 +1,92 @@
+//! `POST /issue_token`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jwtis_issuer::{IssueError, IssueToken};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::api::Api;
+use super::auth::Caller;
+use super::json::StrictJson;
+use super::members::{Claims, KidMember, OptionalTtl, agreed};
+use super::problem::Problem;
+use super::promised::Problems;
+use super::tokens::Tokens;
+
+/// What to issue. The second spelling of each member is OAuth's or the dictionary's.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct IssueRequest {
+    /// The client.
+    kid: KidMember,
+    /// Claims of the tokens, beside the server's own.
+    #[serde(default)]
+    claims: Claims,
+    /// Life of the access token, cut to the client's `auth_ttl`.
+    #[serde(default)]
+    auth_token_valid_time: OptionalTtl,
+    /// The same as `auth_token_valid_time`.
+    #[serde(default)]
+    access_token_valid_time: OptionalTtl,
+    /// Life of the refresh token, cut to the client's `refresh_ttl`. The name is the README's.
+    #[serde(default)]
+    resresh_token_valid_time: OptionalTtl,
+    /// The same as `resresh_token_valid_time`.
+    #[serde(default)]
+    refresh_token_valid_time: OptionalTtl,
+}
+
+/// Open a session and issue its first tokens
+#[utoipa::path(
+    post,
+    path = "/issue_token",
+    operation_id = "issueToken",
+    request_body = IssueRequest,
+    responses(
+        (status = CREATED, description = "the tokens", body = Tokens),
+        Problems<(Caller, StrictJson<IssueRequest>, IssueError)>,
+    ),
+)]
+pub(super) async fn issue(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Result<StrictJson<IssueRequest>, Problem>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    let outcome = issue_to(&api, &caller, request).await;
+    api.count_refusal("issue", &outcome);
+    let tokens = outcome?;
+    api.metrics.token_issued();
+    Ok((StatusCode::CREATED, Json(tokens)))
+}
+
+async fn issue_to(
+    api: &Api,
+    caller: &Caller,
+    request: Result<StrictJson<IssueRequest>, Problem>,
+) -> Result<Tokens, Problem> {
+    let (request, _charge) = request?.into_parts();
+    let access = caller.client(api, &request.kid.0).await?;
+    let command = request.command()?;
+    // Issuing writes nothing, so nothing else would notice that the store file is another process's by now.
+    api.issuer.store().in_place().await?;
+    Ok(api.issuer.issue_apart(access, command).await?.into())
+}
+
+impl IssueRequest {
+    fn command(self) -> Result<IssueToken, Problem> {
+        let access = ["auth_token_valid_time", "access_token_valid_time"];
+        let refresh = ["resresh_token_valid_time", "refresh_token_valid_time"];
+        Ok(IssueToken {
+            claims: self.claims.0?,
+            access_valid_time: agreed(access, self.auth_token_valid_time.0, self.access_token_valid_time.0)?,
+            refresh_valid_time: agreed(
+                refresh,
+                self.resresh_token_valid_time.0,
+                self.refresh_token_valid_time.0,
+            )?,
+        })
+    }
+}

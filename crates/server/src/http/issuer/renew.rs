@@ -1,0 +1,66 @@
+//! `POST /renew_token`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use jwtis_issuer::{RenewError, RenewToken};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::api::Api;
+use super::auth::Caller;
+use super::json::StrictJson;
+use super::members::{KidMember, OptionalRefreshStrategy, Text};
+use super::problem::Problem;
+use super::promised::Problems;
+use super::tokens::Tokens;
+
+/// What to renew.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct RenewRequest {
+    /// The client.
+    kid: KidMember,
+    /// The newest refresh token of the session.
+    refresh_token: Text,
+    /// A stricter one than the client's.
+    #[serde(default)]
+    refresh_strategy: OptionalRefreshStrategy,
+}
+
+/// Exchange a refresh token for new tokens
+#[utoipa::path(
+    post,
+    path = "/renew_token",
+    operation_id = "renewToken",
+    request_body = RenewRequest,
+    responses(
+        (status = CREATED, description = "the tokens", body = Tokens),
+        Problems<(Caller, StrictJson<RenewRequest>, RenewError)>,
+    ),
+)]
+pub(super) async fn renew(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Result<StrictJson<RenewRequest>, Problem>,
+) -> Result<(StatusCode, Json<Tokens>), Problem> {
+    let outcome = renew_of(&api, &caller, request).await;
+    api.count_refusal("renew", &outcome);
+    let tokens = outcome?;
+    api.metrics.token_renewed();
+    Ok((StatusCode::CREATED, Json(tokens)))
+}
+
+async fn renew_of(
+    api: &Api,
+    caller: &Caller,
+    request: Result<StrictJson<RenewRequest>, Problem>,
+) -> Result<Tokens, Problem> {
+    let request = request?;
+    let access = caller.client(api, &request.kid.0).await?;
+    let command =
+        RenewToken { refresh_token: &request.refresh_token.0, strategy: request.refresh_strategy.0 };
+    api.issuer.store().in_place().await?;
+    Ok(api.issuer.renew(&access, command).await?.into())
+}

@@ -1,0 +1,144 @@
+//! `POST /revoke_token`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jwtis_issuer::{RevokeError, RevokeTarget};
+use serde::Deserialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, OneOfBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::api::Api;
+use super::auth::Caller;
+use super::json::StrictJson;
+use super::members::{Flag, KidMember, OptionalText, agreed};
+use super::problem::{Code, Problem};
+use super::promised::Problems;
+use super::server::Nothing;
+use super::shapes::{self, given, holds};
+
+/// Whose sessions to end.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct RevokeRequest {
+    /// The client.
+    kid: KidMember,
+    /// Ends this session.
+    #[serde(default)]
+    #[schema(value_type = shapes::OptionalSession)]
+    id: OptionalText,
+    /// Ends the session of this token, of either kind.
+    #[serde(default)]
+    refresh_token: OptionalText,
+    /// Ends the session of this token, of either kind.
+    #[serde(default)]
+    auth_token: OptionalText,
+    /// The same as `auth_token`.
+    #[serde(default)]
+    access_token: OptionalText,
+    /// Ends all sessions with this claim `sub`.
+    #[serde(default)]
+    sub: OptionalText,
+    /// Ends all sessions of the client.
+    #[serde(default)]
+    all: Flag,
+}
+
+/// Beside the client, exactly one thing to end.
+enum OneTarget {}
+
+impl PartialSchema for OneTarget {
+    fn schema() -> RefOr<Schema> {
+        let token = AnyOfBuilder::new().item(given("auth_token")).item(given("access_token"));
+        let target = OneOfBuilder::new()
+            .item(given("id"))
+            .item(given("refresh_token"))
+            .item(token)
+            .item(given("sub"))
+            .item(holds("all", shapes::Yes::schema()));
+        AllOfBuilder::new().item(RevokeRequest::schema()).item(target).into()
+    }
+}
+
+impl ToSchema for OneTarget {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "Revocation".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        RevokeRequest::schemas(schemas);
+    }
+}
+
+/// End sessions; an unknown or expired token is a success too (RFC 7009)
+#[utoipa::path(
+    post,
+    path = "/revoke_token",
+    operation_id = "revokeToken",
+    request_body = OneTarget,
+    responses(
+        (status = OK, description = "ended, now or before", body = Nothing),
+        Problems<(Caller, StrictJson<RevokeRequest>, RevokeError)>,
+    ),
+)]
+pub(super) async fn revoke(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Result<StrictJson<RevokeRequest>, Problem>,
+) -> Result<Json<Nothing>, Problem> {
+    let outcome = revoke_of(&api, &caller, request).await;
+    api.count_refusal("revoke", &outcome);
+    outcome.map(|()| Json(Nothing {}))
+}
+
+async fn revoke_of(
+    api: &Api,
+    caller: &Caller,
+    request: Result<StrictJson<RevokeRequest>, Problem>,
+) -> Result<(), Problem> {
+    let request = request?;
+    let access = caller.client(api, &request.kid.0).await?;
+    let (member, target) = request.target()?;
+    api.issuer.revoke(&access, target).await.map_err(|error| match error {
+        RevokeError::InvalidSession(_) => {
+            Problem::with_detail(Code::InvalidMember, format!("{member}: {error}"))
+        }
+        RevokeError::NotAToken | RevokeError::DamagedToken => {
+            Problem::with_detail(Code::NotAToken, format!("{member}: {error}"))
+        }
+        RevokeError::QuotaExceeded
+        | RevokeError::SessionFromFuture
+        | RevokeError::ClockBehind
+        | RevokeError::Conflict
+        | RevokeError::Store(_)
+        | RevokeError::Read(_) => error.into(),
+    })
+}
+
+impl RevokeRequest {
+    /// The one thing to end, and the member that names it.
+    fn target(&self) -> Result<(&'static str, RevokeTarget<'_>), Problem> {
+        fn given(text: &OptionalText) -> Option<&str> {
+            text.0.as_deref()
+        }
+        let token =
+            agreed(["auth_token", "access_token"], given(&self.auth_token), given(&self.access_token))?;
+        let mut targets = [
+            given(&self.id).map(|id| ("id", RevokeTarget::Session(id))),
+            given(&self.refresh_token).map(|token| ("refresh_token", RevokeTarget::Token(token))),
+            token.map(|token| ("auth_token", RevokeTarget::Token(token))),
+            given(&self.sub).map(|subject| ("sub", RevokeTarget::Subject(subject))),
+            self.all.0.then_some(("all", RevokeTarget::All)),
+        ]
+        .into_iter()
+        .flatten();
+
+        let choice = "one of id, refresh_token, auth_token, sub, all";
+        let target = targets.next().ok_or(Problem::with_detail(Code::MissingMember, choice))?;
+        if targets.next().is_some() {
+            return Err(Problem::with_detail(Code::ConflictingMembers, format!("give just {choice}")));
+        }
+        Ok(target)
+    }
+}

@@ -1,0 +1,137 @@
+//! `POST /verify_token`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use jwtis_issuer::{Verification, VerifyError};
+use jwtis_jose::ClaimsSet;
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::api::Api;
+use super::auth::Caller;
+use super::json::StrictJson;
+use super::members::{KidMember, OptionalText, agreed};
+use super::problem::{Code, Problem};
+use super::promised::Problems;
+use super::shapes::{self, given};
+
+/// What to look at.
+#[derive(Deserialize, ToSchema)]
+pub(super) struct VerifyRequest {
+    /// The client.
+    kid: KidMember,
+    /// The access token.
+    #[serde(default)]
+    auth_token: OptionalText,
+    /// The same as `auth_token`.
+    #[serde(default)]
+    access_token: OptionalText,
+    /// The refresh token that is said to be of the same session.
+    #[serde(default)]
+    refresh_token: OptionalText,
+}
+
+/// The access token stands under one of its names.
+enum EitherName {}
+
+impl PartialSchema for EitherName {
+    fn schema() -> RefOr<Schema> {
+        let token = AnyOfBuilder::new().item(given("auth_token")).item(given("access_token"));
+        AllOfBuilder::new().item(VerifyRequest::schema()).item(token).into()
+    }
+}
+
+impl ToSchema for EitherName {
+    fn name() -> Cow<'static, str> {
+        "Question".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        VerifyRequest::schemas(schemas);
+    }
+}
+
+/// Answer to verify (after RFC 7662 §2.2).
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Verified {
+    Active(ActiveToken),
+    Inactive(InactiveToken),
+}
+
+/// The token is valid now.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ActiveToken {
+    #[schema(value_type = shapes::Yes)]
+    active: bool,
+    /// All claims of the access token.
+    #[schema(value_type = Object)]
+    claims: ClaimsSet,
+    /// Whether the refresh token is of the same session and could be renewed now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    matches: Option<bool>,
+}
+
+/// The token is not valid now.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InactiveToken {
+    #[schema(value_type = shapes::No)]
+    active: bool,
+    #[schema(value_type = shapes::InactiveReason)]
+    reason: &'static str,
+}
+
+/// Whether an access token is valid now (after RFC 7662)
+#[utoipa::path(
+    post,
+    path = "/verify_token",
+    operation_id = "verifyToken",
+    request_body = EitherName,
+    responses(
+        (status = OK, description = "valid or not", body = Verified),
+        Problems<(Caller, StrictJson<VerifyRequest>, VerifyError)>,
+    ),
+)]
+pub(super) async fn verify(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Result<StrictJson<VerifyRequest>, Problem>,
+) -> Result<Json<Verified>, Problem> {
+    let outcome = verify_of(&api, &caller, request).await;
+    api.count_refusal("verify", &outcome);
+    outcome.map(Json)
+}
+
+async fn verify_of(
+    api: &Api,
+    caller: &Caller,
+    request: Result<StrictJson<VerifyRequest>, Problem>,
+) -> Result<Verified, Problem> {
+    let request = request?;
+    let access = caller.client(api, &request.kid.0).await?;
+    let (auth, other) = (request.auth_token.0.as_deref(), request.access_token.0.as_deref());
+    let token = agreed(["auth_token", "access_token"], auth, other)?;
+    let token = token.ok_or(Problem::with_detail(Code::MissingMember, "auth_token"))?;
+    Ok(api.issuer.verify(&access, token, request.refresh_token.0.as_deref()).await?.into())
+}
+
+impl From<Verification> for Verified {
+    fn from(verification: Verification) -> Self {
+        match verification {
+            Verification::Active { claims, matches } => {
+                Self::Active(ActiveToken { active: true, claims, matches })
+            }
+            Verification::Inactive(reason) => {
+                Self::Inactive(InactiveToken { active: false, reason: reason.as_str() })
+            }
+        }
+    }
+}
