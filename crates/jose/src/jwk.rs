@@ -8,7 +8,6 @@
 //! [`DecryptionKey`](crate::DecryptionKey).
 
 pub(crate) mod checks;
-mod der;
 mod error;
 pub(crate) mod parameters;
 pub(crate) mod pkcs8;

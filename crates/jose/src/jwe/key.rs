@@ -123,7 +123,7 @@ impl DecryptionKey {
     /// # Errors
     /// As [`DecryptionKey::to_pkcs8_der`].
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        Ok(pkcs8::to_pem(&self.to_pkcs8_der()?))
+        pkcs8::to_pem(&self.to_pkcs8_der()?)
     }
 
     /// Reads a private JWK (RFC 7517 §4) that names its algorithm. RSA keys need all of `p q dp dq qi`.

@@ -10,6 +10,7 @@ use aws_lc_rs::{
         ED25519, EcdsaKeyPair, Ed25519KeyPair, KeyPair, ParsedPublicKey, RsaKeyPair, RsaSignatureEncoding,
     },
 };
+use pkcs1::{RsaPublicKeyRef, der::Decode as _};
 use zeroize::Zeroizing;
 
 use super::{
@@ -103,7 +104,7 @@ impl SigningKey {
     /// # Errors
     /// As [`SigningKey::to_pkcs8_der`].
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        Ok(pkcs8::to_pem(&self.to_pkcs8_der()?))
+        pkcs8::to_pem(&self.to_pkcs8_der()?)
     }
 
     /// Reads a private JWK (RFC 7517 §4) that names its algorithm. RSA keys need all of `p q dp dq qi`.
@@ -224,9 +225,10 @@ impl SigningKey {
                 Parameters::Curve { curve: Curve::Ed25519, point: pair.public_key().as_ref().to_vec() }
             }
             (Pair::Rsa(pair, _), _) => {
-                let public =
-                    pkcs8::rsa_public_key(pair.public_key().as_ref()).ok_or_else(|| not_a_pair(alg))?;
-                Parameters::Rsa { n: public.n.to_vec(), e: public.e.to_vec() }
+                let public = RsaPublicKeyRef::from_der(pair.public_key().as_ref());
+                let public = public.map_err(|_| not_a_pair(alg))?;
+                let (n, e) = (public.modulus.as_bytes(), public.public_exponent.as_bytes());
+                Parameters::Rsa { n: n.to_vec(), e: e.to_vec() }
             }
             (Pair::Ecdsa(_), _) => return Err(not_a_pair(alg)),
         };
