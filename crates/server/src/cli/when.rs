@@ -1,22 +1,24 @@
 //! Moments and durations in words.
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use jwtis_base::Timestamp;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 /// A moment as RFC 3339 in UTC: `2026-01-31T12:00:00Z`.
 #[must_use]
 pub(crate) fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / DAY, seconds % DAY);
-    let Some((year, month, day)) = civil(days) else { return format!("{seconds} s after 1970-01-01") };
-    format!(
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
-        rest / HOUR,
-        rest % HOUR / MINUTE,
-        rest % MINUTE
-    )
+    let since_epoch = i64::try_from(seconds).ok().map(SignedDuration::from_secs);
+    match since_epoch.and_then(|duration| EPOCH.checked_add(duration).ok()) {
+        Some(moment) => format!("{moment}Z"),
+        // Beyond the year 9999.
+        None => format!("{seconds} s after 1970-01-01"),
+    }
 }
 
 /// A moment seen from now: `in 14 minutes`, `3 hours ago`.
@@ -37,26 +39,6 @@ fn rough(seconds: u64) -> String {
         .find(|(size, _)| seconds >= size.saturating_mul(2))
         .map_or((seconds, "second"), |(size, unit)| (seconds / size, unit));
     format!("{amount} {unit}{}", if amount == 1 { "" } else { "s" })
-}
-
-/// Year, month and day of a day after 1970-01-01, up to the year 9999, by walking years and months.
-fn civil(mut days: u64) -> Option<(u64, u64, u64)> {
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    for year in 1970..=9999 {
-        let year_days = if leap(year) { 366 } else { 365 };
-        if days >= year_days {
-            days = days.checked_sub(year_days)?;
-            continue;
-        }
-        let february = if leap(year) { 29 } else { 28 };
-        for (month, month_days) in (1..).zip([31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) {
-            if days < month_days {
-                return Some((year, month, days.saturating_add(1)));
-            }
-            days = days.checked_sub(month_days)?;
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::civil::DateTime;
 use jwtis_base::env::Timestamp;
 
 /// A value, and from some moment on another.
@@ -61,47 +62,15 @@ impl<T> Rotating<T> {
 
 /// Reads `YYYY-MM-DD hh:mm:ss`, UTC. Moments before 1970 are 1970.
 pub(super) fn parse_moment(text: &str) -> Option<Timestamp> {
-    let bytes: &[u8; 19] = text.as_bytes().try_into().ok()?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2] = *bytes
-    else {
-        return None;
-    };
-    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
-    let (hour, minute, second) = (number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?);
-    if !(1..=12).contains(&month) || !(1..=days_of(year, month)).contains(&day) {
+    const FORM: &str = "%Y-%m-%d %H:%M:%S";
+    const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    let moment = DateTime::strptime(FORM, text).ok()?;
+    // The library also reads signs, shorter numbers, other spaces and leap seconds.
+    if moment.strftime(FORM).to_string() != text {
         return None;
     }
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let days_of_years: i64 = (1970..year).map(|year| 365 + i64::from(is_leap(year))).sum();
-    let days_of_months: i64 = (1..month).map(|month| days_of(year, month)).sum();
-    let days = if year < 1970 {
-        return Some(Timestamp::default());
-    } else {
-        days_of_years + days_of_months + day - 1
-    };
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    u64::try_from(seconds).ok().map(Timestamp::from_seconds)
-}
-
-fn number(digits: &[u8]) -> Option<i64> {
-    digits
-        .iter()
-        .try_fold(0, |value: i64, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit - b'0')))
-}
-
-const fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-const fn days_of(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
+    let seconds = moment.duration_since(EPOCH).as_secs();
+    Some(Timestamp::from_seconds(u64::try_from(seconds).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use jwtis_base::Ttl;
 use jwtis_base::env::Timestamp;
 use jwtis_jose::HmacKey;
 
@@ -103,7 +104,7 @@ impl User {
                 Rotating::fixed(new)
             }
             (Some(Ok(new)), Some(moment)) => {
-                let left = in_go_s_words(moment.since(now));
+                let left = Ttl::from_seconds(moment.since(now).as_secs());
                 notices.push(format!("JWT: Scheduled credential rotation for user {name} in {left}"));
                 Rotating::until(current, new, moment)
             }
@@ -178,43 +179,4 @@ fn are_same(
 
 fn has_outer_space(config: &CredentialsConfig) -> bool {
     config.password.trim_matches([' ', '\t']).len() != config.password.len()
-}
-
-/// `1h0m0s`, `5m0.5s`, `1.5s`, `250ms`: as Go prints durations, without what is shorter than a millisecond.
-fn in_go_s_words(duration: Duration) -> String {
-    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
-    if seconds == 0 {
-        return if millis == 0 { "0s".to_owned() } else { format!("{millis}ms") };
-    }
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    let fraction = if millis == 0 {
-        String::new()
-    } else {
-        format!(".{}", format!("{millis:03}").trim_end_matches('0'))
-    };
-    let seconds = seconds % 60;
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds}{fraction}s"),
-        (0, minutes) => format!("{minutes}m{seconds}{fraction}s"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}{fraction}s"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_as_go_prints_them() {
-        for (millis, wanted) in [
-            (0, "0s"),
-            (250, "250ms"),
-            (1500, "1.5s"),
-            (60_000, "1m0s"),
-            (3_600_000, "1h0m0s"),
-            (172_799_050, "47h59m59.05s"),
-        ] {
-            assert_eq!(in_go_s_words(Duration::from_millis(millis)), wanted);
-        }
-    }
 }
