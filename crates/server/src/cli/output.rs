@@ -1,11 +1,13 @@
 //! Standard output: results and nothing else, each line written whole and flushed.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -99,9 +101,15 @@ fn is_null_device() -> bool {
 }
 
 /// A table with aligned columns.
-#[derive(Debug, Default)]
-pub(crate) struct TextTable {
-    rows: Vec<Vec<String>>,
+#[derive(Debug)]
+pub(crate) struct TextTable(Table);
+
+impl Default for TextTable {
+    fn default() -> Self {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        Self(table)
+    }
 }
 
 impl TextTable {
@@ -115,7 +123,10 @@ impl TextTable {
 
     /// Adds a row.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().map(|cell| printable(&cell)).collect());
+        self.0.add_row(cells.into_iter().map(|cell| printable(&cell)));
+        for column in self.0.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
     }
 
     /// Adds a row of a name and a value.
@@ -126,21 +137,7 @@ impl TextTable {
 
 impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let cell_width =
-            |row: &Vec<String>, column| row.get(column).map_or(0, |cell: &String| cell.chars().count());
-        let widths: Vec<usize> = (0..columns)
-            .map(|column| self.rows.iter().map(|row| cell_width(row, column)).max().unwrap_or(0))
-            .collect();
-        for (number, row) in self.rows.iter().enumerate() {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                write!(line, "{cell:width$}  ")?;
-            }
-            let end = if number.saturating_add(1) == self.rows.len() { "" } else { "\n" };
-            write!(f, "{}{end}", line.trim_end())?;
-        }
-        Ok(())
+        f.write_str(&self.0.trim_fmt())
     }
 }
 
@@ -162,6 +159,7 @@ mod tests {
         table.row(["shop".to_owned(), "active".to_owned()]);
         table.row(["a-long-name".to_owned(), String::new()]);
         assert_eq!(table.to_string(), "KID          STATE\nshop         active\na-long-name");
+        assert_eq!(TextTable::default().to_string(), "");
     }
 
     #[test]
