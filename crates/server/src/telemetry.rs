@@ -1,6 +1,5 @@
 //! Logs: `tracing` events to standard error, human on a terminal, JSON lines otherwise. Standard output carries results only.
 
-mod json;
 mod queue;
 
 use std::io::{self, IsTerminal as _};
@@ -11,7 +10,6 @@ use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
-use json::{JsonLine, SpanFields};
 use queue::LineQueue;
 
 /// How much is logged, and how it looks.
@@ -112,7 +110,7 @@ pub fn start(settings: &LogSettings) -> io::Result<Logging> {
             .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
             .try_init()
     } else {
-        builder.fmt_fields(SpanFields).event_format(JsonLine).try_init()
+        builder.json().flatten_event(true).with_span_list(false).try_init()
     };
     if outcome.is_ok() {
         // The standard hook writes to standard error itself, and so waits for its reader.
