@@ -26,7 +26,7 @@ use super::rules::Guard;
 pub use password::{HashPasswordError, hash_password};
 pub use strength::{password_faults, secret_faults};
 
-use password::{Dummies, Hash, Password};
+use password::{Dummy, Hash};
 pub(super) use user::{Credentials, SecretHash, User};
 
 /// A user as configured (§2.4, §2.5).
@@ -73,8 +73,8 @@ pub struct TrustedIssuer {
 pub struct TokenGuard {
     users: BTreeMap<String, User>,
     issuers: Vec<TrustedIssuer>,
-    /// What a look verifies where the user has no hash.
-    dummies: Dummies,
+    /// What a look verifies where the user has no hash; none where nobody has one.
+    dummy: Option<Dummy>,
     /// Permissions that nobody knows and a warning has named.
     unknown_permissions: Mutex<BTreeSet<String>>,
 }
@@ -112,26 +112,18 @@ impl TokenGuard {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let hashes: Vec<[Option<&Arc<Hash>>; 2]> = users
-            .values()
-            .map(|user| user.passwords().map(|password| password.and_then(Password::hash)))
-            .collect();
-        let parameters: BTreeSet<_> =
-            hashes.iter().flatten().flatten().map(|hash| hash.parameters()).collect();
+        let hashes: Vec<Vec<&Arc<Hash>>> = users.values().map(User::hashes).collect();
+        let parameters: BTreeSet<_> = hashes.iter().flatten().map(|hash| hash.parameters()).collect();
         if parameters.len() > 1 {
             notices.push(
                 "JWT: the password hashes of the users differ in cost, so the time of a login can tell who is a user; make them anew with jwtis hash-password"
                     .to_owned(),
             );
         }
-        let dearest = |hashes: &mut dyn Iterator<Item = &Arc<Hash>>| {
-            hashes.max_by_key(|hash| hash.cost()).map(Arc::clone)
-        };
-        let dummies = Dummies([
-            dearest(&mut hashes.iter().flatten().flatten().copied()),
-            dearest(&mut hashes.iter().filter_map(|[_, next]| *next)),
-        ]);
-        Ok((Self { users, issuers, dummies, unknown_permissions: Mutex::default() }, notices))
+        let dearest = hashes.iter().flatten().max_by_key(|hash| hash.cost());
+        let looks = hashes.iter().map(Vec::len).max().unwrap_or_default();
+        let dummy = dearest.map(|hash| Dummy { hash: Arc::clone(hash), looks });
+        Ok((Self { users, issuers, dummy, unknown_permissions: Mutex::default() }, notices))
     }
 
     /// Whether a user has this name, for a warning about `jwt_users`.
@@ -168,7 +160,7 @@ impl TokenGuard {
         let (current, pending) =
             in_force.map_or((None, None), |in_force| (Some(in_force.current), in_force.pending));
         let known = [current, pending].map(|pair| pair.map(|pair| pair.password.clone()));
-        let [is_current, is_pending] = password::matching(password, known, &self.dummies).await;
+        let [is_current, is_pending] = password::matching(password, known, self.dummy.as_ref()).await;
         let pair = current.filter(|_| is_current).or(pending.filter(|_| is_pending));
         user.zip(pair)
     }

@@ -32,6 +32,11 @@ impl<K: Copy + Eq + Hash, C: Default> Bounded<K, C> {
         *last_use = self.uses;
         counter
     }
+
+    /// The counter of `name`, where there is one. It is not used by that.
+    pub(super) fn get_mut(&mut self, name: &K) -> Option<&mut C> {
+        self.counters.get_mut(name).map(|(_, counter)| counter)
+    }
 }
 
 #[cfg(test)]
@@ -45,7 +50,7 @@ mod tests {
         let mut bounded: Bounded<_, Counter> = Bounded::holding(2);
         let now = Timestamp::from_seconds(9);
         for name in [1, 2, 1, 3] {
-            bounded.entry(name).begin(now);
+            bounded.entry(name).fail(now);
         }
         assert_eq!((bounded.counters.len(), bounded.by_use.len()), (2, 2));
         assert!(bounded.counters.contains_key(&1), "used after 2");

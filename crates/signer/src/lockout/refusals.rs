@@ -10,7 +10,7 @@ use std::time::Duration;
 use jwtis_base::env::Timestamp;
 
 use super::bounded::Bounded;
-use super::{MAX_SOURCES, Source};
+use super::source::{MAX_SOURCES, Source};
 
 /// Shortest time between two lines of one source.
 const QUIET: Duration = Duration::from_secs(60);

@@ -1,18 +1,19 @@
 //! Passwords: plain ones and Argon2id PHC strings, and looking at one so that its length, its nature and the existence of the user do
 //! not show in the time that it takes.
 //!
-//! Of a plain password only the SHA-256 is kept: digests have one length, and comparing them takes constant time. Where the file has a
-//! hash, a look verifies one: the user's own, else, for a plain password and for a name without a user, the most expensive of the file.
+//! Of a plain password only the SHA-256 is kept: digests have one length, and comparing them takes constant time. Where the file has
+//! hashes, each look verifies as many as the user with the most of them has. Those that a user lacks are made up by a dummy, the most
+//! expensive hash of the file.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::iter::repeat_n;
+use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::digest::{SHA256, digest};
 use jwtis_base::env::{Env, NoEntropy};
 use subtle::{Choice, ConstantTimeEq as _};
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
 use zeroize::{Zeroize, Zeroizing};
 
 /// Most memory of a hash that is accepted, in KiB: 256 MiB.
@@ -21,11 +22,9 @@ const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_PASSES: u32 = 16;
 /// Most lanes of a hash that is accepted.
 const MAX_LANES: u32 = 16;
-/// Hashes at once in this process, whoever asks: each takes a processor, and its memory.
-const AT_ONCE: usize = 2;
-static HASHING: Semaphore = Semaphore::const_new(AT_ONCE);
-/// Memory of hashes that are done, wiped.
-static MEMORY: Mutex<Vec<Vec<Block>>> = Mutex::new(Vec::new());
+/// Memory for the one hash that is made at a time: each takes a processor and its memory. A new piece for every login would come from
+/// another arena of the allocator, which keeps it. What is kept between hashes has been wiped.
+static MEMORY: Mutex<Vec<Block>> = Mutex::const_new(Vec::new());
 /// Blocks of a kibibyte beyond which memory is given back: 32 MiB.
 const MAX_KEPT_BLOCKS: usize = 32 * 1024;
 
@@ -52,10 +51,14 @@ pub(super) struct Hash {
     output: Vec<u8>,
 }
 
-/// What is verified where a user has no hash of their own: for each of the two passwords that a user can have at once, the most
-/// expensive hash of the file. Both are empty in a file without hashes.
-#[derive(Clone, Default)]
-pub(super) struct Dummies(pub(super) [Option<Arc<Hash>>; 2]);
+/// What is verified in place of the hashes that a user lacks.
+#[derive(Clone)]
+pub(super) struct Dummy {
+    /// The most expensive hash of the file.
+    pub(super) hash: Arc<Hash>,
+    /// How many hashes each look verifies: during the change of a password a user may have two.
+    pub(super) looks: usize,
+}
 
 /// Why an Argon2id PHC string is not taken.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -84,8 +87,10 @@ impl Password {
     pub(super) fn is_known_to_equal(&self, text: &str, other: &Self, other_text: &str) -> bool {
         match (self, other) {
             (Self::Plain(one), Self::Plain(other)) => one.as_slice().ct_eq(other.as_slice()).into(),
-            (Self::Hashed(hash), Self::Plain(_)) => hash.matches(other_text.as_bytes()).into(),
-            (Self::Plain(_), Self::Hashed(hash)) => hash.matches(text.as_bytes()).into(),
+            (Self::Hashed(hash), Self::Plain(_)) => {
+                hash.matches(other_text.as_bytes(), &mut Vec::new()).into()
+            }
+            (Self::Plain(_), Self::Hashed(hash)) => hash.matches(text.as_bytes(), &mut Vec::new()).into(),
             (Self::Hashed(one), Self::Hashed(other)) => one == other,
         }
     }
@@ -133,12 +138,16 @@ impl Hash {
         u64::from(self.params.m_cost()).saturating_mul(u64::from(self.params.t_cost()))
     }
 
-    fn matches(&self, password: &[u8]) -> Choice {
+    /// In memory that the caller lends, and that is wiped afterwards.
+    fn matches(&self, password: &[u8], memory: &mut Vec<Block>) -> Choice {
         #[cfg(test)]
         tests::VERIFIED.with_borrow_mut(|verified| verified.push(self.parameters()));
         let mut output = Zeroizing::new(vec![0; self.output.len()]);
         let argon2 = Argon2::new(Algorithm::Argon2id, self.version, self.params.clone());
-        match hash(&argon2, password, &self.salt, &mut output) {
+        memory.resize(self.params.block_count(), Block::default());
+        let hashed = argon2.hash_password_into_with_memory(password, &self.salt, &mut output, &mut *memory);
+        memory.iter_mut().for_each(Zeroize::zeroize);
+        match hashed {
             Ok(()) => output.as_slice().ct_eq(&self.output),
             Err(error) => {
                 tracing::error!(error = %error, "a password could not be hashed, and counts as wrong");
@@ -148,18 +157,25 @@ impl Hash {
     }
 }
 
-/// Which of two passwords the presented one is. Both are looked at, whatever the first look gives.
-pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], dummies: &Dummies) -> [bool; 2] {
+/// Which of two passwords the presented one is. Both are looked at, whatever the first look gives. `dummy` is there where the file has
+/// hashes.
+pub(super) async fn matching(
+    presented: &str,
+    known: [Option<Password>; 2],
+    dummy: Option<&Dummy>,
+) -> [bool; 2] {
     let presented = Zeroizing::new(presented.as_bytes().to_vec());
-    if dummies.0.iter().all(Option::is_none) {
-        return look(&presented, &known, dummies);
-    }
-    let Ok(permit) = HASHING.acquire().await else { return [false; 2] };
-    let dummies = dummies.clone();
+    let Some(dummy) = dummy.cloned() else {
+        return look(&presented, &known, None, &mut Vec::new());
+    };
+    // Held by the work rather than by the caller, who may hang up.
+    let mut memory = MEMORY.lock().await;
     let hashing = tokio::task::spawn_blocking(move || {
-        // Held by the work rather than by the caller, who may hang up.
-        let _permit = permit;
-        look(&presented, &known, &dummies)
+        let found = look(&presented, &known, Some(&dummy), &mut memory);
+        if memory.len() > MAX_KEPT_BLOCKS {
+            *memory = Vec::new();
+        }
+        found
     });
     hashing.await.unwrap_or_else(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "a password could not be looked at");
@@ -167,40 +183,28 @@ pub(super) async fn matching(presented: &str, known: [Option<Password>; 2], dumm
     })
 }
 
-fn look(presented: &[u8], known: &[Option<Password>; 2], Dummies(dummies): &Dummies) -> [bool; 2] {
+fn look(
+    presented: &[u8],
+    known: &[Option<Password>; 2],
+    dummy: Option<&Dummy>,
+    memory: &mut Vec<Block>,
+) -> [bool; 2] {
     let digest = sha256(presented);
-    let mut found = [Choice::from(0); 2];
-    for ((found, known), dummy) in found.iter_mut().zip(known).zip(dummies) {
-        match known {
-            Some(Password::Hashed(hash)) => *found = hash.matches(presented),
-            Some(Password::Plain(known)) => {
-                *found = digest.as_slice().ct_eq(known.as_slice());
-                waste(dummy.as_deref(), presented);
-            }
-            None => waste(dummy.as_deref(), presented),
+    let mut verified = 0;
+    let found = known.each_ref().map(|known| match known {
+        Some(Password::Hashed(hash)) => {
+            verified += 1;
+            hash.matches(presented, memory)
         }
+        Some(Password::Plain(known)) => digest.as_slice().ct_eq(known.as_slice()),
+        None => Choice::from(0),
+    });
+    for Dummy { hash, .. } in
+        dummy.into_iter().flat_map(|dummy| repeat_n(dummy, dummy.looks.saturating_sub(verified)))
+    {
+        std::hint::black_box(hash.matches(presented, memory));
     }
     found.map(bool::from)
-}
-
-/// Verifies what cannot open anything.
-fn waste(dummy: Option<&Hash>, presented: &[u8]) {
-    std::hint::black_box(dummy.map(|dummy| dummy.matches(presented)));
-}
-
-/// Hashes in memory that is used again. A new piece for every login would come from another arena of the allocator each time, which
-/// keeps it: a few logins would hold hundreds of megabytes. What is kept has been wiped.
-fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8], output: &mut [u8]) -> Result<(), argon2::Error> {
-    let kept = MEMORY.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let mut memory = kept.unwrap_or_default();
-    memory.resize(argon2.params().block_count(), Block::default());
-    let hashed = argon2.hash_password_into_with_memory(password, salt, output, &mut memory);
-    memory.iter_mut().for_each(Zeroize::zeroize);
-    let mut pool = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
-    if pool.len() < AT_ONCE && memory.len() <= MAX_KEPT_BLOCKS {
-        pool.push(memory);
-    }
-    hashed
 }
 
 /// An Argon2id PHC string for the configuration: 19 MiB, 2 passes, 1 lane, as OWASP and the library have it.
@@ -212,50 +216,25 @@ pub fn hash_password(password: &str, env: &Env) -> Result<String, HashPasswordEr
     let mut output = Zeroizing::new([0; 32]);
     let params = Params::new(MEMORY_KIB, PASSES, 1, Some(output.len()))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    hash(&argon2, password.as_bytes(), &salt, output.as_mut_slice())?;
+    argon2.hash_password_into(password.as_bytes(), &salt, output.as_mut_slice())?;
     let base64 = base64_simd::STANDARD_NO_PAD;
     let (salt, output) = (base64.encode_to_string(salt), base64.encode_to_string(output.as_slice()));
     Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}"))
 }
 
 /// A password could not be hashed.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, thiserror::Error)]
 pub enum HashPasswordError {
     /// There is no randomness for the salt.
-    NoEntropy(NoEntropy),
+    #[error(transparent)]
+    NoEntropy(#[from] NoEntropy),
     /// Argon2 failed: there is not enough memory.
-    Argon2(argon2::Error),
-}
-
-impl fmt::Display for HashPasswordError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoEntropy(error) => error.fmt(f),
-            Self::Argon2(error) => write!(f, "the password could not be hashed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for HashPasswordError {}
-
-impl From<NoEntropy> for HashPasswordError {
-    fn from(error: NoEntropy) -> Self {
-        Self::NoEntropy(error)
-    }
-}
-
-impl From<argon2::Error> for HashPasswordError {
-    fn from(error: argon2::Error) -> Self {
-        Self::Argon2(error)
-    }
+    #[error("the password could not be hashed")]
+    Argon2(#[from] argon2::Error),
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
-    let mut hash = Zeroizing::new([0; 32]);
-    for (to, from) in hash.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
-        *to = *from;
-    }
-    hash
+    Zeroizing::new(digest(&SHA256, bytes).as_ref().try_into().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -317,8 +296,8 @@ mod tests {
         let hash = hash_password("correct horse", &Env::system()).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let Ok(Password::Hashed(hash)) = Password::parse(&hash) else { panic!("a hash") };
-        assert!(bool::from(hash.matches(b"correct horse")));
-        assert!(!bool::from(hash.matches(b"correct horsf")));
+        assert!(bool::from(hash.matches(b"correct horse", &mut Vec::new())));
+        assert!(!bool::from(hash.matches(b"correct horsf", &mut Vec::new())));
     }
 
     #[test]
@@ -339,8 +318,8 @@ mod tests {
         }
     }
 
-    fn hashed(text: &str) -> Option<Arc<Hash>> {
-        Password::parse(text).unwrap().hash().cloned()
+    fn hashed(text: &str) -> Arc<Hash> {
+        Password::parse(text).unwrap().hash().cloned().unwrap()
     }
 
     #[test]
@@ -349,24 +328,24 @@ mod tests {
         let of_user = format!("$argon2id$v=19$m=64,t=3,p=2{tail}");
         let plain = || Password::parse("plain").ok();
         let own = || Password::parse(&of_user).ok();
-        let (nobody, one) = ([None, None], [hashed(&of_user), None]);
-        let both = [hashed(&of_user), hashed(&of_user)];
+        let dummy = |looks| Some(Dummy { hash: hashed(&of_user), looks });
         let parameters = (64, 3, 2);
-        for (name, dummies, known, wanted) in [
-            ("a_file_without_hashes_and_nobody", &nobody, [None, None], 0),
-            ("a_file_without_hashes_and_a_user", &nobody, [plain(), plain()], 0),
-            ("nobody", &one, [None, None], 1),
-            ("a_plain_password", &one, [plain(), None], 1),
-            ("a_hash", &one, [own(), None], 1),
-            ("nobody_while_a_hash_is_changed", &both, [None, None], 2),
-            ("a_plain_password_while_a_hash_is_changed", &both, [plain(), None], 2),
-            ("a_hash_while_another_is_changed", &both, [own(), None], 2),
-            ("a_hash_that_is_changed", &both, [own(), own()], 2),
-            ("a_plain_password_that_becomes_a_hash", &both, [plain(), own()], 2),
+        for (name, looks, known, wanted) in [
+            ("a_file_without_hashes_and_nobody", 0, [None, None], 0),
+            ("a_file_without_hashes_and_a_user", 0, [plain(), plain()], 0),
+            ("nobody", 1, [None, None], 1),
+            ("a_plain_password", 1, [plain(), None], 1),
+            ("a_hash", 1, [own(), None], 1),
+            ("nobody_while_a_hash_is_changed", 2, [None, None], 2),
+            ("a_plain_password_while_a_hash_is_changed", 2, [plain(), None], 2),
+            ("a_hash_while_another_is_changed", 2, [own(), None], 2),
+            ("a_hash_that_is_changed", 2, [own(), own()], 2),
+            ("a_plain_password_that_becomes_a_hash", 2, [plain(), own()], 2),
         ] {
             for presented in ["plain", "wrong"] {
                 VERIFIED.take();
-                look(presented.as_bytes(), &known, &Dummies(dummies.clone()));
+                let dummy = dummy(looks).filter(|_| looks > 0);
+                look(presented.as_bytes(), &known, dummy.as_ref(), &mut Vec::new());
                 assert_eq!(VERIFIED.take(), vec![parameters; wanted], "{name} {presented}");
             }
         }
@@ -377,7 +356,7 @@ mod tests {
         let plain = || Password::parse("plain").ok();
         let hash = cheap("hashed", b"some-salt");
         let own = || Password::parse(&hash).ok();
-        let dummies = Dummies([hashed(&hash), hashed(&hash)]);
+        let dummy = Dummy { hash: hashed(&hash), looks: 2 };
         for (presented, known, wanted) in [
             ("plain", [plain(), own()], [true, false]),
             ("hashed", [plain(), own()], [false, true]),
@@ -386,8 +365,8 @@ mod tests {
             ("", [None, None], [false, false]),
             ("hashed", [None, None], [false, false]),
         ] {
-            assert_eq!(matching(presented, known, &dummies).await, wanted, "{presented}");
+            assert_eq!(matching(presented, known, Some(&dummy)).await, wanted, "{presented}");
         }
-        assert_eq!(matching("plain", [plain(), plain()], &Dummies::default()).await, [true, true]);
+        assert_eq!(matching("plain", [plain(), plain()], None).await, [true, true]);
     }
 }

@@ -1,13 +1,14 @@
 //! A user: checking what the configuration says of him (§2.4, §2.5), and what is good at some moment.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::Ttl;
 use jwtis_base::env::Timestamp;
 use jwtis_jose::HmacKey;
 
-use super::password::{HashFault, Password, is_hash, sha256};
+use super::password::{Hash, HashFault, Password, is_hash, sha256};
 use super::rotation::{InForce, Rotating, parse_moment};
 use super::strength::{password_faults, secret_faults};
 use super::{CredentialsConfig, UserConfig};
@@ -143,10 +144,9 @@ impl User {
         current.secret_hash == *secret || pending.is_some_and(|pending| pending.secret_hash == *secret)
     }
 
-    /// The present password, and the one after it where that is to come.
-    pub(super) fn passwords(&self) -> [Option<&Password>; 2] {
-        let mut pairs = self.credentials.all().map(|pair| &pair.password);
-        [pairs.next(), pairs.next()]
+    /// The password hashes: that of the present password, and that of the one after it where that is to come.
+    pub(super) fn hashes(&self) -> Vec<&Arc<Hash>> {
+        self.credentials.all().filter_map(|pair| pair.password.hash()).collect()
     }
 }
 
