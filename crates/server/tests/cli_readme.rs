@@ -29,7 +29,7 @@ fn every_refusal_of_the_signers_page_is_one_of_the_program() {
     let page = fs::read_to_string(root.join("docs/signer.md")).unwrap();
     let (_, table) = page.split_once("<!-- refusals: ").unwrap();
     let mut sources = String::new();
-    for name in ["tezos", "core", "jwtis"] {
+    for name in ["tezos", "signer", "server"] {
         read_all(&root.join("crates").join(name).join("src"), &mut sources);
     }
     let mut texts = 0;
