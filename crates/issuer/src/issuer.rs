@@ -8,7 +8,9 @@ mod keygen;
 pub(crate) mod quota;
 mod session_clock;
 pub(crate) mod switch;
+mod time;
 mod token_index;
+mod work;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};

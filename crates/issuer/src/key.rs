@@ -13,7 +13,7 @@ use std::sync::Arc;
 use jwtis_base::env::Timestamp;
 use jwtis_jose::{ContentEncryption, DecryptionKey, Jwk, JwkSet, SigningKey};
 
-use crate::client::TokenPolicy;
+use crate::policy::TokenPolicy;
 use rotation::KeySetState;
 
 /// One signing and one encryption pair, parsed and ready.

@@ -19,23 +19,25 @@ pub mod clock;
 pub mod housekeeping;
 mod issuer;
 pub mod key;
+pub mod policy;
 pub mod session;
 pub mod session_floor;
 pub mod takeover;
 pub mod token;
+mod tries;
 
 pub use access::{AccessError, AdminAccess, ClientAccess, Credentials, Recognised, RegistrationAccess};
+pub use client::Client;
 pub use client::summary::{ClientSummary, KeySetSummary};
-pub use client::{Client, RefreshStrategy, TokenPolicy};
 pub use issuer::clients::{
     ClientPage, DeleteError, ListError, MAX_PAGE, RegisterError, Registered, RenewKeysError,
 };
 pub use issuer::quota::MAX_UNPROVED_REVOCATIONS;
 pub use issuer::switch::SwitchError;
 pub use issuer::{AdminTokenError, Issuer, IssuerSettings, KeepTimeError, reset_kept_clock};
-pub use key::grant::Maxima;
-pub use key::plan::{KeyDefaults, KeyOptions, OptionsError};
+pub use key::plan::{KeyDefaults, KeyOptions, Maxima, OptionsError};
 pub use key::{KeyRing, KeySet};
+pub use policy::{RefreshStrategy, TokenPolicy};
 pub use token::issue::{IssueError, IssueToken};
 pub use token::renew::{RenewError, RenewToken};
 pub use token::revoke::{RevokeError, RevokeTarget};

@@ -6,6 +6,7 @@
 
 use jwtis_tezos::{Caller, PublicKeyHash, SignRequest, SigningVersion};
 
+use super::text::in_one_line;
 use super::vault::Vault;
 use super::{About, Decided, SignError};
 
@@ -144,21 +145,6 @@ fn detail(error: &SignError) -> String {
         SignError::Decode(error) => printable(&error.detail()),
         error => printable(&in_one_line(error)),
     }
-}
-
-/// An error with its causes.
-pub(super) fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let more = source.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        next = source.source();
-    }
-    text
 }
 
 /// A text that others chose, fit for a log that is read in a terminal.

@@ -13,7 +13,11 @@ use jwtis_store::{BoxError, BoxFuture};
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash};
 use serde::Serialize;
 
-use super::decision::in_one_line;
+use reply::NONCE_BYTES;
+
+pub use reply::{HookError, HookReply};
+
+use super::text::in_one_line;
 
 /// Carries a question to the hook and its reply back: no redirects, and a time limit.
 pub trait PolicyHook: Send + Sync + 'static {
@@ -24,17 +28,6 @@ pub trait PolicyHook: Send + Sync + 'static {
     fn ask(&self, body: Vec<u8>) -> BoxFuture<'_, Result<HookReply, BoxError>>;
 }
 
-/// What came back.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HookReply {
-    /// HTTP status.
-    pub status: u16,
-    /// As in the status line, like `403 Forbidden`.
-    pub status_text: String,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
 /// The hook of the configuration.
 #[derive(Clone)]
 pub struct Hook {
@@ -42,26 +35,6 @@ pub struct Hook {
     pub transport: Arc<dyn PolicyHook>,
     /// Keys that its replies must be signed by; `None` takes unsigned ones.
     pub authorized_keys: Option<Vec<PublicKey>>,
-}
-
-/// The hook refused, or gave nothing that can be trusted. `Display` is the answer's text.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct HookError {
-    status: u16,
-    text: String,
-}
-
-impl HookError {
-    /// 403, 401 or 500.
-    #[must_use]
-    pub const fn status(&self) -> u16 {
-        self.status
-    }
-
-    fn new(status: u16, text: impl ToString) -> Self {
-        Self { status, text: text.to_string() }
-    }
 }
 
 /// What the hook is asked.
@@ -75,9 +48,6 @@ pub(super) struct Question<'a> {
     /// For which key.
     pub(super) key: &'a PublicKeyHash,
 }
-
-/// Bytes of the nonce that a signed reply must repeat.
-const NONCE_BYTES: usize = 32;
 
 impl Hook {
     /// Asks the hook.

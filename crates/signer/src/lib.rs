@@ -7,6 +7,8 @@
 //!
 //! Sections (§) are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.
 
+mod cleared;
+mod command;
 mod decision;
 pub mod guard;
 pub mod hook;
@@ -18,21 +20,25 @@ pub mod rules;
 mod signer;
 mod snapshot;
 pub mod switch;
+mod switching;
 pub mod takeover;
+mod text;
 pub mod trusted;
 pub mod usage;
 pub mod vault;
 mod vaults;
 pub mod watermark;
 
+pub use cleared::{Cleared, ClearedProof};
+pub use command::{About, Decided, ProofCommand, SignCommand, SignError, Signed};
 pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal, UnverifiedReason};
 pub use hook::{HookError, PolicyHook};
 pub use login::LoginError;
-pub use pipeline::{Cleared, ClearedProof};
 pub use rules::{GuardRemoved, KeyRules, Rules};
-pub use signer::{About, Decided, ProofCommand, SignCommand, SignError, Signed, Signer, SignerParts};
+pub use signer::{Signer, SignerParts};
 pub use snapshot::Snapshot;
-pub use switch::{NotTheAdmin, Switcher};
+pub use switch::Switcher;
+pub use switching::NotTheAdmin;
 pub use trusted::TrustedTokens;
 pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use vaults::NotHeld;

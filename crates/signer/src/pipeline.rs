@@ -3,16 +3,16 @@
 //! The order of checks is visible to clients (§1.4, §1.7), and so are the texts of refusals. Each step takes the proof of the one before
 //! it. Nothing here holds a lock while somebody else is asked, so that a slow hook or vault keeps up nobody but its own requests.
 
-use std::sync::Arc;
-
 use jwtis_tezos::policy::{LimitDenial, LimitsMode, PossessionDenial, Usage};
 use jwtis_tezos::watermark::Need;
 use jwtis_tezos::{Caller, Circumstances, PublicKeyHash, SignRequest, Verdict};
 use tokio::time::Instant;
 
-use super::decision::{Decision, in_one_line, log_payload};
+use super::cleared::{Cleared, ClearedProof};
+use super::decision::{Decision, log_payload};
 use super::hook::Question;
 use super::rules::{KeyRules, Rules};
+use super::text::in_one_line;
 use super::usage::{UsageBook, UsageError};
 use super::vaults::Why;
 use super::watermark::Clearance;
@@ -134,7 +134,7 @@ impl Signer {
             }
             Need::CannotTell => return Err(SignError::NoWatermark),
         }
-        Ok(Cleared(Arc::new(Clear { key: allowed.key, request: allowed.request })))
+        Ok(Cleared::new(allowed.key, allowed.request))
     }
 
     /// Proves possession of a tz4 key, or says why not (§1.7).
@@ -172,7 +172,7 @@ impl Signer {
         self.store_in_place().await?;
         let began = Instant::now();
         self.not_disabled(&key).await?;
-        let cleared = ClearedProof { key };
+        let cleared = ClearedProof::new(key);
         let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
         decision.about.signing_took = Some(began.elapsed());
         Ok(proof)
@@ -239,58 +239,5 @@ impl Allowed<'_> {
                 Ok(())
             }
         }
-    }
-}
-
-/// A request that the policy allows and whose mark, and whose share of the limits, are durable. Only this module makes one.
-#[derive(Debug)]
-pub struct Cleared(Arc<Clear>);
-
-#[derive(Debug)]
-struct Clear {
-    key: PublicKeyHash,
-    request: SignRequest,
-}
-
-impl Cleared {
-    /// The key to sign with.
-    #[must_use]
-    pub fn key(&self) -> &PublicKeyHash {
-        &self.0.key
-    }
-
-    /// What to sign.
-    #[must_use]
-    pub fn request(&self) -> &SignRequest {
-        &self.0.request
-    }
-
-    /// The same proof once more, for another thread.
-    pub(super) fn share(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-
-    /// Whether it is the same proof.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// A proof of possession that the policy allows. Only this module makes one.
-#[derive(Debug)]
-pub struct ClearedProof {
-    key: PublicKeyHash,
-}
-
-impl ClearedProof {
-    /// The key to prove.
-    #[must_use]
-    pub const fn key(&self) -> &PublicKeyHash {
-        &self.key
-    }
-
-    /// The same proof once more, for another thread.
-    pub(super) const fn share(&self) -> Self {
-        Self { key: self.key }
     }
 }

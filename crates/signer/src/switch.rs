@@ -8,14 +8,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use jwtis_base::BearerSecret;
 use jwtis_base::audit::{Actor, Event};
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Table};
 use jwtis_tezos::PublicKeyHash;
 use zeroize::Zeroizing;
-
-use super::{SignError, Signer};
 
 /// The switches of a store.
 #[derive(Clone, Debug)]
@@ -127,63 +124,15 @@ impl KeySwitches {
     }
 }
 
-/// Proof that somebody may move a switch, and who it is, for the audit trail. [`Signer::admin`] makes one.
+/// Proof that somebody may move a switch, and who it is, for the audit trail. [`crate::Signer::admin`] makes one.
 #[derive(Debug)]
-pub struct Switcher(Actor);
+pub struct Switcher(pub(crate) Actor);
 
 impl Switcher {
     /// The operator, who has opened the store with its password.
     #[must_use]
     pub const fn operator() -> Self {
         Self(Actor::Operator)
-    }
-}
-
-/// The caller does not hold the admin token, or there is no store whose admin it could be.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the admin token is missing or wrong")]
-pub struct NotTheAdmin;
-
-impl Signer {
-    /// Lets the admin of the store in; nobody where there is no store.
-    ///
-    /// # Errors
-    /// [`NotTheAdmin`].
-    pub fn admin(&self, token: Option<&BearerSecret>) -> Result<Switcher, NotTheAdmin> {
-        match (&self.0.issuer, token) {
-            (Some(issuer), Some(token)) if issuer.is_admin(token) => Ok(Switcher(Actor::Admin)),
-            _ => Err(NotTheAdmin),
-        }
-    }
-
-    /// The switches of the keys.
-    ///
-    /// # Errors
-    /// [`SwitchError::NoStore`].
-    pub fn switches(&self) -> Result<&KeySwitches, SwitchError> {
-        self.0.switches.as_ref().ok_or(SwitchError::NoStore)
-    }
-
-    /// Reads the switches of all listed keys, before the first request.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn read_switches(&self) -> Result<(), ReadError> {
-        let Some(switches) = &self.0.switches else { return Ok(()) };
-        for key in self.rules().keys.keys() {
-            switches.disabled_since(key).await?;
-        }
-        Ok(())
-    }
-
-    /// That the key may be used now.
-    pub(super) async fn not_disabled(&self, key: &PublicKeyHash) -> Result<(), SignError> {
-        let Some(switches) = &self.0.switches else { return Ok(()) };
-        match switches.disabled_since(key).await {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) => Err(SignError::Disabled(*key)),
-            Err(error) => Err(SignError::Switch(error.into())),
-        }
     }
 }
 

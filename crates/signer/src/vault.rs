@@ -1,16 +1,18 @@
 //! Holders of keys (§7), and what they may be asked to sign.
 
+mod error;
 pub mod software;
 pub mod store;
 mod verified;
 
 use std::sync::Arc;
 
-use jwtis_store::{BoxError, BoxFuture};
+use jwtis_store::BoxFuture;
 use jwtis_tezos::{Curve, PublicKey, SecretKey};
 
-use super::pipeline::{Cleared, ClearedProof};
+use super::cleared::{Cleared, ClearedProof};
 
+pub use error::VaultError;
 pub use verified::Verified;
 
 /// A holder of signing keys.
@@ -54,21 +56,6 @@ pub struct Vault {
     pub name: String,
     /// What holds its keys.
     pub backend: Arc<dyn KeyBackend>,
-}
-
-/// A vault failed. `Display` is `(File): …`, as Signatory prefixes it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("({kind}): {source}")]
-pub struct VaultError {
-    kind: &'static str,
-    source: Arc<dyn std::error::Error + Send + Sync>,
-}
-
-impl VaultError {
-    /// The vault of this kind failed for this reason, which has no secrets.
-    pub fn new(kind: &'static str, source: impl Into<BoxError>) -> Self {
-        Self { kind, source: Arc::from(source.into()) }
-    }
 }
 
 /// Signs with a key of this process: BLS, which takes over a millisecond, on a thread of its own, the others on the spot.

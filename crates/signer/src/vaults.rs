@@ -12,7 +12,7 @@ use jwtis_base::env::{Env, Timestamp};
 use jwtis_tezos::{PublicKey, PublicKeyHash};
 use tokio::sync::Mutex;
 
-use crate::decision::in_one_line;
+use crate::text::in_one_line;
 use crate::vault::{Vault, VaultError};
 
 /// How long a key that was nowhere stays nowhere.

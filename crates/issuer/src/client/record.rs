@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::summary::KeySetSummary;
-use super::{Client, TokenPolicy};
+use super::Client;
 use crate::key::plan::KeyPlan;
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
 use crate::key::{KeyRing, KeySet, RingEntry};
+use crate::policy::TokenPolicy;
 use crate::session::RECORD_SLACK;
 
 /// Most key sets in one record, retired ones included.
@@ -71,29 +71,10 @@ pub(crate) struct KeySetHeader {
 /// What only the keys themselves could tell else.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ShownOfKeys {
-    sig_bits: u32,
+    pub(super) sig_bits: u32,
     /// Kid of the encryption key.
-    enc_kid: String,
-    enc_bits: u32,
-}
-
-impl KeySetHeader {
-    /// `None` where the header is of an earlier release.
-    pub(crate) fn summary(&self) -> Option<KeySetSummary> {
-        let ShownOfKeys { sig_bits, enc_kid, enc_bits } = self.shown.clone()?;
-        Some(KeySetSummary {
-            state: self.state,
-            sig_kid: self.sig_kid.clone(),
-            sig_alg: self.sig_alg,
-            sig_bits,
-            enc_kid,
-            enc_alg: self.enc_alg,
-            enc_bits,
-            cont_enc: self.cont_enc,
-            policy: self.policy.clone(),
-            expires_at: Timestamp::from_millis(self.expires_at_ms),
-        })
-    }
+    pub(super) enc_kid: String,
+    pub(super) enc_bits: u32,
 }
 
 /// The record's name.

@@ -4,9 +4,11 @@ use jwtis_base::env::Timestamp;
 use jwtis_base::{ClientId, RegistrationId};
 use jwtis_jose::{ContentEncryption, KeyManagementAlgorithm, SignatureAlgorithm};
 
-use super::{Client, ClientRecord, TokenPolicy};
+use super::record::{KeySetHeader, ShownOfKeys};
+use super::{Client, ClientRecord};
 use crate::key::rotation::KeySetState;
 use crate::key::{InvalidRing, RingEntry};
+use crate::policy::TokenPolicy;
 
 /// What is no secret about a client.
 #[derive(Clone, Debug)]
@@ -104,6 +106,25 @@ impl KeySetSummary {
             policy: keys.policy.clone(),
             expires_at: keys.expires_at,
         }
+    }
+}
+
+impl KeySetHeader {
+    /// `None` where the header is of an earlier release.
+    pub(crate) fn summary(&self) -> Option<KeySetSummary> {
+        let ShownOfKeys { sig_bits, enc_kid, enc_bits } = self.shown.clone()?;
+        Some(KeySetSummary {
+            state: self.state,
+            sig_kid: self.sig_kid.clone(),
+            sig_alg: self.sig_alg,
+            sig_bits,
+            enc_kid,
+            enc_alg: self.enc_alg,
+            enc_bits,
+            cont_enc: self.cont_enc,
+            policy: self.policy.clone(),
+            expires_at: Timestamp::from_millis(self.expires_at_ms),
+        })
     }
 }
 

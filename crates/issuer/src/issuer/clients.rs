@@ -19,6 +19,7 @@ use crate::client::summary::ClientSummary;
 use crate::client::{Client, ClientRecord, ClientToken, MAX_KEPT_SETS, StoredKeySet, TokenName, client_name};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
+use crate::tries::MAX_TRIES;
 
 /// Most clients on one page of a list.
 pub const MAX_PAGE: usize = 100;
@@ -203,9 +204,6 @@ fn requester(actor: Actor, client: &ClientId) -> Requester {
         Actor::Anybody => Requester::Anybody,
     }
 }
-
-/// Tries of a conditional write whose outcome does not depend on who wins, before it gives up.
-pub(crate) const MAX_TRIES: usize = 16;
 
 /// What a rotation goes by.
 struct RotationTimes {

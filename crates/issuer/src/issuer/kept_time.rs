@@ -8,24 +8,23 @@ use std::time::Duration;
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_store::{CommitError, ReadError, Store, Transaction, Version};
 
-use super::Issuer;
-use crate::clock::{ClockWatch, JUMP, KEPT_EVERY, KeptClock, Outage, kept_name};
+use crate::clock::{ClockWatch, JUMP, KeptClock, Outage, kept_name};
 
 /// What an issuer knows of its clock.
 pub(super) struct KeptTime {
-    watch: Mutex<ClockWatch>,
+    pub(super) watch: Mutex<ClockWatch>,
     /// What the watch has confirmed, in milliseconds since the epoch: requests read it without the lock.
-    confirmed: AtomicU64,
+    pub(super) confirmed: AtomicU64,
     /// The pause before this run; `None` at a first start.
-    outage: Option<Outage>,
+    pub(super) outage: Option<Outage>,
     /// Whether sessions were opened since the time was kept last.
-    opened: AtomicBool,
+    pub(super) opened: AtomicBool,
     /// Latest time of a session that lies after the clock's, in milliseconds since the epoch: behind a mark.
-    ahead: AtomicU64,
+    pub(super) ahead: AtomicU64,
     /// When the last commit was, in milliseconds since the epoch.
-    last_commit: AtomicU64,
+    pub(super) last_commit: AtomicU64,
     /// What the store keeps, and in which version.
-    kept: tokio::sync::Mutex<(KeptClock, Option<Version>)>,
+    pub(super) kept: tokio::sync::Mutex<(KeptClock, Option<Version>)>,
 }
 
 /// The time could not be kept; the next look tries again.
@@ -76,101 +75,12 @@ impl KeptTime {
     }
 
     /// The watch, after a look at the clocks.
-    fn look(&self, env: &Env) -> (MutexGuard<'_, ClockWatch>, Duration) {
+    pub(super) fn look(&self, env: &Env) -> (MutexGuard<'_, ClockWatch>, Duration) {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let steady = env.steady();
         watch.look(env.now(), steady);
         self.confirmed.store(watch.confirmed().millis(), Ordering::Relaxed);
         (watch, steady)
-    }
-}
-
-impl Issuer {
-    /// Looks at the clock, and keeps in the store what has changed: a running server does so every [`crate::clock::PAUSE`], and when it
-    /// stops.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn keep_time(&self) -> Result<(), KeepTimeError> {
-        let time = &self.0.time;
-        let mut kept = time.kept.lock().await;
-        let opened = time.opened.swap(false, Ordering::Relaxed);
-        let outcome = self.keep_time_in(&mut kept, opened).await;
-        if outcome.is_err() {
-            time.opened.fetch_or(opened, Ordering::Relaxed);
-        }
-        outcome
-    }
-
-    async fn keep_time_in(
-        &self,
-        kept: &mut (KeptClock, Option<Version>),
-        opened: bool,
-    ) -> Result<(), KeepTimeError> {
-        let time = &self.0.time;
-        let (confirmed, seen) = {
-            let (watch, steady) = time.look(self.env());
-            // Sessions carry the latest time; once the clock is confirmed, a glimpse of the future has no say any more.
-            let seen = if watch.is_confirmed(steady) { self.env().now() } else { self.env().latest() };
-            let ahead = Timestamp::from_millis(time.ahead.load(Ordering::Relaxed));
-            (watch.confirmed(), seen.max(watch.unreached().unwrap_or_default()).max(ahead))
-        };
-        let (before, version) = *kept;
-        let now = KeptClock {
-            confirmed_ms: confirmed.millis(),
-            seen_ms: seen.millis(),
-            last_commit_ms: time.last_commit.load(Ordering::Relaxed),
-        };
-        let due = seen.since(before.seen()) >= KEPT_EVERY || before.seen().since(seen) >= KEPT_EVERY;
-        let committed = now.last_commit_ms != before.last_commit_ms;
-        if version.is_some() && !(opened || committed || due) {
-            return Ok(());
-        }
-        let tx = Transaction::new(self.store());
-        let tx = match version {
-            None => tx.create(kept_name(), &now),
-            Some(version) => tx.replace(kept_name(), version, &now),
-        };
-        let written = tx.written_version();
-        match self.store().commit(tx).await {
-            Ok(()) => {
-                *kept = (now, written);
-                Ok(())
-            }
-            Err(error) => {
-                // Somebody else wrote it, or it is unknown whether we did: the next look begins with what is there.
-                if let Some(stored) = self.store().get::<KeptClock>(kept_name()).await? {
-                    *kept = (stored.value, Some(stored.version));
-                }
-                Err(error.into())
-            }
-        }
-    }
-
-    /// The latest time that this process has seen or that the store has confirmed. What was made until then is not from the future.
-    pub(crate) fn latest(&self) -> Timestamp {
-        self.env().latest().max(self.confirmed())
-    }
-
-    /// The latest time that the clock has confirmed.
-    pub(crate) fn confirmed(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.time.confirmed.load(Ordering::Relaxed))
-    }
-
-    /// Whether what has expired by the clock may be deleted for good.
-    pub(crate) fn may_delete(&self) -> bool {
-        let (watch, steady) = self.0.time.look(self.env());
-        watch.may_delete(steady)
-    }
-
-    /// A moment that all sessions of runs before lie before; `None` where the clock does not allow to tell.
-    pub(crate) fn sessions_of_runs_before(&self) -> Option<Timestamp> {
-        self.0.time.look(self.env()).0.sessions_before()
-    }
-
-    /// The pause before this run of the server.
-    pub(crate) fn outage(&self) -> Option<Outage> {
-        self.0.time.outage
     }
 }
 

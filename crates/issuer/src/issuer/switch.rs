@@ -8,9 +8,9 @@ use jwtis_base::client_id::ClientId;
 use jwtis_store::{CommitError, ReadError, Transaction};
 
 use super::Issuer;
-use super::clients::MAX_TRIES;
 use crate::access::AdminAccess;
 use crate::client::{ClientRecord, client_name};
+use crate::tries::MAX_TRIES;
 
 /// Why a client was not switched.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use jwtis_store::{CommitError, ReadError, RecordKey, Store, Transaction, Version};
 use tracing::{error, info, warn};
 
-use super::clients::MAX_TRIES;
 use crate::client::{ClientRecord, ClientToken, TokenName, client_name};
+use crate::tries::MAX_TRIES;
 
 /// Records read, and changes written, at once.
 const BATCH: usize = 256;

@@ -3,22 +3,10 @@
 //! A client token that was stolen must not buy its thief longer lives, another issuer or weaker keys. The grant is what the client was
 //! registered with, or what the admin has asked for since. The server's maxima hold for everybody.
 
-use jwtis_base::ttl::Ttl;
 use jwtis_jose::KeyManagementAlgorithm;
 
 use super::KeySet;
 use super::plan::{KeyOptions, KeyPlan, OptionsError};
-
-/// The longest lives that anybody can ask for; `None` is without end.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub struct Maxima {
-    /// Life of an access token.
-    pub auth_ttl: Option<Ttl>,
-    /// Life of a refresh token.
-    pub refresh_ttl: Option<Ttl>,
-    /// Life of a key set.
-    pub expiry: Option<Ttl>,
-}
 
 impl KeyPlan {
     /// The plan by which `keys` could have been made.
@@ -85,9 +73,11 @@ const fn strength(bits: u32) -> u32 {
 mod tests {
     use jwtis_jose::{ContentEncryption, SignatureAlgorithm};
 
+    use jwtis_base::ttl::Ttl;
+
     use super::*;
-    use crate::client::RefreshStrategy;
     use crate::key::plan::KeyDefaults;
+    use crate::policy::RefreshStrategy;
 
     /// Whether a client that was registered with `granted` may ask for `options`; the member that is refused.
     fn refused(granted: KeyOptions, options: KeyOptions) -> Option<&'static str> {

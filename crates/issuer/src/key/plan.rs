@@ -11,8 +11,7 @@ use jwtis_jose::{
 use serde::{Deserialize, Serialize};
 
 use super::KeySet;
-use super::grant::Maxima;
-use crate::client::{RefreshStrategy, TokenPolicy};
+use crate::policy::{RefreshStrategy, TokenPolicy};
 
 /// Longest `iss` or `aud` value that a client can register, in bytes.
 pub const MAX_NAME_BYTES: usize = 512;
@@ -44,6 +43,17 @@ pub struct KeyOptions {
     pub issuer: Option<String>,
     /// `aud` of tokens whose claims name none.
     pub audience: Option<Vec<String>>,
+}
+
+/// The longest lives that anybody can ask for; `None` is without end.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Maxima {
+    /// Life of an access token.
+    pub auth_ttl: Option<Ttl>,
+    /// Life of a refresh token.
+    pub refresh_ttl: Option<Ttl>,
+    /// Life of a key set.
+    pub expiry: Option<Ttl>,
 }
 
 /// What the server makes where a registration says nothing.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jwtis_base::env::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::client::TokenPolicy;
+use crate::policy::TokenPolicy;
 
 /// A request that read the ring just before a rotation may sign with the old set just after it. A retiring set is kept this much
 /// longer than the longest token life, so that such a token too can be verified to its end.
@@ -117,7 +117,7 @@ impl KeySetState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::RefreshStrategy;
+    use crate::policy::RefreshStrategy;
     use jwtis_base::ttl::Ttl;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);

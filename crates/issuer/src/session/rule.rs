@@ -9,8 +9,8 @@ use std::time::Duration;
 use jwtis_base::env::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::client::RefreshStrategy;
 use crate::clock::Outage;
+use crate::policy::RefreshStrategy;
 
 /// What is remembered of a session. A session without a record is in the default state.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

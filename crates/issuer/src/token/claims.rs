@@ -6,8 +6,8 @@ use jwtis_jose::{ClaimsError, ClaimsSet};
 use serde_json::Value;
 
 use super::MAX_CLAIMS_BYTES;
-use crate::client::TokenPolicy;
 use crate::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
+use crate::policy::TokenPolicy;
 
 /// Remembers, in a refresh token, the lifetimes that the issue call asked for, so that renewals do not lengthen them again, whatever the
 /// client's policy becomes. An object with `access` and `refresh` in seconds, each only where it was asked for.
@@ -161,7 +161,7 @@ pub(crate) fn expiry_after(now: Timestamp, lifetime: u64, keys_expire_at: Timest
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::RefreshStrategy;
+    use crate::policy::RefreshStrategy;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
     const FAR: Timestamp = Timestamp::from_seconds(9_000_000);

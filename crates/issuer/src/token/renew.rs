@@ -12,10 +12,11 @@ use super::mint::{Mint, MintError, Minted};
 use super::open::{self, NotNow, NotOpened, Opened};
 use super::state::settled;
 use crate::access::ClientAccess;
-use crate::client::{Client, RefreshStrategy};
+use crate::client::Client;
 use crate::issuer::Issuer;
-use crate::issuer::clients::MAX_TRIES;
+use crate::policy::RefreshStrategy;
 use crate::session::rule::{self, Grace, Step};
+use crate::tries::MAX_TRIES;
 
 /// What to renew.
 #[derive(Copy, Clone)]

@@ -13,11 +13,11 @@ use super::state::settled;
 use crate::access::ClientAccess;
 use crate::client::{ClientRecord, client_name};
 use crate::issuer::Issuer;
-use crate::issuer::clients::MAX_TRIES;
 #[cfg(doc)]
 use crate::issuer::quota::MAX_UNPROVED_REVOCATIONS;
 use crate::session::rule::SessionState;
 use crate::session::{SubjectMark, subject_name};
+use crate::tries::MAX_TRIES;
 
 /// What to revoke.
 #[derive(Copy, Clone)]

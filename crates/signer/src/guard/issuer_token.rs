@@ -11,8 +11,10 @@ use jwtis_jose::ClaimsSet;
 use jwtis_tezos::policy::{Permissions, User};
 use serde_json::Value;
 
-use super::{TokenRefusal, UnverifiedReason, library, shown, warn_of_mismatch};
+use super::library;
+use super::refusal::{TokenRefusal, UnverifiedReason, warn_of_mismatch};
 use crate::login::{TokenGuard, TrustedIssuer};
+use crate::text::shown;
 use crate::trusted::TrustedTokens;
 
 /// Whose token it is, and of which issuer.

@@ -8,7 +8,8 @@ use jwtis_jose::{ClaimsSet, HmacKey};
 use jwtis_tezos::policy::User;
 use serde_json::Value;
 
-use super::{TokenRefusal, UnverifiedReason, library, warn_of_mismatch};
+use super::library;
+use super::refusal::{TokenRefusal, UnverifiedReason, warn_of_mismatch};
 use crate::login::{SecretHash, TokenGuard};
 
 /// Stands for the secret of a name without a user, so that its token takes as long. What it verifies does not count.

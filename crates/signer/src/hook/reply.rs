@@ -9,10 +9,42 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq as _;
 
-use super::{HookError, HookReply, NONCE_BYTES};
+/// Bytes of the nonce that a signed reply must repeat.
+pub(super) const NONCE_BYTES: usize = 32;
 
 /// The longest signed reply that is read.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
+
+/// What came back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HookReply {
+    /// HTTP status.
+    pub status: u16,
+    /// As in the status line, like `403 Forbidden`.
+    pub status_text: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// The hook refused, or gave nothing that can be trusted. `Display` is the answer's text.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct HookError {
+    status: u16,
+    text: String,
+}
+
+impl HookError {
+    /// 403, 401 or 500.
+    #[must_use]
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(super) fn new(status: u16, text: impl ToString) -> Self {
+        Self { status, text: text.to_string() }
+    }
+}
 
 /// Judges a reply: unsigned where there are no `keys`, else signed by one of them.
 pub(super) fn judge(
@@ -128,7 +160,7 @@ mod tests {
     struct Service(SecretKey);
 
     impl Service {
-        fn new(curve: Curve) -> Self {
+        pub(super) fn new(curve: Curve) -> Self {
             Self(SecretKey::generate(curve).unwrap())
         }
 

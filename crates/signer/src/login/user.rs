@@ -8,10 +8,10 @@ use jwtis_base::Ttl;
 use jwtis_base::env::Timestamp;
 use jwtis_jose::HmacKey;
 
+use super::config::{CredentialsConfig, UserConfig};
 use super::password::{Hash, HashFault, Password, is_hash, sha256};
 use super::rotation::{InForce, Rotating, parse_moment};
 use super::strength::{password_faults, secret_faults};
-use super::{CredentialsConfig, UserConfig};
 
 /// Life of tokens where the configuration says 0, in minutes.
 const DEFAULT_MINUTES: u32 = 60;

@@ -6,7 +6,7 @@ use jwtis_store::BoxFuture;
 use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey};
 
 use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
-use crate::pipeline::{Cleared, ClearedProof};
+use crate::cleared::{Cleared, ClearedProof};
 
 /// Keys that somebody has read from where they lie, and opened.
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use jwtis_store::{BoxFuture, CommitError, Name, ReadError, Record, RecordKey, St
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
-use crate::pipeline::{Cleared, ClearedProof};
+use crate::cleared::{Cleared, ClearedProof};
 use cache::KeyCache;
+pub use record::StoredKey;
 pub(crate) use record::{AliasRecord, KeyRecord};
 
 /// The longest alias, in characters.
@@ -28,17 +29,6 @@ pub struct StoreVault {
     store: Store,
     env: Env,
     cache: Arc<KeyCache>,
-}
-
-/// A key of the store, without its secret half.
-#[derive(Clone, Debug)]
-pub struct StoredKey {
-    /// Its name for people; may be empty.
-    pub alias: String,
-    /// The public half.
-    pub public_key: PublicKey,
-    /// When it was made or brought in, in milliseconds since the epoch.
-    pub created_at_ms: u64,
 }
 
 /// The keys of the store.

@@ -2,8 +2,8 @@
 
 use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey, Signature};
 
-use super::VaultError;
-use crate::pipeline::{Cleared, ClearedProof};
+use super::error::VaultError;
+use crate::cleared::{Cleared, ClearedProof};
 
 /// A signature that verifies with the key that was asked for. It answers one request, and no other.
 #[derive(Debug)]

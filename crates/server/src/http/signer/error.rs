@@ -8,8 +8,9 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jwtis_signer::NotTheAdmin;
 use jwtis_signer::login::LoginError;
-use jwtis_signer::switch::{NotTheAdmin, SwitchError};
+use jwtis_signer::switch::SwitchError;
 use jwtis_signer::usage::UsageError;
 use jwtis_signer::{ClientRefusal, NotHeld, SignError, TokenRefusal, WatermarkError};
 use jwtis_tezos::KeyError;

@@ -4,11 +4,20 @@ use std::sync::Arc;
 
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_store::{DecodeError, Record, Table};
-use jwtis_tezos::{PublicKeyHash, SecretKey, SecretKeyError};
+use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey, SecretKeyError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::StoredKey;
+/// A key of the store, without its secret half.
+#[derive(Clone, Debug)]
+pub struct StoredKey {
+    /// Its name for people; may be empty.
+    pub alias: String,
+    /// The public half.
+    pub public_key: PublicKey,
+    /// When it was made or brought in, in milliseconds since the epoch.
+    pub created_at_ms: u64,
+}
 
 /// A key with its secret half, by its address. The bytes are the length of a header (two bytes), the header, and the secret's text.
 pub(crate) struct KeyRecord {
