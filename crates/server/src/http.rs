@@ -12,6 +12,7 @@ pub mod door;
 mod guarded;
 pub mod issuer;
 mod json;
+mod layers;
 mod link;
 mod observe;
 mod openapi;

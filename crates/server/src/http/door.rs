@@ -7,16 +7,17 @@
 //! The door judges where the connection is served. The routers answer, since each API has its own shape of errors, and since only they
 //! know what anyone may read.
 
+mod names;
+mod refused;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::uri::Authority;
-use axum::http::{HeaderValue, Method, StatusCode, Uri, Version};
+use axum::http::{HeaderValue, Method, Uri, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 use tokio::io::AsyncRead;
@@ -24,6 +25,9 @@ use tower_http::cors::{AllowHeaders, CorsLayer};
 
 use super::Limits;
 use super::proxies::{Peer, PreambleError, TrustedProxies};
+use names::is_ours;
+pub use names::{HostName, InvalidHostName, InvalidOrigin, Origin};
+pub(super) use refused::Refused;
 
 /// What browsers say about where a request comes from (W3C Fetch Metadata).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -37,95 +41,6 @@ pub struct Door {
     pub hosts: Option<BTreeSet<HostName>>,
     /// Who is believed when it says for whom it asks.
     pub proxies: Option<Arc<TrustedProxies>>,
-}
-
-/// Why a request is turned away.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Refused {
-    /// The head is longer than this, in bytes, or has more lines.
-    HeadTooLarge { bytes: usize, lines: usize },
-    /// A transfer coding other than `chunked`.
-    TransferCoding,
-    /// `chunked` twice, or not at the end.
-    Chunked,
-    /// None or several `Host`, or one that is no name.
-    Host,
-    /// A name that is not ours.
-    ForeignHost(String),
-    /// An expectation other than `100-continue`.
-    Expectation,
-    /// A web page of an origin that is not allowed.
-    Origin,
-    /// A web page of another site, says the browser.
-    CrossSite,
-}
-
-impl Refused {
-    /// The status of the answer.
-    pub(super) const fn status(&self) -> StatusCode {
-        match self {
-            Self::HeadTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::Chunked | Self::Host => StatusCode::BAD_REQUEST,
-            Self::ForeignHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Expectation => StatusCode::EXPECTATION_FAILED,
-            Self::Origin | Self::CrossSite => StatusCode::FORBIDDEN,
-        }
-    }
-
-    /// A stable name for logs and programs.
-    pub(super) const fn code(&self) -> &'static str {
-        match self {
-            Self::HeadTooLarge { .. } => "head_too_large",
-            Self::TransferCoding => "transfer_coding",
-            Self::Chunked | Self::Host => "malformed_head",
-            Self::ForeignHost(_) => "foreign_host",
-            Self::Expectation => "expectation",
-            Self::Origin | Self::CrossSite => "foreign_origin",
-        }
-    }
-
-    /// Whether it is not for what anyone may read.
-    const fn is_about_web_pages(&self) -> bool {
-        match self {
-            Self::Origin | Self::CrossSite => true,
-            Self::HeadTooLarge { .. }
-            | Self::TransferCoding
-            | Self::Chunked
-            | Self::Host
-            | Self::ForeignHost(_)
-            | Self::Expectation => false,
-        }
-    }
-
-    /// Whether the peer's next request cannot be found after this one.
-    const fn ends_the_connection(&self) -> bool {
-        match self {
-            Self::HeadTooLarge { .. } | Self::TransferCoding | Self::Chunked | Self::Host => true,
-            Self::ForeignHost(_) | Self::Expectation | Self::Origin | Self::CrossSite => false,
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HeadTooLarge { bytes, lines } => {
-                write!(f, "the request line and the headers take more than {bytes} bytes, or there are more than {lines} headers")
-            }
-            Self::TransferCoding => f.write_str("the only transfer coding here is chunked"),
-            Self::Chunked => f.write_str("chunked must be the last transfer coding, and occur once"),
-            Self::Host => f.write_str("an HTTP/1.1 request has exactly one Host header, which names the server"),
-            Self::ForeignHost(name) => {
-                write!(f, "this server is not called {name:?}; hint: if it is, add the name to http.allowed_hosts")
-            }
-            Self::Expectation => f.write_str("the only expectation that is met here is 100-continue"),
-            Self::Origin => f.write_str(
-                "web pages of this origin may not send requests here; hint: add the origin to http.allowed_origins if you trust it",
-            ),
-            Self::CrossSite => f.write_str("web pages of other sites may not send requests here"),
-        }
-    }
 }
 
 impl Door {
@@ -257,89 +172,6 @@ fn host_of(value: &[u8]) -> Option<String> {
 
 fn alike(names: &[String]) -> bool {
     matches!(names, [one, other] if one.eq_ignore_ascii_case(other))
-}
-
-/// Addresses, `localhost` and the names that were given. A page that lies about its name cannot use an address.
-fn is_ours(name: &str, ours: &BTreeSet<HostName>) -> bool {
-    let Ok(name) = name.parse::<HostName>() else { return false };
-    name.is_address() || name.0 == "localhost" || ours.contains(&name)
-}
-
-/// The scheme, name and port of a web page, as browsers write them (RFC 6454 §6.2).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Origin(String);
-
-/// The text is no origin.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "this is not an origin: write it as browsers do, like https://app.example or http://localhost:3000, without a path"
-)]
-pub struct InvalidOrigin;
-
-impl Origin {
-    /// As a header has it.
-    pub(super) fn header(&self) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.0).ok()
-    }
-}
-
-impl FromStr for Origin {
-    type Err = InvalidOrigin;
-
-    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
-        let (scheme, rest) = text.split_once("://").ok_or(InvalidOrigin)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-        let authority: Authority = rest.parse().map_err(|_| InvalidOrigin)?;
-        if scheme.is_empty() || !scheme.bytes().all(letters) || rest.contains(['@', '*']) {
-            return Err(InvalidOrigin);
-        }
-        let host = authority.host().to_ascii_lowercase();
-        let default = match scheme.as_str() {
-            "http" => Some(80),
-            "https" => Some(443),
-            _ => None,
-        };
-        match authority.port() {
-            None if rest.ends_with(':') => Err(InvalidOrigin),
-            Some(port) if Some(port.as_u16()) != default => Ok(Self(format!("{scheme}://{host}:{port}"))),
-            None | Some(_) => Ok(Self(format!("{scheme}://{host}"))),
-        }
-    }
-}
-
-/// A name by which clients call this server, without a port.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct HostName(String);
-
-/// The text is no name of a server.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("this is not a name of a server: write it without scheme, port and path, like signer.example")]
-pub struct InvalidHostName;
-
-impl HostName {
-    fn is_address(&self) -> bool {
-        let inner = self.0.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-        match inner {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => self.0.parse::<std::net::Ipv4Addr>().is_ok(),
-        }
-    }
-}
-
-impl FromStr for HostName {
-    type Err = InvalidHostName;
-
-    fn from_str(text: &str) -> Result<Self, InvalidHostName> {
-        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        let name = Self(name);
-        if name.is_address() || (!name.0.is_empty() && name.0.bytes().all(fits)) {
-            Ok(name)
-        } else {
-            Err(InvalidHostName)
-        }
-    }
 }
 
 /// How a router turns requests away.
@@ -496,29 +328,6 @@ mod tests {
                 expected,
                 "{name} {value:.30}"
             );
-        }
-    }
-
-    #[test]
-    fn origins_are_written_as_browsers_write_them() {
-        for (text, expected) in [
-            ("HTTPS://App.Example:443", Some("https://app.example")),
-            ("http://[::1]:3000", Some("http://[::1]:3000")),
-            ("chrome-extension://abcdef", Some("chrome-extension://abcdef")),
-            ("app.example", None),
-            ("https://app.example/", None),
-            ("https://*.example", None),
-            ("https://user@app.example", None),
-            ("https://app.example:", None),
-            ("*", None),
-            ("null", None),
-            ("", None),
-        ] {
-            let origin = text.parse::<Origin>();
-            assert_eq!(origin.ok().map(|origin| origin.0).as_deref(), expected, "{text}");
-        }
-        for text in ["", "https://a.example", "a.example:80", "a.example/x", "*.example", "a b"] {
-            assert_eq!(text.parse::<HostName>(), Err(InvalidHostName), "{text}");
         }
     }
 }

@@ -24,21 +24,18 @@ mod verify;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::middleware;
+use axum::response::IntoResponse;
 use jwtis_issuer::Issuer;
 use jwtis_signer::lockout::Refusals;
 use serde_json::{Value, json};
-use tower_http::catch_panic::CatchPanicLayer;
-use tracing::error;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::Limits;
 use super::door::{Turn, turn_away};
+use super::layers::{Deadline, catch_panics, within};
 use super::observe::{Observer, observe};
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
@@ -58,7 +55,8 @@ pub fn router_with_backups_in(
     limits: &Limits,
 ) -> Router {
     let observer = Observer { env: issuer.env().clone(), metrics: Arc::clone(&metrics) };
-    let deadline = limits.request_timeout;
+    let late = || Problem::new(Code::Timeout).into_response();
+    let deadline = Deadline { limit: limits.request_timeout, answer: late };
     let api = Arc::new(Api {
         issuer,
         metrics,
@@ -118,7 +116,7 @@ const TURN: Turn = Turn {
 /// Around routes: panics become problems, whom the door has refused is turned away, problems get their bodies, and every request is known.
 pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {
     routes
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(catch_panics(|| Problem::new(Code::Internal).into_response()))
         .layer(middleware::from_fn_with_state(TURN, turn_away))
         .layer(middleware::from_fn(problem::render))
         .layer(middleware::from_fn_with_state(observer, observe))
@@ -171,23 +169,12 @@ pub(super) async fn method_not_allowed() -> Problem {
     Problem::new(Code::MethodNotAllowed)
 }
 
-/// Gives the request up after `limit`. What it has handed to the store by then is done or not done, as a whole.
-async fn within(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Problem::new(Code::Timeout).into_response(),
-    }
-}
-
-/// The panic's text may hold anything, so it is left to the panic hook; this line ties it to the request.
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    error!("a handler panicked");
-    Problem::new(Code::Internal).into_response()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::body::{Body, to_bytes};
+    use axum::extract::Request;
     use axum::routing::get;
     use jwtis_base::Timestamp;
     use jwtis_base::env::testing::{ManualClock, env};

@@ -1,7 +1,7 @@
 //! Room for connections: at most so many of a listener, at most so many of a source, and who goes when somebody else needs the place.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +10,10 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::link::Link;
+use super::source::network;
 
 /// Between two warnings of the same kind.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);
-/// The part of an IPv6 address that names a network: whoever has one address in it has all.
-const IPV6_NETWORK: u32 = 64;
 
 /// Whether a connection may come in.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -121,16 +120,6 @@ impl Room {
 
     fn of(&self, source: IpAddr) -> usize {
         self.counts.get(&source).copied().unwrap_or_default()
-    }
-}
-
-/// What counts as one source: an IPv4 address, or an IPv6 network.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_NETWORK))))
-        }
     }
 }
 

@@ -18,17 +18,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use jwtis_signer::Signer;
 use serde_json::Value;
-use tower_http::catch_panic::CatchPanicLayer;
-use tracing::error;
 
 use super::Limits;
 use super::door::{Turn, turn_away};
+use super::layers::{Deadline, catch_panics, within};
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use crate::metrics::Metrics;
@@ -68,34 +66,28 @@ const TURN: Turn = Turn {
 };
 
 /// Around routes: whom the door has refused is turned away, a time limit, panics become failures, and every request is known.
-fn observed(routes: Router, deadline: Duration, observer: Observer) -> Router {
+fn observed(routes: Router, limit: Duration, observer: Observer) -> Router {
     routes
-        .layer(middleware::from_fn_with_state(deadline, within))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Deadline { limit, answer: late }, within))
+        .layer(catch_panics(panicked))
         .layer(middleware::from_fn_with_state(TURN, turn_away))
         .layer(middleware::from_fn_with_state(observer, observe))
 }
 
-/// Gives the request up after `limit`. A mark that has moved by then stays: the same bytes may be asked for again.
-async fn within(State(limit): State<Duration>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let text = "the request took too long and was given up";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", text).into_response()
-        }
-    }
+/// The watermark may have moved by then and stays: the same bytes may be asked for again.
+fn late() -> Response {
+    let text = "the request took too long and was given up";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", text).into_response()
 }
 
-/// The panic's text may hold anything, so it is left to the panic hook; this line ties it to the request.
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    error!("a handler panicked");
+fn panicked() -> Response {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error").into_response()
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::{Body, to_bytes};
+    use axum::extract::Request;
     use axum::routing::get;
     use jwtis_base::Timestamp;
     use jwtis_base::env::testing::{ManualClock, env};

@@ -23,10 +23,10 @@ use jwtis_store::Rollback;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
-use tower_http::catch_panic::CatchPanicLayer;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::door::{Refused, Turn, turn_away};
+use super::layers::catch_panics;
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use super::{issuer, signer};
@@ -124,7 +124,7 @@ pub fn router(
         .route("/openapi/signer.json", get(signer_described))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(nowhere)
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(catch_panics(panicked))
         .layer(middleware::from_fn_with_state(TURN, turn_away))
         .layer(middleware::from_fn_with_state(observer, observe));
     as_in_go(routes)
@@ -199,8 +199,7 @@ impl Parts {
 }
 
 /// The other shape of errors, which this listener alone has (§1.3).
-fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    error!("a handler panicked");
+fn panicked() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, JSON)], "{\"error\":\"internal error\"}\n")
         .into_response()
 }
