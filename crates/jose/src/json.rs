@@ -55,13 +55,16 @@ pub fn check(value: &Value, max_depth: usize) -> Result<(), JsonError> {
     check_below(value, max_depth, max_depth)
 }
 
-/// Reads a strict value out of any self-describing format, for `Deserialize` implementations.
+/// Reads a strict value out of any self-describing format, for `Deserialize` implementations. Inside: the rule that is broken.
 pub(crate) fn deserialize_strict<'de, D: Deserializer<'de>>(
     deserializer: D,
     max_depth: usize,
-) -> Result<Value, D::Error> {
+) -> Result<Result<Value, JsonError>, D::Error> {
     let broken = RefCell::new(None);
-    Strict::new(Limits { max_depth, max_safe_numbers: true }, &broken).deserialize(deserializer)
+    match Strict::new(Limits { max_depth, max_safe_numbers: true }, &broken).deserialize(deserializer) {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => broken.take().map(Err).ok_or(error),
+    }
 }
 
 /// Why a text is not JSON that means one thing.

@@ -250,7 +250,9 @@ impl Serialize for Jwk {
 impl<'de> Deserialize<'de> for Jwk {
     /// As strict as [`Jwk::parse`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match json::deserialize_strict(deserializer, MAX_JWK_DEPTH)? {
+        match json::deserialize_strict(deserializer, MAX_JWK_DEPTH)?
+            .map_err(<D::Error as de::Error>::custom)?
+        {
             Value::Object(members) => Self::from_members(&members).map_err(de::Error::custom),
             _ => Err(de::Error::custom(KeyError::NotAnObject)),
         }

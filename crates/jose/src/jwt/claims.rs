@@ -40,6 +40,15 @@ impl ClaimsSet {
         Self::from_object(value)
     }
 
+    /// Reads a claims set that stands inside another text, in one pass, with the same rules.
+    ///
+    /// # Errors
+    /// The reader's own outside; inside, as [`ClaimsSet::parse`].
+    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Result<Self, ClaimsError>, D::Error> {
+        let value = json::deserialize_strict(deserializer, Self::MAX_DEPTH)?;
+        Ok(value.map_err(ClaimsError::from).and_then(Self::from_object))
+    }
+
     fn from_object(value: Value) -> Result<Self, ClaimsError> {
         match value {
             Value::Object(claims) => Ok(Self(claims)),
@@ -226,6 +235,7 @@ impl<'de> Deserialize<'de> for ClaimsSet {
     /// As strict as [`ClaimsSet::parse`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = json::deserialize_strict(deserializer, Self::MAX_DEPTH)?;
+        let value = value.map_err(<D::Error as de::Error>::custom)?;
         Self::from_object(value).map_err(de::Error::custom)
     }
 }

@@ -81,6 +81,21 @@ fn claims_sets_are_strict() {
 }
 
 #[test]
+fn claims_inside_another_text_keep_the_rules_and_the_reason() {
+    let read = |text: &str| ClaimsSet::read(&mut serde_json::Deserializer::from_str(text));
+    assert_eq!(read(r#"{"a":[1]}"#).unwrap().unwrap().to_json(), br#"{"a":[1]}"#);
+    for (text, reason) in [
+        ("[]", ClaimsError::NotAnObject),
+        (r#"{"a":1,"a":2}"#, JsonError::DuplicateName { name: "a".to_owned() }.into()),
+        (r#"{"n":9007199254740993}"#, JsonError::NumberOutOfRange { text: "9007199254740993".into() }.into()),
+        (&format!("{}{}", "[".repeat(17), "]".repeat(17)), JsonError::TooDeep { limit: 16 }.into()),
+    ] {
+        assert_eq!(read(text).unwrap(), Err(reason), "{text}");
+    }
+    assert!(read("{").is_err(), "the text around it is broken");
+}
+
+#[test]
 fn typed_readers_refuse_other_types() {
     let claims = ClaimsSet::from_value(json!({
         "iss": "i", "sub": "s", "jti": "j", "aud": ["a", "b"], "exp": 10.9, "nbf": 0, "iat": 9_007_199_254_740_992_u64,

@@ -8,8 +8,8 @@ use axum::http::request::Parts;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use super::Limits;
 use super::budget::Charge;
+use super::limits::Limits;
 use super::source::Source;
 
 /// First size of a buffer, in bytes, unless a shorter body is declared.

@@ -18,9 +18,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::Limits;
 use super::door::Door;
 use super::guarded::Guarded;
+use super::limits::Limits;
 use super::link::Link;
 use super::proxies::Peer;
 use crate::tls;

@@ -23,7 +23,7 @@ use axum::response::Response;
 use tokio::io::AsyncRead;
 use tower_http::cors::{AllowHeaders, CorsLayer};
 
-use super::Limits;
+use super::limits::Limits;
 use super::proxies::{Peer, PreambleError, TrustedProxies};
 use names::is_ours;
 pub use names::{HostName, InvalidHostName, InvalidOrigin, Origin};

@@ -33,9 +33,9 @@ use jwtis_signer::lockout::Refusals;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use super::Limits;
 use super::door::{Turn, turn_away};
 use super::layers::{Deadline, catch_panics, within};
+use super::limits::Limits;
 use super::observe::{Observer, observe};
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;

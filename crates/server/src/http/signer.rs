@@ -24,9 +24,9 @@ use axum::response::{IntoResponse, Response};
 use jwtis_signer::Signer;
 use serde_json::Value;
 
-use super::Limits;
 use super::door::{Turn, turn_away};
 use super::layers::{Deadline, catch_panics, within};
+use super::limits::Limits;
 use super::observe::{Observer, observe};
 use super::paths::{as_in_go, method_not_allowed, nowhere};
 use crate::metrics::Metrics;

@@ -7,7 +7,7 @@ use jwtis_issuer::Issuer;
 use jwtis_signer::lockout::Refusals;
 
 use super::problem::{Code, Problem};
-use crate::http::Limits;
+use crate::http::limits::Limits;
 use crate::metrics::Metrics;
 
 /// What handlers share.

@@ -6,7 +6,7 @@ use std::fmt;
 use jwtis_issuer::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
 use jwtis_issuer::token::claims::OWNED_CLAIMS;
 use jwtis_jose::{ClaimsError, ClaimsSet};
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type};
@@ -80,11 +80,7 @@ impl Default for Claims {
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = Value::deserialize(deserializer)?;
-        if !value.is_object() {
-            return Err(D::Error::invalid_type(Unexpected::Other("something else"), &"an object"));
-        }
-        Ok(Self(ClaimsSet::from_value(value)))
+        ClaimsSet::read(deserializer).map(Self)
     }
 }
 
