@@ -3,7 +3,8 @@
 //! A header is what a stranger wrote. It may name a key and a type; it never chooses the key or the algorithm. `jwk`,
 //! `jku`, `x5c`, `x5t` and `x5u` bring a key along with the token: they are ignored, whatever they hold. Refused are
 //! members that occur twice, members of the wrong type, every `crit` (this crate implements no extension, so none can be
-//! understood) and `b64` (RFC 7797), which would change what the signature covers.
+//! understood), `b64` (RFC 7797), which would change what the signature covers, and `zip` (RFC 7516 §4.1.3), in signed
+//! tokens too, where it means nothing.
 
 use std::collections::HashSet;
 
@@ -44,7 +45,6 @@ pub struct Header {
     apu: Option<String>,
     apv: Option<String>,
     epk: Option<Map<String, Value>>,
-    has_zip: bool,
 }
 
 impl Header {
@@ -70,7 +70,6 @@ impl Header {
                 Some(Value::Object(epk)) => Some(epk),
                 Some(_) => return Err(HeaderError::WrongType { member: "epk", expected: "an object" }),
             },
-            has_zip: members.contains_key("zip"),
         })
     }
 
@@ -118,11 +117,6 @@ impl Header {
     pub(crate) fn apv(&self) -> Option<&str> {
         self.apv.as_deref()
     }
-
-    /// Whether the plaintext claims to be compressed (RFC 7516 §4.1.3).
-    pub(crate) fn has_zip(&self) -> bool {
-        self.has_zip
-    }
 }
 
 /// Whether a `typ` or `cty` value means `expected`: case does not count, and a value without a slash has
@@ -148,8 +142,11 @@ fn without_application(media_type: &str) -> &str {
     }
 }
 
-/// RFC 7515 §4.1.11 and RFC 7797 §6.
+/// RFC 7515 §4.1.11, RFC 7516 §4.1.3 and RFC 7797 §6.
 fn refuse_extensions(members: &Map<String, Value>) -> Result<(), HeaderError> {
+    if members.contains_key("zip") {
+        return Err(HeaderError::Compressed);
+    }
     if members.contains_key("b64") {
         return Err(HeaderError::UnencodedPayload);
     }
@@ -230,6 +227,9 @@ pub enum HeaderError {
         /// The first name, cut to 100 characters.
         name: String,
     },
+    /// RFC 8725 §3.6: compression leaks what was encrypted, and a small token can become a large text.
+    #[error("compressed tokens (\"zip\") are not accepted")]
+    Compressed,
     /// RFC 7797.
     #[error("\"b64\" (unencoded payload, RFC 7797) is not implemented")]
     UnencodedPayload,
@@ -320,6 +320,17 @@ mod tests {
     fn refuses_unencoded_payloads() {
         assert_eq!(refusal(r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#), HeaderError::UnencodedPayload);
         assert_eq!(refusal(r#"{"alg":"ES256","b64":true}"#), HeaderError::UnencodedPayload);
+    }
+
+    #[test]
+    fn refuses_zip_whatever_it_holds() {
+        for zip in ["\"DEF\"", "\"none\"", "\"\"", "null", "1", "[\"DEF\"]"] {
+            assert_eq!(
+                refusal(&format!(r#"{{"alg":"HS256","zip":{zip}}}"#)),
+                HeaderError::Compressed,
+                "{zip}"
+            );
+        }
     }
 
     #[test]

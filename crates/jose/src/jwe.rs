@@ -155,9 +155,6 @@ pub enum DecryptError {
         /// What the caller accepts.
         accepted: String,
     },
-    /// RFC 8725 §3.6: compression leaks what was encrypted, and a small token can become a large text.
-    #[error("compressed tokens (\"zip\") are not accepted")]
-    Compressed,
     /// RFC 7518 §4.6.1.1: ECDH-ES needs an ephemeral key.
     #[error("the header has no \"epk\", which ECDH-ES needs")]
     MissingEphemeralKey,

@@ -64,7 +64,7 @@
 //!
 //! | Standard | Here | Left out, or refused |
 //! |---|---|---|
-//! | RFC 7515 JWS | [`jws`]: compact serialisation | JSON serialisation, `none`, every `crit`, keys that come with the token |
+//! | RFC 7515 JWS | [`jws`]: compact serialisation | JSON serialisation, `none`, every `crit`, `zip`, keys that come with the token |
 //! | RFC 7516 JWE | [`jwe`]: compact serialisation | JSON serialisation, `zip` |
 //! | RFC 7517 JWK | [`jwk`]: EC, OKP, RSA; sets | symmetric keys, private members in public keys |
 //! | RFC 7518 JWA | [`jwa`]: ES, PS, RS; RSA-OAEP, ECDH-ES with and without AES key wrap; AES-GCM | `dir`, PBES2, AES key wrap with shared keys, CBC-HMAC |

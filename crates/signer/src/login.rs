@@ -24,7 +24,7 @@ pub use password::{HashPasswordError, hash_password};
 pub use strength::{password_faults, secret_faults};
 pub use token_guard::{TokenGuard, UserFault};
 
-pub(super) use user::{Credentials, SecretHash};
+pub(super) use user::{Credentials, SecretHash, TokenLife, User};
 
 /// Why a login gives no token. `Display` is the answer's plain text.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -1,14 +1,18 @@
-//! What has restricted keys, issuers and users since the start: a reload may change its value, and never drops it.
+//! What has restricted keys, issuers, users and levels since the start: a reload may change its value, and never drops it.
 //!
 //! A file that was cut off at the end of a line is often a good file that says less. So the question is asked of what other rules lack,
-//! and what a key, a client or a user had is remembered while it is not listed.
+//! where the default in its place allows more. What a key, a client or a user had is remembered while it is not listed.
+
+mod jumps;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jwtis_base::client_id::ClientId;
+use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Policy, PublicKeyHash};
 
-use super::login::{SecretHash, TrustedIssuer};
+use super::login::{SecretHash, TokenLife, TrustedIssuer, User};
 use super::rules::{Guard, GuardRemoved, Rules};
 
 /// What the rules so far had.
@@ -18,9 +22,23 @@ pub(super) struct Restrictions {
     guarded: BTreeSet<PublicKeyHash>,
     /// The settings that restricted each key.
     keys: BTreeMap<PublicKeyHash, BTreeSet<&'static str>>,
+    /// The longest window that each key's spending was counted in.
+    windows: BTreeMap<PublicKeyHash, Duration>,
     issuers: BTreeMap<ClientId, Entries>,
-    /// The secret that a user in a rotation is left with when it is over.
-    successors: BTreeMap<String, SecretHash>,
+    users: BTreeMap<String, LastEntry>,
+    /// Of the last rules.
+    jumps: JumpRules,
+    /// Of the last rules.
+    public_keys: bool,
+}
+
+/// What the last rules that listed a user said.
+#[derive(Default)]
+struct LastEntry {
+    /// The secret that the user in a rotation is left with when it is over.
+    successor: Option<SecretHash>,
+    /// What was said about the tokens of each pair.
+    lives: Vec<(SecretHash, TokenLife)>,
 }
 
 /// The entries of one client in `server.jwt.issuers`.
@@ -47,7 +65,13 @@ impl Restrictions {
         self.guarded.extend(rules.guarded_keys());
         for (key, rules) in &rules.keys {
             self.keys.entry(*key).or_default().extend(settings_of(&rules.policy));
+            if let Some(per) = &rules.policy.limits.per {
+                let longest = self.windows.entry(*key).or_default();
+                *longest = per.window.max(*longest);
+            }
         }
+        self.jumps = rules.jumps.clone();
+        self.public_keys = rules.restrict_public_keys == Some(true);
         let Guard::Tokens(guard) = &rules.guard else { return };
         for entry in guard.issuers() {
             self.issuers.entry(entry.client.clone()).or_default().last.clear();
@@ -59,10 +83,8 @@ impl Restrictions {
             known.last.push(entry.clone());
         }
         for user in guard.users() {
-            match user.successor() {
-                Some(successor) => self.successors.insert(user.name().to_owned(), successor),
-                None => self.successors.remove(user.name()),
-            };
+            let entry = LastEntry { successor: user.successor(), lives: user.lives().collect() };
+            self.users.insert(user.name().to_owned(), entry);
         }
     }
 
@@ -75,15 +97,32 @@ impl Restrictions {
             return Err(GuardRemoved::Key(*key));
         }
         next.keys.iter().try_for_each(|(key, rules)| self.key(*key, &rules.policy))?;
+        let missing = jumps::loosened(&self.jumps, &next.jumps);
+        if !missing.is_empty() {
+            return Err(GuardRemoved::Jumps(missing.join(", ")));
+        }
+        if self.public_keys && next.restrict_public_keys.is_none() {
+            return Err(GuardRemoved::PublicKeys);
+        }
         let Guard::Tokens(guard) = &next.guard else { return Ok(()) };
         guard.issuers().iter().try_for_each(|entry| self.issuer(entry))?;
-        for user in guard.users() {
-            // A rotation ends with its new pair. Any other may be what a file that was cut off has left of the old one.
-            let successor = self.successors.get(user.name());
-            if user.successor().is_none() && successor.is_some_and(|successor| !user.is_left_with(successor))
-            {
-                return Err(GuardRemoved::User(user.name().to_owned()));
-            }
+        guard.users().try_for_each(|user| self.user(user))
+    }
+
+    fn user(&self, user: &User) -> Result<(), GuardRemoved> {
+        let Some(known) = self.users.get(user.name()) else { return Ok(()) };
+        // A rotation ends with its new pair. Any other may be what a file that was cut off has left of the old one.
+        let successor = known.successor.as_ref();
+        if user.successor().is_none() && successor.is_some_and(|successor| !user.is_left_with(successor)) {
+            return Err(GuardRemoved::User(user.name().to_owned()));
+        }
+        // A pair that is new is measured by all that were there.
+        let was_shorter = |secret| match known.lives.iter().find(|(same, _)| *same == secret) {
+            Some((_, life)) => *life == TokenLife::Shorter,
+            None => known.lives.iter().all(|(_, life)| *life == TokenLife::Shorter),
+        };
+        if user.lives().any(|(secret, life)| life == TokenLife::Default && was_shorter(secret)) {
+            return Err(GuardRemoved::TokenLife(user.name().to_owned()));
         }
         Ok(())
     }
@@ -99,10 +138,16 @@ impl Restrictions {
             // Another `allow` is a change; none, in an entry without a mapping, lets the key bake.
             .filter(|setting| *setting != ALLOW || *policy == Policy::baker())
             .collect();
-        if missing.is_empty() {
-            return Ok(());
+        if !missing.is_empty() {
+            return Err(GuardRemoved::Setting { key, missing: missing.join(", ") });
         }
-        Err(GuardRemoved::Setting { key, missing: missing.join(", ") })
+        // Spending that a shorter window does not count is not kept.
+        match (&policy.limits.per, self.windows.get(&key)) {
+            (Some(per), Some(&longest)) if per.window < longest => {
+                Err(GuardRemoved::Window { key, longest, next: per.window })
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     fn issuer(&self, entry: &TrustedIssuer) -> Result<(), GuardRemoved> {

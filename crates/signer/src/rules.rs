@@ -1,6 +1,7 @@
 //! What the operator decides about the signer: who may ask, what each key may sign, and who else is asked. Replaced as a whole.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jwtis_base::client_id::ClientId;
 use jwtis_tezos::watermark::{Asked, JumpRules};
@@ -19,8 +20,8 @@ pub struct Rules {
     pub keys: BTreeMap<PublicKeyHash, KeyRules>,
     /// Who else is asked.
     pub hook: Option<Hook>,
-    /// Whether `GET /keys/{pkh}` knows listed keys only.
-    pub restrict_public_keys: bool,
+    /// Whether `GET /keys/{pkh}` knows listed keys only. Nothing said is no, and a reload does not go from yes to that.
+    pub restrict_public_keys: Option<bool>,
     /// Whether `GET /known_keys` is answered.
     pub known_keys: bool,
     /// How far levels may rise.
@@ -88,6 +89,27 @@ pub enum GuardRemoved {
     /// The credentials that a user was to give up would be his for good.
     #[error("the user {0:?} in server.jwt is without new_data, and has the secret that new_data replaced")]
     User(String),
+    /// Tokens of a user lived shorter than by default.
+    #[error("the user {0:?} in server.jwt is without jwt_exp, and its tokens would live longer than before")]
+    TokenLife(String),
+    /// What a key has spent would be forgotten before a longer window that comes back could count it.
+    #[error(
+        "limits.per.window of {key} is {next:?} and was {longest:?}: what the key spent before would be forgotten"
+    )]
+    Window {
+        /// The key.
+        key: PublicKeyHash,
+        /// The longest window since the start.
+        longest: Duration,
+        /// The window that is shorter.
+        next: Duration,
+    },
+    /// Levels were bounded more tightly than by default.
+    #[error("{0} is not there, and without it levels would rise farther")]
+    Jumps(String),
+    /// Public keys were for listed keys alone.
+    #[error("there is no server.restrict_public_keys, and it was true")]
+    PublicKeys,
     /// A hook was asked, and nobody would be.
     #[error("there is no policy_hook, and one was in force")]
     Hook,

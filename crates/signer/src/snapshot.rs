@@ -29,7 +29,7 @@ impl Snapshot {
     /// # Errors
     /// [`NotHeld`].
     pub async fn public_key(&self, key: &PublicKeyHash) -> Result<PublicKey, NotHeld> {
-        if self.rules.restrict_public_keys && !self.rules.keys.contains_key(key) {
+        if self.rules.restrict_public_keys == Some(true) && !self.rules.keys.contains_key(key) {
             return Err(NotHeld::Nowhere);
         }
         Ok(self.vaults.find(key, Why::Look).await?.public_key.clone())

@@ -1,4 +1,4 @@
-//! A reload takes no guard away: of the server, of a key, of the hook.
+//! A reload takes no guard away: of the server, of a key, of a user, of the hook, of levels.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +11,8 @@
 mod signer_support;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_base::{RegistrationId, Timestamp};
@@ -19,6 +21,8 @@ use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConf
 use jwtis_signer::rules::Guard;
 use jwtis_signer::{Authenticated, GuardRemoved, KeyRules, Presented, Rules, SignCommand, Vault};
 use jwtis_tezos::policy::{Allow, Limits, LimitsMode, Mutez, Rate};
+use jwtis_tezos::watermark::JumpRules;
+use jwtis_tezos::watermark::jump::{BlockTime, ChainJumps, MaxJump};
 use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, RequestKind, SigningVersion};
 use signer_support::{
     Calls, SOURCE, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign_as,
@@ -140,7 +144,7 @@ fn what_restricted_a_key_changes_its_value_and_is_never_dropped_by_a_reload() {
     let generic = || Policy { allow: Allow::new([RequestKind::Generic], []), ..Policy::default() };
     let limited = |limits| Policy { limits, ..generic() };
     let per = |amount: Option<u64>, count| {
-        let per = Rate { window: std::time::Duration::from_secs(60), amount: amount.map(Mutez::new), count };
+        let per = Rate { window: Duration::from_secs(60), amount: amount.map(Mutez::new), count };
         limited(Limits { per: Some(per), ..Limits::default() })
     };
     let amount = |most| limited(Limits { max_amount: Some(Mutez::new(most)), ..Limits::default() });
@@ -207,6 +211,109 @@ fn what_restricted_a_key_changes_its_value_and_is_never_dropped_by_a_reload() {
 }
 
 #[test]
+fn a_window_never_becomes_shorter_by_a_reload() {
+    let hash = pkh(&new_key(Curve::Ed25519));
+    let of = |seconds: Option<u64>| {
+        let per = seconds.map(|seconds| Rate {
+            window: Duration::from_secs(seconds),
+            amount: None,
+            count: Some(1),
+        });
+        let allow = Allow::new([RequestKind::Generic], []);
+        Policy { allow, limits: Limits { per, ..Limits::default() }, ..Policy::default() }
+    };
+    for (name, steps, shorter) in [
+        ("it_stays", vec![Some(of(Some(60))), Some(of(Some(60)))], None),
+        ("it_becomes_longer", vec![Some(of(Some(60))), Some(of(Some(3600)))], None),
+        ("it_comes", vec![Some(of(None)), Some(of(Some(60)))], None),
+        ("it_becomes_shorter", vec![Some(of(Some(3600))), Some(of(Some(60)))], Some(("60s", "3600s"))),
+        (
+            "longer_and_back",
+            vec![Some(of(Some(60))), Some(of(Some(90))), Some(of(Some(60)))],
+            Some(("60s", "90s")),
+        ),
+        ("in_two_steps", vec![Some(of(Some(3600))), None, Some(of(Some(3599)))], Some(("3599s", "3600s"))),
+    ] {
+        let refused = reloads(steps.into_iter().map(|policy| rules(tokens(), hash, policy)).collect());
+        let (last, before) = refused.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let wanted = shorter.map(|(next, longest)| {
+            format!(
+                "limits.per.window of {hash} is {next} and was {longest}: what the key spent before would be forgotten"
+            )
+        });
+        assert_eq!(*last, wanted, "{name}");
+    }
+}
+
+#[test]
+fn a_bound_on_levels_never_falls_back_to_a_looser_default_by_a_reload() {
+    const CHAIN: &str = "NetXdQprcVkpaWU";
+    let max = |levels| NonZeroU32::new(levels).map(MaxJump::Levels);
+    let seconds = |seconds| BlockTime::new(Duration::from_secs(seconds));
+    let tight = |block_time, max_jump| Some(ChainJumps { block_time, max_jump });
+    let (off, none) = (Some(MaxJump::Off), Some(ChainJumps::default()));
+    let (of_all, own_time, own_jump) =
+        ("watermark.max_jump", "watermark.chains.C.block_time", "watermark.chains.C.max_jump");
+    let both = [own_time, own_jump].join(", ");
+    // Without any setting a chain has 6 s and 100,800 levels.
+    for (name, before, next, missing) in [
+        ("max_jump_goes", (max(10), None), (None, None), Some(of_all)),
+        ("a_max_jump_above_the_default_goes", (max(200_000), None), (None, None), None),
+        ("max_jump_rises", (max(10), None), (max(200_000), None), None),
+        ("max_jump_comes", (None, None), (max(10), None), None),
+        (
+            "it_was_below_the_default_of_a_quick_chain",
+            (max(200_000), tight(seconds(1), None)),
+            (None, tight(seconds(1), None)),
+            Some(of_all),
+        ),
+        ("a_chain_goes", (None, tight(seconds(30), max(10))), (None, None), Some(both.as_str())),
+        ("chains_of_slow_blocks_go", (None, tight(seconds(30), None)), (None, None), Some(own_time)),
+        ("chains_of_quick_blocks_go", (None, tight(seconds(1), None)), (None, None), None),
+        (
+            "block_time_goes",
+            (None, tight(seconds(30), max(10))),
+            (None, tight(None, max(10))),
+            Some(own_time),
+        ),
+        ("block_time_falls", (None, tight(seconds(30), None)), (None, tight(seconds(7), None)), None),
+        ("a_chain_s_max_jump_goes", (None, tight(None, max(10))), (None, none), Some(own_jump)),
+        ("it_falls_back_to_a_lower_one", (max(5), tight(None, max(10))), (max(5), none), None),
+        ("it_falls_back_to_a_higher_one", (max(20), tight(None, max(10))), (max(20), none), Some(own_jump)),
+        ("a_sandbox_goes", (None, tight(None, off)), (None, None), None),
+        ("a_chain_becomes_a_sandbox", (None, tight(seconds(30), max(10))), (None, tight(None, off)), None),
+    ] {
+        let of = |(max_jump, chain): (Option<MaxJump>, Option<ChainJumps>)| {
+            let chains = chain.map(|chain| (CHAIN.parse().unwrap(), chain)).into_iter().collect();
+            Rules { jumps: JumpRules { max_jump, chains }, ..Rules::default() }
+        };
+        let wanted = missing.map(|missing| {
+            format!(
+                "{} is not there, and without it levels would rise farther",
+                missing.replace(".C.", &format!(".{CHAIN}."))
+            )
+        });
+        assert_eq!(reloads(vec![of(before), of(next)]), [wanted], "{name}");
+    }
+}
+
+#[test]
+fn restricted_public_keys_are_opened_by_a_word_and_not_by_its_absence() {
+    let of = |restrict_public_keys| Rules { restrict_public_keys, ..Rules::default() };
+    for (before, next, is_refused) in [
+        (Some(true), None, true),
+        (Some(true), Some(true), false),
+        (Some(true), Some(false), false),
+        (Some(false), None, false),
+        (None, None, false),
+    ] {
+        let wanted = is_refused.then(|| GuardRemoved::PublicKeys.to_string());
+        assert_eq!(reloads(vec![of(before), of(next)]), [wanted], "{before:?} → {next:?}");
+    }
+}
+
+#[test]
 fn an_entry_of_an_issuer_never_loses_registration_or_audience_by_a_reload() {
     let of = |entries: &[(&str, bool, Option<&str>)]| {
         let registration: RegistrationId = "00000000-0000-8000-8000-000000000001".parse().unwrap();
@@ -249,6 +356,45 @@ fn an_entry_of_an_issuer_never_loses_registration_or_audience_by_a_reload() {
         let wanted = missing.map(|missing| {
             format!("the client c in server.jwt.issuers is without {missing}, and had it before")
         });
+        assert_eq!(*last, wanted, "{name}");
+    }
+}
+
+#[test]
+fn tokens_of_a_user_never_live_longer_by_the_loss_of_a_setting() {
+    let pair = |(number, jwt_exp): (u8, u32)| CredentialsConfig {
+        password: format!("Long-Enough-Pass-{number}").into(),
+        secret: format!("A-Secret-Of-At-Least-32-Bytes-000{number}").into(),
+        jwt_exp,
+    };
+    let of = |pairs: &[(u8, u32)]| {
+        let user = pairs.first().map(|current| UserConfig {
+            name: "alice".to_owned(),
+            current: pair(*current),
+            new: pairs.get(1).copied().map(pair),
+            old_cred_exp: Some("2027-01-15 09:00:00".to_owned()),
+        });
+        let env = env(&ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
+        let (guard, _) = TokenGuard::new(user.into_iter().collect(), Vec::new(), &env).unwrap();
+        Rules { guard: Guard::Tokens(guard), ..Rules::default() }
+    };
+    // 0 is a `jwt_exp` that is not given: 60 minutes.
+    for (name, steps, is_refused) in [
+        ("it_goes", vec![of(&[(1, 5)]), of(&[(1, 0)])], true),
+        ("in_two_steps", vec![of(&[(1, 5)]), of(&[]), of(&[(1, 0)])], true),
+        ("with_another_secret", vec![of(&[(1, 5)]), of(&[(2, 0)])], true),
+        ("of_new_data", vec![of(&[(1, 5), (2, 5)]), of(&[(1, 5), (2, 0)])], true),
+        ("new_data_comes_without_it", vec![of(&[(1, 5)]), of(&[(1, 5), (2, 0)])], true),
+        ("new_data_never_had_it", vec![of(&[(1, 5), (2, 0)]), of(&[(2, 0)])], false),
+        ("it_changes", vec![of(&[(1, 5)]), of(&[(1, 600)])], false),
+        ("one_above_the_default_goes", vec![of(&[(1, 600)]), of(&[(1, 0)])], false),
+        ("it_was_never_there", vec![of(&[(1, 0)]), of(&[(1, 0)])], false),
+        ("a_new_user", vec![of(&[]), of(&[(1, 0)])], false),
+    ] {
+        let refused = reloads(steps);
+        let (last, before) = refused.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let wanted = is_refused.then(|| GuardRemoved::TokenLife("alice".to_owned()).to_string());
         assert_eq!(*last, wanted, "{name}");
     }
 }

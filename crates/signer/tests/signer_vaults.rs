@@ -316,7 +316,7 @@ async fn trap_14_public_keys_ignore_the_policy_unless_they_are_restricted() {
         let mut setup = Setup::new()
             .list(&listed, Policy::default())
             .vault("v", ScriptedVault::new(&Calls::default(), &[&listed, &unlisted]));
-        setup.rules.restrict_public_keys = restricted;
+        setup.rules.restrict_public_keys = Some(restricted);
         let signer = setup.build();
         assert!(signer.snapshot().public_key(&pkh(&listed)).await.is_ok());
         let answer = signer.snapshot().public_key(&pkh(&unlisted)).await;

@@ -41,6 +41,9 @@ pub enum SecretKeyError {
         /// What the text is.
         found: Prefix,
     },
+    /// `<scheme>:…` with a scheme that says that the secret is elsewhere, or that is not known.
+    #[error("not a secret key: the scheme before the colon is neither `unencrypted` nor `encrypted`")]
+    Scheme,
     /// A password is needed: see [`StoredSecretKey`].
     #[error("the secret key is encrypted: it needs its password")]
     Encrypted,

@@ -87,19 +87,19 @@ fn other_kinds_are_no_secret_keys() {
 }
 
 #[test]
-fn everything_up_to_the_first_colon_is_dropped() {
-    for text in [
-        SECRET.to_owned(),
-        format!("unencrypted:{SECRET}"),
-        format!("encrypted:{SECRET}"),
-        format!(":{SECRET}"),
-        format!("any thing:{SECRET}"),
-    ] {
+fn the_key_tells_whether_it_is_encrypted_and_other_schemes_are_no_keys() {
+    for text in [SECRET.to_owned(), format!("unencrypted:{SECRET}"), format!("encrypted:{SECRET}")] {
         let StoredSecretKey::Plain(key) = StoredSecretKey::parse(&text).unwrap() else { panic!("{text}") };
         assert_eq!(*key.danger_to_base58().unwrap(), SECRET);
     }
-    for text in ["ledger://mouse/ed25519/0h", "http://localhost:6732/tz1", "a:b:c", "", ":", "unencrypted:"] {
+    for text in ["", "unencrypted:", "unencrypted:foo:x"] {
         assert!(StoredSecretKey::parse(text).is_err(), "{text}");
+    }
+    let unknown = ["foo", "remote", "Unencrypted", "any thing", "", "unencrypted "];
+    let unknown = unknown.map(|scheme| format!("{scheme}:{SECRET}"));
+    let elsewhere = ["ledger://mouse/ed25519/0h", "http://localhost:6732/tz1", "a:b:c", ":"];
+    for text in unknown.iter().map(String::as_str).chain(elsewhere) {
+        assert_eq!(StoredSecretKey::parse(text).unwrap_err(), SecretKeyError::Scheme, "{text}");
     }
 }
 
@@ -122,18 +122,19 @@ fn octez_secret_keys_file() {
 }
 
 #[test]
-fn entries_of_remote_signers_and_ledgers_hide_no_other_key() {
+fn entries_of_other_schemes_hide_no_other_key() {
     let json = format!(
         r#"[{{"name": "far", "value": "http://u:pass@localhost:6732/tz1"}},
             {{"name": "nano", "value": "ledger://mouse/ed25519/0h"}},
             {{"name": "near", "value": "unencrypted:{SECRET}"}},
+            {{"name": "odd", "value": "foo:{SECRET}"}},
             {{"name": "sock", "value": "unix:/run/signer?pkh=tz1"}}]"#
     );
     let found = parse_secret_keys(json.as_bytes()).unwrap();
     assert!(matches!(&found.keys[..], [key] if key.name == "near"));
     let elsewhere: Vec<_> =
         found.elsewhere.iter().map(|key| (key.name.as_str(), key.scheme.as_str())).collect();
-    assert_eq!(elsewhere, [("far", "http"), ("nano", "ledger"), ("sock", "unix")]);
+    assert_eq!(elsewhere, [("far", "http"), ("nano", "ledger"), ("odd", "foo"), ("sock", "unix")]);
     let error = parse_secret_key_of(json.as_bytes(), "far").unwrap_err();
     assert_eq!(error.to_string(), "the secret of \"far\" is not in the file, but with `http:`");
     assert!(parse_secret_key_of(json.as_bytes(), "near").unwrap().is_some());

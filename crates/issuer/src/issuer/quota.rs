@@ -1,5 +1,8 @@
 //! How many revocations without a token a client may have recorded: ids and subjects can be made up, and each makes a record that stays
 //! for as long as the client's tokens. Whoever shows a token of the session is not counted, and neither is the admin.
+//!
+//! The counts are in memory, and a restart begins anew. A count that is kept would be one more write in each such revocation, and only who
+//! can restart the server gains by its loss.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

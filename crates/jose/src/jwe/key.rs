@@ -203,9 +203,6 @@ impl DecryptionKey {
             return Err(DecryptError::Algorithm { token, key: public.alg.name() });
         }
         let enc = accepted_encryption(header.enc().unwrap_or_default(), accepted)?;
-        if header.has_zip() {
-            return Err(DecryptError::Compressed);
-        }
         let iv = token.check_lengths(public.recipient.encrypted_key_len(enc))?;
 
         let content_key = self.opener.receive(public.alg, enc, header, &token.encrypted_key)?;

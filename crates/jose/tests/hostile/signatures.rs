@@ -231,6 +231,14 @@ fn rfc7797_unencoded_payload() {
 }
 
 #[test]
+fn zip_means_nothing_in_a_jws_and_is_refused() {
+    for zip in [r#""DEF""#, r#""none""#, "null"] {
+        let token = forge_es256(&format!(r#"{{"alg":"ES256","zip":{zip}}}"#), b"{}");
+        refused!(Unverified::parse(&token), ParseError::Header(HeaderError::Compressed));
+    }
+}
+
+#[test]
 fn cve_2023_51774_jwe_where_a_jws_is_expected() {
     let decryption = decryption_key(jwtis_jose::KeyManagementAlgorithm::RsaOaep, "RSA-2048");
     let jwe = decryption

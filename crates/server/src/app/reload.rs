@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use jwtis_base::ClientId;
 use jwtis_signer::Signer;
 use tracing::{error, info, warn};
 
@@ -33,6 +34,8 @@ pub struct Reload {
 pub struct Started {
     fixed: Fixed,
     has_store: bool,
+    /// Whether anybody can register, whatever the file says by now.
+    open_registration: bool,
     watch: Option<Seen>,
 }
 
@@ -48,7 +51,13 @@ impl Started {
             seen.follow(files(config, signer));
             seen
         });
-        Some(Self { fixed: fixed(config, signer), has_store: config.needs_store(), watch })
+        let issuer = config.issuer.as_ref();
+        Some(Self {
+            fixed: fixed(config, signer),
+            has_store: config.needs_store(),
+            open_registration: issuer.is_some_and(|issuer| issuer.settings.open_registration),
+            watch,
+        })
     }
 }
 
@@ -112,6 +121,11 @@ impl Reload {
                 "it has no `tezos:` section, and the signer is switched off by a restart only".to_owned(),
             ]);
         };
+        if let Some(client) = self.started.unpinned(&signer.rules.guard) {
+            return Err(vec![format!(
+                "registration is open until the next start, so anybody who takes the name {client} would sign as any user; add `registration` to its entry in server.jwt.issuers"
+            )]);
+        }
         let differ = self.started.differences(&config, &signer);
         if let Some(seen) = seen {
             seen.follow(files(&config, &signer));
@@ -145,6 +159,16 @@ impl Reload {
 }
 
 impl Started {
+    /// A trusted client whose name anybody can take. The file alone does not tell: it may have closed registration since the start.
+    fn unpinned<'a>(&self, guard: &'a GuardConfig) -> Option<&'a ClientId> {
+        match guard {
+            GuardConfig::Tokens { issuers, .. } if self.open_registration => {
+                issuers.iter().find(|entry| entry.registration.is_none()).map(|entry| &entry.client)
+            }
+            GuardConfig::Open | GuardConfig::Keys(_) | GuardConfig::Tokens { .. } => None,
+        }
+    }
+
     fn differences(&self, config: &Config, signer: &SignerConfig) -> Vec<&'static str> {
         let now = fixed(config, signer);
         let before = |name: &str| self.fixed.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
@@ -215,5 +239,34 @@ fn one(error: &dyn std::error::Error) -> Vec<String> {
 impl fmt::Debug for Reload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reload").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jwtis_signer::login::TrustedIssuer;
+
+    use super::*;
+
+    #[test]
+    fn while_registration_is_open_a_reload_trusts_registrations_and_no_names() {
+        let of = |registration: Option<&str>| GuardConfig::Tokens {
+            users: Vec::new(),
+            issuers: vec![TrustedIssuer {
+                client: "shop".parse().unwrap(),
+                registration: registration.map(|id| id.parse().unwrap()),
+                audience: None,
+            }],
+        };
+        let pinned = of(Some("00000000-0000-8000-8000-000000000001"));
+        for (open_registration, guard, wanted) in [
+            (true, of(None), Some("shop")),
+            (true, pinned, None),
+            (true, GuardConfig::Open, None),
+            (false, of(None), None),
+        ] {
+            let started = Started { fixed: Vec::new(), has_store: true, open_registration, watch: None };
+            assert_eq!(started.unpinned(&guard).map(ToString::to_string).as_deref(), wanted);
+        }
     }
 }

@@ -18,7 +18,7 @@ use std::str::FromStr;
 
 pub(crate) use kinds::permission_hint;
 
-use super::setting;
+use super::setting::{self, Setting};
 use super::signer::{GuardConfig, RulesConfig, SignerConfig};
 use super::value::{Environment, Fault, Values, origin};
 use super::yaml::{Entry, Mark, Node, Value};
@@ -63,7 +63,7 @@ pub(super) fn read(
         guard,
         keys,
         hook,
-        restrict_public_keys: values.switch(&setting::RESTRICT_PUBLIC_KEYS, faults),
+        restrict_public_keys: given_switch(values, &setting::RESTRICT_PUBLIC_KEYS, faults),
         known_keys: values.switch(&setting::KNOWN_KEYS, faults),
         jumps,
     };
@@ -95,6 +95,12 @@ pub(super) fn read(
         found.advice.extend(exposure(&signer, values));
     }
     (wanted.then_some(signer), found)
+}
+
+/// A switch; `None` where nobody gave it.
+fn given_switch(values: &Values, setting: &Setting, faults: &mut Vec<Fault>) -> Option<bool> {
+    let on = values.switch(setting, faults);
+    values.is_given(setting).then_some(on)
 }
 
 /// What other machines can do that reach the listener.

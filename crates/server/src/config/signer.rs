@@ -66,8 +66,8 @@ pub struct RulesConfig {
     pub keys: BTreeMap<PublicKeyHash, KeyRules>,
     /// `policy_hook`.
     pub hook: Option<HookConfig>,
-    /// `server.restrict_public_keys`.
-    pub restrict_public_keys: bool,
+    /// `server.restrict_public_keys`, where it is given.
+    pub restrict_public_keys: Option<bool>,
     /// `server.known_keys`.
     pub known_keys: bool,
     /// `watermark.max_jump` and `watermark.chains`.

@@ -57,7 +57,7 @@ async fn trap_14_authorized_keys_is_an_empty_object_where_there_are_none() {
 #[tokio::test]
 async fn public_keys_can_be_kept_to_listed_ones() {
     let mut setup = Setup::new();
-    setup.rules.restrict_public_keys = true;
+    setup.rules.restrict_public_keys = Some(true);
     let world = setup.build();
     world.get(&format!("/keys/{TZ1}")).send().await.ok();
     let unlisted = world.get(&format!("/keys/{}", pkh(&keys()[4]))).send().await;

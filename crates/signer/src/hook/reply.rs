@@ -4,7 +4,9 @@
 //! has signed the very bytes of its `payload`.
 
 use base64_simd::STANDARD;
-use jwtis_tezos::{PublicKey, PublicKeyHash, Signature, SigningVersion};
+use jwtis_store::BoxError;
+use jwtis_tezos::signature::SignatureError;
+use jwtis_tezos::{KeyError, PublicKey, PublicKeyHash, Signature, SigningVersion};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq as _;
@@ -26,12 +28,14 @@ pub struct HookReply {
     pub body: Vec<u8>,
 }
 
-/// The hook refused, or gave nothing that can be trusted. `Display` is the answer's text.
+/// The hook refused, or gave nothing that can be trusted. `Display` is the answer's text; its source is for the log alone.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct HookError {
     status: u16,
     text: String,
+    #[source]
+    source: Option<BoxError>,
 }
 
 impl HookError {
@@ -42,7 +46,12 @@ impl HookError {
     }
 
     pub(super) fn new(status: u16, text: impl ToString) -> Self {
-        Self { status, text: text.to_string() }
+        Self { status, text: text.to_string(), source: None }
+    }
+
+    fn because(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
     }
 }
 
@@ -63,14 +72,10 @@ fn signed(reply: &HookReply, keys: &[PublicKey], nonce: &[u8; NONCE_BYTES]) -> R
         let text = format!("the policy hook reply is longer than {MAX_REPLY_BYTES} bytes");
         return Err(HookError::new(500, text));
     }
-    let not_understood = |error: serde_json::Error| {
-        HookError::new(500, format!("the policy hook reply is not understood: {error}"))
-    };
     let envelope: Envelope<'_> = serde_json::from_slice(&reply.body).map_err(not_understood)?;
     let payload: Payload = serde_json::from_str(envelope.payload.get()).map_err(not_understood)?;
-    let got_nonce = STANDARD.decode_to_vec(&payload.nonce).map_err(|_| {
-        HookError::new(500, "the policy hook reply is not understood: the nonce is not base64")
-    })?;
+    let got_nonce =
+        STANDARD.decode_to_vec(&payload.nonce).map_err(|_| not_understood("its nonce is not base64"))?;
 
     if payload.status != i64::from(reply.status) {
         return Err(HookError::new(500, "the policy hook reply status must match the HTTP header"));
@@ -78,16 +83,24 @@ fn signed(reply: &HookReply, keys: &[PublicKey], nonce: &[u8; NONCE_BYTES]) -> R
     if !bool::from(got_nonce.as_slice().ct_eq(nonce.as_slice())) {
         return Err(HookError::new(403, "nonce mismatch"));
     }
-    let signer: PublicKeyHash =
-        payload.public_key_hash.parse().map_err(|error| HookError::new(403, error))?;
+    let signer: PublicKeyHash = payload.public_key_hash.parse().map_err(|error: KeyError| {
+        HookError::new(403, "the policy hook reply names no key").because(error)
+    })?;
     let key = keys.iter().find(|key| key.hash() == signer);
     let key = key.ok_or_else(|| HookError::new(401, "public key not found"))?;
-    let signature: Signature = envelope.signature.parse().map_err(|error| HookError::new(500, error))?;
+    let signature: Signature = envelope.signature.parse().map_err(|error: SignatureError| {
+        HookError::new(500, "the policy hook reply has no signature that is understood").because(error)
+    })?;
     key.verify(envelope.payload.get().as_bytes(), &signature, SigningVersion::LATEST)
         .map_err(|_| HookError::new(403, "invalid hook reply signature"))?;
 
     let error = payload.error.as_deref().filter(|error| !error.is_empty());
     verdict(reply.status, error.unwrap_or(&reply.status_text))
+}
+
+/// The caller hears that much. What exactly is wrong is for the operator.
+fn not_understood(why: impl Into<BoxError>) -> HookError {
+    HookError::new(500, "the policy hook reply is not understood").because(why)
 }
 
 fn verdict(status: u16, text: &str) -> Result<(), HookError> {
@@ -122,6 +135,7 @@ mod tests {
     use jwtis_tezos::{Curve, SecretKey};
 
     use super::*;
+    use crate::decision::in_one_line;
 
     const NONCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
 
@@ -255,13 +269,13 @@ mod tests {
                 "no_key_hash",
                 200,
                 service.seal(&good.replace(&service.hash(), "nonsense")),
-                Err((403, "nonsense".parse::<PublicKeyHash>().unwrap_err().to_string())),
+                Err((403, "the policy hook reply names no key".to_owned())),
             ),
             (
                 "no_signature",
                 200,
                 format!(r#"{{"payload":{good},"signature":"nonsense"}}"#),
-                Err((500, "nonsense".parse::<Signature>().unwrap_err().to_string())),
+                Err((500, "the policy hook reply has no signature that is understood".to_owned())),
             ),
         ];
         for (name, status, body, wanted) in rows {
@@ -305,11 +319,35 @@ mod tests {
             ),
             ("too_long", format!("{seal}{}", " ".repeat(MAX_REPLY_BYTES))),
         ] {
-            let (status, text) = outcome(&reply(200, body), Some(&keys), &NONCE).unwrap_err();
-            assert!(status == 500 && text.starts_with("the policy hook reply is"), "{name}: {status} {text}");
+            let wanted = match name {
+                "too_long" => "the policy hook reply is longer than 65536 bytes",
+                _ => "the policy hook reply is not understood",
+            };
+            let refused = outcome(&reply(200, body), Some(&keys), &NONCE).unwrap_err();
+            assert_eq!(refused, (500, wanted.to_owned()), "{name}");
         }
-        let (_, text) = outcome(&reply(200, "{\"payload\":1,\"signature\":\"\u{1b}\"}"), Some(&keys), &NONCE)
-            .unwrap_err();
-        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn only_the_log_says_why_a_reply_is_not_understood() {
+        let service = Service::new(Curve::Ed25519);
+        let keys = [service.0.public_key().clone()];
+        let good = service.payload(200, "");
+        for (name, body, why) in [
+            ("not_json", "secret-of-the-hook".to_owned(), "expected value at line 1 column 1"),
+            (
+                "a_nonce_that_is_not_base64",
+                service.seal(&good.replace(&STANDARD.encode_to_string(NONCE), "*")),
+                "its nonce is not base64",
+            ),
+            ("no_key_hash", service.seal(&good.replace(&service.hash(), "tz1?")), "tz1?"),
+            ("no_signature", format!(r#"{{"payload":{good},"signature":"sig?"}}"#), "sig?"),
+        ] {
+            let error = judge(&reply(200, body), Some(&keys), &NONCE).unwrap_err();
+            assert!(!error.to_string().contains(why), "{name}: {error}");
+            let cause = std::error::Error::source(&error).expect(name).to_string();
+            let chain = in_one_line(&error);
+            assert!(chain.ends_with(&cause) && chain != error.to_string(), "{name}: {chain}");
+        }
     }
 }

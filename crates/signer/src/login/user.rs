@@ -33,6 +33,19 @@ pub(crate) struct Credentials {
     pub(crate) secret_hash: SecretHash,
     /// How long they live.
     pub(super) token_life: Duration,
+    /// Whether the configuration says how long.
+    gives_life: bool,
+}
+
+/// What the configuration says about the life of one pair's tokens.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum TokenLife {
+    /// Nothing.
+    Default,
+    /// Shorter than the default.
+    Shorter,
+    /// As the default, or longer.
+    Longer,
 }
 
 /// SHA-256 of a secret, to know it again.
@@ -124,6 +137,11 @@ impl User {
         self.credentials.all().last().map(|last| last.secret_hash)
     }
 
+    /// What is said about the tokens of each pair, by its secret.
+    pub(crate) fn lives(&self) -> impl Iterator<Item = (SecretHash, TokenLife)> {
+        self.credentials.all().map(|pair| (pair.secret_hash, pair.life()))
+    }
+
     /// Whether this secret is the one that stays when the rotation is over.
     pub(crate) fn is_left_with(&self, secret: &SecretHash) -> bool {
         self.credentials.all().last().is_some_and(|last| last.secret_hash == *secret)
@@ -160,10 +178,21 @@ impl Credentials {
         let key = HmacKey::from_bytes(config.secret.as_bytes());
         let (Ok(password), Ok(key), true) = (password, key, faults.is_empty()) else { return Err(faults) };
         let minutes = if config.jwt_exp == 0 { DEFAULT_MINUTES } else { config.jwt_exp };
-        let token_life = Duration::from_secs(u64::from(minutes).saturating_mul(60));
         let secret_hash = SecretHash(*sha256(config.secret.as_bytes()));
-        Ok(Self { password, key, secret_hash, token_life })
+        Ok(Self { password, key, secret_hash, token_life: life_of(minutes), gives_life: config.jwt_exp != 0 })
     }
+
+    fn life(&self) -> TokenLife {
+        match self.gives_life {
+            false => TokenLife::Default,
+            true if self.token_life < life_of(DEFAULT_MINUTES) => TokenLife::Shorter,
+            true => TokenLife::Longer,
+        }
+    }
+}
+
+fn life_of(minutes: u32) -> Duration {
+    Duration::from_secs(u64::from(minutes).saturating_mul(60))
 }
 
 /// One equal half is enough: who knows the old pair would know half of the new one.

@@ -11,6 +11,9 @@ use crate::{
     key::Curve,
 };
 
+/// The schemes of keys whose secret stands behind the colon.
+const OWN_SCHEMES: [&str; 2] = ["unencrypted", "encrypted"];
+
 /// A secret key that may need a password.
 #[derive(Debug)]
 pub enum StoredSecretKey {
@@ -21,13 +24,17 @@ pub enum StoredSecretKey {
 }
 
 impl StoredSecretKey {
-    /// Reads `<scheme>:<key>`; everything up to the first colon is dropped, so `unencrypted:`, `encrypted:` and no scheme
-    /// at all are the same.
+    /// Reads `<scheme>:<key>`: `unencrypted:`, `encrypted:` and no scheme at all are the same, since the key itself tells.
     ///
     /// # Errors
-    /// [`SecretKeyError`]; entries of other schemes (`ledger:`, `http:`) are no keys and fail here. [`parse_secret_keys`] knows them.
+    /// [`SecretKeyError`]; entries of other schemes (`ledger:`, `http:`) fail here, whatever stands behind the colon.
+    /// [`parse_secret_keys`] knows them.
     pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
-        text.split_once(':').map_or(text, |(_, key)| key).parse()
+        match text.split_once(':') {
+            None => text.parse(),
+            Some((scheme, key)) if OWN_SCHEMES.contains(&scheme) => key.parse(),
+            Some(_) => Err(SecretKeyError::Scheme),
+        }
     }
 
     /// The curve.
@@ -77,7 +84,8 @@ pub struct NamedSecretKey {
     pub key: StoredSecretKey,
 }
 
-/// An entry of octez-client's `secret_keys` whose secret is elsewhere: with a remote signer, or on a ledger.
+/// An entry of octez-client's `secret_keys` whose secret is elsewhere: with a remote signer, on a ledger, or wherever a scheme that
+/// is not known here leads.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ElsewhereKey {
     /// The alias.
@@ -182,7 +190,7 @@ fn elsewhere(value: &str) -> Option<&str> {
             && scheme.len() <= MAX_SCHEME
             && scheme.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'))
     };
-    (is_scheme(scheme) && !matches!(scheme, "unencrypted" | "encrypted")).then_some(scheme)
+    (is_scheme(scheme) && !OWN_SCHEMES.contains(&scheme)).then_some(scheme)
 }
 
 /// Longest scheme: longer texts may be keys that were pasted wrongly, and are not repeated.

@@ -95,7 +95,16 @@ impl JumpRules {
     /// The rule of a chain.
     #[must_use]
     pub fn on(&self, chain: &ChainId) -> JumpRule {
-        let said = self.chains.get(chain).copied().unwrap_or_default();
+        self.rule(self.chains.get(chain).copied().unwrap_or_default())
+    }
+
+    /// The rule of every chain that is not named.
+    #[must_use]
+    pub fn on_others(&self) -> JumpRule {
+        self.rule(ChainJumps::default())
+    }
+
+    fn rule(&self, said: ChainJumps) -> JumpRule {
         let block_time = said.block_time.unwrap_or(BlockTime::MAINNET);
         match said.max_jump.or(self.max_jump) {
             Some(MaxJump::Off) => JumpRule::Off,
