@@ -47,7 +47,7 @@ pub async fn stored_mark(store: &Store) -> Result<Option<Stored<Rollback>>, Read
 /// Marks a store.
 ///
 /// # Errors
-/// When the store cannot be read or written.
+/// When the store cannot be read or written. Where the outcome is unknown, another call decides.
 pub async fn begin(store: &Store, cause: RollbackCause) -> Result<(), CommitError> {
     let mark = Rollback { cause, since_ms: None };
     let transaction = match stored_mark(store).await? {

@@ -59,8 +59,8 @@ pub enum HousekeepingError {
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
-    /// The store could not be written.
-    #[error("the store could not be written")]
+    /// A step was not committed, or nobody knows whether it was.
+    #[error("a step could not be committed")]
     Commit(#[from] CommitError),
 }
 
@@ -68,7 +68,8 @@ impl Issuer {
     /// Does the next small part of a pass and says where to go on. After the end of a pass the cursor starts a new one.
     ///
     /// # Errors
-    /// When the store fails; start again with a default cursor later.
+    /// When the store fails; start again with a default cursor later. Where the outcome of a commit is unknown, the next pass finds what is
+    /// left to do.
     pub async fn housekeeping_step(
         &self,
         cursor: HousekeepingCursor,
@@ -147,7 +148,9 @@ impl Issuer {
                 }
                 // Somebody else changed the client: the next pass looks again.
                 Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error @ (CommitError::NotWritten(_) | CommitError::Unknown(_))) => {
+                    return Err(error.into());
+                }
             }
         }
         Ok(last)

@@ -22,7 +22,8 @@ use jwtis_base::client_id::ClientId;
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_store::{
-    CommitError, DecodeError, Name, ReadError, Record, RecordKey, Rollback, Store, Stored, Table, Transaction,
+    CommitError, DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey, Rollback,
+    Store, Stored, Table, Transaction, settled,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -135,7 +136,8 @@ impl Issuer {
     /// Sets or replaces the admin token; the one before it stops working, here at once and in other processes at their next start.
     ///
     /// # Errors
-    /// [`AdminTokenError::NotAnAdminToken`] for a client token; else when it could not be stored. Then the one before stays.
+    /// [`AdminTokenError::NotAnAdminToken`] for a client token; else when it could not be stored. Then the one before stays, but for
+    /// [`AdminTokenError::OutcomeUnknown`]: after that only one that was set since is sure to open.
     pub async fn set_admin_token(&self, secret: &BearerSecret) -> Result<(), AdminTokenError> {
         if secret.kind() != SecretKind::Admin {
             return Err(AdminTokenError::NotAnAdminToken);
@@ -148,7 +150,9 @@ impl Issuer {
             Some(stored) => tx.replace(admin_name(), stored.version, &record),
             None => tx.create(admin_name(), &record),
         };
-        self.0.store.commit(tx).await?;
+        if !settled::<AdminTokenError>(self.0.store.commit(tx).await)? {
+            return Err(AdminTokenError::Conflict);
+        }
         *self.0.admin.write().unwrap_or_else(PoisonError::into_inner) = Some(secret.hash());
         Event::AdminTokenSet.record(Actor::Operator);
         Ok(())
@@ -334,10 +338,13 @@ pub(crate) async fn open_keys(key: &RecordKey, stored: Stored<ClientRecord>) -> 
     loaded.map_err(|error| damaged(key, &error))
 }
 
+/// The start stops, whatever became of the commit: the next one decides again.
 fn unread(error: CommitError) -> ReadError {
     match error {
-        CommitError::Damaged { record } => ReadError::Damaged { record },
-        error => ReadError::Unavailable(error.into()),
+        CommitError::NotWritten(NotWritten::Damaged { record }) => ReadError::Damaged { record },
+        CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_) => {
+            ReadError::Unavailable(error.into())
+        }
     }
 }
 
@@ -359,7 +366,13 @@ pub enum AdminTokenError {
     Read(#[from] ReadError),
     /// The new one could not be written.
     #[error("the admin token could not be stored")]
-    Commit(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// Another process set one at the same moment.
+    #[error("another process set an admin token at the same moment")]
+    Conflict,
+    /// Nobody knows which token opens until one is set.
+    #[error("it is not known whether the admin token was stored")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
 }
 
 pub(crate) fn admin_name() -> Name<'static> {

@@ -70,7 +70,7 @@ impl Record for SessionFloor {
 /// Dates a mark that has no date yet, and revokes the sessions opened before. Answers the mark, and since when sessions count.
 ///
 /// # Errors
-/// When the store cannot be read or written.
+/// When the store cannot be read or written. Where the outcome is unknown the start stops, and the next one decides.
 pub(crate) async fn settle(
     store: &Store,
     now: Timestamp,
@@ -94,7 +94,7 @@ pub(crate) async fn settle(
 /// Ends the state of a marked store; answers whether it was marked. Sessions opened before stay revoked, unless `keep_sessions`.
 ///
 /// # Errors
-/// When the store cannot be read or written.
+/// When the store cannot be read or written. Where the outcome is unknown, another call decides.
 pub async fn accept(store: &Store, now: Timestamp, keep_sessions: bool) -> Result<bool, CommitError> {
     let Some(Stored { value, version }) = stored_mark(store).await? else { return Ok(false) };
     let transaction = store.transaction().delete_at(&Rollback::key(), version);

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use jwtis_base::client_id::ClientId;
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_base::rollback::takeover::{Joins, Merge, put};
-use jwtis_store::{CommitError, ReadError};
+use jwtis_store::{CommitError, NotWritten, ReadError};
 
 use crate::client::left::{Known, LeftClient};
 use crate::client::{ClientFact, ClientRecord, client_name};
@@ -70,7 +70,7 @@ async fn clients(merge: &mut Merge<'_>) -> Result<(), CommitError> {
     for id in ids {
         match client(merge, &id).await {
             // It is as the backup has it, and the new store is marked.
-            Err(CommitError::Damaged { record }) => merge.unreadable.push(record),
+            Err(CommitError::NotWritten(NotWritten::Damaged { record })) => merge.unreadable.push(record),
             answer => answer?,
         }
     }

@@ -166,7 +166,13 @@ async fn an_index_that_was_made_half_way_locks_nobody_out_and_is_completed_later
     }
     let env = world.issuer.env().clone();
     let open = || jwtis_issuer::Issuer::open(store.clone(), env.clone(), IssuerSettings::default());
-    for (fault, made) in [(Fault::Full, 256), (Fault::ReadOnly, 0), (Fault::Unavailable, 0)] {
+    for (fault, made) in [
+        (Fault::Full, 256),
+        (Fault::ReadOnly, 0),
+        (Fault::Unavailable, 0),
+        (Fault::UnknownNotDone, 0),
+        (Fault::UnknownDone, 300),
+    ] {
         forget(&backend, usize::MAX).await;
         backend.fail_commit(if made > 0 { 2 } else { 1 }, fault);
         let issuer = open().await.unwrap();

@@ -52,15 +52,6 @@ async fn a_renewal_that_could_not_be_stored_gives_no_token_and_can_be_tried_agai
 }
 
 #[tokio::test]
-async fn a_renewal_whose_outcome_is_unknown_can_be_tried_again_within_the_grace() {
-    let (world, backend, access, first) = world().await;
-    backend.fail_commit(1, Fault::UnavailableAfterwards);
-    assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "failed");
-    let again = world.renew(&access, &first.refresh_token).await.unwrap();
-    assert_eq!(kind(&world.renew(&access, &again.refresh_token).await), "renewed");
-}
-
-#[tokio::test]
 async fn every_read_of_a_renewal_matters() {
     for n in 1..=2 {
         for fault in FAULTS {

@@ -141,10 +141,16 @@ impl SignError {
             Self::Watermark(WatermarkError::RolledBack(_)) | Self::Usage(UsageError::RolledBack(_)) => {
                 "rolled_back"
             }
-            Self::Watermark(WatermarkError::Unavailable(_)) => "watermark_unavailable",
-            Self::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_)) => {
-                "usage_unavailable"
+            Self::Watermark(WatermarkError::Unavailable(_) | WatermarkError::OutcomeUnknown(_)) => {
+                "watermark_unavailable"
             }
+            Self::Usage(
+                UsageError::NoStore
+                | UsageError::Read(_)
+                | UsageError::Store(_)
+                | UsageError::OutcomeUnknown(_)
+                | UsageError::Contended,
+            ) => "usage_unavailable",
             Self::NotHeld(NotHeld::Unknown(_)) | Self::Vault(_) => "vault",
         }
     }

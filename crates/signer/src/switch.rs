@@ -10,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use jwtis_base::audit::{Actor, Event};
 use jwtis_base::env::{Env, Timestamp};
-use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, Store, Table};
+use jwtis_store::{DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, Store, Table, settled};
 use jwtis_tezos::PublicKeyHash;
 use zeroize::Zeroizing;
 
@@ -44,7 +44,10 @@ pub enum SwitchError {
     Read(#[from] ReadError),
     /// The record cannot be written.
     #[error("the switch of the key cannot be written")]
-    Commit(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The switch may have been moved, and may move in a moment.
+    #[error("it is not known whether the switch of the key was moved: repeat the request")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
 }
 
 impl KeySwitches {
@@ -87,40 +90,34 @@ impl KeySwitches {
     /// Disables the key; one that is disabled stays so. Returns whether that changed anything.
     ///
     /// # Errors
-    /// When the store cannot be written.
+    /// When the store cannot be written. After [`SwitchError::OutcomeUnknown`] another call decides.
     pub async fn disable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
         let name = key.to_string();
         let record = DisabledKey { since: self.env.now() };
         let transaction = self.store.transaction().create(Name::plain(&name), &record);
-        match self.store.commit(transaction).await {
-            Ok(()) => {
-                Event::SigningKeyDisabled(&name).record(by.0);
-                Ok(true)
-            }
-            Err(CommitError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        let moved = settled::<SwitchError>(self.store.commit(transaction).await)?;
+        if moved {
+            Event::SigningKeyDisabled(&name).record(by.0);
         }
+        Ok(moved)
     }
 
     /// Enables the key; one that is enabled stays so. Returns whether that changed anything.
     ///
     /// # Errors
-    /// When the store cannot be read or written.
+    /// When the store cannot be read or written. After [`SwitchError::OutcomeUnknown`] another call decides.
     pub async fn enable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
         let name = key.to_string();
         let Some(stored) = self.store.get::<DisabledKey>(Name::plain(&name)).await? else {
             return Ok(false);
         };
         let transaction = self.store.transaction().delete::<DisabledKey>(Name::plain(&name), stored.version);
-        match self.store.commit(transaction).await {
-            Ok(()) => {
-                Event::SigningKeyEnabled(&name).record(by.0);
-                Ok(true)
-            }
-            // Somebody else enabled it at the same moment.
-            Err(CommitError::Conflict { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+        // Else somebody else enabled it at the same moment.
+        let moved = settled::<SwitchError>(self.store.commit(transaction).await)?;
+        if moved {
+            Event::SigningKeyEnabled(&name).record(by.0);
         }
+        Ok(moved)
     }
 }
 

@@ -6,7 +6,10 @@ use std::sync::{Arc, PoisonError};
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_base::rollback;
 use jwtis_base::rollback::KnownMark;
-use jwtis_store::{CommitError, DecodeError, Name, ReadError, Record, RollbackCause, Store, Stored, Table};
+use jwtis_store::{
+    DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RollbackCause, Store, Stored, Table,
+    settled,
+};
 use jwtis_tezos::PublicKeyHash;
 use jwtis_tezos::policy::Usage;
 use tokio::sync::Mutex;
@@ -40,7 +43,13 @@ pub enum UsageError {
     Read(#[from] ReadError),
     /// The record cannot be written.
     #[error("what the key has spent cannot be written")]
-    Commit(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The request may count, and is not signed. A retry counts again.
+    #[error("it is not known whether the request was counted, so it is not signed")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
+    /// Others kept changing the record.
+    #[error("other processes change what the key has spent at the same moment")]
+    Contended,
 }
 
 impl UsageBook {
@@ -60,6 +69,8 @@ impl UsageBook {
 
     /// Lets `judge` decide by what the key has spent, makes durable what it will have spent then, and hands on what else it says.
     /// If somebody was faster, it decides again.
+    ///
+    /// After [`UsageError::OutcomeUnknown`] the request may count although nothing is signed: limits err on the side of the owner.
     pub(crate) async fn spend<T, E: From<UsageError>>(
         &self,
         key: &PublicKeyHash,
@@ -95,10 +106,11 @@ impl UsageBook {
                     (transaction.create(name, &UsageRecord(usage)), said)
                 }
             };
-            match self.store.commit(transaction).await {
-                Ok(()) => return Ok(said),
-                Err(CommitError::Conflict { .. }) if tries < TRIES => {}
-                Err(error) => return Err(UsageError::Commit(error).into()),
+            if settled::<UsageError>(self.store.commit(transaction).await)? {
+                return Ok(said);
+            }
+            if tries == TRIES {
+                return Err(UsageError::Contended.into());
             }
         }
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jwtis_base::rollback;
-use jwtis_store::{BoxFuture, RollbackCause};
+use jwtis_store::{BoxFuture, OutcomeUnknown, RollbackCause};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, JumpRule, Mark, Refusal, Step, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};
@@ -28,7 +28,8 @@ pub trait Watermarks: Send + Sync + 'static {
     /// Judges `asked` against the mark of its network, key and magic byte, and makes the new mark durable, with its time and allowance.
     ///
     /// `Ok` means that the mark is durable and the message may be signed. Two calls at once for one mark are judged one after the
-    /// other. On `Err` the message must not be signed; the mark may or may not have moved.
+    /// other. On `Err` the message must not be signed; the mark may or may not have moved. After [`WatermarkError::OutcomeUnknown`] the same
+    /// message is cleared by a new write of its mark, not by a look at it.
     ///
     /// # Errors
     /// [`WatermarkError`].
@@ -56,7 +57,7 @@ pub trait Watermarks: Send + Sync + 'static {
     /// Raises the marks of `chain` to at least these, durably. No mark is ever lowered.
     ///
     /// # Errors
-    /// [`WatermarkError::Unavailable`].
+    /// [`WatermarkError::Unavailable`], and [`WatermarkError::OutcomeUnknown`] after which another call decides.
     fn raise<'a>(
         &'a self,
         chain: ChainId,
@@ -106,6 +107,9 @@ pub enum WatermarkError {
         rollback::words(*.0)
     )]
     RolledBack(RollbackCause),
+    /// 500: nobody knows whether the mark was written, so the message is not signed. The same message may be asked for again.
+    #[error("it is not known whether the watermark was written, so nothing was signed")]
+    OutcomeUnknown(#[source] OutcomeUnknown),
     /// 500: the marks cannot be read or written now. Why is for the log, as the source.
     #[error("the watermark cannot be kept")]
     Unavailable(#[source] jwtis_store::BoxError),

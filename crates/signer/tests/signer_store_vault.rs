@@ -23,7 +23,7 @@ use jwtis_store::{
     Backend as _, Batch, Expect, KdfParams, MemoryBackend, ReadError, Store, Write, create_redb, open_memory,
     open_redb,
 };
-use jwtis_tezos::{Curve, PublicKeyHash, RequestKind, SigningVersion};
+use jwtis_tezos::{Curve, PublicKeyHash, RequestKind, SecretKey, SigningVersion};
 use signer_support::{START, Setup, allowing, code, new_key, pkh, sign_as, text, transaction};
 
 fn vault(store: &Store) -> StoreVault {
@@ -195,12 +195,45 @@ async fn a_store_that_fails_is_a_vault_that_fails() {
     for fault in [Fault::Unavailable, Fault::Full, Fault::Damaged] {
         backend.fail_commit(1, fault);
         let failed = vault.generate(Curve::Ed25519, "again").await.unwrap_err();
-        assert!(matches!(failed, StoreVaultError::Commit(_)), "{failed}");
+        assert!(matches!(failed, StoreVaultError::Store(_)), "{failed}");
         let made = vault.generate(Curve::Ed25519, "again").await.unwrap().public_key.hash();
         vault.delete(&made).await.unwrap();
     }
     backend.fail_read(1, Fault::Unavailable);
     assert!(matches!(vault.list().await, Err(StoreVaultError::Read(ReadError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn an_import_and_a_deletion_with_an_unknown_outcome_are_decided_by_the_next_ones() {
+    for fault in Fault::UNKNOWN {
+        let backend = Faulty::new(MemoryBackend::new());
+        let vault = vault(&store_over(backend.clone()));
+        let key = SecretKey::generate(Curve::Ed25519).unwrap();
+        let hash = key.public_key().hash();
+        let done = fault != Fault::UnknownNotDone;
+
+        backend.fail_commit(1, fault);
+        let unknown = vault.import(&key, "baker").await;
+        assert!(matches!(unknown, Err(StoreVaultError::OutcomeUnknown(_))), "{fault:?}: {unknown:?}");
+        let again = vault.import(&key, "baker").await;
+        assert_eq!(matches!(again, Err(StoreVaultError::Exists(_))), done, "{fault:?}: {again:?}");
+        let signer = signer(&vault, &[hash]);
+        assert_eq!(signed(&signer, hash).await, "signed", "{fault:?}");
+    }
+    for fault in Fault::UNKNOWN {
+        let backend = Faulty::new(MemoryBackend::new());
+        let vault = vault(&store_over(backend.clone()));
+        let hash = vault.generate(Curve::Ed25519, "baker").await.unwrap().public_key.hash();
+        let signer = signer(&vault, &[hash]);
+        backend.fail_commit(1, fault);
+        assert!(matches!(vault.delete(&hash).await, Err(StoreVaultError::OutcomeUnknown(_))), "{fault:?}");
+        match vault.delete(&hash).await {
+            Ok(()) => assert_eq!(fault, Fault::UnknownNotDone),
+            Err(StoreVaultError::Unknown(_)) => assert_ne!(fault, Fault::UnknownNotDone),
+            Err(error) => panic!("{fault:?}: {error}"),
+        }
+        assert_ne!(signed(&signer, hash).await, "signed", "{fault:?}");
+    }
 }
 
 #[tokio::test]

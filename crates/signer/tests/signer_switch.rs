@@ -13,7 +13,7 @@ mod signer_support;
 use std::sync::Arc;
 
 use jwtis_signer::Signer;
-use jwtis_signer::switch::{KeySwitches, Switcher};
+use jwtis_signer::switch::{KeySwitches, SwitchError, Switcher};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Store};
 use jwtis_tezos::{Caller, Curve, Policy, SecretKey};
@@ -99,4 +99,28 @@ async fn where_the_switch_cannot_be_read_nothing_is_signed() {
         assert_eq!(code(&sign(&signer, &key, &attestation(9, 0)).await), "switch_unavailable");
     }
     assert_eq!(code(&sign(&signer, &key, &attestation(9, 0)).await), "signed");
+}
+
+#[tokio::test]
+async fn a_switch_with_an_unknown_outcome_is_decided_by_the_next_one() {
+    for fault in Fault::UNKNOWN {
+        let backend = Faulty::new(MemoryBackend::new());
+        let store = store_over(backend.clone());
+        let key = new_key(Curve::Ed25519);
+        let signer = signer(&key, &store);
+        let operator = Switcher::operator();
+        let done = fault != Fault::UnknownNotDone;
+
+        backend.fail_commit(1, fault);
+        let unknown = switches(&signer).disable(&pkh(&key), &operator).await;
+        assert!(matches!(unknown, Err(SwitchError::OutcomeUnknown(_))), "{fault:?}: {unknown:?}");
+        assert_eq!(switches(&signer).disable(&pkh(&key), &operator).await.unwrap(), !done, "{fault:?}");
+        assert_eq!(code(&sign(&signer, &key, &attestation(2, 0)).await), "key_disabled", "{fault:?}");
+
+        backend.fail_commit(1, fault);
+        let unknown = switches(&signer).enable(&pkh(&key), &operator).await;
+        assert!(matches!(unknown, Err(SwitchError::OutcomeUnknown(_))), "{fault:?}: {unknown:?}");
+        assert_eq!(switches(&signer).enable(&pkh(&key), &operator).await.unwrap(), !done, "{fault:?}");
+        assert_eq!(code(&sign(&signer, &key, &attestation(2, 0)).await), "signed", "{fault:?}");
+    }
 }

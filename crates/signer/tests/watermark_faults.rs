@@ -24,8 +24,15 @@ use jwtis_tezos::watermark::{Asked, KeyMarks, WatermarkKind};
 use proptest::prelude::*;
 use support::{TERMS, World, asked, chain, key, mark};
 
-const FAULTS: [Fault; 5] =
-    [Fault::Unavailable, Fault::Full, Fault::Damaged, Fault::Conflict, Fault::UnavailableAfterwards];
+const FAULTS: [Fault; 7] = [
+    Fault::Unavailable,
+    Fault::Full,
+    Fault::Damaged,
+    Fault::Conflict,
+    Fault::UnknownNotDone,
+    Fault::UnknownDone,
+    Fault::UnknownDoneLater,
+];
 
 fn faulty() -> (World, Arc<Faulty<MemoryBackend>>, Store) {
     let backend = Faulty::new(MemoryBackend::new());
@@ -61,7 +68,7 @@ async fn a_fault_at_any_call_never_clears_two_messages_of_one_place() {
                 }
                 // The faults that are left are used up by tries.
                 let mut tries = 0;
-                while world.clear(key(0), block(9, 1)).await == "unavailable" {
+                while ["unavailable", "unknown"].contains(&world.clear(key(0), block(9, 1)).await) {
                     tries += 1;
                     assert!(tries < 20, "{fault:?}, call {n}: does not recover");
                 }
@@ -72,11 +79,35 @@ async fn a_fault_at_any_call_never_clears_two_messages_of_one_place() {
 
 #[tokio::test]
 async fn a_commit_whose_outcome_is_unknown_clears_nobody_but_its_own_message_later() {
+    for fault in [Fault::UnknownDone, Fault::UnknownDoneLater] {
+        let (world, backend, _) = faulty();
+        backend.fail_commit(1, fault);
+        assert_eq!(world.clear(key(0), block(5, 1)).await, "unknown");
+        assert_eq!(world.clear(key(0), block(5, 2)).await, "refused", "{fault:?}");
+        assert_eq!(world.clear(key(0), block(5, 1)).await, "repeated", "{fault:?}");
+    }
     let (world, backend, _) = faulty();
-    backend.fail_commit(1, Fault::UnavailableAfterwards);
-    assert_eq!(world.clear(key(0), block(5, 1)).await, "unavailable");
-    assert_eq!(world.clear(key(0), block(5, 2)).await, "refused");
-    assert_eq!(world.clear(key(0), block(5, 1)).await, "repeated");
+    backend.fail_commit(1, Fault::UnknownNotDone);
+    assert_eq!(world.clear(key(0), block(5, 1)).await, "unknown");
+    assert_eq!(world.clear(key(0), block(5, 2)).await, "advanced", "nobody has the other one");
+    assert_eq!(world.clear(key(0), block(5, 1)).await, "refused");
+}
+
+#[tokio::test]
+async fn a_mark_in_doubt_is_written_again_before_its_message_is_cleared() {
+    for fault in Fault::UNKNOWN {
+        let (world, backend, _) = faulty();
+        backend.fail_commit(1, fault);
+        assert_eq!(world.clear(key(0), block(5, 1)).await, "unknown");
+        let cost = async || {
+            let before = backend.commits();
+            let answer = world.clear(key(0), block(5, 1)).await;
+            assert!(["advanced", "repeated"].contains(&answer), "{fault:?}: {answer}");
+            backend.commits() - before
+        };
+        assert!(cost().await > 0, "{fault:?}: a read has decided");
+        assert_eq!(cost().await, 0, "{fault:?}: in doubt for ever");
+    }
 }
 
 #[tokio::test]
@@ -160,7 +191,7 @@ async fn a_raise_that_fails_says_so_and_can_be_done_again() {
         key(0),
         KeyMarks { block: Some(mark(5, 0, 1)), attestation: Some(mark(6, 0, 1)), ..KeyMarks::default() },
     )]);
-    for fault in [Fault::Unavailable, Fault::Full, Fault::Damaged, Fault::UnavailableAfterwards] {
+    for fault in Fault::NOT_WRITTEN.into_iter().chain(Fault::UNKNOWN) {
         for n in 1..=2 {
             let (world, backend, _) = faulty();
             backend.fail_commit(n, fault);

@@ -11,6 +11,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use crate::commit::CommitError;
+
 /// A boxed future, so that [`Backend`] can be a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -26,7 +28,9 @@ pub type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
 ///
 /// * a batch is applied whole or not at all, and only if every precondition holds at that moment;
 /// * `Ok` means durable, and every read that starts afterwards sees it;
-/// * a commit whose future is dropped still lands or does not, whole.
+/// * [`CommitError::Conflict`] and [`CommitError::NotWritten`] mean that nothing was written; an engine that is not sure says
+///   [`CommitError::Unknown`], and a later commit on the same record decides;
+/// * a commit whose future is dropped, or whose outcome is unknown, still lands or does not, whole; if it lands, observers are told.
 pub trait Backend: Send + Sync + 'static {
     /// The record under `key`, as of the latest commit.
     fn get<'a>(&'a self, key: &'a RecordKey) -> BoxFuture<'a, Result<Option<SealedRecord>, ReadError>>;
@@ -263,6 +267,11 @@ impl Batch {
         self.entries.push((key, expect, None));
     }
 
+    /// The keys that are written.
+    pub(crate) fn written(&self) -> Vec<RecordKey> {
+        self.entries.iter().filter(|(_, _, write)| write.is_some()).map(|(key, _, _)| *key).collect()
+    }
+
     /// What was added, in order.
     pub fn entries(&self) -> &[(RecordKey, Expect, Option<Write>)] {
         &self.entries
@@ -280,8 +289,7 @@ impl Batch {
 
     /// The first key that is written twice. Such a batch has no meaning, so engines refuse it as a conflict.
     pub fn written_twice(&self) -> Option<RecordKey> {
-        let mut written: Vec<RecordKey> =
-            self.entries.iter().filter(|(_, _, write)| write.is_some()).map(|(key, _, _)| *key).collect();
+        let mut written = self.written();
         written.sort_unstable();
         written.windows(2).find_map(|pair| match pair {
             [a, b] if a == b => Some(*a),
@@ -310,32 +318,6 @@ pub struct Change {
     pub version: Option<Version>,
 }
 
-/// Why a batch was not committed. Nothing was written in any of these.
-#[derive(Debug, thiserror::Error)]
-pub enum CommitError {
-    /// Somebody was faster, or the caller's view is old: read again, decide again.
-    #[error("record {key} is not as expected")]
-    Conflict {
-        /// The first key whose precondition does not hold.
-        key: RecordKey,
-    },
-    /// The engine cannot write now; a later try may succeed.
-    #[error("the store cannot be written")]
-    Unavailable(#[source] BoxError),
-    /// No space or quota left; the store serves reads and recovers when there is space.
-    #[error("no space left for the store")]
-    Full(#[source] BoxError),
-    /// The file system is mounted read-only.
-    #[error("the store is on a read-only file system")]
-    ReadOnly(#[source] BoxError),
-    /// A record or page that the batch touches does not verify.
-    #[error("the store is damaged: {record}")]
-    Damaged {
-        /// The record, by table and key; never its secret name.
-        record: String,
-    },
-}
-
 /// Why a record was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -348,15 +330,6 @@ pub enum ReadError {
         /// The record, by table and key; never its secret name.
         record: String,
     },
-}
-
-impl From<ReadError> for CommitError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Unavailable(source) => Self::Unavailable(source),
-            ReadError::Damaged { record } => Self::Damaged { record },
-        }
-    }
 }
 
 /// The observers of an engine, told one commit after the other.

@@ -22,7 +22,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::backend::{Backend, Batch, Change, CommitError, Expect, RecordKey, SealedRecord, Version, Write};
+use crate::{
+    backend::{Backend, Batch, Change, Expect, RecordKey, SealedRecord, Version, Write},
+    commit::CommitError,
+};
 
 /// Puts every case to a fresh engine.
 ///

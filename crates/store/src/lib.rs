@@ -9,9 +9,11 @@
 //!   is [`CommitError::Conflict`] and nothing was written. Unique names, one-time use and races are all that.
 //! * **Durable on `Ok`.** When [`Store::commit`] says `Ok`, the change survives `kill -9` and a power cut, every
 //!   read sees it, and every observer ([`Store::observe`]) has been told, in commit order.
-//! * **Nothing on `Err`.** After any [`CommitError`] nothing was written. A commit that failed half-way on a broken
-//!   disk is taken back from the file, at once if the disk lets us. One case cannot be helped: if the disk refuses
-//!   that, too, and the process ends before it recovers, the next start may find the change made, whole.
+//! * **Honest on `Err`.** [`CommitError::Conflict`] and [`CommitError::NotWritten`] say that nothing was written. A commit that
+//!   failed half-way on a broken disk is taken back from the file. If the disk refuses that, too, the answer is
+//!   [`CommitError::Unknown`]: this process goes on without the change and takes it back before its next commit, but if the process ends
+//!   before, the next start may find the change made, whole. A record in doubt is settled by a commit before it is read
+//!   ([`OutcomeUnknown`]).
 //! * **Sealed.** A value is AES-256-GCM-SIV ciphertext bound to its table, name, version and expiry; a name is a keyed
 //!   hash. In clear are: that there are records, of which table, how long, when they expire, their versions, and in
 //!   time-ordered tables their millisecond. A flipped byte in the file is a clean error or no change.
@@ -63,8 +65,10 @@
 //! ```
 
 pub mod backend;
+mod commit;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod doubt;
 mod keyslot;
 mod maintenance;
 mod memory;
@@ -80,9 +84,10 @@ mod transaction;
 
 pub use crate::{
     backend::{
-        Backend, Batch, BoxError, BoxFuture, Change, CommitError, Expect, NotARecordKey, Observer, ReadError,
-        RecordKey, SealedRecord, Snapshot, Version, Write,
+        Backend, Batch, BoxError, BoxFuture, Change, Expect, NotARecordKey, Observer, ReadError, RecordKey,
+        SealedRecord, Snapshot, Version, Write,
     },
+    commit::{CommitError, NotWritten, OutcomeUnknown, settled},
     keyslot::{FORMAT, KdfParams, Password},
     maintenance::{
         Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, opens_with,

@@ -6,9 +6,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use crate::backend::{
-    Backend, Batch, BoxFuture, CommitError, Observer, Observers, ReadError, RecordKey, SealedRecord,
-    Snapshot, Write,
+use crate::{
+    backend::{
+        Backend, Batch, BoxFuture, Observer, Observers, ReadError, RecordKey, SealedRecord, Snapshot, Write,
+    },
+    commit::CommitError,
 };
 
 type Records = BTreeMap<RecordKey, SealedRecord>;

@@ -47,7 +47,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use self::{
-    engine::{Engine, EngineError, Records, guarded},
+    engine::{CommitFailed, Engine, EngineError, Records, guarded},
     file::{Access, LockedFile},
     lock::Lock,
     place::Place,
@@ -56,9 +56,10 @@ use self::{
 };
 use crate::{
     backend::{
-        Backend, Batch, BoxFuture, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord,
-        Snapshot, Version, Write,
+        Backend, Batch, BoxFuture, Expect, Observer, ReadError, RecordKey, SealedRecord, Snapshot, Version,
+        Write,
     },
+    commit::{CommitError, NotWritten, OutcomeUnknown},
     keyslot::{FORMAT, KdfParams, Meta, Password},
     open::OpenError,
     rollback::{Rollback, RollbackCause, Witnessed},
@@ -316,8 +317,9 @@ impl Backend for RedbBackend {
             let (answer, answered) = oneshot::channel();
             self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
             self.send(Message::Commit(Request { batch, answer }))
-                .map_err(|error| CommitError::Unavailable(error.into()))?;
-            answered.await.map_err(|_| CommitError::Unavailable(closed().into()))?
+                .map_err(|error| NotWritten::Unavailable(error.into()))?;
+            // The thread has ended in the middle of its work.
+            answered.await.map_err(|_| OutcomeUnknown(closed().into()))?
         })
     }
 
@@ -449,6 +451,12 @@ fn read_error(error: EngineError, near: Option<&RecordKey>) -> ReadError {
         }
         (EngineError::Damaged(record), None) => ReadError::Damaged { record },
         (error, _) => ReadError::Unavailable(error.into()),
+    }
+}
+
+impl From<CommitFailed> for OpenError {
+    fn from(failed: CommitFailed) -> Self {
+        failed.into_source().into()
     }
 }
 

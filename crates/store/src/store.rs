@@ -11,9 +11,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     backend::{
-        Backend, Batch, BoxError, Change, CommitError, Expect, Observer, ReadError, RecordKey, SealedRecord,
-        Version, Write,
+        Backend, Batch, BoxError, Change, Expect, Observer, ReadError, RecordKey, SealedRecord, Version,
+        Write,
     },
+    commit::{CommitError, NotWritten, OutcomeUnknown},
+    doubt::Doubts,
     seal::Keys,
     transaction::Transaction,
 };
@@ -125,6 +127,7 @@ struct Inner {
     listed: Mutex<BTreeSet<u8>>,
     /// Who is told how long commits take.
     timer: OnceLock<CommitTimer>,
+    doubts: Doubts,
 }
 
 /// Told how long each commit took; see [`Store::time_commits`].
@@ -134,7 +137,13 @@ impl Store {
     /// The records of `backend`, under the subkeys of its data key.
     pub(crate) fn over(backend: Arc<dyn Backend>, keys: impl Into<Arc<Keys>>) -> Self {
         let keys = keys.into();
-        Self(Arc::new(Inner { backend, keys, listed: Mutex::default(), timer: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            backend,
+            keys,
+            listed: Mutex::default(),
+            timer: OnceLock::new(),
+            doubts: Doubts::default(),
+        }))
     }
 
     /// A change of nothing, to be filled.
@@ -150,11 +159,11 @@ impl Store {
         RecordKey::compose(table.id, table.time_ordered.then_some(name.at_ms), &hash)
     }
 
-    /// The record of this name.
+    /// The record of this name. One in doubt is settled first, by a commit: see [`OutcomeUnknown`].
     ///
     /// # Errors
     /// [`ReadError::Damaged`] if the record is not what was sealed under this name and version;
-    /// [`ReadError::Unavailable`] if the engine cannot read now.
+    /// [`ReadError::Unavailable`] if the engine cannot read now, or not settle what is in doubt.
     pub async fn get<T: Record>(&self, name: Name<'_>) -> Result<Option<Stored<T>>, ReadError> {
         let key = self.key_of::<T>(name);
         self.get_key(&key).await
@@ -165,9 +174,30 @@ impl Store {
     /// # Errors
     /// As [`Self::get`].
     pub async fn get_key<T: Record>(&self, key: &RecordKey) -> Result<Option<Stored<T>>, ReadError> {
-        match self.0.backend.get(key).await? {
-            Some(record) => self.open(key, &record).map(Some),
-            None => Ok(None),
+        let record = self.0.backend.get(key).await?;
+        let record = if self.0.doubts.have_any_of(&[*key]) { self.settled(key).await? } else { record };
+        record.map(|record| self.open(key, &record)).transpose()
+    }
+
+    /// The record in doubt under `key`, after a commit that leaves it as it is.
+    async fn settled(&self, key: &RecordKey) -> Result<Option<SealedRecord>, ReadError> {
+        loop {
+            let record = self.0.backend.get(key).await?;
+            let mut batch = Batch::new();
+            match &record {
+                Some(there) => batch.write(*key, Expect::Version(there.version), Write::Put(there.clone())),
+                None => batch.check(*key, Expect::Absent),
+            }
+            match self.timed_commit(batch).await {
+                Ok(()) => {
+                    self.0.doubts.settle(&[*key]);
+                    return Ok(record);
+                }
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error @ (CommitError::NotWritten(_) | CommitError::Unknown(_))) => {
+                    return Err(ReadError::Unavailable(error.into()));
+                }
+            }
         }
     }
 
@@ -201,10 +231,11 @@ impl Store {
     /// Dropping the future does not take the change back: it lands or not, whole.
     ///
     /// # Errors
-    /// [`CommitError::Conflict`] if a statement of the transaction is wrong, and the others if the engine cannot
-    /// write. Nothing was written then.
+    /// [`CommitError::Conflict`] if a statement of the transaction is wrong, [`CommitError::NotWritten`] if nothing could be written, and
+    /// [`CommitError::Unknown`] if the engine cannot tell. Then the change may still land: only a new conditional commit on the same record
+    /// decides.
     pub async fn commit(&self, transaction: Transaction<'_>) -> Result<(), CommitError> {
-        let (batch, tables) = transaction.into_batch().map_err(|e| CommitError::Unavailable(e.into()))?;
+        let (batch, tables) = transaction.into_batch().map_err(|e| NotWritten::Unavailable(e.into()))?;
         if batch.is_empty() {
             return Ok(());
         }
@@ -256,7 +287,8 @@ impl Store {
     /// with a line in the log.
     ///
     /// # Errors
-    /// As [`Self::commit`]; what earlier calls deleted stays deleted.
+    /// As [`Self::commit`], without conflicts; what earlier calls deleted stays deleted. Where the outcome is unknown, the next call finds
+    /// the records that are left.
     pub async fn sweep(
         &self,
         table: &Table,
@@ -286,7 +318,7 @@ impl Store {
             match self.timed_commit(batch).await {
                 Ok(()) => break,
                 Err(CommitError::Conflict { key }) => expired.retain(|(other, _)| *other != key),
-                Err(error) => return Err(error),
+                Err(error @ (CommitError::NotWritten(_) | CommitError::Unknown(_))) => return Err(error),
             }
         }
         Ok(Swept { deleted: expired.len(), next })
@@ -330,11 +362,26 @@ impl Store {
 
     async fn timed_commit(&self, batch: Batch) -> Result<(), CommitError> {
         let begin = tokio::time::Instant::now();
+        let written = batch.written();
         let outcome = self.0.backend.commit(batch).await;
         if let Some(timer) = self.0.timer.get() {
             timer(begin.elapsed());
         }
-        outcome
+        match outcome {
+            Ok(()) => {
+                self.0.doubts.settle(&written);
+                Ok(())
+            }
+            // What an earlier commit left in doubt is not decided by one that failed.
+            Err(CommitError::NotWritten(error)) if self.0.doubts.have_any_of(&written) => {
+                Err(OutcomeUnknown(error.into()).into())
+            }
+            Err(error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_))) => Err(error),
+            Err(error @ CommitError::Unknown(_)) => {
+                self.0.doubts.add(&written);
+                Err(error)
+            }
+        }
     }
 
     /// Commits `batch` together with an entry in the store's directory for each of `unlisted`, so that
@@ -357,7 +404,11 @@ impl Store {
                     self.listed().extend(unlisted.iter().map(|table| table.id));
                     return Ok(());
                 }
-                Err(error) => return Err(error),
+                Err(
+                    error @ (CommitError::Conflict { .. }
+                    | CommitError::NotWritten(_)
+                    | CommitError::Unknown(_)),
+                ) => return Err(error),
             }
         }
     }

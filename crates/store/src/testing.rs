@@ -11,9 +11,8 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    backend::{
-        Backend, Batch, BoxFuture, CommitError, Observer, ReadError, RecordKey, SealedRecord, Snapshot,
-    },
+    backend::{Backend, Batch, BoxFuture, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    commit::{CommitError, NotWritten, OutcomeUnknown},
     keyslot::KdfParams,
     seal::{DataKey, Keys},
     store::Store,
@@ -52,10 +51,21 @@ pub enum Fault {
     Damaged,
     /// A conflict on the batch's first key, and nothing was written. Of a read: `Unavailable`.
     Conflict,
-    /// The commit is done, durable and observed — and the caller hears `Unavailable`, as when a connection breaks
-    /// before the answer. No engine of this crate does that to a caller; one behind a network may. Of a read:
+    /// The caller hears `Unknown`, and nothing was done. Of a read: `Unavailable`.
+    UnknownNotDone,
+    /// The caller hears `Unknown`, as when a connection breaks before the answer: the commit is done, durable and observed.
+    /// Of a read: `Unavailable`.
+    UnknownDone,
+    /// The caller hears `Unknown`, and the commit lands later: after any number of reads, right before the next commit. Of a read:
     /// `Unavailable`.
-    UnavailableAfterwards,
+    UnknownDoneLater,
+}
+
+impl Fault {
+    /// Those after which nobody knows whether the commit was done.
+    pub const UNKNOWN: [Self; 3] = [Self::UnknownNotDone, Self::UnknownDone, Self::UnknownDoneLater];
+    /// Those after which nothing was written.
+    pub const NOT_WRITTEN: [Self; 4] = [Self::Unavailable, Self::ReadOnly, Self::Full, Self::Damaged];
 }
 
 /// An engine that works like its inner one but for the faults that a test orders. Calls count from 1, reads
@@ -65,6 +75,8 @@ pub struct Faulty<B: Backend> {
     reads: AtomicU64,
     commits: AtomicU64,
     orders: Mutex<Vec<Order>>,
+    /// Commits that land before the next one.
+    late: Mutex<Vec<Batch>>,
     hanging: watch::Sender<Hanging>,
 }
 
@@ -95,6 +107,7 @@ impl<B: Backend> Faulty<B> {
             reads: AtomicU64::new(0),
             commits: AtomicU64::new(0),
             orders: Mutex::default(),
+            late: Mutex::default(),
             hanging: watch::Sender::new(Hanging::default()),
         })
     }
@@ -148,6 +161,10 @@ impl<B: Backend> Faulty<B> {
         self.orders().push(order);
     }
 
+    fn late(&self) -> MutexGuard<'_, Vec<Batch>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn orders(&self) -> MutexGuard<'_, Vec<Order>> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,17 +216,33 @@ impl<B: Backend> Backend for Faulty<B> {
         Box::pin(async move {
             let fault = self.count(Call::Commit);
             self.released(Call::Commit).await;
+            let late = std::mem::take(&mut *self.late());
+            for late in late {
+                // What has changed meanwhile wins.
+                drop(self.inner.commit(late).await);
+            }
             let first = batch.entries().first().map(|(key, _, _)| *key);
-            match (fault, first) {
-                (None, _) => self.inner.commit(batch).await,
-                (Some(Fault::Conflict), Some(key)) => Err(CommitError::Conflict { key }),
-                (Some(Fault::ReadOnly), _) => Err(CommitError::ReadOnly(INJECTED.into())),
-                (Some(Fault::Full), _) => Err(CommitError::Full(INJECTED.into())),
-                (Some(Fault::UnavailableAfterwards), _) => {
-                    self.inner.commit(batch).await?;
-                    Err(CommitError::Unavailable(INJECTED.into()))
+            let unknown = || Err(OutcomeUnknown(INJECTED.into()).into());
+            match fault {
+                None => self.inner.commit(batch).await,
+                Some(Fault::Conflict) => match first {
+                    Some(key) => Err(CommitError::Conflict { key }),
+                    None => Ok(()),
+                },
+                Some(Fault::ReadOnly) => Err(NotWritten::ReadOnly(INJECTED.into()).into()),
+                Some(Fault::Full) => Err(NotWritten::Full(INJECTED.into()).into()),
+                Some(fault @ (Fault::Unavailable | Fault::Damaged)) => {
+                    Err(read_fault(fault, first.as_ref()).into())
                 }
-                (Some(fault), key) => Err(read_fault(fault, key.as_ref()).into()),
+                Some(Fault::UnknownNotDone) => unknown(),
+                Some(Fault::UnknownDone) => {
+                    self.inner.commit(batch).await?;
+                    unknown()
+                }
+                Some(Fault::UnknownDoneLater) => {
+                    self.late().push(batch);
+                    unknown()
+                }
             }
         })
     }

@@ -18,8 +18,8 @@ use std::{
 
 use common::{Client, Session, client, clients, created, fill, opened, password, place};
 use jwtis_store::{
-    CommitError, KdfParams, Name, OpenError, Restoration, change_password, check, create_redb, info,
-    open_memory, open_redb, stage_redb, witness_beside,
+    CommitError, KdfParams, Name, NotWritten, OpenError, Restoration, change_password, check, create_redb,
+    info, open_memory, open_redb, stage_redb, witness_beside,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -148,7 +148,10 @@ async fn a_store_whose_file_was_taken_away_is_in_use_and_writes_nothing() {
         assert!(matches!(restored, Err(OpenError::InUse)));
         assert!(store.probe().await.is_err() && store.in_place().await.is_err());
         let write = store.transaction().create(Name::plain("late"), &client("late"));
-        assert!(matches!(store.commit(write).await, Err(CommitError::Unavailable(_))));
+        assert!(matches!(
+            store.commit(write).await,
+            Err(CommitError::NotWritten(NotWritten::Unavailable(_)))
+        ));
     }
     drop(store);
     assert_eq!(clients(&opened(&path)).await.unwrap().len(), 1);
@@ -173,7 +176,10 @@ async fn a_store_whose_file_was_overwritten_or_cut_acknowledges_and_writes_nothi
         let image = fs::read(&path).unwrap();
         assert!(store.probe().await.is_err() && store.in_place().await.is_err());
         let write = store.transaction().create(Name::plain("late"), &client("late"));
-        assert!(matches!(store.commit(write).await, Err(CommitError::Unavailable(_))));
+        assert!(matches!(
+            store.commit(write).await,
+            Err(CommitError::NotWritten(NotWritten::Unavailable(_)))
+        ));
         drop(store);
         assert!(fs::read(&path).unwrap() == image, "the file has changed");
         if cut {

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 
 use common::{Client, Session, client, created, place};
 use jwtis_store::{
-    Backend, CommitError, DecodeError, MemoryBackend, Name, ReadError, Record, RecordKey, Store, Table,
-    Version, open_memory,
+    Backend, CommitError, DecodeError, MemoryBackend, Name, NotWritten, ReadError, Record, RecordKey, Store,
+    Table, Version, open_memory,
     testing::{Fault, Faulty, store_over},
 };
 use zeroize::Zeroizing;
@@ -192,6 +192,39 @@ async fn the_change_feed_names_records_and_nothing_of_the_stores_own() {
 }
 
 #[tokio::test]
+async fn a_record_in_doubt_is_settled_by_a_commit_before_it_is_read() {
+    for (fault, done) in
+        [(Fault::UnknownNotDone, false), (Fault::UnknownDone, true), (Fault::UnknownDoneLater, true)]
+    {
+        let backend = Faulty::new(MemoryBackend::new());
+        let store = store_over(backend.clone());
+        let name = Name::plain("a");
+        store.commit(store.transaction().create(name, &client("one"))).await.unwrap();
+        let one = store.get::<Client>(name).await.unwrap().unwrap();
+        backend.fail_commit(1, fault);
+        let unknown = store.commit(store.transaction().replace(name, one.version, &client("two"))).await;
+        assert!(matches!(unknown, Err(CommitError::Unknown(_))), "{fault:?}: {unknown:?}");
+
+        // As long as nothing can be written, nothing is known.
+        backend.fail_commit(1, Fault::Full);
+        let read = store.get::<Client>(name).await;
+        assert!(matches!(read, Err(ReadError::Unavailable(_))), "{fault:?}: {read:?}");
+        backend.fail_commit(1, Fault::Full);
+        let again = store.commit(store.transaction().replace(name, one.version, &client("two"))).await;
+        assert!(matches!(again, Err(CommitError::Unknown(_))), "{fault:?}: {again:?}");
+
+        let before = backend.commits();
+        let settled = store.get::<Client>(name).await.unwrap().unwrap();
+        assert_eq!(settled.value, client(if done { "two" } else { "one" }), "{fault:?}");
+        assert!(backend.commits() > before, "{fault:?}: a read has decided");
+        let before = backend.commits();
+        assert_eq!(store.get::<Client>(name).await.unwrap().unwrap(), settled);
+        assert_eq!(backend.commits(), before, "{fault:?}: in doubt for ever");
+        store.commit(store.transaction().replace(name, settled.version, &client("three"))).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn injected_faults_do_what_they_say() {
     let backend = Faulty::new(MemoryBackend::new());
     let store = store_over(backend.clone());
@@ -200,16 +233,26 @@ async fn injected_faults_do_what_they_say() {
 
     backend.fail_commit(2, Fault::Full);
     store.commit(create("a")).await.unwrap();
-    assert!(matches!(store.commit(create("b")).await, Err(CommitError::Full(_))));
+    assert!(matches!(store.commit(create("b")).await, Err(CommitError::NotWritten(NotWritten::Full(_)))));
     assert!(there("a").await && !there("b").await);
 
     backend.conflict_once();
     assert!(matches!(store.commit(create("b")).await, Err(CommitError::Conflict { .. })));
     assert!(!there("b").await);
 
-    backend.fail_commit(1, Fault::UnavailableAfterwards);
-    assert!(matches!(store.commit(create("b")).await, Err(CommitError::Unavailable(_))));
-    assert!(there("b").await, "done, but nobody was told");
+    for (fault, name, at_once, later) in [
+        (Fault::UnknownNotDone, "d", false, false),
+        (Fault::UnknownDone, "b", true, true),
+        (Fault::UnknownDoneLater, "e", false, true),
+    ] {
+        backend.fail_commit(1, fault);
+        assert!(matches!(store.commit(create(name)).await, Err(CommitError::Unknown(_))));
+        let key = store.key_of::<Client>(Name::plain(name));
+        assert_eq!(backend.get(&key).await.unwrap().is_some(), at_once, "{fault:?}");
+        let decides = store.commit(create(name)).await;
+        assert_eq!(matches!(decides, Err(CommitError::Conflict { .. })), later, "{fault:?}: {decides:?}");
+        assert!(there(name).await);
+    }
 
     backend.fail_read(2, Fault::Unavailable);
     assert!(there("a").await);
@@ -228,5 +271,5 @@ async fn injected_faults_do_what_they_say() {
     backend.release();
     hanging.await.unwrap().unwrap();
     assert!(there("c").await);
-    assert_eq!(backend.commits(), 5);
+    assert_eq!(backend.commits(), 12);
 }

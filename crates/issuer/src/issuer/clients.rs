@@ -8,7 +8,9 @@ use jwtis_base::client_id::ClientId;
 use jwtis_base::env::{NoEntropy, Timestamp};
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_jose::KeyError;
-use jwtis_store::{CommitError, DecodeError, ReadError, RecordKey, Transaction};
+use jwtis_store::{
+    CommitError, DecodeError, NotWritten, OutcomeUnknown, ReadError, RecordKey, Transaction, settled,
+};
 use tokio::task::JoinError;
 
 use super::keygen::{GenerateError, Requester};
@@ -46,7 +48,8 @@ impl Issuer {
     /// Registers a client and makes its first keys.
     ///
     /// # Errors
-    /// [`RegisterError::Taken`] and [`RegisterError::Options`] are the caller's to mend, [`RegisterError::Busy`] is worth a retry.
+    /// [`RegisterError::Taken`] and [`RegisterError::Options`] are the caller's to mend, [`RegisterError::Busy`] is worth a retry. After
+    /// [`RegisterError::OutcomeUnknown`] the same registration decides: it is made now, or the name is taken by one whose token nobody has.
     pub async fn register(
         &self,
         access: &RegistrationAccess,
@@ -72,7 +75,9 @@ impl Issuer {
             {
                 return Err(RegisterError::Taken);
             }
-            Err(error) => return Err(error.into()),
+            Err(CommitError::Conflict { .. }) => return Err(RegisterError::Conflict),
+            Err(CommitError::NotWritten(error)) => return Err(error.into()),
+            Err(CommitError::Unknown(error)) => return Err(error.into()),
         }
         Event::ClientRegistered(&kid).record(access.actor());
         // Deleted again within this instant: then the name is free, as after any deletion.
@@ -84,7 +89,8 @@ impl Issuer {
     ///
     /// # Errors
     /// [`RenewKeysError::Options`] is the caller's to mend; [`RenewKeysError::Conflict`] and [`RenewKeysError::Gone`] tell that somebody
-    /// else renewed or deleted at the same moment.
+    /// else renewed or deleted at the same moment. After [`RenewKeysError::OutcomeUnknown`] the new keys may be in use. A retry renews them
+    /// once more if they are, which costs a key set and breaks no token.
     pub async fn renew_keys(
         &self,
         access: &ClientAccess,
@@ -115,15 +121,11 @@ impl Issuer {
             let times = RotationTimes::of(self);
             rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, times)?;
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            match self.store().commit(tx).await {
-                Ok(()) => {
-                    Event::KeysRenewed(client.id(), keys.signing.kid()).record(access.actor());
-                    return self.load(client.id()).await?.ok_or(RenewKeysError::Gone);
-                }
-                // A revocation, or another rotation: the next look tells.
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if settled::<RenewKeysError>(self.store().commit(tx).await)? {
+                Event::KeysRenewed(client.id(), keys.signing.kid()).record(access.actor());
+                return self.load(client.id()).await?.ok_or(RenewKeysError::Gone);
             }
+            // A revocation, or another rotation: the next look tells.
         }
         Err(RenewKeysError::Conflict)
     }
@@ -167,7 +169,8 @@ impl Issuer {
     /// Deletes a client and its keys: its tokens stop verifying here at once, and its name is free again.
     ///
     /// # Errors
-    /// [`DeleteError::Unknown`] when there is no such client.
+    /// [`DeleteError::Unknown`] when there is no such client. After [`DeleteError::OutcomeUnknown`] another deletion decides: it deletes, or
+    /// finds no such client.
     pub async fn delete_client(&self, _access: &AdminAccess, kid: &ClientId) -> Result<(), DeleteError> {
         for _ in 0..MAX_TRIES {
             let name = client_name(kid);
@@ -183,13 +186,9 @@ impl Issuer {
             };
             let deleted = Deleted::client(kid, stored.value.registration, self.env().now());
             let tx = deleted.bury(self.store(), tx).await?;
-            match self.store().commit(tx).await {
-                Ok(()) => {
-                    Event::ClientDeleted(kid).record(Actor::Admin);
-                    return Ok(());
-                }
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if settled::<DeleteError>(self.store().commit(tx).await)? {
+                Event::ClientDeleted(kid).record(Actor::Admin);
+                return Ok(());
             }
         }
         Err(DeleteError::Conflict)
@@ -251,6 +250,9 @@ pub enum RegisterError {
     /// The name is taken.
     #[error("a client is already registered under this kid")]
     Taken,
+    /// What is kept of an earlier client of this name was changed at the same moment.
+    #[error("what is kept of an earlier client of this name was changed at the same moment")]
+    Conflict,
     /// The options cannot be.
     #[error(transparent)]
     Options(#[from] OptionsError),
@@ -271,7 +273,10 @@ pub enum RegisterError {
     Entropy(#[from] NoEntropy),
     /// The store could not be written.
     #[error("the client could not be stored")]
-    Store(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The client may be registered, and then nobody has its token.
+    #[error("it is not known whether the client was registered")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
@@ -311,7 +316,10 @@ pub enum RenewKeysError {
     State(#[from] crate::key::rotation::ImpossibleStep),
     /// The store could not be written.
     #[error("the keys could not be stored")]
-    Store(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The new keys may be in use, and may come into use in a moment.
+    #[error("it is not known whether the keys were renewed")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
@@ -339,7 +347,10 @@ pub enum DeleteError {
     Conflict,
     /// The store could not be written.
     #[error("the client could not be deleted")]
-    Store(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The client may be gone.
+    #[error("it is not known whether the client was deleted")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),

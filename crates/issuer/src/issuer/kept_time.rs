@@ -33,8 +33,8 @@ pub enum KeepTimeError {
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
-    /// The store could not be written.
-    #[error("the store could not be written")]
+    /// The time was not committed, or nobody knows whether it was.
+    #[error("the time could not be committed")]
     Commit(#[from] CommitError),
 }
 
@@ -88,7 +88,7 @@ impl KeptTime {
 /// the store open.
 ///
 /// # Errors
-/// When the store fails.
+/// When the store fails. Where the outcome is unknown, another call decides.
 pub async fn reset_kept_clock(store: &Store) -> Result<Option<KeptClock>, KeepTimeError> {
     let Some(stored) = store.get::<KeptClock>(kept_name()).await? else { return Ok(None) };
     store.commit(Transaction::new(store).delete::<KeptClock>(kept_name(), stored.version)).await?;

@@ -5,7 +5,7 @@
 
 use jwtis_base::audit::{Actor, Event};
 use jwtis_base::client_id::ClientId;
-use jwtis_store::{CommitError, ReadError, Transaction};
+use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, Transaction, settled};
 
 use super::Issuer;
 use crate::access::AdminAccess;
@@ -23,7 +23,10 @@ pub enum SwitchError {
     Conflict,
     /// The store could not be written.
     #[error("the client could not be stored")]
-    Store(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The switch may have been moved.
+    #[error("it is not known whether the client was switched")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
@@ -33,7 +36,8 @@ impl Issuer {
     /// Disables a client, or enables it again. Success means that it is durable and in force; a client that is so already stays so.
     ///
     /// # Errors
-    /// [`SwitchError::Unknown`] when there is no such client.
+    /// [`SwitchError::Unknown`] when there is no such client. After [`SwitchError::OutcomeUnknown`] another call decides: it switches, or
+    /// finds the client switched.
     pub async fn switch_client(
         &self,
         _access: &AdminAccess,
@@ -49,14 +53,10 @@ impl Issuer {
             }
             record.disabled = !enabled;
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            match self.store().commit(tx).await {
-                Ok(()) => {
-                    let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
-                    event.record(Actor::Admin);
-                    return Ok(());
-                }
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if settled::<SwitchError>(self.store().commit(tx).await)? {
+                let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
+                event.record(Actor::Admin);
+                return Ok(());
             }
         }
         Err(SwitchError::Conflict)

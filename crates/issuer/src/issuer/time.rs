@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use jwtis_base::env::Timestamp;
-use jwtis_store::{Transaction, Version};
+use jwtis_store::{CommitError, Transaction, Version};
 
 use super::Issuer;
 use super::kept_time::KeepTimeError;
@@ -14,7 +14,7 @@ impl Issuer {
     /// stops.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails. Whatever became of the commit then, nobody relies on it: the next look commits anew, in the version that it finds.
     pub async fn keep_time(&self) -> Result<(), KeepTimeError> {
         let time = &self.0.time;
         let mut kept = time.kept.lock().await;
@@ -61,8 +61,10 @@ impl Issuer {
                 *kept = (now, written);
                 Ok(())
             }
-            Err(error) => {
-                // Somebody else wrote it, or it is unknown whether we did: the next look begins with what is there.
+            Err(
+                error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_)),
+            ) => {
+                // Somebody else wrote it, or it is unknown whether we did: the next commit, in the version that is there, decides.
                 if let Some(stored) = self.store().get::<KeptClock>(kept_name()).await? {
                     *kept = (stored.value, Some(stored.version));
                 }

@@ -15,7 +15,8 @@ use crate::tries::MAX_TRIES;
 /// Records read, and changes written, at once.
 const BATCH: usize = 256;
 
-/// Completes the index. `false` where it could not be written: then clients that are not in it are met later than others, and no worse.
+/// Completes the index. `false` where it could not be written, or may not have been: then clients that are not in it are met later than
+/// others, and no worse.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -28,7 +29,9 @@ pub(super) async fn complete(store: &Store) -> Result<bool, ReadError> {
             Err(Fault::Read(error)) => return Err(error),
             // Another process changes clients at the same time.
             Err(Fault::Write(CommitError::Conflict { .. })) if tries < MAX_TRIES => continue,
-            Err(Fault::Write(error)) => error,
+            Err(Fault::Write(
+                error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_)),
+            )) => error,
         };
         warn!(
             error = &error as &dyn std::error::Error,

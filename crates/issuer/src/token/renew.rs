@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use jwtis_base::audit::Event;
 use jwtis_base::env::Timestamp;
-use jwtis_store::{CommitError, ReadError};
+use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, settled};
 
 use super::TokenSet;
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, OWNED_CLAIMS};
 use super::mint::{Mint, MintError, Minted};
 use super::open::{self, NotNow, NotOpened, Opened};
-use super::state::settled;
 use crate::access::ClientAccess;
 use crate::client::Client;
 use crate::issuer::Issuer;
@@ -67,7 +66,10 @@ pub enum RenewError {
     Mint(#[from] MintError),
     /// The store could not be written.
     #[error("the session could not be stored")]
-    Store(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The session may have its new generation, of which nobody has tokens.
+    #[error("it is not known whether the session was stored")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
@@ -77,7 +79,9 @@ impl Issuer {
     /// Exchanges a refresh token for a new token set. The session's new generation is durable before any token is returned.
     ///
     /// # Errors
-    /// [`RenewError::Store`], [`RenewError::Read`] and [`RenewError::Conflict`] are worth a retry with the same token; the others are not.
+    /// [`RenewError::Store`], [`RenewError::Read`] and [`RenewError::Conflict`] are worth a retry with the same token. So is
+    /// [`RenewError::OutcomeUnknown`], within the grace: the retry rotates the session, or gets tokens of the generation that it has by then.
+    /// The others are not worth one.
     pub async fn renew(
         &self,
         access: &ClientAccess,
@@ -140,7 +144,7 @@ impl Issuer {
                 }
                 Step::Reuse(state) => (state, Err(RenewError::Reused)),
             };
-            if settled(self.store_session(&client, token.session, &session, state, 0).await)? {
+            if settled::<RenewError>(self.store_session(&client, token.session, &session, state, 0).await)? {
                 if granted.is_err() {
                     let generation = token.presented.generation;
                     Event::ReuseDetected(client.id(), token.session, generation).record(access.actor());

@@ -6,10 +6,9 @@
 
 use jwtis_base::audit::Event;
 use jwtis_base::session_id::{InvalidSessionId, SessionId};
-use jwtis_store::{CommitError, Name, ReadError, Transaction};
+use jwtis_store::{Name, NotWritten, OutcomeUnknown, ReadError, Transaction, settled};
 
 use super::open::{self, CLOCK_SKEW, NotOpened};
-use super::state::settled;
 use crate::access::ClientAccess;
 use crate::client::{ClientRecord, client_name};
 use crate::issuer::Issuer;
@@ -78,7 +77,10 @@ pub enum RevokeError {
     Conflict,
     /// The store could not be written.
     #[error("the revocation could not be stored")]
-    Store(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// It may be revoked.
+    #[error("it is not known whether the revocation was stored")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
@@ -111,8 +113,8 @@ impl Issuer {
     /// Revokes. Success means that it is durable, and that [`Issuer::verify`] and [`Issuer::renew`] refuse from now on.
     ///
     /// # Errors
-    /// After [`RevokeError::Store`] and [`RevokeError::Read`] it may have been revoked, and trying again is safe; after the others nothing
-    /// was.
+    /// After [`RevokeError::OutcomeUnknown`] it may be revoked. Another call decides: it revokes, or finds it revoked. After the other errors
+    /// nothing was.
     pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
         match target {
             RevokeTarget::Session(id) => {
@@ -168,7 +170,7 @@ impl Issuer {
                 return Err(RevokeError::QuotaExceeded);
             }
             let state = SessionState { revoked: true, ..session.state.clone() };
-            if settled(self.store_session(&client, id, &session, state, until).await)? {
+            if settled::<RevokeError>(self.store_session(&client, id, &session, state, until).await)? {
                 Event::SessionRevoked(client.id(), id).record(access.actor());
                 return Ok(());
             }
@@ -199,7 +201,7 @@ impl Issuer {
                     tx.replace(name, stored.version, &mark)
                 }
             };
-            if settled(self.store().commit(tx).await)? {
+            if settled::<RevokeError>(self.store().commit(tx).await)? {
                 Event::SubjectRevoked(client.id()).record(access.actor());
                 return Ok(());
             }
@@ -217,7 +219,7 @@ impl Issuer {
             let barrier = self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?;
             record.not_before = record.not_before.max(barrier);
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            if settled(self.store().commit(tx).await)? {
+            if settled::<RevokeError>(self.store().commit(tx).await)? {
                 Event::ClientRevoked(client.id()).record(access.actor());
                 return Ok(());
             }

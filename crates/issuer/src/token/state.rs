@@ -118,12 +118,3 @@ fn last_expiry(client: &Client, latest: Timestamp, grace: Duration) -> u64 {
         .unwrap_or_default();
     latest.plus(longest).plus(grace).plus(RETIRING_SLACK).seconds()
 }
-
-/// Whether the commit took place; `false` asks for another try.
-pub(super) fn settled(outcome: Result<(), CommitError>) -> Result<bool, CommitError> {
-    match outcome {
-        Ok(()) => Ok(true),
-        Err(CommitError::Conflict { .. }) => Ok(false),
-        Err(error) => Err(error),
-    }
-}

@@ -16,7 +16,8 @@ use jwtis_store::{CommitError, Replaced, Restoration};
 /// sessions opened before are revoked unless `keep_sessions`.
 ///
 /// # Errors
-/// When one of the two stores cannot be read, or the new one not be written. Nothing is in place then.
+/// When one of the two stores cannot be read, or the new one not be written for sure. Nothing is in place then, so that an unknown outcome
+/// does no harm: the next restore begins anew.
 pub async fn take_over(
     restoration: &Restoration,
     now: Timestamp,

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use jwtis_base::{BearerSecret, Env, NoEntropy, SecretKind};
-use jwtis_issuer::Issuer;
+use jwtis_issuer::{AdminTokenError, Issuer};
 use jwtis_store::{KdfParams, OpenError, Password, stage_redb};
 use tracing::warn;
 use zeroize::Zeroizing;
@@ -128,10 +128,15 @@ pub(crate) async fn set_admin_token(
     }
     let token = given.map_or_else(|| AdminToken::generate(issuer.env()), Ok).map_err(no_entropy)?;
     // Set before it is shown: nobody is shown a token that opens nothing.
-    issuer
-        .set_admin_token(&token.secret)
-        .await
-        .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
+    issuer.set_admin_token(&token.secret).await.map_err(|error| match &error {
+        AdminTokenError::OutcomeUnknown(_) => Failure::refused(&error)
+            .because(std::error::Error::source(&error).unwrap_or(&error))
+            .hint("run `jwtis store reset-admin-token`: it makes another, and then no earlier one opens"),
+        AdminTokenError::NotAnAdminToken
+        | AdminTokenError::Conflict
+        | AdminTokenError::Read(_)
+        | AdminTokenError::Store(_) => Failure::refused("the admin token cannot be stored").because(&error),
+    })?;
     if !token.generated {
         return Ok(());
     }

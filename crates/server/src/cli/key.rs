@@ -398,9 +398,13 @@ fn failure(error: &StoreVaultError) -> Failure {
             .because(source(error))
             .hint("the system gives no randomness: see getrandom(2)"),
         StoreVaultError::Read(ReadError::Damaged { .. }) => Failure::damaged(error).because(source(error)),
-        StoreVaultError::Read(_) | StoreVaultError::Commit(_) => {
+        StoreVaultError::Conflict(_) => Failure::refused(error).hint("try again"),
+        StoreVaultError::Read(_) | StoreVaultError::Store(_) => {
             Failure::refused(error).because(source(error)).hint("look at the disk and at `jwtis store check`")
         }
+        StoreVaultError::OutcomeUnknown(_) => Failure::refused(error).because(source(error)).hint(
+            "look at the disk, then run the command again: `jwtis key list` shows whether there is a new key",
+        ),
     }
 }
 

@@ -221,7 +221,9 @@ impl SignerMetrics {
                     WatermarkError::Refused(_) => ("409", "watermark validation failed"),
                     WatermarkError::NoRoom { .. } => ("403", "too many chains"),
                     WatermarkError::RolledBack(_) => ("409", "store rolled back"),
-                    WatermarkError::Unavailable(_) => ("500", "watermark unavailable"),
+                    WatermarkError::Unavailable(_) | WatermarkError::OutcomeUnknown(_) => {
+                        ("500", "watermark unavailable")
+                    }
                 };
                 let operation_type = about.kind.map_or("", RequestKind::name);
                 let chain_id = self.chain(about);

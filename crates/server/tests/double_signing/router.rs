@@ -34,17 +34,21 @@ enum Step {
     VaultFails(u64),
 }
 
-const FAULTS: [Fault; 5] =
-    [Fault::Unavailable, Fault::Full, Fault::Damaged, Fault::Conflict, Fault::UnavailableAfterwards];
+const FAULTS: [Fault; 7] = [
+    Fault::Unavailable,
+    Fault::Full,
+    Fault::Damaged,
+    Fault::Conflict,
+    Fault::UnknownNotDone,
+    Fault::UnknownDone,
+    Fault::UnknownDoneLater,
+];
 
 fn any_step() -> impl Strategy<Value = Step> {
     let clients = (vec(vec(any_message(), 1..5), 1..6), proptest::option::weighted(0.2, 0_u8..40))
         .prop_map(|(work, hang_up)| Step::Clients { work, hang_up });
-    let store = (any::<bool>(), 1_u64..4, 0_usize..5).prop_map(|(reads, call, fault)| Step::StoreFails {
-        reads,
-        call,
-        fault: FAULTS[fault],
-    });
+    let store = (any::<bool>(), 1_u64..4, 0..FAULTS.len())
+        .prop_map(|(reads, call, fault)| Step::StoreFails { reads, call, fault: FAULTS[fault] });
     prop_oneof![6 => clients, 1 => Just(Step::Restart), 2 => store, 1 => (1_u64..4).prop_map(Step::VaultFails)]
 }
 

@@ -9,7 +9,7 @@ use jwtis_store::Table;
 use jwtis_store::testing::Fault;
 use serde_json::json;
 
-use crate::support::{Tokens, World};
+use crate::support::{Call, Tokens, World};
 
 #[tokio::test]
 async fn a_store_that_cannot_be_written_is_503_and_nothing_has_changed() {
@@ -36,6 +36,40 @@ async fn a_store_that_cannot_be_written_is_503_and_nothing_has_changed() {
     assert_eq!(world.get("/keys/new").send().await.status, 404);
     assert!(world.is_active("shop", &token, &issued.auth).await);
     assert_eq!(world.renew("shop", &token, &issued.refresh).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_tell_is_503_and_the_same_request_decides() {
+    for fault in Fault::UNKNOWN {
+        let world = World::new().await;
+        let done = fault != Fault::UnknownNotDone;
+        let token = world.register("shop", json!({"refresh_strategy": "refreshBoth"})).await;
+        // The store has a table of sessions already: the first commit of one is two, if somebody else has made it.
+        let other = world.issue("shop", &token, json!({})).await;
+        assert_eq!(world.renew("shop", &token, &other.refresh).await.status, 201);
+        let issued = world.issue("shop", &token, json!({})).await;
+        let twice = async |call: &dyn Fn() -> Call| {
+            world.backend.fail_commit(1, fault);
+            let answer = call().send().await;
+            answer.problem(503, "outcome_unknown");
+            assert_eq!(answer.header("retry-after"), Some("1"));
+            call().send().await
+        };
+        let admin = &world.admin;
+        let again = twice(&|| world.post("/register/new", json!({})).bearer(admin)).await;
+        assert_eq!(again.status, if done { 409 } else { 201 }, "{fault:?}");
+        let renewal = json!({"kid": "shop", "refresh_token": issued.refresh});
+        let again = twice(&|| world.post("/renew_token", renewal.clone()).bearer(&token)).await;
+        assert_eq!(again.status, 201, "{fault:?}");
+        let revocation = json!({"kid": "shop", "id": issued.id});
+        let again = twice(&|| world.post("/revoke_token", revocation.clone()).bearer(&token)).await;
+        assert_eq!(again.status, 200, "{fault:?}");
+        assert!(!world.is_active("shop", &token, &issued.auth).await, "{fault:?}");
+        let again = twice(&|| world.post("/renew_keys", json!({"kid": "shop"})).bearer(&token)).await;
+        assert_eq!(again.status, if fault == Fault::UnknownDoneLater { 409 } else { 201 }, "{fault:?}");
+        let again = twice(&|| world.call(Method::DELETE, "/clients/shop").bearer(admin)).await;
+        assert_eq!(again.status, if done { 404 } else { 204 }, "{fault:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::rollback::deleted::Deleted;
-use jwtis_store::{BoxFuture, CommitError, Name, ReadError, Record, RecordKey, Store};
+use jwtis_store::{
+    BoxFuture, CommitError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey, Store, settled,
+};
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
@@ -71,9 +73,15 @@ pub enum StoreVaultError {
     /// The store cannot be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
+    /// Another program changed the key at the same moment.
+    #[error("{0} was changed by another program at the same moment")]
+    Conflict(PublicKeyHash),
     /// The store cannot be written.
     #[error("the store could not be written")]
-    Commit(#[from] CommitError),
+    Store(#[from] NotWritten),
+    /// The change may have been made.
+    #[error("it is not known whether the store was changed")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
 }
 
 impl StoreVault {
@@ -93,7 +101,7 @@ impl StoreVault {
     /// Makes a key.
     ///
     /// # Errors
-    /// [`StoreVaultError`].
+    /// [`StoreVaultError`]. After [`StoreVaultError::OutcomeUnknown`] there may be a key that nobody was told of; [`Self::list`] shows it.
     pub async fn generate(&self, curve: Curve, alias: &str) -> Result<StoredKey, StoreVaultError> {
         let key = SecretKey::generate(curve).map_err(StoreVaultError::Key)?;
         self.import(&key, alias).await
@@ -102,7 +110,7 @@ impl StoreVault {
     /// Takes a key in.
     ///
     /// # Errors
-    /// [`StoreVaultError`].
+    /// [`StoreVaultError`]. After [`StoreVaultError::OutcomeUnknown`] another call decides: it takes the key in, or finds it there.
     pub async fn import(&self, key: &SecretKey, alias: &str) -> Result<StoredKey, StoreVaultError> {
         if alias.chars().count() > MAX_ALIAS_CHARS || alias.chars().any(char::is_control) {
             return Err(StoreVaultError::Alias);
@@ -123,7 +131,8 @@ impl StoreVault {
                 Err(StoreVaultError::AliasTaken(alias.to_owned()))
             }
             Err(CommitError::Conflict { .. }) => Err(StoreVaultError::Exists(hash)),
-            Err(error) => Err(error.into()),
+            Err(CommitError::NotWritten(error)) => Err(error.into()),
+            Err(CommitError::Unknown(error)) => Err(error.into()),
         }
     }
 
@@ -148,7 +157,7 @@ impl StoreVault {
     /// Deletes a key for ever.
     ///
     /// # Errors
-    /// [`StoreVaultError`].
+    /// [`StoreVaultError`]. After [`StoreVaultError::OutcomeUnknown`] another call decides: it deletes the key, or finds none.
     pub async fn delete(&self, key: &PublicKeyHash) -> Result<(), StoreVaultError> {
         let name = key.to_string();
         let stored = self.store.get::<KeyRecord>(Name::plain(&name)).await?;
@@ -171,7 +180,11 @@ impl StoreVault {
         let created_at = Timestamp::from_millis(stored.value.public().created_at_ms);
         let deleted = Deleted::signing_key(key, self.env.now().max(created_at));
         let transaction = deleted.bury(&self.store, transaction).await?;
-        Ok(self.store.commit(transaction).await?)
+        if settled::<StoreVaultError>(self.store.commit(transaction).await)? {
+            Ok(())
+        } else {
+            Err(StoreVaultError::Conflict(*key))
+        }
     }
 
     /// Every record of a table with what came of opening it.

@@ -1,5 +1,8 @@
 //! Marks in our own store: the driver `store`. One record for each network, key and kind, replaced only in the version that was
 //! judged, so that of two requests for one mark, here or on another node, the second is judged against the first.
+//!
+//! A mark whose write has an unknown outcome clears no message. When the same message is asked for again, the store settles the record by
+//! another commit before it is judged ([`jwtis_store::OutcomeUnknown`]): no mark that is only seen clears a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,7 +85,8 @@ impl StoreWatermarks {
             match self.write(&name, version, MarkRecord { place, mark }).await {
                 Ok(()) => return Ok(answer),
                 Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(WatermarkError::Unavailable(error.into())),
+                Err(CommitError::NotWritten(error)) => return Err(WatermarkError::Unavailable(error.into())),
+                Err(CommitError::Unknown(error)) => return Err(WatermarkError::OutcomeUnknown(error)),
             }
         }
         Err(WatermarkError::Unavailable("too many requests at once for one mark".into()))

@@ -103,6 +103,7 @@ pub fn word(answer: &Result<Clearance, WatermarkError>) -> &'static str {
         Err(WatermarkError::NoRoom { .. }) => "no room",
         Err(WatermarkError::RolledBack(_)) => "rolled back",
         Err(WatermarkError::Unavailable(_)) => "unavailable",
+        Err(WatermarkError::OutcomeUnknown(_)) => "unknown",
     }
 }
 

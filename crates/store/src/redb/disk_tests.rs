@@ -14,7 +14,8 @@ use super::{
     place::Place,
 };
 use crate::{
-    backend::{Backend, Batch, CommitError, Expect, RecordKey, SealedRecord, Version, Write},
+    backend::{Backend, Batch, Expect, RecordKey, SealedRecord, Version, Write},
+    commit::{CommitError, NotWritten},
     seal::{DataKey, Keys},
 };
 
@@ -340,11 +341,12 @@ async fn reads_that_fail_while_a_failed_commit_is_taken_back_find_all_of_it_late
 }
 
 /// Each order in turn fails, with each error, once or for a while; meanwhile reads go on, what failed left no
-/// trace, and what was acknowledged is there, here and after a crash.
+/// trace, and what was acknowledged is there, here and after a crash. Once a commit is said to be done, or not written, a power cut
+/// finds it so.
 #[tokio::test]
 async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
     let image = empty_store();
-    let mut failures = 0;
+    let (mut failures, mut unknown) = (0, 0);
     for (errno, times, but_does) in
         [(FULL, 1, false), (IO, 1, true), (READ_ONLY, 6, false), (FULL, 40, false), (IO, 40, true)]
     {
@@ -354,6 +356,7 @@ async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
             let mut contents = Contents::new();
             let mut n = 0;
             let mut tries = 0;
+            let (mut in_doubt, mut cut) = (false, 0);
             while n < 5 {
                 tries += 1;
                 assert!(tries <= 5 + times, "errno {errno}, from {from}: does not recover");
@@ -362,11 +365,24 @@ async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
                     Ok(()) => {
                         contents = after;
                         n += 1;
+                        in_doubt = false;
                     }
-                    Err(CommitError::Full(_)) if errno == FULL => failures += 1,
-                    Err(CommitError::ReadOnly(_)) if errno == READ_ONLY => failures += 1,
-                    Err(CommitError::Unavailable(_)) if errno == IO => failures += 1,
+                    Err(CommitError::Unknown(_)) => {
+                        in_doubt = true;
+                        unknown += 1;
+                    }
+                    Err(CommitError::NotWritten(NotWritten::Full(_))) if errno == FULL => failures += 1,
+                    Err(CommitError::NotWritten(NotWritten::ReadOnly(_))) if errno == READ_ONLY => {
+                        failures += 1;
+                    }
+                    Err(CommitError::NotWritten(NotWritten::Unavailable(_))) if errno == IO => failures += 1,
                     Err(error) => panic!("errno {errno}, from {from}: {error:?}"),
+                }
+                // What nobody is in doubt about, no power cut undoes.
+                let log = disk.state().log.clone();
+                if !in_doubt && log.len() > cut {
+                    cut = log.len();
+                    cut_everywhere(&image, cut, &log, &[(0, contents.clone())]);
                 }
                 let found: Contents = backend.scan(1, None, 100).await.unwrap().into_iter().collect();
                 assert_eq!(found, contents, "errno {errno}, from {from}, step {n}");
@@ -383,7 +399,7 @@ async fn a_failing_disk_never_leaves_a_trace_of_a_failed_commit() {
             assert_eq!(contents_of(&closed), contents, "errno {errno}, from {from}, after closing");
         }
     }
-    assert!(failures > 100, "only {failures} failures met");
+    assert!(failures > 100 && unknown > 20, "only {failures} failures and {unknown} unknown outcomes met");
 }
 
 /// The bit that names the primary slot has no checksum of its own.

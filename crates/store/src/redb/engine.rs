@@ -15,7 +15,7 @@ use super::{
     codec, commits,
     header::{HEADER_BYTES, Header, Slot},
     place::Displaced,
-    stage::StagedFile,
+    stage::{NotPublished, StagedFile},
 };
 use crate::{
     backend::{Batch, RecordKey, Write},
@@ -53,6 +53,25 @@ pub(super) enum EngineError {
     /// The file is not where the next start will look for it.
     #[error(transparent)]
     Displaced(#[from] Displaced),
+}
+
+/// Why a group was not committed.
+#[derive(Debug)]
+pub(super) struct CommitFailed {
+    source: EngineError,
+    /// Whether the file may hold it.
+    pub(super) in_file: bool,
+}
+
+impl CommitFailed {
+    /// Before the file was touched.
+    pub(super) fn early(source: EngineError) -> Self {
+        Self { source, in_file: false }
+    }
+
+    pub(super) fn into_source(self) -> EngineError {
+        self.source
+    }
 }
 
 /// What became of one batch of a group.
@@ -132,6 +151,8 @@ impl Engine {
         let slot =
             slot.ok_or_else(|| EngineError::Damaged("the last commit is gone from the file".into()))?;
         let engine = Self::open_slot(&self.file, slot)?;
+        // Else nothing would tell the disk to keep the choice of the slot, and a power cut could bring the failed commit back.
+        engine.stage.sync_data()?;
         Ok(Self {
             last_published: self.last_published,
             keys: self.keys.clone(),
@@ -158,10 +179,17 @@ impl Engine {
 
     /// Writes to the file what opening, repair and commits have staged; when it returns, they are durable.
     pub(super) fn publish(&mut self) -> Result<(), EngineError> {
+        self.publish_commit().map_err(CommitFailed::into_source)
+    }
+
+    fn publish_commit(&mut self) -> Result<(), CommitFailed> {
         // Looked up before: once it is in the file, nothing may fail before this knows of it.
-        let transaction = Header::read(&self.stage)?.primary().transaction;
-        self.stage.publish()?;
-        self.last_published = transaction;
+        let header = Header::read(&self.stage).map_err(|error| CommitFailed::early(error.into()))?;
+        self.stage.publish().map_err(|NotPublished { error, header }| CommitFailed {
+            source: error.into(),
+            in_file: header,
+        })?;
+        self.last_published = header.primary().transaction;
         Ok(())
     }
 
@@ -226,11 +254,11 @@ impl Engine {
     /// Checks and applies each batch in turn, all in one transaction, and makes it durable. A batch whose
     /// preconditions do not hold is left out alone.
     ///
-    /// After an error nobody knows how far it came: the engine must be [`Self::reopened`].
+    /// After an error the engine must be [`Self::reopened`], which takes back what reached the file.
     pub(super) fn commit<'b>(
         &mut self,
         batches: impl Iterator<Item = &'b Batch>,
-    ) -> Result<Vec<Verdict>, EngineError> {
+    ) -> Result<Vec<Verdict>, CommitFailed> {
         let number = self.commits.saturating_add(1);
         // What fails is not summed up, either.
         let mut summary = self.summary.clone();
@@ -255,9 +283,10 @@ impl Engine {
                 transaction.abort().map_err(redb)?;
             }
             Ok((verdicts, writes))
-        })?;
+        })
+        .map_err(CommitFailed::early)?;
         if writes {
-            self.publish()?;
+            self.publish_commit()?;
             if self.keys.is_some() {
                 (self.commits, self.summary) = (number, summary);
             }
@@ -268,7 +297,7 @@ impl Engine {
     /// Leaves the file as after a clean shutdown. All snapshots must be gone.
     pub(super) fn close(self) -> Result<(), EngineError> {
         guarded(|| self.database.close().map_err(redb))?;
-        Ok(self.stage.publish()?)
+        Ok(self.stage.publish().map_err(|failed| failed.error)?)
     }
 }
 

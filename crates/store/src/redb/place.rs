@@ -154,7 +154,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        backend::{Backend, Batch, CommitError, Expect, ReadError, RecordKey, SealedRecord, Version, Write},
+        backend::{Backend, Batch, Expect, ReadError, RecordKey, SealedRecord, Version, Write},
+        commit::{CommitError, NotWritten},
         redb::{
             RedbBackend,
             engine::Engine,
@@ -233,7 +234,10 @@ mod tests {
             let image = std::fs::read(&aside).unwrap();
             for pauses in [1, 0, 0] {
                 let refused = world.write(n).await;
-                assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+                assert!(
+                    matches!(refused, Err(CommitError::NotWritten(NotWritten::Unavailable(_)))),
+                    "{refused:?}"
+                );
                 assert_eq!(world.pauses(), vec![PAUSE; pauses], "only the first commit waits");
                 assert!(matches!(world.backend.in_place().await, Err(ReadError::Unavailable(_))));
                 assert!(world.has(0).await && !world.has(n).await);
@@ -263,7 +267,10 @@ mod tests {
             std::fs::write(&path, &image).unwrap();
             for pauses in [1, 0, 0] {
                 let refused = world.write(n + 100).await;
-                assert!(matches!(refused, Err(CommitError::Unavailable(_))), "{refused:?}");
+                assert!(
+                    matches!(refused, Err(CommitError::NotWritten(NotWritten::Unavailable(_)))),
+                    "{refused:?}"
+                );
                 assert_eq!(world.pauses(), vec![PAUSE; pauses], "only the first commit waits");
                 assert!(matches!(world.backend.in_place().await, Err(ReadError::Unavailable(_))));
             }

@@ -7,8 +7,9 @@ use super::{
     engine::{Engine, EngineError, Records, guarded},
     read_error, read_one, scan,
 };
-use crate::backend::{
-    Backend, Batch, BoxFuture, CommitError, Observer, ReadError, RecordKey, SealedRecord, Snapshot,
+use crate::{
+    backend::{Backend, Batch, BoxFuture, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    commit::{CommitError, NotWritten},
 };
 
 /// The records of a store at rest, which stays locked as long as this lives.
@@ -43,7 +44,7 @@ impl Backend for ReadOnly {
     }
 
     fn commit(&self, _batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
-        Box::pin(async { Err(CommitError::Unavailable("the store is only read".into())) })
+        Box::pin(async { Err(NotWritten::Unavailable("the store is only read".into()).into()) })
     }
 
     fn observe(&self, _observer: Observer) {}

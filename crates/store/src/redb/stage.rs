@@ -5,7 +5,7 @@
 //! * a file is opened, repaired and checked without changing a byte of it; only when password and integrity have
 //!   proved right is the repair published;
 //! * redb never sees a failing write, so a full disk does not take the reads away with it;
-//! * the file is written in redb's order with redb's syncs, so redb's own crash safety holds.
+//! * the file is written in redb's order with redb's syncs, so redb's own crash safety holds (between two syncs the header comes last).
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +14,8 @@ use std::{
 };
 
 use redb::StorageBackend;
+
+use super::header::HEADER_BYTES;
 
 const BLOCK: usize = 4096;
 
@@ -28,6 +30,15 @@ struct Inner {
     log: Mutex<Vec<Order>>,
     /// The same as what readers must see. Not held while the log is played, so that nobody waits for a sync.
     view: RwLock<View>,
+}
+
+/// What was staged is not in the file, or not in full.
+#[derive(Debug)]
+pub(super) struct NotPublished {
+    pub(super) error: io::Error,
+    /// Whether the header may have been written. Before it is, nothing in the file refers to what was written: redb writes pages where none
+    /// are in use.
+    pub(super) header: bool,
 }
 
 enum Order {
@@ -58,19 +69,21 @@ impl StagedFile {
     /// the same wherever the first try stopped. What was confirmed is not played again, since older orders than those
     /// that are in the file would undo them for a while. Orders behind the last sync (redb cuts the file there, when a
     /// commit is durable already) may fail without an error; they stay staged.
-    pub(super) fn publish(&self) -> io::Result<()> {
+    pub(super) fn publish(&self) -> Result<(), NotPublished> {
         let mut log = self.0.log.lock().unwrap_or_else(PoisonError::into_inner);
         let (durable, rest) =
             log.split_at(log.iter().rposition(|o| matches!(o, Order::Sync)).map_or(0, |at| at + 1));
-        let mut confirmed = 0;
-        for (at, order) in durable.iter().enumerate() {
-            if let Err(error) = self.play(order) {
+        let (mut confirmed, mut header) = (0, false);
+        for group in durable.split_inclusive(|order| matches!(order, Order::Sync)) {
+            let played = header_last(group).try_for_each(|order| {
+                header |= order.touches_header();
+                self.play(order)
+            });
+            if let Err(error) = played {
                 log.drain(..confirmed);
-                return Err(error);
+                return Err(NotPublished { error, header });
             }
-            if matches!(order, Order::Sync) {
-                confirmed = at + 1;
-            }
+            confirmed += group.len();
         }
         if let Err(error) = rest.iter().try_for_each(|order| self.play(order)) {
             tracing::warn!(%error, "the store file could not be trimmed yet");
@@ -106,6 +119,20 @@ impl StagedFile {
 
     fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
         self.0.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one sync confirms, with the header behind all else, so that a disk without room for the pages has met no word of them. The disk
+/// keeps no order between two syncs, so that this is no other order than redb's.
+fn header_last(group: &[Order]) -> impl Iterator<Item = &Order> {
+    let (before, sync) = group.split_at(group.len().saturating_sub(1));
+    let pages = before.iter().filter(|order| !order.touches_header());
+    pages.chain(before.iter().filter(|order| order.touches_header())).chain(sync)
+}
+
+impl Order {
+    fn touches_header(&self) -> bool {
+        matches!(self, Self::Write(offset, _) if *offset < HEADER_BYTES as u64)
     }
 }
 

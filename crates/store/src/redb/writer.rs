@@ -1,5 +1,6 @@
 //! The one thread that writes. It takes what waits, commits it as one durable transaction, tells the observers and
-//! then the committers. What was acknowledged is durable; what failed was not written.
+//! then the committers. What was acknowledged is durable. What failed is taken back from the file; where the disk refuses that, too, the
+//! committers hear that the outcome is unknown.
 
 use std::{
     io, mem,
@@ -14,10 +15,11 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::company::{Company, GROUP_LIMIT, LINGER};
-use super::engine::{Engine, EngineError, Records, Verdict};
+use super::engine::{CommitFailed, Engine, EngineError, Records, Verdict};
 use super::place::Place;
 use super::witness::Keeper;
-use crate::backend::{Batch, CommitError, Observers};
+use crate::backend::{Batch, Observers};
+use crate::commit::{CommitError, NotWritten, OutcomeUnknown};
 
 /// What the thread is asked for.
 pub(super) enum Message {
@@ -245,7 +247,9 @@ impl Writer {
                     );
                 }
             }
-            Err(error) => {
+            Err(failed) => {
+                let is_unknown = failed.in_file;
+                let error = failed.into_source();
                 // That the file is not in its place, the place has said.
                 let displaced = matches!(error, EngineError::Displaced(_));
                 if !displaced && !mem::replace(&mut self.failing, true) {
@@ -253,41 +257,53 @@ impl Writer {
                 }
                 let error = Arc::new(error);
                 for request in group {
-                    answer(request, Err(commit_error(&error)));
+                    let error = if is_unknown {
+                        OutcomeUnknown(Box::new(error.clone())).into()
+                    } else {
+                        not_written(&error).into()
+                    };
+                    answer(request, Err(error));
                 }
             }
         }
     }
 
-    /// One durable transaction, and the new view for readers.
-    fn try_commit(&mut self, group: &[Request]) -> Result<Vec<Verdict>, EngineError> {
-        self.place.look(&self.pause)?;
-        if self.broken && !self.recover() {
-            return Err(EngineError::Io(io::Error::other("the database could not be opened again")));
-        }
-        // What an earlier failure left to take back comes first, and needs no new transaction when it fails.
-        self.engine.publish_rest()?;
-        let verdicts = self.engine.commit(group.iter().map(|request| &request.batch));
-        if verdicts.is_err() {
-            self.recover();
-            return verdicts;
-        }
+    /// One durable transaction, and the new view for readers. An error has `in_file` only if it could not be taken back.
+    fn try_commit(&mut self, group: &[Request]) -> Result<Vec<Verdict>, CommitFailed> {
+        self.make_ready().map_err(CommitFailed::early)?;
+        let verdicts = match self.engine.commit(group.iter().map(|request| &request.batch)) {
+            Ok(verdicts) => verdicts,
+            Err(mut failed) => {
+                failed.in_file &= self.recover() != Recovery::TakenBack;
+                return Err(failed);
+            }
+        };
         self.shared.commits.store(self.engine.commits(), Ordering::Relaxed);
         match self.engine.records() {
             Ok(records) => self.shared.show(Some(records)),
             // The commit stands, so nobody may go on reading what was before it.
-            Err(_) if !self.recover() => self.shared.show(None),
+            Err(_) if self.recover() == Recovery::Broken => self.shared.show(None),
             Err(_) => {}
         }
-        verdicts
+        Ok(verdicts)
+    }
+
+    /// That the file is in its place, and that nothing of an earlier failure is left in it.
+    fn make_ready(&mut self) -> Result<(), EngineError> {
+        self.place.look(&self.pause)?;
+        if self.broken && self.recover() == Recovery::Broken {
+            return Err(EngineError::Io(io::Error::other("the database could not be opened again")));
+        }
+        // What an earlier failure left to take back comes first, and needs no new transaction when it fails.
+        self.engine.publish_rest()
     }
 
     /// Goes back to the last acknowledged commit. Readers keep their view until the new one stands.
-    fn recover(&mut self) -> bool {
+    fn recover(&mut self) -> Recovery {
+        self.broken = true;
         if self.place.is_overwritten() {
             // What is there now is another's: neither to be read as ours, nor to be written.
-            self.broken = true;
-            return false;
+            return Recovery::Broken;
         }
         let recovered = self.engine.reopened().and_then(|engine| Ok((engine.records()?, engine)));
         match recovered {
@@ -295,18 +311,32 @@ impl Writer {
                 self.shared.show(Some(records));
                 self.engine = engine;
                 self.broken = false;
-                // Takes the failed commit out of the file now, if the disk lets us; else before the next commit.
-                if let Err(error) = self.engine.publish_rest() {
-                    tracing::warn!(%error, "a failed commit is not yet taken back from the file");
-                }
             }
             Err(error) => {
                 tracing::error!(%error, "the database cannot be opened again yet");
-                self.broken = true;
+                return Recovery::Broken;
             }
         }
-        !self.broken
+        // Takes the failed commit out of the file now, if the disk lets us; else before the next commit.
+        match self.engine.publish_rest() {
+            Ok(()) => Recovery::TakenBack,
+            Err(error) => {
+                tracing::warn!(%error, "a failed commit is not yet taken back from the file");
+                Recovery::Staged
+            }
+        }
     }
+}
+
+/// How far a failed commit was taken back.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+enum Recovery {
+    /// The file cannot be opened.
+    Broken,
+    /// Nobody reads the failed commit; the file may still hold it.
+    Staged,
+    /// The file does not hold it any more.
+    TakenBack,
 }
 
 fn answer(request: Request, outcome: Result<(), CommitError>) {
@@ -314,20 +344,18 @@ fn answer(request: Request, outcome: Result<(), CommitError>) {
     drop(request.answer.send(outcome));
 }
 
-fn commit_error(error: &Arc<EngineError>) -> CommitError {
+fn not_written(error: &Arc<EngineError>) -> NotWritten {
     let source = Box::new(error.clone());
-    let EngineError::Io(io) = &**error else {
-        return match &**error {
-            EngineError::Damaged(what) => CommitError::Damaged { record: what.clone() },
-            _ => CommitError::Unavailable(source),
-        };
-    };
-    match io.kind() {
-        // A limit on the size of files (RLIMIT_FSIZE) is no room, either.
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            CommitError::Full(source)
-        }
-        io::ErrorKind::ReadOnlyFilesystem => CommitError::ReadOnly(source),
-        _ => CommitError::Unavailable(source),
+    match &**error {
+        EngineError::Damaged(what) => NotWritten::Damaged { record: what.clone() },
+        EngineError::Io(io) => match io.kind() {
+            // A limit on the size of files (RLIMIT_FSIZE) is no room, either.
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                NotWritten::Full(source)
+            }
+            io::ErrorKind::ReadOnlyFilesystem => NotWritten::ReadOnly(source),
+            _ => NotWritten::Unavailable(source),
+        },
+        EngineError::Redb(_) | EngineError::Displaced(_) => NotWritten::Unavailable(source),
     }
 }

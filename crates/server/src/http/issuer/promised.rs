@@ -46,17 +46,17 @@ refuses! {
     ReadError: StoreUnavailable;
     OpenError: StoreUnavailable;
     ListError: InvalidQuery StoreUnavailable;
-    DeleteError: UnknownKid StoreUnavailable Contended;
-    SwitchError: UnknownKid StoreUnavailable Contended;
-    RegisterError: KidTaken ConcurrentChange Busy StoreUnavailable Contended;
-    RenewKeysError: NotGranted TooManyKeySets ConcurrentChange Busy StoreUnavailable Contended;
+    DeleteError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
+    SwitchError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
+    RegisterError: KidTaken ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
+    RenewKeysError: NotGranted TooManyKeySets ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     IssueError:
         OwnedClaim ForeignIssuer KeysExpired ClaimsTooDeep ClaimsNumberOutOfRange ClaimsTooLarge InvalidClaim
         ExpiryInPast ExpiryBeyondLimit;
     RenewError:
         InvalidToken NotARefreshToken TokenNotYetValid TokenRevoked TokenReused SessionUnknown KeysExpired TokenExpired
-        StoreUnavailable Contended;
-    RevokeError: NotAToken SessionFromFuture TooManyRevocations StoreUnavailable Contended ClockBehind;
+        StoreUnavailable OutcomeUnknown Contended;
+    RevokeError: NotAToken SessionFromFuture TooManyRevocations StoreUnavailable OutcomeUnknown Contended ClockBehind;
     VerifyError: StoreUnavailable;
 }
 

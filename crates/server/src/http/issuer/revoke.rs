@@ -112,6 +112,7 @@ async fn revoke_of(
         | RevokeError::ClockBehind
         | RevokeError::Conflict
         | RevokeError::Store(_)
+        | RevokeError::OutcomeUnknown(_)
         | RevokeError::Read(_) => error.into(),
     })
 }

@@ -141,8 +141,14 @@ impl From<SignError> for Refusal {
                 StatusCode::CONFLICT
             }
             SignError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            SignError::Watermark(WatermarkError::Unavailable(_))
-            | SignError::Usage(UsageError::NoStore | UsageError::Read(_) | UsageError::Commit(_))
+            SignError::Watermark(WatermarkError::Unavailable(_) | WatermarkError::OutcomeUnknown(_))
+            | SignError::Usage(
+                UsageError::NoStore
+                | UsageError::Read(_)
+                | UsageError::Store(_)
+                | UsageError::OutcomeUnknown(_)
+                | UsageError::Contended,
+            )
             | SignError::Switch(_)
             | SignError::NotHeld(NotHeld::Unknown(_))
             | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -192,7 +198,7 @@ impl From<SwitchError> for Refusal {
     fn from(error: SwitchError) -> Self {
         match &error {
             SwitchError::NoStore => Self::no_page(),
-            SwitchError::Read(_) | SwitchError::Commit(_) => {
+            SwitchError::Read(_) | SwitchError::Store(_) | SwitchError::OutcomeUnknown(_) => {
                 let text = error.to_string();
                 with_source(&error, Self::new(StatusCode::SERVICE_UNAVAILABLE, "switch_unavailable", text))
             }

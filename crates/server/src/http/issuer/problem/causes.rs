@@ -7,7 +7,7 @@ use jwtis_issuer::{
     RevokeError, SwitchError, VerifyError,
 };
 use jwtis_jose::{ClaimsError, JsonError};
-use jwtis_store::{CommitError, ReadError};
+use jwtis_store::{NotWritten, OutcomeUnknown, ReadError};
 
 use super::{Code, Problem};
 use crate::http::json::JsonFault;
@@ -23,16 +23,21 @@ impl From<ReadError> for Problem {
     }
 }
 
-impl From<CommitError> for Problem {
-    fn from(error: CommitError) -> Self {
+impl From<NotWritten> for Problem {
+    fn from(error: NotWritten) -> Self {
         let code = match &error {
-            CommitError::Conflict { .. } => Code::Contended,
-            CommitError::Damaged { .. } => Code::Internal,
-            CommitError::Unavailable(_) | CommitError::Full(_) | CommitError::ReadOnly(_) => {
+            NotWritten::Damaged { .. } => Code::Internal,
+            NotWritten::Unavailable(_) | NotWritten::Full(_) | NotWritten::ReadOnly(_) => {
                 Code::StoreUnavailable
             }
         };
         Self::caused_by(code, error)
+    }
+}
+
+impl From<OutcomeUnknown> for Problem {
+    fn from(error: OutcomeUnknown) -> Self {
+        Self::caused_by(Code::OutcomeUnknown, error)
     }
 }
 
@@ -77,7 +82,9 @@ impl From<RegisterError> for Problem {
             RegisterError::Busy => Self::new(Code::Busy),
             RegisterError::Deleted => Self::explained(Code::ConcurrentChange, &error),
             RegisterError::Entropy(error) => error.into(),
+            RegisterError::Conflict => Self::caused_by(Code::Contended, error),
             RegisterError::Store(error) => error.into(),
+            RegisterError::OutcomeUnknown(error) => error.into(),
             RegisterError::Read(error) => error.into(),
             RegisterError::Keys(_) | RegisterError::Generator(_) => Self::caused_by(Code::Internal, error),
         }
@@ -95,6 +102,7 @@ impl From<RenewKeysError> for Problem {
             }
             RenewKeysError::Busy => Self::new(Code::Busy),
             RenewKeysError::Store(error) => error.into(),
+            RenewKeysError::OutcomeUnknown(error) => error.into(),
             RenewKeysError::Read(error) => error.into(),
             RenewKeysError::Keys(_) | RenewKeysError::Generator(_) | RenewKeysError::State(_) => {
                 Self::caused_by(Code::Internal, error)
@@ -118,6 +126,7 @@ impl From<DeleteError> for Problem {
             DeleteError::Unknown => Self::new(Code::UnknownKid),
             DeleteError::Conflict => Self::caused_by(Code::Contended, error),
             DeleteError::Store(error) => error.into(),
+            DeleteError::OutcomeUnknown(error) => error.into(),
             DeleteError::Read(error) => error.into(),
         }
     }
@@ -129,6 +138,7 @@ impl From<SwitchError> for Problem {
             SwitchError::Unknown => Self::new(Code::UnknownKid),
             SwitchError::Conflict => Self::caused_by(Code::Contended, error),
             SwitchError::Store(error) => error.into(),
+            SwitchError::OutcomeUnknown(error) => error.into(),
             SwitchError::Read(error) => error.into(),
         }
     }
@@ -173,6 +183,7 @@ impl From<RenewError> for Problem {
             RenewError::KeysExpired => Self::new(Code::KeysExpired),
             RenewError::Conflict => Self::caused_by(Code::Contended, error),
             RenewError::Store(error) => error.into(),
+            RenewError::OutcomeUnknown(error) => error.into(),
             RenewError::Read(error) => error.into(),
             RenewError::Mint(_) => Self::caused_by(Code::Internal, error),
         }
@@ -189,6 +200,7 @@ impl From<RevokeError> for Problem {
             RevokeError::ClockBehind => Self::caused_by(Code::ClockBehind, error),
             RevokeError::Conflict => Self::caused_by(Code::Contended, error),
             RevokeError::Store(error) => error.into(),
+            RevokeError::OutcomeUnknown(error) => error.into(),
             RevokeError::Read(error) => error.into(),
         }
     }

@@ -147,6 +147,8 @@ codes! {
         "Send the body as it is, or `chunked`.";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store cannot be used at the moment",
         "Nothing was changed. Try again after `Retry-After` seconds.";
+    OutcomeUnknown = "outcome_unknown", SERVICE_UNAVAILABLE, "The store cannot tell whether the change was made",
+        "Repeat the request after `Retry-After` seconds: the answer says how things are then. After a registration, 409 `kid_taken` means that the client is there and nobody has its token: delete the client and register it again.";
     Overloaded = "overloaded", SERVICE_UNAVAILABLE, "Too many request bodies are on their way at once",
         "Nothing was changed. Try again after `Retry-After` seconds. Send a body at once after its headers; bodies of up to 16 KiB have memory of their own.";
     Contended = "contended", SERVICE_UNAVAILABLE, "Too many requests change the same thing at once",
@@ -167,7 +169,11 @@ impl Code {
     /// Seconds after which a retry makes sense (RFC 9110 §10.2.3).
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
-            Self::StoreUnavailable | Self::Overloaded | Self::Contended | Self::Timeout => Some(1),
+            Self::StoreUnavailable
+            | Self::OutcomeUnknown
+            | Self::Overloaded
+            | Self::Contended
+            | Self::Timeout => Some(1),
             Self::Busy => Some(5),
             // The clock is right again, or has been confirmed after ten minutes.
             Self::ClockBehind => Some(60),
