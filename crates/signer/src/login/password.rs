@@ -9,7 +9,7 @@ use std::iter::repeat_n;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Block, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHasher as _, Version, password_hash};
 use aws_lc_rs::digest::{SHA256, digest};
 use jwtis_base::env::{Env, NoEntropy};
 use subtle::{Choice, ConstantTimeEq as _};
@@ -213,13 +213,9 @@ fn look(
 /// [`HashPasswordError`].
 pub fn hash_password(password: &str, env: &Env) -> Result<String, HashPasswordError> {
     let salt = env.random::<16>()?;
-    let mut output = Zeroizing::new([0; 32]);
-    let params = Params::new(MEMORY_KIB, PASSES, 1, Some(output.len()))?;
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(password_hash::Error::from)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    argon2.hash_password_into(password.as_bytes(), &salt, output.as_mut_slice())?;
-    let base64 = base64_simd::STANDARD_NO_PAD;
-    let (salt, output) = (base64.encode_to_string(salt), base64.encode_to_string(output.as_slice()));
-    Ok(format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${output}"))
+    Ok(argon2.hash_password_with_salt(password.as_bytes(), &salt)?.to_string())
 }
 
 /// A password could not be hashed.
@@ -230,7 +226,7 @@ pub enum HashPasswordError {
     NoEntropy(#[from] NoEntropy),
     /// Argon2 failed: there is not enough memory.
     #[error("the password could not be hashed")]
-    Argon2(#[from] argon2::Error),
+    Argon2(#[from] password_hash::Error),
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> Zeroizing<[u8; 32]> {
