@@ -135,7 +135,7 @@ mod tests {
     use jwtis_tezos::{Curve, SecretKey};
 
     use super::*;
-    use crate::decision::in_one_line;
+    use crate::text::in_one_line;
 
     const NONCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
 
