@@ -9,7 +9,6 @@ mod clock;
 mod descriptors;
 mod house;
 mod listeners;
-mod marks;
 mod reload;
 mod signals;
 pub mod signer;
@@ -17,6 +16,7 @@ pub mod takeover;
 pub mod trusted;
 mod vaults;
 mod watch;
+mod watermarks;
 
 use std::io;
 use std::path::PathBuf;
@@ -34,11 +34,11 @@ use crate::http::{self, Limits, utility};
 use crate::metrics::Metrics;
 
 pub use listeners::{BindError, Listeners, Which, listen};
-pub use marks::MarksError;
 pub use reload::{Reload, Started};
 pub use signals::{EarlyHangups, Hangups, Signals, survive_file_size_limits};
 pub use vaults::{Ask, VaultFault};
 pub use watch::Seen;
+pub use watermarks::WatermarksError;
 
 /// How long answers of the utility listener may still take once all else is done.
 const OBSERVATION_GRACE: Duration = Duration::from_secs(1);
@@ -142,6 +142,20 @@ impl Listeners {
             http::serve(bound.sockets, bound.tls, door, router, limits.clone(), stop).await
         };
         let (drained, all_drained) = channel::channel(false);
+        // Requests that finish after the stop move watermarks, too.
+        let copying = async {
+            let copy = async {
+                match &signer {
+                    Some(signer) => watermarks::keep_copy(|| signer.write_watermark_copy()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = told(all_drained.clone()) => {}
+                () = copy => {}
+            }
+            Ok(())
+        };
         let apis = async {
             tokio::try_join!(issuer_api, signer_api)?;
             told(stopped.clone()).await;
@@ -163,7 +177,7 @@ impl Listeners {
             // It watches the others finish, and has nothing to finish itself.
             let limits = Limits { shutdown_grace: OBSERVATION_GRACE, ..limits.clone() };
             let door = bound.door(&http);
-            http::serve(bound.sockets, bound.tls, door, router, limits, told(all_drained)).await
+            http::serve(bound.sockets, bound.tls, door, router, limits, told(all_drained.clone())).await
         };
         let background = async {
             let house = async {
@@ -183,7 +197,11 @@ impl Listeners {
             }
             Ok(())
         };
-        tokio::try_join!(apis, observation, background)?;
+        let served = tokio::try_join!(apis, observation, background, copying);
+        if let Some(signer) = &signer {
+            watermarks::last_copy(signer.write_watermark_copy().await);
+        }
+        served?;
         if let Some(issuer) = &issuer {
             clock::keep_last(issuer).await;
         }

@@ -27,6 +27,7 @@ use jwtis_signer::switch::{KeySwitches, Switcher};
 use jwtis_signer::vault::store::StoreVault;
 use jwtis_signer::watermark::file::FileWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_signer::watermark::{Keeper, WentBack};
 use jwtis_store::{
     KdfParams, Restoration, RollbackCause, Store, create_redb, open_memory, open_redb, witness_beside,
 };
@@ -256,7 +257,8 @@ async fn where_nothing_can_be_taken_over_the_store_is_marked_and_refuses() {
     let setup = signer(&store, &key);
     let clock = setup.clock.clone();
     let running = setup.build();
-    assert_eq!(running.rolled_back().await.unwrap(), Some(RollbackCause::Restored));
+    let back = WentBack { cause: RollbackCause::Restored, keeper: Keeper::Store };
+    assert_eq!(running.rolled_back().await.unwrap(), Some(back));
     let refused = sign(&running, &key, &attestation(99, 0)).await;
     assert_eq!(code(&refused), "rolled_back");
     for command in ["jwtis watermark raise", "jwtis store accept-rollback"] {
@@ -330,7 +332,7 @@ async fn watermarks_in_files_are_not_the_stores_so_they_go_on() {
     let store = open_memory();
     rollback::begin(&store, RollbackCause::Restored).await.unwrap();
     let key = new_key(Curve::Ed25519);
-    let (marks, _) = FileWatermarks::open(folder.path(), Arc::new(())).unwrap();
+    let (marks, _) = FileWatermarks::open(folder.path(), Arc::new(())).await.unwrap();
     let running = signer(&store, &key).marks(Arc::new(marks)).build();
     assert_eq!(running.rolled_back().await.unwrap(), None);
     assert_eq!(code(&sign(&running, &key, &attestation(7, 0)).await), "signed");

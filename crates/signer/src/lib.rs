@@ -42,4 +42,4 @@ pub use switching::NotTheAdmin;
 pub use trusted::TrustedTokens;
 pub use vault::{KeyBackend, Vault, VaultError, Verified};
 pub use vaults::NotHeld;
-pub use watermark::{WatermarkError, Watermarks};
+pub use watermark::{WatermarkError, Watermarks, WentBack};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jwtis_base::env::Env;
-use jwtis_store::{RollbackCause, Store};
+use jwtis_store::Store;
 
 use crate::lockout::{Lockout, Refusals};
 use crate::restrictions::Restrictions;
@@ -15,7 +15,7 @@ use crate::trusted::TrustedTokens;
 use crate::usage::UsageBook;
 use crate::vault::Vault;
 use crate::vaults::Vaults;
-use crate::watermark::{WatermarkError, Watermarks};
+use crate::watermark::{WatermarkError, Watermarks, WentBack};
 
 /// What a signer is made of. All of it is injected.
 pub struct SignerParts {
@@ -25,7 +25,7 @@ pub struct SignerParts {
     pub rules: Rules,
     /// The holders of keys, in the order in which they are asked.
     pub vaults: Vec<Vault>,
-    /// The marks.
+    /// The watermarks.
     pub watermarks: Arc<dyn Watermarks>,
     /// Where limits over time are counted and keys are switched off; without it a policy that has such a limit refuses everything generic.
     pub store: Option<Store>,
@@ -119,8 +119,16 @@ impl Signer {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn rolled_back(&self) -> Result<Option<RollbackCause>, WatermarkError> {
+    pub async fn rolled_back(&self) -> Result<Option<WentBack>, WatermarkError> {
         self.0.watermarks.rolled_back().await
+    }
+
+    /// Brings the copy of the watermarks that other programs read up to date, where the driver keeps one.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`].
+    pub async fn write_watermark_copy(&self) -> Result<(), WatermarkError> {
+        self.0.watermarks.write_copy().await
     }
 
     /// The world it lives in.

@@ -16,28 +16,28 @@ use jwtis_store::{CommitError, RecordKey};
 use crate::switch::DisabledKey;
 use crate::usage::UsageRecord;
 use crate::vault::store::{AliasRecord, KeyRecord, StoredKey};
-use crate::watermark::store::MarkRecord;
+use crate::watermark::record::WatermarkRecord;
 
 /// Takes over the signer's records. Deletions are taken over already.
 ///
 /// # Errors
 /// When one of the two stores cannot be read, or the new one not be written.
 pub async fn take_over(merge: &mut Merge<'_>) -> Result<(), CommitError> {
-    merge.join_all::<MarkRecord>().await?;
+    merge.join_all::<WatermarkRecord>().await?;
     merge.join_all::<UsageRecord>().await?;
     merge.join_all::<DisabledKey>().await?;
     signing_keys(merge).await
 }
 
-impl Joins for MarkRecord {
+impl Joins for WatermarkRecord {
     const KIND: &'static str = "watermark";
 
     fn join(&self, other: &Self) -> Self {
-        Self { place: self.place, mark: self.mark.join(other.mark) }
+        Self { id: self.id, mark: self.mark.join(other.mark) }
     }
 
     fn name(&self) -> String {
-        format!("{} {} {}", self.place.chain, self.place.key, self.place.kind)
+        format!("{} {} {}", self.id.chain, self.id.key, self.id.kind)
     }
 
     fn what(&self) -> String {

@@ -1,10 +1,14 @@
-//! Marks against double signing, durable before a key is used (§5). The rule is [`jwtis_tezos::watermark::judge`]; a driver keeps
-//! the marks, and all drivers pass one suite.
+//! Watermarks against double signing, durable before a key is used (§5). The rule is [`jwtis_tezos::watermark::judge`]; a driver keeps
+//! the watermarks, and all drivers pass one suite.
 
-mod disk;
+pub mod copy;
 pub mod file;
+mod file_error;
+mod folder;
 pub mod import;
+mod kept;
 pub mod mem;
+pub(crate) mod record;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -20,16 +24,16 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 /// watermark stays for ever: without a bound they fill the disk.
 pub const MAX_CHAINS_PER_KEY: usize = 16;
 
-/// A keeper of marks.
+/// A keeper of watermarks.
 pub trait Watermarks: Send + Sync + 'static {
     /// Its name in the configuration, in logs and in metrics: `store`, `file` or `mem`.
     fn name(&self) -> &'static str;
 
-    /// Judges `asked` against the mark of its network, key and magic byte, and makes the new mark durable, with its time and allowance.
+    /// Judges `asked` against the watermark of its network, key and magic byte, and makes the new one durable, with its time and allowance.
     ///
-    /// `Ok` means that the mark is durable and the message may be signed. Two calls at once for one mark are judged one after the
-    /// other. On `Err` the message must not be signed; the mark may or may not have moved. After [`WatermarkError::OutcomeUnknown`] the same
-    /// message is cleared by a new write of its mark, not by a look at it.
+    /// `Ok` means that the watermark is durable and the message may be signed. Two calls at once for one watermark are judged one after the
+    /// other. On `Err` the message must not be signed; the watermark may or may not have moved. After [`WatermarkError::OutcomeUnknown`] the
+    /// same message is cleared by a new write of its watermark, not by a look at it.
     ///
     /// # Errors
     /// [`WatermarkError`].
@@ -44,17 +48,17 @@ pub trait Watermarks: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`].
-    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<RollbackCause>, WatermarkError>> {
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<WentBack>, WatermarkError>> {
         Box::pin(async { Ok(None) })
     }
 
-    /// All marks.
+    /// All watermarks.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`].
-    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>>;
+    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>>;
 
-    /// Raises the marks of `chain` to at least these, durably. No mark is ever lowered.
+    /// Raises the watermarks of `chain` to at least these, durably. None is ever lowered.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`], and [`WatermarkError::OutcomeUnknown`] after which another call decides.
@@ -63,6 +67,82 @@ pub trait Watermarks: Send + Sync + 'static {
         chain: ChainId,
         marks: &'a ChainMarks,
     ) -> BoxFuture<'a, Result<(), WatermarkError>>;
+
+    /// Brings the copy that other programs read up to date, where the driver keeps one. Nothing is signed on the strength of it.
+    ///
+    /// # Errors
+    /// [`WatermarkError::Unavailable`] if the watermarks cannot be read or the copy cannot be written.
+    fn write_copy(&self) -> BoxFuture<'_, Result<(), WatermarkError>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// Which file keeps watermarks that are durable.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Keeper {
+    /// The store with the keys.
+    Store,
+    /// A file of their own below `base_dir`.
+    File,
+}
+
+impl Keeper {
+    /// The driver's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::File => "file",
+        }
+    }
+}
+
+/// Watermarks that have gone back to an earlier state.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct WentBack {
+    /// Why.
+    pub cause: RollbackCause,
+    /// Whose they are.
+    pub keeper: Keeper,
+}
+
+impl WentBack {
+    /// Why, in words.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match (self.keeper, self.cause) {
+            (Keeper::Store, cause) => rollback::words(cause),
+            (Keeper::File, RollbackCause::Restored) => "the file of watermarks was restored from a backup",
+            (Keeper::File, RollbackCause::BehindWitness) => {
+                "the file of watermarks is older than its witness"
+            }
+        }
+    }
+
+    /// What an operator does about it.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self.keeper {
+            Keeper::Store => rollback::HINT,
+            Keeper::File => {
+                "raise the watermarks of the consensus keys with `jwtis watermark raise`, then start once with `--new-watermarks`"
+            }
+        }
+    }
+}
+
+impl fmt::Display for WentBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let then = match self.keeper {
+            Keeper::Store => "`jwtis store accept-rollback`",
+            Keeper::File => "start once with `--new-watermarks`",
+        };
+        write!(
+            f,
+            "{}: what this key has signed since is not known, so it signs nothing. First run `jwtis watermark raise`, then {then}",
+            self.why()
+        )
+    }
 }
 
 /// On what terms a watermark is asked to rise.
@@ -79,16 +159,16 @@ pub struct Terms {
 /// How a message was cleared.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Clearance {
-    /// It is above the mark, which has moved to it.
+    /// It is above the watermark, which has moved to it.
     Advanced,
-    /// It is the message of the mark.
+    /// It is the message of the watermark.
     Repeated,
 }
 
 /// Why a message is not cleared.
 #[derive(Debug, thiserror::Error)]
 pub enum WatermarkError {
-    /// 409: it is not above the mark, or its level is further above than the chain can have gone.
+    /// 409: it is not above the watermark, or its level is further above than the chain can have gone.
     #[error(transparent)]
     Refused(Box<Refused>),
     /// 403: the key has watermarks on as many chains as it may.
@@ -102,15 +182,12 @@ pub enum WatermarkError {
         chain: ChainId,
     },
     /// 409: the watermarks have gone back to an earlier state.
-    #[error(
-        "{}: what this key has signed since is not known, so it signs nothing. First run `jwtis watermark raise`, then `jwtis store accept-rollback`",
-        rollback::words(*.0)
-    )]
-    RolledBack(RollbackCause),
-    /// 500: nobody knows whether the mark was written, so the message is not signed. The same message may be asked for again.
+    #[error("{0}")]
+    RolledBack(WentBack),
+    /// 500: nobody knows whether the watermark was written, so the message is not signed. The same message may be asked for again.
     #[error("it is not known whether the watermark was written, so nothing was signed")]
     OutcomeUnknown(#[source] OutcomeUnknown),
-    /// 500: the marks cannot be read or written now. Why is for the log, as the source.
+    /// 500: the watermarks cannot be read or written now. Why is for the log, as the source.
     #[error("the watermark cannot be kept")]
     Unavailable(#[source] jwtis_store::BoxError),
 }
@@ -159,7 +236,7 @@ impl std::error::Error for Refused {}
 /// A message that may be signed, once `write` is durable.
 struct Cleared {
     clearance: Clearance,
-    /// The new mark; `None` where the stored one stands.
+    /// The new watermark; `None` where the stored one stands.
     write: Option<Mark>,
 }
 
@@ -190,18 +267,18 @@ fn room(key: &PublicKeyHash, asked: &Asked, terms: &Terms, chains: usize) -> Res
 
 /// Told what a driver does, for metrics. Every method does nothing unless it is overridden.
 pub trait WatermarkObserver: Send + Sync + 'static {
-    /// A read or write of the marks took `took`.
-    fn io(&self, _backend: &'static str, _operation: MarkIo, _ok: bool, _took: std::time::Duration) {}
+    /// A read or write of watermarks took `took`.
+    fn io(&self, _backend: &'static str, _operation: WatermarkIo, _ok: bool, _took: std::time::Duration) {}
 }
 
 /// What a driver does with its storage.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
-pub enum MarkIo {
-    /// Reading marks.
+pub enum WatermarkIo {
+    /// Reading watermarks.
     Read,
-    /// Replacing marks.
+    /// Replacing watermarks.
     Write,
-    /// Writing the first marks of a network or key.
+    /// Writing the first watermark of a network, key and kind.
     Create,
 }
 

@@ -372,7 +372,7 @@ async fn a_caller_who_goes_away_leaves_the_mark_and_the_same_bytes_to_the_next()
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
     vault.will(Act::Sign);
-    assert_eq!(marks.marks().await.unwrap().len(), 1);
+    assert_eq!(marks.all().await.unwrap().len(), 1);
     assert_eq!(code(&sign(&signer, &key, &forge::consensus(0x13, 21, 7, 0)).await), "signed");
     assert_eq!(code(&sign(&signer, &key, &attestation(6, 0)).await), "watermark");
 }

@@ -159,7 +159,7 @@ async fn a_raise_never_lowers_and_forbids_what_is_below(mut world: World) {
     for (level, standing) in [(5, 5), (9, 9), (3, 9), (9, 9)] {
         world.marks().raise(chain(0), &block(level)).await.unwrap();
         world.restart();
-        let marks = world.marks().marks().await.unwrap();
+        let marks = world.marks().all().await.unwrap();
         assert_eq!(marks[&chain(0)], block(standing));
     }
     for (level, n, wanted) in [(8, 1, "refused"), (9, 1, "refused"), (9, 9, "repeated"), (10, 1, "advanced")]
@@ -183,7 +183,7 @@ async fn raised_marks_at_one_place_with_other_digests_let_nothing_through(mut wo
 }
 
 async fn marks_lists_all_there_are(mut world: World) {
-    assert!(world.marks().marks().await.unwrap().is_empty());
+    assert!(world.marks().all().await.unwrap().is_empty());
     let mut wanted = BTreeMap::new();
     for (n, kind) in (0..300).zip(WatermarkKind::ALL.into_iter().cycle()) {
         let asked = Asked { chain: chain(n % 2), ..asked(kind, 5, 1, n) };
@@ -192,9 +192,9 @@ async fn marks_lists_all_there_are(mut world: World) {
     for (chain, marks) in &wanted {
         world.marks().raise(*chain, marks).await.unwrap();
     }
-    assert_eq!(world.marks().marks().await.unwrap(), wanted);
+    assert_eq!(world.marks().all().await.unwrap(), wanted);
     world.restart();
-    assert_eq!(world.marks().marks().await.unwrap(), wanted);
+    assert_eq!(world.marks().all().await.unwrap(), wanted);
 }
 
 async fn of_sixty_four_messages_that_race_for_one_place_one_is_cleared(world: World) {
@@ -205,7 +205,7 @@ async fn of_sixty_four_messages_that_race_for_one_place_one_is_cleared(world: Wo
         assert_eq!(answers.iter().filter(|answer| **answer == "advanced").count(), 1, "{answers:?}");
         assert_eq!(answers.iter().filter(|answer| **answer == "refused").count(), 63, "{answers:?}");
         let cleared = answers.iter().position(|answer| *answer == "advanced").unwrap();
-        let marks = world.marks().marks().await.unwrap();
+        let marks = world.marks().all().await.unwrap();
         assert_eq!(
             marks[&chain(0)].get(&key(0)).unwrap().attestation,
             Some(asks[cleared].1.mark.with_pace(Some(Pace::at(TERMS.now_ms))))
@@ -231,7 +231,7 @@ async fn rising_levels_in_any_order_leave_the_highest(mut world: World) {
     assert!(answers.iter().all(|answer| ["advanced", "refused"].contains(answer)), "{answers:?}");
     world.restart();
     assert_eq!(
-        world.marks().marks().await.unwrap()[&chain(0)].get(&key(0)).unwrap().block.unwrap().level(),
+        world.marks().all().await.unwrap()[&chain(0)].get(&key(0)).unwrap().block.unwrap().level(),
         63
     );
 }
@@ -331,7 +331,7 @@ async fn a_key_has_marks_on_so_many_chains_and_on_those_that_are_named(mut world
     assert_eq!(world.clear(key(1), on(100)).await, "advanced", "another key");
     let named = Terms { named: true, ..TERMS };
     assert_eq!(world.on(named, on(100)).await, "advanced");
-    assert_eq!(world.marks().marks().await.unwrap().len(), MAX_CHAINS_PER_KEY + 1);
+    assert_eq!(world.marks().all().await.unwrap().len(), MAX_CHAINS_PER_KEY + 1);
     let error = world.marks().clear(&key(0), &on(101), &TERMS).await.unwrap_err().to_string();
     assert!(error.contains("allowed_chains") && error.contains("watermark.chains"), "{error}");
 }

@@ -7,13 +7,14 @@
 //! slot: id u32 ‖ kdf u8 (1: Argon2id v1.3) ‖ m u32 KiB ‖ t u32 ‖ p u32 ‖ salt 16 ‖ nonce 12 ‖ wrapped key 32 ‖ tag 16
 //! ```
 //! Numbers are big-endian. A slot's associated data is everything in front of its nonce, and magic, format, store id.
+//! An unsealed file has no slot.
 
 use aws_lc_rs::aead::NONCE_LEN;
 use zeroize::Zeroizing;
 
 use crate::{
     backend::RecordKey,
-    seal::{CryptoUnavailable, DataKey, SealKey, fill_random},
+    seal::{CryptoUnavailable, DataKey, Keys, SealKey, fill_random},
 };
 
 /// The format that this release writes, and the newest it reads. Since 2 there is a summary of all records; a store of format 1 gets one
@@ -99,6 +100,10 @@ impl KdfParams {
 pub(crate) enum SlotError {
     #[error("wrong password")]
     WrongPassword,
+    #[error("the file is not sealed")]
+    NotSealed,
+    #[error("the file is sealed")]
+    Sealed,
     #[error("{0}")]
     Damaged(String),
     #[error("format {found} is newer than {FORMAT}")]
@@ -141,6 +146,18 @@ impl Meta {
         Ok((meta, data_key))
     }
 
+    /// A new file that is not sealed.
+    pub(crate) fn unsealed() -> Result<Self, SlotError> {
+        let mut store_id = [0; 16];
+        fill_random(&mut store_id)?;
+        Ok(Self { format: FORMAT, store_id, slots: Vec::new() })
+    }
+
+    /// The keys of an unsealed file, which are published.
+    pub(crate) fn unsealed_keys(&self) -> Result<Keys, SlotError> {
+        if self.slots.is_empty() { Ok(Keys::unsealed()?) } else { Err(SlotError::Sealed) }
+    }
+
     /// Whether a store of this format has a summary of its records.
     pub(crate) fn has_summary(&self) -> bool {
         self.format >= 2
@@ -180,6 +197,9 @@ impl Meta {
     }
 
     fn unlock_slot(&self, password: &Password) -> Result<(u32, DataKey), SlotError> {
+        if self.slots.is_empty() {
+            return Err(SlotError::NotSealed);
+        }
         for slot in &self.slots {
             let key = slot.params.derive(password, &slot.salt)?;
             if let Some(opened) = key.open(&self.associated_data(slot), &slot.wrapped) {
@@ -244,7 +264,7 @@ impl Meta {
             let slots = (0..count).map(|_| Slot::read(&mut rest)).collect::<Option<Vec<_>>>()?;
             rest.0.is_empty().then_some(Self { format, store_id, slots })
         })();
-        meta.filter(|meta| !meta.slots.is_empty() && meta.format != 0).ok_or_else(damaged)
+        meta.filter(|meta| meta.format != 0).ok_or_else(damaged)
     }
 }
 
@@ -351,6 +371,17 @@ mod tests {
             let read = Meta::decode(&meta.encode()).unwrap();
             assert!(matches!(read.unlock(&"old".into()), Err(SlotError::Damaged(_))), "{absurd:?}");
         }
+    }
+
+    #[test]
+    fn an_unsealed_file_takes_no_password_and_a_sealed_one_needs_it() {
+        let (sealed, _) = created();
+        assert!(matches!(sealed.unsealed_keys(), Err(SlotError::Sealed)));
+        let unsealed = Meta::decode(&Meta::unsealed().unwrap().encode()).unwrap();
+        assert!(unsealed.unsealed_keys().is_ok());
+        assert!(matches!(unsealed.unlock(&"old".into()), Err(SlotError::NotSealed)));
+        let changed = unsealed.change_password(&"old".into(), &"new".into(), None);
+        assert!(matches!(changed, Err(SlotError::NotSealed)));
     }
 
     #[test]

@@ -18,6 +18,8 @@
 //!   hash. In clear are: that there are records, of which table, how long, when they expire, their versions, and in
 //!   time-ordered tables their millisecond. A flipped byte in the file is a clean error or no change.
 //!
+//! * **Or in clear.** A file for records that are no secret can be made without a password ([`stage_unsealed`]). A checksum takes the
+//!   place of each seal: accidents are noticed as in a sealed file, and who can write the file can change it.
 //! * **Whole.** A sealed summary of all records tells at the next opening that a record was left out, or an older one put
 //!   back, without the password (`summary.rs`).
 //! * **Witnessed.** A store that is opened behind its witness, a small file beside it, is marked as rolled back
@@ -95,7 +97,7 @@ pub use crate::{
     memory::MemoryBackend,
     open::{
         OpenError, Unplaced, create_redb, open_memory, open_redb, open_redb_beside, open_redb_unwitnessed,
-        stage_redb,
+        open_unsealed, open_unsealed_unwitnessed, read_unsealed, stage_redb, stage_unsealed,
     },
     redb::restore::{Replaced, Restoration, Restored},
     rollback::{Rollback, RollbackCause, Witnessed, witness_beside},

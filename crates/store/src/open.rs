@@ -40,7 +40,7 @@ pub fn stage_redb(
     password: &Password,
     params: KdfParams,
 ) -> Result<(Store, Unplaced), OpenError> {
-    let (store, file) = redb::stage(path, password, params)?;
+    let (store, file) = redb::stage(path, Secret::Password(password), params)?;
     Ok((store, Unplaced(file)))
 }
 
@@ -65,7 +65,7 @@ impl Unplaced {
 /// # Errors
 /// See [`OpenError`]; the file is as it was in each.
 pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
-    redb::open(path, &witness_beside(path), password)
+    redb::open(path, &witness_beside(path), Secret::Password(password))
 }
 
 /// As [`open_redb`], with the witness at `witness`.
@@ -75,7 +75,7 @@ pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
 /// # Errors
 /// As [`open_redb`].
 pub fn open_redb_beside(path: &Path, witness: &Path, password: &Password) -> Result<Store, OpenError> {
-    redb::open(path, witness, password)
+    redb::open(path, witness, Secret::Password(password))
 }
 
 /// As [`open_redb_beside`], whatever the witness says: for who accepts that. The witness stays as it is until
@@ -88,7 +88,48 @@ pub fn open_redb_unwitnessed(
     witness: &Path,
     password: &Password,
 ) -> Result<(Store, Witnessed), OpenError> {
-    redb::open_unwitnessed(path, witness, password)
+    redb::open_unwitnessed(path, witness, Secret::Password(password))
+}
+
+/// As [`stage_redb`], for a file that is not sealed: its records are in clear, and it needs no password.
+///
+/// # Errors
+/// As [`create_redb`].
+pub fn stage_unsealed(path: &Path) -> Result<(Store, Unplaced), OpenError> {
+    let (store, file) = redb::stage(path, Secret::None, KdfParams::default())?;
+    Ok((store, Unplaced(file)))
+}
+
+/// As [`open_redb_beside`], for a file that is not sealed.
+///
+/// # Errors
+/// As [`open_redb`]; [`OpenError::Sealed`] where the file has a password.
+pub fn open_unsealed(path: &Path, witness: &Path) -> Result<Store, OpenError> {
+    redb::open(path, witness, Secret::None)
+}
+
+/// As [`open_redb_unwitnessed`], for a file that is not sealed.
+///
+/// # Errors
+/// As [`open_unsealed`], but for those of the witness.
+pub fn open_unsealed_unwitnessed(path: &Path, witness: &Path) -> Result<(Store, Witnessed), OpenError> {
+    redb::open_unwitnessed(path, witness, Secret::None)
+}
+
+/// Opens a file that is not sealed for reading alone. Nothing is written, and commits are refused.
+///
+/// # Errors
+/// As [`open_unsealed`], but for those of the witness, which is not looked at.
+pub fn read_unsealed(path: &Path) -> Result<Store, OpenError> {
+    redb::read(path, Secret::None)
+}
+
+/// What opens a file.
+#[derive(Copy, Clone)]
+pub(crate) enum Secret<'p> {
+    Password(&'p Password),
+    /// Nothing: the file is not sealed.
+    None,
 }
 
 /// A throw-away store in memory, under a random key that nobody has.
@@ -119,6 +160,18 @@ pub enum OpenError {
     #[error("wrong password for {}", path.display())]
     WrongPassword {
         /// The store.
+        path: PathBuf,
+    },
+    /// The file has no password: it is not sealed.
+    #[error("{} is not sealed", path.display())]
+    NotSealed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has a password, and is to be opened without.
+    #[error("{} is sealed with a password", path.display())]
+    Sealed {
+        /// The file.
         path: PathBuf,
     },
     /// Another process, or another part of this one, has the store open.
@@ -176,6 +229,8 @@ impl OpenError {
     pub(crate) fn from_slots(error: SlotError, path: &Path) -> Self {
         match error {
             SlotError::WrongPassword => Self::WrongPassword { path: path.to_owned() },
+            SlotError::NotSealed => Self::NotSealed { path: path.to_owned() },
+            SlotError::Sealed => Self::Sealed { path: path.to_owned() },
             SlotError::Damaged(what) => Self::Damaged { what },
             SlotError::NewerFormat { found } => Self::NewerFormat { found, known: FORMAT },
             SlotError::Crypto(error) => Self::other(error),

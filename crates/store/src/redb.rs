@@ -51,6 +51,7 @@ use self::{
     file::{Access, LockedFile},
     lock::Lock,
     place::Place,
+    read_only::ReadOnly,
     witness::Keeper,
     writer::{Message, Request, Shared, Writer},
 };
@@ -60,8 +61,8 @@ use crate::{
         Write,
     },
     commit::{CommitError, NotWritten, OutcomeUnknown},
-    keyslot::{FORMAT, KdfParams, Meta, Password},
-    open::OpenError,
+    keyslot::{FORMAT, KdfParams, Meta, SlotError},
+    open::{OpenError, Secret},
     rollback::{Rollback, RollbackCause, Witnessed},
     seal::{self, Keys},
     store::{Record as _, Store, directory_entry, directory_key},
@@ -72,7 +73,7 @@ pub(crate) use self::new_file::NewFile;
 /// Makes a new store that is not in its place yet; see [`crate::stage_redb`].
 pub(crate) fn stage(
     path: &Path,
-    password: &Password,
+    secret: Secret<'_>,
     params: KdfParams,
 ) -> Result<(Store, NewFile), OpenError> {
     if file::exists(path)? {
@@ -84,9 +85,7 @@ pub(crate) fn stage(
         return Err(OpenError::AlreadyExists);
     }
     new_file::remove_leftovers(path);
-    let (meta, data_key) =
-        Meta::create(password, params).map_err(|error| OpenError::from_slots(error, path))?;
-    let keys = Keys::derive(&data_key).map_err(OpenError::other)?;
+    let (meta, keys) = made(secret, params).map_err(|error| OpenError::from_slots(error, path))?;
     let version = seal::first_version().map_err(OpenError::other)?;
     let mut batch = Batch::new();
     batch.write(Meta::key(), Expect::Absent, Write::Put(meta_record(&meta, version)));
@@ -102,11 +101,11 @@ pub(crate) fn stage(
 }
 
 /// Opens a store; see [`crate::open_redb_beside`].
-pub(crate) fn open(path: &Path, witness: &Path, password: &Password) -> Result<Store, OpenError> {
-    let (mut engine, place, meta, keys) = unlocked(path, witness, password)?;
+pub(crate) fn open(path: &Path, witness: &Path, secret: Secret<'_>) -> Result<Store, OpenError> {
+    let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
     let seen = witness::read(witness, &keys, &meta.store_id)?;
     let commit = engine.commits();
-    publish(&mut engine, password, path)?;
+    publish(&mut engine, secret, path)?;
     match seen {
         Some(seen) if seen > commit => {
             tracing::error!(
@@ -133,9 +132,9 @@ pub(crate) fn open(path: &Path, witness: &Path, password: &Password) -> Result<S
 pub(crate) fn open_unwitnessed(
     path: &Path,
     witness: &Path,
-    password: &Password,
+    secret: Secret<'_>,
 ) -> Result<(Store, Witnessed), OpenError> {
-    let (mut engine, place, meta, keys) = unlocked(path, witness, password)?;
+    let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
     let said = match witness::read(witness, &keys, &meta.store_id) {
         Ok(None) => Witnessed::Nothing,
         Ok(Some(seen)) if seen > engine.commits() => {
@@ -148,14 +147,33 @@ pub(crate) fn open_unwitnessed(
         Err(OpenError::WitnessDamaged { .. }) => Witnessed::Damaged,
         Err(error) => return Err(error),
     };
-    publish(&mut engine, password, path)?;
+    publish(&mut engine, secret, path)?;
     Ok((started(engine, place, keys, meta.store_id)?, said))
+}
+
+/// Opens a store to be read; see [`crate::read_unsealed`].
+pub(crate) fn read(path: &Path, secret: Secret<'_>) -> Result<Store, OpenError> {
+    let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
+    let (_, meta) = read_meta(&engine)?;
+    let keys = Arc::new(unlock(&meta, secret, path)?);
+    engine.number_commits(keys.clone(), Some(&meta))?;
+    Ok(Store::over(Arc::new(ReadOnly::over(engine)?), keys))
+}
+
+fn made(secret: Secret<'_>, params: KdfParams) -> Result<(Meta, Keys), SlotError> {
+    match secret {
+        Secret::Password(password) => {
+            let (meta, data_key) = Meta::create(password, params)?;
+            Ok((meta, Keys::derive(&data_key)?))
+        }
+        Secret::None => Ok((Meta::unsealed()?, Keys::unsealed()?)),
+    }
 }
 
 fn unlocked(
     path: &Path,
     witness: &Path,
-    password: &Password,
+    secret: Secret<'_>,
 ) -> Result<(Engine, Arc<Place>, Meta, Arc<Keys>), OpenError> {
     let file = match LockedFile::open(path, Access::ReadWrite) {
         Err(OpenError::NotFound) if witness::exists(witness)? => {
@@ -167,7 +185,7 @@ fn unlocked(
     let place = file.place();
     let mut engine = Engine::open(Arc::new(file))?;
     let (_, meta) = read_meta(&engine)?;
-    let keys = Arc::new(unlock(&meta, password, path)?);
+    let keys = Arc::new(unlock(&meta, secret, path)?);
     engine.number_commits(keys.clone(), Some(&meta))?;
     Ok((engine, place, meta, keys))
 }
@@ -208,13 +226,18 @@ fn mark_records(
 
 /// Writes to the file for the first time, now that all has proved right, and brings a store of an older format to this release's in one
 /// durable commit.
-fn publish(engine: &mut Engine, password: &Password, path: &Path) -> Result<(), OpenError> {
+fn publish(engine: &mut Engine, secret: Secret<'_>, path: &Path) -> Result<(), OpenError> {
     engine.publish()?;
     let (version, meta) = read_meta(engine)?;
     if meta.format >= FORMAT {
         return Ok(());
     }
-    let upgraded = meta.upgraded(password).map_err(|error| OpenError::from_slots(error, path))?;
+    let upgraded = match secret {
+        Secret::Password(password) => {
+            meta.upgraded(password).map_err(|error| OpenError::from_slots(error, path))?
+        }
+        Secret::None => Meta { format: FORMAT, ..meta.clone() },
+    };
     let mut batch = Batch::new();
     let write = Write::Put(meta_record(&upgraded, version.next()));
     batch.write(Meta::key(), Expect::Version(version), write);
@@ -223,9 +246,14 @@ fn publish(engine: &mut Engine, password: &Password, path: &Path) -> Result<(), 
     Ok(())
 }
 
-fn unlock(meta: &Meta, password: &Password, path: &Path) -> Result<Keys, OpenError> {
-    let data_key = meta.unlock(password).map_err(|error| OpenError::from_slots(error, path))?;
-    Keys::derive(&data_key).map_err(OpenError::other)
+fn unlock(meta: &Meta, secret: Secret<'_>, path: &Path) -> Result<Keys, OpenError> {
+    match secret {
+        Secret::Password(password) => {
+            let data_key = meta.unlock(password).map_err(|error| OpenError::from_slots(error, path))?;
+            Keys::derive(&data_key).map_err(OpenError::other)
+        }
+        Secret::None => meta.unsealed_keys().map_err(|error| OpenError::from_slots(error, path)),
+    }
 }
 
 fn read_meta(engine: &Engine) -> Result<(Version, Meta), OpenError> {

@@ -4,6 +4,9 @@
 //!
 //! Nonces are drawn at random; with GCM-SIV a repeated one tells only whether two values of one record are equal.
 //! Subkeys come from the 256-bit data key by HKDF-SHA-256, one label per use.
+//!
+//! An **unsealed** file has no secrets. Its values are in clear, and a checksum takes the place of the tag: HMAC-SHA-256 over the same
+//! associated data and the value, cut to 128 bits. All its keys come from a published constant, so anybody can read and check it.
 
 use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -16,8 +19,14 @@ use crate::backend::{RecordKey, SealedRecord, Version};
 /// First byte of every sealed record; a change of the envelope changes it.
 pub(crate) const ENVELOPE_FORMAT: u8 = 1;
 
+/// Bytes of a tag, and of the checksum of an unsealed value.
+const TAG_BYTES: usize = 16;
+
 /// Bytes that sealing adds: nonce and tag.
-pub(crate) const SEAL_OVERHEAD: usize = NONCE_LEN + 16;
+pub(crate) const SEAL_OVERHEAD: usize = NONCE_LEN + TAG_BYTES;
+
+/// What stands in the place of the data key of an unsealed file.
+const PUBLISHED_KEY: &[u8; 32] = b"jwtis: this file has no secrets.";
 
 /// The key from which all others of a store come. Lives in memory and, wrapped, in the key slots.
 pub(crate) struct DataKey(Zeroizing<[u8; 32]>);
@@ -40,20 +49,39 @@ impl DataKey {
 
 /// The subkeys in use: one seals values, one hashes names, one hashes records for the summary, one authenticates the witness.
 pub(crate) struct Keys {
-    seal: SealKey,
+    values: Values,
     names: hmac::Key,
     records: hmac::Key,
     witness: hmac::Key,
 }
 
+/// How values are kept.
+enum Values {
+    Sealed(SealKey),
+    /// In clear, with a checksum under this published key.
+    Clear(Box<hmac::Key>),
+}
+
 impl Keys {
     pub(crate) fn derive(data_key: &DataKey) -> Result<Self, CryptoUnavailable> {
         let seal = derive(data_key, b"jwtis store 1: seal values")?;
+        Self::with(data_key, Values::Sealed(SealKey::new(&seal)?))
+    }
+
+    /// Of an unsealed file: published keys, with which nothing is secret.
+    pub(crate) fn unsealed() -> Result<Self, CryptoUnavailable> {
+        let published = DataKey::from_bytes(Zeroizing::new(*PUBLISHED_KEY));
+        let checksum = derive(&published, b"jwtis store 2: checksum of values")?;
+        let checksum = hmac::Key::new(hmac::HMAC_SHA256, checksum.as_slice());
+        Self::with(&published, Values::Clear(Box::new(checksum)))
+    }
+
+    fn with(data_key: &DataKey, values: Values) -> Result<Self, CryptoUnavailable> {
         let names = derive(data_key, b"jwtis store 1: hash names")?;
         let witness = derive(data_key, b"jwtis store 1: witness")?;
         let records = derive(data_key, b"jwtis store 2: hash records")?;
         Ok(Self {
-            seal: SealKey::new(&seal)?,
+            values,
             names: hmac::Key::new(hmac::HMAC_SHA256, names.as_slice()),
             records: hmac::Key::new(hmac::HMAC_SHA256, records.as_slice()),
             witness: hmac::Key::new(hmac::HMAC_SHA256, witness.as_slice()),
@@ -89,7 +117,7 @@ impl Keys {
         context.update(key.as_bytes());
         context.update(&record.version.0.to_be_bytes());
         context.update(&record.expires_at.to_be_bytes());
-        context.update(record.sealed.last_chunk::<16>().map_or(&record.sealed[..], |tag| tag));
+        context.update(record.sealed.last_chunk::<TAG_BYTES>().map_or(&record.sealed[..], |tag| tag));
         let mut hash = [0; 32];
         for (to, from) in hash.iter_mut().zip(context.sign().as_ref()) {
             *to = *from;
@@ -105,7 +133,11 @@ impl Keys {
         expires_at: u64,
         value: &[u8],
     ) -> Result<SealedRecord, CryptoUnavailable> {
-        let sealed = self.seal.seal(&associated_data(table, key, version, expires_at), value)?;
+        let data = associated_data(table, key, version, expires_at);
+        let sealed = match &self.values {
+            Values::Sealed(seal) => seal.seal(&data, value)?,
+            Values::Clear(checksum) => [value, &check(checksum, &data, value)].concat(),
+        };
         Ok(SealedRecord { version, expires_at, sealed })
     }
 
@@ -116,8 +148,27 @@ impl Keys {
         key: &RecordKey,
         record: &SealedRecord,
     ) -> Option<Zeroizing<Vec<u8>>> {
-        self.seal.open(&associated_data(table, key, record.version, record.expires_at), &record.sealed)
+        let data = associated_data(table, key, record.version, record.expires_at);
+        match &self.values {
+            Values::Sealed(seal) => seal.open(&data, &record.sealed),
+            Values::Clear(checksum) => {
+                let (value, there) = record.sealed.split_last_chunk::<TAG_BYTES>()?;
+                (*there == check(checksum, &data, value)).then(|| Zeroizing::new(value.to_vec()))
+            }
+        }
     }
+}
+
+/// The checksum of an unsealed value. The associated data tells its own length, so no two values share the bytes that are summed.
+fn check(key: &hmac::Key, associated_data: &[u8], value: &[u8]) -> [u8; TAG_BYTES] {
+    let mut context = hmac::Context::with_key(key);
+    context.update(associated_data);
+    context.update(value);
+    let mut sum = [0; TAG_BYTES];
+    for (to, from) in sum.iter_mut().zip(context.sign().as_ref()) {
+        *to = *from;
+    }
+    sum
 }
 
 /// Format ‖ table name ‖ 0 ‖ key ‖ version ‖ expiry. The key tells its own length by its table byte and the two
@@ -252,7 +303,11 @@ mod tests {
 
     #[test]
     fn opens_only_under_the_same_table_key_version_and_expiry() {
-        let keys = Keys::derive(&DataKey::from_bytes(Zeroizing::new([7; 32]))).unwrap();
+        only_under_the_same(&Keys::derive(&DataKey::from_bytes(Zeroizing::new([7; 32]))).unwrap());
+        only_under_the_same(&Keys::unsealed().unwrap());
+    }
+
+    fn only_under_the_same(keys: &Keys) {
         let key = RecordKey::compose(1, None, &keys.hash_name("clients", "shop"));
         let other = RecordKey::compose(1, None, &keys.hash_name("clients", "shoq"));
         let record = keys.seal("clients", &key, Version(9), 77, b"value").unwrap();
@@ -273,6 +328,18 @@ mod tests {
             let cut = SealedRecord { sealed: record.sealed[..length].to_vec(), ..record.clone() };
             assert!(keys.open("clients", &key, &cut).is_none(), "length {length}");
         }
+    }
+
+    #[test]
+    fn an_unsealed_value_is_in_clear_and_opens_in_no_sealed_file_nor_the_reverse() {
+        let (clear, sealed) =
+            (Keys::unsealed().unwrap(), Keys::derive(&DataKey::from_bytes(Zeroizing::new([7; 32]))).unwrap());
+        let key = RecordKey::compose(1, None, &[5; 16]);
+        let record = clear.seal("clients", &key, Version(9), 77, b"value").unwrap();
+        assert!(record.sealed.starts_with(b"value"));
+        assert!(sealed.open("clients", &key, &record).is_none());
+        let record = sealed.seal("clients", &key, Version(9), 77, b"value").unwrap();
+        assert!(clear.open("clients", &key, &record).is_none());
     }
 
     #[test]

@@ -19,9 +19,9 @@ use jwtis_store::{BoxError, Store};
 use jwtis_tezos::PublicKeyHash;
 use tracing::{error, info, warn};
 
-use super::marks::{self, MarksError};
 use super::trusted::OwnIssuer;
 use super::vaults::{self, Ask, Missing, Opened, Opener, ReadVault, VaultFault};
+use super::watermarks::{self, Keeping, WatermarksError};
 use crate::config::signer::{GuardConfig, HookConfig, RulesConfig, SignerConfig, WatermarkDriver};
 use crate::hook_client::HttpHook;
 use crate::metrics::{Metrics, ObservedWatermarks};
@@ -35,9 +35,9 @@ pub enum StartError {
     /// A vault cannot be opened.
     #[error(transparent)]
     Vault(#[from] VaultFault),
-    /// The marks cannot be kept.
+    /// The watermarks cannot be kept.
     #[error(transparent)]
-    Marks(#[from] MarksError),
+    Watermarks(#[from] WatermarksError),
     /// `strict_vaults`, and these are listed in `tezos:` and in no vault.
     #[error("no vault holds these keys of `tezos:`: {}", list(.0))]
     KeysMissing(Vec<PublicKeyHash>),
@@ -118,14 +118,14 @@ impl Prepared {
         Ok(Self { rules, vaults, strict: strict_vaults, watermark, lost, base_dir })
     }
 
-    /// Opens marks and vaults and puts the signer together. `ask` is asked for the passwords of encrypted keys.
+    /// Opens watermarks and vaults and puts the signer together. `ask` is asked for the passwords of encrypted keys.
     ///
     /// # Errors
     /// [`StartError`].
     pub async fn start(self, around: Surroundings, ask: Ask<'_>) -> Result<Running, StartError> {
         let Surroundings { env, store, issuer, metrics } = around;
-        let place = marks::Place { driver: self.watermark, base_dir: &self.base_dir, lost: self.lost };
-        let watermarks = marks::open(place, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
+        let keeping = Keeping { driver: self.watermark, base_dir: &self.base_dir, lost: self.lost };
+        let watermarks = watermarks::open(keeping, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
         let mut opener = Opener::new(store.clone().map(|store| StoreVault::new(store, env.clone())));
         let (rules, opened) = self.open(&opener, ask).await?;
         let vaults = opener.keep(opened);

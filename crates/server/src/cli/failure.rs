@@ -121,6 +121,10 @@ impl Failure {
         match error {
             OpenError::WrongPassword { .. } => Self::usage(format!("wrong password for {path}"))
                 .hint("nothing was changed; a store's password cannot be recovered, only a backup whose password you have can help"),
+            OpenError::NotSealed { .. } => Self::usage(format!("{path} is not sealed, so it is no store with keys"))
+                .hint("check --dbPath; a file of watermarks belongs to `jwtis watermark … --base-dir DIR`"),
+            OpenError::Sealed { .. } => Self::usage(format!("{path} is sealed with a password, so it is no file of watermarks"))
+                .hint("check --base-dir; a store belongs to --dbPath"),
             OpenError::Damaged { what } => Self::damaged(format!("the store {path} is damaged: {what}"))
                 .hint("nothing was changed; restore a backup with `jwtis store restore BACKUP`, and keep the damaged file for inspection"),
             OpenError::InUse => Self::refused(format!("the store {path} is in use by another process"))

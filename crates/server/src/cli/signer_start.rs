@@ -1,11 +1,13 @@
 //! What `jwtis serve` says when the signer cannot start.
 
 use jwtis_signer::watermark::file::FileError;
+use jwtis_store::OpenError;
 use jwtis_tezos::SecretKeyError;
 
 use super::Failure;
+use super::failure::disk_hint;
 use crate::app::signer::{RulesFault, StartError};
-use crate::app::{MarksError, VaultFault};
+use crate::app::{VaultFault, WatermarksError};
 
 /// What failed, and what to try.
 pub(super) fn failure(error: &StartError) -> Failure {
@@ -19,20 +21,22 @@ pub(super) fn failure(error: &StartError) -> Failure {
             misused().hint("write policy_hook.address as a URL, like http://127.0.0.1:8080/")
         }
         StartError::Vault(fault) => of_vault(fault, refused, misused),
-        StartError::Marks(fault) => match fault {
-            MarksError::BaseDir { .. } => refused().hint(
-                "make the folder writable for this user, or name another by --base-dir; without its marks the signer signs nothing",
+        StartError::Watermarks(fault) => match fault {
+            WatermarksError::BaseDir { .. } => refused().hint(
+                "make the folder writable for this user, or name another by --base-dir; without its watermarks the signer signs nothing",
             ),
-            MarksError::Files { source, .. } if matches!(source.downcast_ref(), Some(FileError::Lost { .. })) => {
-                refused().hint(
-                    "bring the file back from where it went: its watermarks protect the stake. If what was signed does not matter, start once with --new-watermarks",
-                )
-            }
-            MarksError::Files { .. } => refused()
-                .hint("stop the other signer that uses the folder; a damaged file is to be mended, not removed: its marks protect the stake"),
-            MarksError::Import(_) => refused()
-                .hint("mend the file, or let this user read it: a mark that is passed over would be forgotten. Another folder is looked at by --base-dir"),
-            MarksError::Store(_) | MarksError::NoStore => {
+            WatermarksError::Files { source, .. } => refused().hint(match source {
+                FileError::Lost { .. } => "bring the file back from where it went: its watermarks protect the stake. If what was signed does not matter, start once with --new-watermarks",
+                FileError::InUse(_) => "stop the other signer that uses the folder",
+                FileError::Watermarks(_) => "mend the file, do not remove it: its watermarks protect the stake",
+                FileError::Engine { source, .. } => engine_hint(source),
+                FileError::NotTaken { .. } | FileError::Io { .. } => "look at the folder and its disk; without its watermarks the signer signs nothing",
+            }),
+            WatermarksError::File(_) => refused()
+                .hint("look at the folder and its disk; without its watermarks the signer signs nothing"),
+            WatermarksError::Import(_) => refused()
+                .hint("mend the file, or let this user read it: a watermark that is passed over would be forgotten. Another folder is looked at by --base-dir"),
+            WatermarksError::Store(_) | WatermarksError::NoStore => {
                 refused().hint("`jwtis store check` says whether the store is well")
             }
         },
@@ -42,6 +46,29 @@ pub(super) fn failure(error: &StartError) -> Failure {
         StartError::Listing { .. } => {
             refused().hint("see whether the vault works, or remove `strict_vaults` to do without it")
         }
+    }
+}
+
+/// What to do about a file of watermarks that cannot be opened.
+pub(super) fn engine_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::WitnessOfAnother { .. } | OpenError::WitnessDamaged { .. } => {
+            "find out who wrote to the witness. If the watermarks are right, raise them with `jwtis watermark raise` and start once with --new-watermarks"
+        }
+        OpenError::Damaged { .. } => {
+            "bring the folder back from a backup, then raise the watermarks with `jwtis watermark raise`. Signatory's copy in the same folder is a second old at most: with the file moved away, --new-watermarks begins with that"
+        }
+        OpenError::NewerFormat { .. } => "it was written by a newer jwtis: use that release",
+        OpenError::Sealed { .. } => {
+            "it is a store with a password; name the folder of the watermarks by --base-dir"
+        }
+        OpenError::Io(error) => disk_hint(error),
+        OpenError::NotFound
+        | OpenError::AlreadyExists
+        | OpenError::WrongPassword { .. }
+        | OpenError::NotSealed { .. }
+        | OpenError::InUse
+        | OpenError::StoreGone { .. } => "look at the folder and its disk, and run it again",
     }
 }
 

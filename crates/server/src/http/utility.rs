@@ -70,9 +70,8 @@ impl Health for Issuer {
 impl Health for Signer {
     fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
         Box::pin(async {
-            if let Some(cause) = self.rolled_back().await? {
-                let why = rollback::words(cause);
-                return Err(format!("{why}, so consensus keys sign nothing: {}", rollback::HINT).into());
+            if let Some(back) = self.rolled_back().await? {
+                return Err(format!("{}, so consensus keys sign nothing: {}", back.why(), back.hint()).into());
             }
             if self.snapshot().ready().await {
                 Ok(())

@@ -1,12 +1,12 @@
-//! What the keeping of marks costs and says: a decorator around any driver, and the observer that a driver tells of its storage (§8.1).
+//! What the keeping of watermarks costs and says: a decorator around any driver, and the observer that a driver tells of its storage (§8.1).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_signer::watermark::{Clearance, MarkIo, Terms, WatermarkObserver};
-use jwtis_signer::{WatermarkError, Watermarks};
-use jwtis_store::{BoxFuture, RollbackCause};
+use jwtis_signer::watermark::{Clearance, Terms, WatermarkIo, WatermarkObserver};
+use jwtis_signer::{WatermarkError, Watermarks, WentBack};
+use jwtis_store::BoxFuture;
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::{ChainId, PublicKeyHash};
@@ -48,12 +48,12 @@ impl Watermarks for ObservedWatermarks {
         })
     }
 
-    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<RollbackCause>, WatermarkError>> {
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<WentBack>, WatermarkError>> {
         self.inner.rolled_back()
     }
 
-    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
-        self.inner.marks()
+    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+        self.inner.all()
     }
 
     fn raise<'a>(
@@ -63,14 +63,18 @@ impl Watermarks for ObservedWatermarks {
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         self.inner.raise(chain, marks)
     }
+
+    fn write_copy(&self) -> BoxFuture<'_, Result<(), WatermarkError>> {
+        self.inner.write_copy()
+    }
 }
 
 impl WatermarkObserver for Metrics {
-    fn io(&self, backend: &'static str, operation: MarkIo, ok: bool, took: Duration) {
+    fn io(&self, backend: &'static str, operation: WatermarkIo, ok: bool, took: Duration) {
         let operation = match operation {
-            MarkIo::Read => "read",
-            MarkIo::Write => "write",
-            MarkIo::Create => "create",
+            WatermarkIo::Read => "read",
+            WatermarkIo::Write => "write",
+            WatermarkIo::Create => "create",
         };
         self.signer().watermark_io(backend, operation, ok, took);
     }

@@ -39,7 +39,7 @@ fn marks(place: &Place, at: &[&str]) -> Vec<(String, i64, i64)> {
 fn a_mark_is_raised_and_never_lowered() {
     let place = place();
     for at in DRIVERS {
-        assert_eq!(place.ok(&[&["watermark", "show"], at].concat()), "no marks\n");
+        assert_eq!(place.ok(&[&["watermark", "show"], at].concat()), "no watermarks\n");
         for (level, round, raised, stands) in [
             ("10", "2", 1, (10, 2)),
             ("10", "2", 0, (10, 2)),
@@ -118,8 +118,11 @@ fn files_that_a_server_keeps_are_shown_but_not_changed() {
     let place = place();
     let at = ["--base-dir", "base"];
     raise(&place, &at, "block", "5", "0");
-    let server = FileWatermarks::open(&place.path().join("base"), Arc::new(())).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+    let base = place.path().join("base");
+    let server = runtime.block_on(FileWatermarks::open(&base, Arc::new(()))).unwrap();
     assert_eq!(marks(&place, &at), [("block".to_owned(), 5, 0)]);
+    assert!(place.run(&[&["watermark", "show"][..], &at].concat()).stderr.contains("a second old at most"));
     let asked = ["watermark", "raise", "--key", TZ1, "--chain", MAINNET, "--kind", "block", "--level", "9"];
     let run = place.run(&[&asked[..], &at].concat());
     refused(&run, 1, "cannot be opened");

@@ -90,11 +90,11 @@ impl World {
             Driver::FailingStore => Arc::new(StoreWatermarks::new(self.store.clone(), Arc::new(()))),
             Driver::Redb => {
                 let path = self.folder.path().join("keys.db");
-                let store = once_unlocked(|| open_redb(&path, &password()).ok()).await;
+                let store = once_unlocked(async || open_redb(&path, &password()).ok()).await;
                 Arc::new(StoreWatermarks::new(store, Arc::new(())))
             }
             Driver::File => {
-                let open = || FileWatermarks::open(self.folder.path(), Arc::new(())).ok();
+                let open = async || FileWatermarks::open(self.folder.path(), Arc::new(())).await.ok();
                 Arc::new(once_unlocked(open).await.0)
             }
         };
@@ -134,9 +134,9 @@ impl World {
 }
 
 /// What was open may still be on its way to being closed, in a task that was cut off. A new process does not meet that.
-async fn once_unlocked<T>(open: impl Fn() -> Option<T>) -> T {
+async fn once_unlocked<T>(open: impl AsyncFn() -> Option<T>) -> T {
     for _ in 0..100_000 {
-        if let Some(opened) = open() {
+        if let Some(opened) = open().await {
             return opened;
         }
         task::yield_now().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_signer::watermark::{MarkIo, WatermarkObserver as _};
+use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver as _};
 use jwtis_tezos::Policy;
 
 use crate::forge;
@@ -196,9 +196,12 @@ async fn the_page_is_one_page_with_names_that_dashboards_know() {
 #[tokio::test]
 async fn the_storage_of_marks_is_counted_and_timed() {
     let world = Setup::new().build();
-    for (operation, ok) in
-        [(MarkIo::Read, true), (MarkIo::Write, true), (MarkIo::Write, false), (MarkIo::Create, true)]
-    {
+    for (operation, ok) in [
+        (WatermarkIo::Read, true),
+        (WatermarkIo::Write, true),
+        (WatermarkIo::Write, false),
+        (WatermarkIo::Create, true),
+    ] {
         world.metrics.io("file", operation, ok, Duration::from_micros(300));
     }
     let line = |operation: &str, result: &str| {

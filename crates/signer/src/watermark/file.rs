@@ -1,123 +1,129 @@
-//! Marks in files of Signatory's format, version 2 (§5.2): the driver `file`.
+//! Watermarks in a file of their own: the driver `file`. It needs neither password nor store.
 //!
-//! Marks are judged and written by one thread (`writer`), so that no task waits on a disk, and a caller that goes away while it
-//! waits leaves nothing half done. What is already decided by the durable marks, a refusal or the very message of a mark, is answered
-//! without it.
+//! The file is an unsealed one of the store's engine (`kept.rs`), which keeps the promises about kills, power cuts, two processes, and files
+//! that are replaced below the process. Signatory's files beside it are a copy, for an operator who returns to Signatory.
 //!
-//! What Signatory's format has no place for is in files of our own: `times` and `witness`.
+//! A start joins what lies beside the file, and the higher watermark stands: Signatory may have signed in between, or a release of ours that
+//! kept its watermarks there. The folder's lock is taken too, since that release knows no other.
 
-mod open;
+mod older;
 mod times;
-mod witness;
-mod writer;
-
-#[cfg(test)]
-mod disk_tests;
-#[cfg(test)]
-mod model;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::Arc;
 
-use jwtis_store::{BoxError, BoxFuture};
+use jwtis_base::rollback;
+use jwtis_store::{
+    BoxFuture, CommitError, OpenError, Rollback, Store, Unplaced, open_unsealed, open_unsealed_unwitnessed,
+    stage_unsealed,
+};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
-use tokio::sync::oneshot;
+use tokio::sync::Mutex;
 
-use self::open::Opened;
-use self::writer::{Durable, Request, Writer};
-use super::disk::{Disk, RealDisk};
-use super::import::ImportError;
-use super::{Clearance, Cleared, Terms, WatermarkError, WatermarkObserver, Watermarks, decide};
+use self::older::{Older, has_some};
+use super::copy::{self, Durable, SignatoryCopy};
+use super::folder::{self, FolderLock};
+use super::import::{self, Blank, Version};
+use super::kept::Places;
+use super::store::StoreWatermarks;
+use super::{Clearance, Keeper, Terms, WatermarkError, WatermarkObserver, Watermarks, WentBack};
 
-/// The driver's name.
-const NAME: &str = "file";
+pub use super::file_error::FileError;
 
-/// Marks in a folder. Dropping it waits for the write that runs and gives the folder's lock back.
+/// Whether there is such a file below `base_dir`.
+#[must_use]
+pub fn exists(base_dir: &Path) -> bool {
+    Places::below(base_dir).file.exists()
+}
+
+/// Watermarks in a file. Dropping it closes the file and gives the folder back.
 pub struct FileWatermarks {
-    durable: Durable,
-    /// `None` when it is being dropped.
-    outbox: Option<Sender<Request>>,
-    thread: Option<JoinHandle<()>>,
+    kept: StoreWatermarks,
+    copy: Arc<SignatoryCopy>,
+    /// The commit that the copy knows. Held while the copy is written, so that no older one is written over a newer.
+    copied: Mutex<Option<u64>>,
+    _lock: FolderLock,
 }
 
-/// Why a folder of marks cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum FileError {
-    /// Another process has the lock.
-    #[error("{0} is in use by another signer")]
-    InUse(String),
-    /// A file is not what it should be.
-    #[error("marks cannot be read")]
-    Marks(#[source] ImportError),
-    /// Marks were there, and are not any more.
-    #[error("{path} {how}")]
-    Lost {
-        /// The file or folder.
-        path: String,
-        /// How it is known.
-        how: &'static str,
-    },
-    /// The file system refuses.
-    #[error("{path} cannot be used")]
-    Io {
-        /// The file or folder.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
-}
-
-impl FileError {
-    fn io(path: &Path, source: io::Error) -> Self {
-        Self::Io { path: path.display().to_string(), source }
-    }
-
-    fn lost(path: &Path, how: &'static str) -> Self {
-        Self::Lost { path: path.display().to_string(), how }
-    }
-}
-
-/// What to do where files of marks were there and are gone or empty.
+/// What to do where files of watermarks were there and are gone, or have gone back to an earlier state.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Lost {
-    /// Refuse to open: what they forbade would be forgotten.
+    /// Refuse: what they forbade would be forgotten.
     Refuse,
     /// Begin anew without them, because the operator says so (`--new-watermarks`).
     BeginAnew,
 }
 
 impl FileWatermarks {
-    /// The marks below `base_dir`: `watermark_v2`, joined with what older folders hold (§5.3). Takes the folder's lock. Returns what the operator should know, too.
+    /// The watermarks below `base_dir`, joined with what lies beside their file (§5.3). Returns what the operator should know, too.
     ///
     /// # Errors
-    /// A [`FileError`]: another process has the lock; a file cannot be read or is none.
-    pub fn open(
+    /// A [`FileError`]: another process has them; a file cannot be read, is none, or is gone.
+    pub async fn open(
         base_dir: &Path,
         observer: Arc<dyn WatermarkObserver>,
-    ) -> Result<(Self, Vec<String>), BoxError> {
-        Self::open_or(base_dir, Lost::Refuse, observer)
+    ) -> Result<(Self, Vec<String>), FileError> {
+        Self::open_or(base_dir, Lost::Refuse, observer).await
     }
 
-    /// As [`Self::open`], where the operator may have said what to do about marks that are gone.
+    /// As [`Self::open`], where the operator may have said what to do about watermarks that are gone.
     ///
     /// # Errors
     /// A [`FileError`].
-    pub fn open_or(
+    pub async fn open_or(
         base_dir: &Path,
         lost: Lost,
         observer: Arc<dyn WatermarkObserver>,
-    ) -> Result<(Self, Vec<String>), BoxError> {
-        Ok(Self::open_on(RealDisk, base_dir, lost, observer)?)
+    ) -> Result<(Self, Vec<String>), FileError> {
+        let places = Places::below(base_dir);
+        let folders = import::older_folders(base_dir)?;
+        let lock = enter(base_dir, &places, lost)?;
+        let older = Older::read(base_dir, &places.folder)?;
+        let (store, unplaced) = engine(&places, lost).await?;
+        let blank = if unplaced.is_none() { Blank::PassedOver } else { Blank::Refused };
+        let mut copies = import::read(&places.folder, Some(Version::V2), blank)?;
+        if lost == Lost::Refuse {
+            older.check(&places.folder, &copies.marks)?;
+            if unplaced.is_some() {
+                none_is_empty(&places.folder, &copies.marks)?;
+            }
+        }
+        older.join_into(&mut copies.marks);
+
+        let kept = StoreWatermarks::kept_by(Keeper::File, store, observer);
+        let mut notices = std::mem::take(&mut copies.notices);
+        for found in folders.iter().chain([&copies]) {
+            let raised = take_over(&kept, &found.marks).await;
+            let path = || found.folder.display().to_string();
+            let raised = raised.map_err(|source| FileError::NotTaken { path: path(), source })?;
+            if raised && unplaced.is_none() {
+                notices.push(format!("{} had higher watermarks, which were taken over", path()));
+            }
+        }
+        for found in folders {
+            let folder = found.folder.display();
+            notices.extend(found.notices);
+            notices.push(format!(
+                "the watermarks of {folder} were taken over, the higher one stands: it can be removed"
+            ));
+        }
+        if let Some(unplaced) = unplaced {
+            unplaced.place().map_err(|source| engine_error(&places, source))?;
+            kept.store().keep_witness(&places.witness);
+        }
+        older.remove(base_dir, &places.folder).map_err(|source| FileError::io(&places.folder, source))?;
+        let copy = Arc::new(SignatoryCopy::new(places.folder));
+        let opened = Self { kept, copy, copied: Mutex::default(), _lock: lock };
+        if let Err(error) = opened.write_copy().await {
+            notices.push(format!("the copy of the watermarks for Signatory is not up to date: {error}"));
+        }
+        Ok((opened, notices))
     }
 
-    /// Sets a mark to what `mark` says, be it lower than what stands. A lower mark lets a signer sign twice: for an operator who knows that
-    /// what stands was never signed, or is of no chain.
+    /// As [`StoreWatermarks::danger_lower`]. The copy is lowered, too: a start would bring the higher watermark back from there.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`].
@@ -128,40 +134,122 @@ impl FileWatermarks {
         kind: WatermarkKind,
         mark: Mark,
     ) -> Result<(), WatermarkError> {
-        self.request(|answer| Request::Lower { chain, key, kind, mark, answer }).await
+        self.kept.danger_lower(chain, key, kind, mark).await?;
+        self.write_copy().await
     }
 
-    fn open_on<D: Disk>(
-        disk: D,
-        base_dir: &Path,
-        lost: Lost,
-        observer: Arc<dyn WatermarkObserver>,
-    ) -> Result<(Self, Vec<String>), FileError> {
-        let (writer, durable, notices) = begin(disk, base_dir, lost, observer)?;
-        let (outbox, inbox) = mpsc::channel();
-        let thread = std::thread::Builder::new()
-            .name("jwtis-watermark".into())
-            .spawn(move || writer.run(&inbox))
-            .map_err(|source| FileError::io(base_dir, source))?;
-        Ok((Self { durable, outbox: Some(outbox), thread: Some(thread) }, notices))
+    async fn bring_copy_up_to_date(&self) -> Result<(), WatermarkError> {
+        let mut copied = self.copied.lock().await;
+        let commit = self.kept.store().commits();
+        if *copied == Some(commit) {
+            return Ok(());
+        }
+        let all = self.kept.all().await?;
+        // Another signer may have the folder at that path by now, with watermarks that are higher.
+        self.kept.store().in_place().await.map_err(|error| WatermarkError::Unavailable(error.into()))?;
+        let copy = Arc::clone(&self.copy);
+        let written = tokio::task::spawn_blocking(move || copy.write(&all, Durable::No)).await;
+        written
+            .map_err(|error| WatermarkError::Unavailable(error.into()))?
+            .map_err(|error| WatermarkError::Unavailable(error.into()))?;
+        *copied = Some(commit);
+        Ok(())
     }
+}
 
-    /// Sends a request to the thread and waits for its answer.
-    async fn request<T>(
-        &self,
-        request: impl FnOnce(oneshot::Sender<Result<T, WatermarkError>>) -> Request,
-    ) -> Result<T, WatermarkError> {
-        let stopped = || WatermarkError::Unavailable("the thread that writes marks has stopped".into());
-        let (answer, answered) = oneshot::channel();
-        let outbox = self.outbox.as_ref().ok_or_else(stopped)?;
-        outbox.send(request(answer)).map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+/// Makes the folder where there was none, and takes its lock.
+fn enter(base_dir: &Path, places: &Places, lost: Lost) -> Result<FolderLock, FileError> {
+    let Places { folder, witness, .. } = places;
+    let io = |source| FileError::io(folder, source);
+    if !import::is_folder(folder)? {
+        let witnessed = Older::read(base_dir, folder)?.has_witnessed()
+            || folder::look(witness).map_err(|source| FileError::io(witness, source))?.is_some();
+        if lost == Lost::Refuse && witnessed {
+            return Err(FileError::lost(
+                folder,
+                "is gone, and the witness beside it says that it held watermarks",
+            ));
+        }
+        folder::make(folder).map_err(io)?;
     }
+    let lock = FolderLock::take(folder).map_err(io)?;
+    let lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
+    copy::remove_leftovers(folder).map_err(io)?;
+    Ok(lock)
+}
+
+/// The file of the store's engine. A new one has no name yet.
+async fn engine(places: &Places, lost: Lost) -> Result<(Store, Option<Unplaced>), FileError> {
+    let Places { file, witness, .. } = places;
+    let opened = match lost {
+        Lost::Refuse => open_unsealed(file, witness),
+        Lost::BeginAnew => open_unsealed_unwitnessed(file, witness).map(|(store, _)| store),
+    };
+    let store = match (opened, lost) {
+        (Ok(store), _) => store,
+        (Err(OpenError::NotFound), _) | (Err(OpenError::StoreGone { .. }), Lost::BeginAnew) => {
+            let (store, unplaced) = stage_unsealed(file).map_err(|source| engine_error(places, source))?;
+            return Ok((store, Some(unplaced)));
+        }
+        (Err(error), _) => return Err(engine_error(places, error)),
+    };
+    if lost == Lost::BeginAnew {
+        // What the file has forgotten by going back, it has forgotten: the operator says so.
+        accept(&store).await.map_err(|error| FileError::NotTaken {
+            path: file.display().to_string(),
+            source: WatermarkError::Unavailable(error.into()),
+        })?;
+        store.keep_witness(witness);
+    }
+    Ok((store, None))
+}
+
+/// Ends the state of a file that has gone back.
+async fn accept(store: &Store) -> Result<(), CommitError> {
+    match rollback::stored_mark(store).await? {
+        Some(mark) => store.commit(store.transaction().delete_at(&Rollback::key(), mark.version)).await,
+        None => Ok(()),
+    }
+}
+
+fn engine_error(places: &Places, source: OpenError) -> FileError {
+    match source {
+        OpenError::InUse => FileError::InUse(places.folder.display().to_string()),
+        OpenError::StoreGone { witness } => FileError::lost(
+            &places.file,
+            format_args!("is gone, and its witness {} says that it held watermarks", witness.display()),
+        ),
+        source => FileError::Engine { path: places.file.display().to_string(), source },
+    }
+}
+
+/// Refuses files of Signatory's that have no watermark any more, where they are all that there is.
+fn none_is_empty(folder: &Path, found: &BTreeMap<ChainId, ChainMarks>) -> Result<(), FileError> {
+    for (name, entry) in folder::list(folder).map_err(|source| FileError::io(folder, source))? {
+        let chain = name.strip_suffix(".json").and_then(|chain| chain.parse().ok());
+        let is_empty = chain.is_some_and(|chain| !found.get(&chain).is_some_and(has_some));
+        if entry == folder::Entry::File && is_empty {
+            return Err(FileError::lost(&folder.join(name), "has no watermarks: it was emptied"));
+        }
+    }
+    Ok(())
+}
+
+/// Raises the watermarks to those that were found, and says whether any rose.
+async fn take_over(
+    kept: &StoreWatermarks,
+    found: &BTreeMap<ChainId, ChainMarks>,
+) -> Result<bool, WatermarkError> {
+    let before = kept.store().commits();
+    for (chain, marks) in found {
+        kept.raise(*chain, marks).await?;
+    }
+    Ok(kept.store().commits() != before)
 }
 
 impl Watermarks for FileWatermarks {
     fn name(&self) -> &'static str {
-        NAME
+        self.kept.name()
     }
 
     fn clear<'a>(
@@ -170,19 +258,15 @@ impl Watermarks for FileWatermarks {
         asked: &'a Asked,
         terms: &'a Terms,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
-        Box::pin(async move {
-            match known(&self.durable, key, asked, terms) {
-                Some(answer) => answer,
-                None => {
-                    let clear = |answer| Request::Clear { key: *key, asked: *asked, terms: *terms, answer };
-                    self.request(clear).await
-                }
-            }
-        })
+        self.kept.clear(key, asked, terms)
     }
 
-    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
-        Box::pin(async move { Ok(self.durable.read().unwrap_or_else(PoisonError::into_inner).clone()) })
+    fn rolled_back(&self) -> BoxFuture<'_, Result<Option<WentBack>, WatermarkError>> {
+        self.kept.rolled_back()
+    }
+
+    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+        self.kept.all()
     }
 
     fn raise<'a>(
@@ -190,49 +274,10 @@ impl Watermarks for FileWatermarks {
         chain: ChainId,
         marks: &'a ChainMarks,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        Box::pin(self.request(move |answer| Request::Raise { chain, marks: marks.clone(), answer }))
+        self.kept.raise(chain, marks)
     }
-}
 
-/// Opens the folder, and raises its marks to those of older folders.
-fn begin<D: Disk>(
-    disk: D,
-    base_dir: &Path,
-    lost: Lost,
-    observer: Arc<dyn WatermarkObserver>,
-) -> Result<(Writer<D>, Durable, Vec<String>), FileError> {
-    let Opened { folder, lock, marks, older, notices } = open::open(&disk, base_dir, lost, &*observer)?;
-    let durable: Durable = Arc::new(RwLock::new(marks));
-    let mut writer = Writer::new(disk, base_dir, folder.clone(), lock, Arc::clone(&durable), observer);
-    for (chain, marks) in older {
-        writer.raise(chain, marks).map_err(|error| FileError::io(&folder, io::Error::other(error)))?;
-    }
-    Ok((writer, durable, notices))
-}
-
-/// The answer where no mark has to move.
-fn known(
-    durable: &Durable,
-    key: &PublicKeyHash,
-    asked: &Asked,
-    terms: &Terms,
-) -> Option<Result<Clearance, WatermarkError>> {
-    let durable = durable.read().unwrap_or_else(PoisonError::into_inner);
-    let marks = durable.get(&asked.chain).and_then(|marks| marks.get(key));
-    match decide(marks.and_then(|marks| marks.get(asked.kind)), key, asked, terms) {
-        Ok(Cleared { clearance, write: None }) => Some(Ok(clearance)),
-        Ok(Cleared { write: Some(_), .. }) => None,
-        Err(error) => Some(Err(error)),
-    }
-}
-
-impl Drop for FileWatermarks {
-    fn drop(&mut self) {
-        drop(self.outbox.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that writes marks has panicked");
-        }
+    fn write_copy(&self) -> BoxFuture<'_, Result<(), WatermarkError>> {
+        Box::pin(self.bring_copy_up_to_date())
     }
 }

@@ -1,26 +1,25 @@
-//! Marks of Signatory, versions 0 to 2, read from its folders (§5.3).
+//! Watermarks below a base folder: Signatory's, versions 0 to 2 (§5.3), and those of our driver `file`.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use jwtis_store::OpenError;
 use jwtis_tezos::watermark::format::{ChainMarks, FormatError};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::Value as Json;
 
-use super::disk::{Disk, Entry, RealDisk};
+use super::folder::{self, Entry};
+use super::kept::{self, KeptError, Places};
 use super::{WatermarkError, Watermarks};
 
 /// Bytes of the longest file that is read, and written.
 pub(super) const MAX_FILE_BYTES: u64 = 16 << 20;
 
-/// Networks that one folder may have marks of.
-pub(super) const MAX_NETWORKS: usize = 1024;
-
-/// What a base folder of Signatory holds.
+/// What a base folder holds.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The marks, joined over what was read.
+    /// The watermarks, joined over what was read.
     pub marks: BTreeMap<ChainId, ChainMarks>,
     /// The folder that they come from; the base folder where there are several.
     pub folder: PathBuf,
@@ -29,7 +28,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Raises the marks of `watermarks` to at least these.
+    /// Raises those of `watermarks` to at least these.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`]; what was raised by then stays. It may be done again.
@@ -41,7 +40,7 @@ impl Found {
     }
 }
 
-/// Why marks cannot be taken over.
+/// Why watermarks cannot be taken over.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct ImportError {
@@ -49,36 +48,69 @@ pub struct ImportError {
     pub path: String,
     /// What is wrong.
     pub reason: String,
+    /// Whether nothing is wrong but that a signer has it open.
+    pub in_use: bool,
 }
 
 impl ImportError {
     pub(super) fn new(path: &Path, reason: impl ToString) -> Self {
-        Self { path: path.display().to_string(), reason: reason.to_string() }
+        Self { path: path.display().to_string(), reason: reason.to_string(), in_use: false }
     }
 }
 
-/// Reads `watermark_v2`, `watermark_v1` and `watermark` below `base_dir` and joins them: the higher mark stands. `None` where there is
-/// none of them.
+/// What is done about a file that a running signer has open.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Busy {
+    /// Refused: its last watermarks are in that file alone.
+    Refuse,
+    /// Its copy is read instead, which is a second old at most.
+    ReadCopy,
+}
+
+/// Reads all that is below `base_dir` and joins it, the higher watermark stands: the file of our driver `file`, `watermark_v2`, `watermark_v1`
+/// and `watermark`. `None` where there is none of them.
 ///
 /// # Errors
-/// [`ImportError`]: a mark that is passed over would be a mark that is forgotten.
-pub fn from_base_dir(base_dir: &Path) -> Result<Option<Found>, ImportError> {
-    let folders = folders(&RealDisk, base_dir, &[Version::V2, Version::V1, Version::V0])?;
+/// [`ImportError`]: a watermark that is passed over would be one that is forgotten.
+pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>, ImportError> {
+    let Places { folder, file, .. } = Places::below(base_dir);
+    let mut notices = Vec::new();
+    let kept = match kept::read(base_dir).await {
+        Ok(kept) => kept,
+        Err(KeptError::Open(OpenError::InUse)) if busy == Busy::ReadCopy => {
+            notices.push(format!(
+                "a signer has {} open: these watermarks are of the copy beside it, which is a second old at most",
+                file.display()
+            ));
+            None
+        }
+        Err(error) => {
+            let in_use = matches!(error, KeptError::Open(OpenError::InUse));
+            return Err(ImportError { in_use, ..ImportError::new(&file, with_causes(&error)) });
+        }
+    };
+    let blank = if kept.is_some() { Blank::PassedOver } else { Blank::Refused };
+    let mut folders = Vec::new();
+    if is_folder(&folder)? {
+        folders.push(read(&folder, Some(Version::V2), blank)?);
+    }
+    folders.extend(older_folders(base_dir)?);
+    if let Some(marks) = kept {
+        // Before the others, of which one is the copy.
+        folders.insert(0, Found { marks, folder: folder.clone(), notices: Vec::new() });
+    }
     if folders.is_empty() {
         return Ok(None);
     }
-    let joined: Vec<String> = folders
-        .iter()
-        .skip(1)
-        .map(|older| {
-            format!(
-                "the watermarks of {} are joined with the newer ones: the higher one stands",
-                older.folder.display()
-            )
-        })
-        .collect();
-    let mut found = join(base_dir, folders)?;
-    found.notices.extend(joined);
+    let older = folders.iter().skip(1).filter(|older| older.folder != folder);
+    notices.extend(older.map(|older| {
+        format!(
+            "the watermarks of {} are joined with the newer ones: the higher one stands",
+            older.folder.display()
+        )
+    }));
+    let mut found = join(base_dir, folders);
+    found.notices.extend(notices);
     Ok(Some(found))
 }
 
@@ -87,10 +119,10 @@ pub fn from_base_dir(base_dir: &Path) -> Result<Option<Found>, ImportError> {
 /// # Errors
 /// [`ImportError`].
 pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
-    if !is_folder(&RealDisk, folder)? {
+    if !is_folder(folder)? {
         return Err(ImportError::new(folder, "there is no such folder"));
     }
-    read(&RealDisk, folder, None, |_, _| Ok(()))
+    read(folder, None, Blank::Refused)
 }
 
 /// Reads every older folder below `base_dir`, each for itself: `watermark_v1` and `watermark`.
@@ -98,67 +130,52 @@ pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
 /// # Errors
 /// [`ImportError`].
 pub fn older_folders(base_dir: &Path) -> Result<Vec<Found>, ImportError> {
-    older(&RealDisk, base_dir)
-}
-
-/// As [`older_folders`].
-pub(super) fn older<D: Disk>(disk: &D, base_dir: &Path) -> Result<Vec<Found>, ImportError> {
-    folders(disk, base_dir, &[Version::V1, Version::V0])
-}
-
-fn folders<D: Disk>(disk: &D, base_dir: &Path, versions: &[Version]) -> Result<Vec<Found>, ImportError> {
     let mut found = Vec::new();
-    for version in versions {
+    for version in [Version::V1, Version::V0] {
         let folder = version.folder(base_dir);
-        if is_folder(disk, &folder)? {
-            found.push(read(disk, &folder, Some(*version), |_, _| Ok(()))?);
+        if is_folder(&folder)? {
+            found.push(read(&folder, Some(version), Blank::Refused)?);
         }
     }
     Ok(found)
 }
 
-/// Joins what folders below `base_dir` hold: of two marks the higher one stands.
-pub(super) fn join(base_dir: &Path, folders: Vec<Found>) -> Result<Found, ImportError> {
-    let folder = match folders.as_slice() {
-        [one] => one.folder.clone(),
-        _ => base_dir.to_owned(),
-    };
-    let mut all = Found { folder, ..Found::default() };
+/// Joins what folders below `base_dir` hold: of two watermarks the higher one stands.
+pub(super) fn join(base_dir: &Path, folders: Vec<Found>) -> Found {
+    let one = folders.first().map(|first| first.folder.clone());
+    let folder = one.filter(|one| folders.iter().all(|found| found.folder == *one));
+    let mut all = Found { folder: folder.unwrap_or_else(|| base_dir.to_owned()), ..Found::default() };
     for found in folders {
         for (chain, marks) in &found.marks {
             all.marks.entry(*chain).or_default().join(marks);
         }
         all.notices.extend(found.notices);
     }
-    if all.marks.len() > MAX_NETWORKS {
-        return Err(ImportError::new(
-            base_dir,
-            format_args!("has marks of more than {MAX_NETWORKS} networks"),
-        ));
-    }
-    Ok(all)
+    all
 }
 
 /// Whether there is a folder. Something else of that name is an error: it may be what is left of one.
-pub(super) fn is_folder<D: Disk>(disk: &D, path: &Path) -> Result<bool, ImportError> {
-    match disk.look(path).map_err(|error| ImportError::new(path, error))? {
+pub(super) fn is_folder(path: &Path) -> Result<bool, ImportError> {
+    match folder::look(path).map_err(|error| ImportError::new(path, error))? {
         None => Ok(false),
         Some(Entry::Folder) => Ok(true),
         Some(Entry::File | Entry::Other) => Err(ImportError::new(path, "is not a folder")),
     }
 }
 
-/// Reads the files of a folder; `version` where it is known. `each` gets every file that was read.
-pub(super) fn read<D: Disk>(
-    disk: &D,
-    folder: &Path,
-    version: Option<Version>,
-    mut each: impl FnMut(&D::File, ChainId) -> io::Result<()>,
-) -> Result<Found, ImportError> {
+/// What is done about a file that has no bytes, or zeros alone: a power cut can leave one that was not synced like that.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Blank {
+    /// Refused: it may have been all that there was.
+    Refused,
+    /// Passed over, with a notice: it is a copy of a file that is there.
+    PassedOver,
+}
+
+/// Reads the files of a folder; `version` where it is known. A file without watermarks has an entry where it names a key.
+pub(super) fn read(folder: &Path, version: Option<Version>, blank: Blank) -> Result<Found, ImportError> {
     let mut found = Found { folder: folder.to_owned(), ..Found::default() };
-    let mut names = disk.list(folder).map_err(|error| ImportError::new(folder, error))?;
-    names.sort_by(|one, two| one.0.cmp(&two.0));
-    for (name, entry) in names {
+    for (name, entry) in folder::list(folder).map_err(|error| ImportError::new(folder, error))? {
         let Some(chain) = name.strip_suffix(".json") else { continue };
         let path = folder.join(&name);
         if entry != Entry::File {
@@ -168,41 +185,43 @@ pub(super) fn read<D: Disk>(
         let bad = |reason: &dyn ToString| ImportError::new(&path, reason.to_string());
         let chain: ChainId =
             chain.parse().map_err(|error| bad(&format_args!("the name is of no network: {error}")))?;
-        let mut file = disk.open(&path).map_err(|error| bad(&error))?;
-        let bytes = disk.read(&mut file, MAX_FILE_BYTES + 1).map_err(|error| bad(&error))?;
+        let bytes = folder::read(&path, MAX_FILE_BYTES + 1).map_err(|error| bad(&error))?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(bad(&format_args!("is longer than {MAX_FILE_BYTES} bytes")));
         }
+        if blank == Blank::PassedOver && bytes.iter().all(|byte| *byte == 0) {
+            found.notices.push(format!(
+                "{} is blank, as a power cut can leave it, and is written anew; if Signatory signed with this folder since jwtis did, raise the watermarks with `jwtis watermark raise`",
+                path.display()
+            ));
+            continue;
+        }
         let text = String::from_utf8(bytes).map_err(|error| bad(&error))?;
         let version = version.unwrap_or_else(|| Version::of(&text, folder));
-        let marks = version.parse(&text).map_err(|error| bad(&with_cause(&error)))?;
-        each(&file, chain).map_err(|error| bad(&error))?;
+        let marks = version.parse(&text).map_err(|error| bad(&with_causes(&error)))?;
         if marks.iter().next().is_some() {
             found.marks.insert(chain, marks);
-        }
-        if found.marks.len() > MAX_NETWORKS {
-            return Err(ImportError::new(
-                folder,
-                format_args!("has marks of more than {MAX_NETWORKS} networks"),
-            ));
         }
     }
     Ok(found)
 }
 
-fn with_cause(error: &FormatError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
     }
+    text
 }
 
-/// How marks are laid out in files.
+/// How watermarks are laid out in files.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) enum Version {
     /// Kinds, and keys within.
     V0,
-    /// One joint mark for each key.
+    /// One joint watermark for each key.
     V1,
     /// Keys, and kinds within.
     V2,
@@ -214,7 +233,7 @@ impl Version {
         match self {
             Self::V0 => "watermark",
             Self::V1 => "watermark_v1",
-            Self::V2 => "watermark_v2",
+            Self::V2 => folder::NAME,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Marks that are forgotten when the process ends: the driver `mem`, for tests.
+//! Watermarks that are forgotten when the process ends: the driver `mem`, for tests.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 
 use super::{Clearance, Cleared, Terms, WatermarkError, Watermarks, decide, room};
 
-/// Marks in memory.
+/// Watermarks in memory.
 #[derive(Default, Debug)]
 pub struct MemWatermarks(Mutex<BTreeMap<ChainId, ChainMarks>>);
 
@@ -41,7 +41,7 @@ impl Watermarks for MemWatermarks {
         })
     }
 
-    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
         Box::pin(async move { Ok(self.lock().clone()) })
     }
 

@@ -240,8 +240,8 @@ impl Watermarks for NotedMarks {
         self.inner.clear(key, asked, terms)
     }
 
-    fn marks(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
-        self.inner.marks()
+    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+        self.inner.all()
     }
 
     fn raise<'a>(

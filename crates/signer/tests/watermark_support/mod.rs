@@ -58,7 +58,9 @@ impl World {
         let path = folder.path().to_owned();
         Self::new(folder, move |marks| {
             drop(marks);
-            Arc::new(FileWatermarks::open(&path, Arc::new(())).unwrap().0)
+            let open = FileWatermarks::open(&path, Arc::new(()));
+            let open = || tokio::runtime::Handle::current().block_on(open);
+            Arc::new(tokio::task::block_in_place(open).unwrap().0)
         })
     }
 

@@ -16,7 +16,7 @@ use crate::{
     backend::{Batch, Expect, RecordKey, SealedRecord, Snapshot, Write},
     keyslot::{KdfParams, Meta, Password},
     maintenance::{Census, Info, Report, SlotInfo},
-    open::OpenError,
+    open::{OpenError, Secret},
     rollback::Rollback,
     store::{Record as _, Store},
 };
@@ -48,7 +48,7 @@ pub(crate) fn info(path: &Path) -> Result<Info, OpenError> {
 
 pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenError> {
     let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
-    match unlock(&read_meta(&engine)?.1, password, path) {
+    match unlock(&read_meta(&engine)?.1, Secret::Password(password), path) {
         Ok(_) => Ok(true),
         Err(OpenError::WrongPassword { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -57,7 +57,7 @@ pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenE
 
 pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenError> {
     let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
-    let keys = unlock(&read_meta(&engine)?.1, password, path)?;
+    let keys = unlock(&read_meta(&engine)?.1, Secret::Password(password), path)?;
     // Whether it verifies, the census says.
     let commits = read_one(&engine.records()?, &commits::key())?.map_or(0, |record| record.version.0);
     let mut census = Census::new(Some(&keys));
@@ -91,7 +91,7 @@ pub(crate) fn change_password(
     let (version, meta) = read_meta(&engine)?;
     let changed =
         meta.change_password(old, new, params).map_err(|error| OpenError::from_slots(error, path))?;
-    let keys = Arc::new(unlock(&meta, old, path)?);
+    let keys = Arc::new(unlock(&meta, Secret::Password(old), path)?);
     engine.number_commits(keys, Some(&meta))?;
     let mut batch = Batch::new();
     let write = Write::Put(meta_record(&changed, version.next()));

@@ -1,14 +1,19 @@
-//! Marks as rows: what stands, and what a command did.
+//! Watermarks as rows: what stands, and what a command did.
+
+use std::collections::BTreeMap;
 
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, PayloadHash, PublicKeyHash};
 use serde_json::{Value, json};
 
-use super::Marks;
 use crate::cli::output::TextTable;
+use crate::cli::{Outcome, Output};
 
-/// One mark.
+/// Watermarks by network.
+pub(super) type AllWatermarks = BTreeMap<ChainId, ChainMarks>;
+
+/// One watermark.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Row {
     pub(super) chain: ChainId,
@@ -17,7 +22,7 @@ pub(super) struct Row {
     pub(super) mark: Mark,
 }
 
-/// One mark that was to be raised.
+/// One watermark that was to be changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Change {
     asked: Row,
@@ -25,8 +30,8 @@ pub(super) struct Change {
     after: Option<Mark>,
 }
 
-/// All marks, in order.
-pub(super) fn rows(marks: &Marks) -> Vec<Row> {
+/// All watermarks, in order.
+pub(super) fn rows(marks: &AllWatermarks) -> Vec<Row> {
     let of_chain = |(chain, marks): (&ChainId, &ChainMarks)| {
         let mut rows = Vec::new();
         for (key, marks) in marks.iter() {
@@ -40,9 +45,10 @@ pub(super) fn rows(marks: &Marks) -> Vec<Row> {
     marks.iter().flat_map(of_chain).collect()
 }
 
-/// What became of each mark of `asked`.
-pub(super) fn changes(asked: &Marks, before: &Marks, after: &Marks) -> Vec<Change> {
-    let mark = |marks: &Marks, row: &Row| marks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied();
+/// What became of each watermark of `asked`.
+pub(super) fn changes(asked: &AllWatermarks, before: &AllWatermarks, after: &AllWatermarks) -> Vec<Change> {
+    let mark =
+        |marks: &AllWatermarks, row: &Row| marks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied();
     let change = |asked: Row| Change { before: mark(before, &asked), after: mark(after, &asked), asked };
     rows(asked).into_iter().map(change).collect()
 }
@@ -68,7 +74,7 @@ impl Change {
 
 pub(super) fn text(rows: &[Row]) -> String {
     if rows.is_empty() {
-        return "no marks".to_owned();
+        return "no watermarks".to_owned();
     }
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "LEVEL", "ROUND"]);
     for Row { chain, key, kind, mark } in rows {
@@ -89,7 +95,17 @@ pub(super) fn json(rows: &[Row]) -> Value {
     rows.iter().map(row).collect()
 }
 
-pub(super) fn changes_text(changes: &[Change]) -> TextTable {
+/// Shows what was changed.
+pub(super) fn show_changes(changes: &[Change], as_json: bool, out: &mut Output<'_>) -> Outcome {
+    if as_json {
+        let raised = changes.iter().filter(|change| change.raised()).count();
+        let marks: Vec<_> = changes.iter().map(Change::json).collect();
+        return out.json(&json!({ "raised": raised, "marks": marks }));
+    }
+    out.line(changes_text(changes))
+}
+
+fn changes_text(changes: &[Change]) -> TextTable {
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "BEFORE", "NOW"]);
     for change in changes {
         let Row { chain, key, kind, .. } = &change.asked;
@@ -110,17 +126,17 @@ fn mark_json(mark: &Mark) -> Value {
 mod tests {
     use super::*;
 
-    fn marks(level: i32) -> Marks {
+    fn marks(level: i32) -> AllWatermarks {
         let key = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q".parse().unwrap();
         let mut marks = ChainMarks::default();
         marks.entry(key).set(WatermarkKind::Block, Mark::new(level, 2, None).unwrap());
-        Marks::from([("NetXdQprcVkpaWU".parse().unwrap(), marks)])
+        AllWatermarks::from([("NetXdQprcVkpaWU".parse().unwrap(), marks)])
     }
 
     #[test]
     fn says_what_was_raised_and_what_stays() {
         for (before, asked, after, raised, wanted) in [
-            (Marks::new(), 5, 5, true, "none                level 5, round 2"),
+            (AllWatermarks::new(), 5, 5, true, "none                level 5, round 2"),
             (marks(3), 5, 5, true, "level 3, round 2    level 5, round 2"),
             (marks(7), 5, 7, false, "level 7, round 2    stays"),
         ] {

@@ -66,6 +66,8 @@ fn failed(error: OpenError) -> Problem {
         OpenError::NotFound
         | OpenError::AlreadyExists
         | OpenError::WrongPassword { .. }
+        | OpenError::NotSealed { .. }
+        | OpenError::Sealed { .. }
         | OpenError::InUse
         | OpenError::Damaged { .. }
         | OpenError::NewerFormat { .. }

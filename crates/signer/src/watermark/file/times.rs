@@ -1,10 +1,5 @@
-//! When marks in files rose, and how much of their allowance is used up: `CHAIN.times` beside Signatory's `CHAIN.json`.
-//!
-//! Signatory passes over names that do not end in `.json`, and drops members of its JSON that it does not know, so this has a file of its
-//! own. Level and round stand there too. Both files are joined when they are read: of a mark that only one of them has, or has higher, that
-//! one stands. A mark that Signatory has moved since has no known time.
-
-use std::fmt::Write as _;
+//! `CHAIN.times`: when watermarks in files rose, and how much of their allowance was used up. Releases before the driver `file` used the
+//! store's engine kept it beside Signatory's `CHAIN.json`. It is read, and written no more.
 
 use jwtis_tezos::PublicKeyHash;
 use jwtis_tezos::watermark::format::ChainMarks;
@@ -14,29 +9,6 @@ use jwtis_tezos::watermark::{Mark, Pace, WatermarkKind};
 pub(super) const SUFFIX: &str = ".times";
 
 const FIRST_LINE: &str = "jwtis watermark times 1";
-
-/// The text of a file: a line for each mark whose time is known, and a last one that shows that the file is whole. Hexadecimal keys,
-/// since base58check would cost more than all the rest.
-pub(super) fn print(marks: &ChainMarks) -> String {
-    let mut text = format!("{FIRST_LINE}\n");
-    let mut count = 0_usize;
-    for (key, marks) in marks.iter() {
-        for kind in WatermarkKind::ALL {
-            let Some((mark, pace)) = marks.get(kind).and_then(|mark| Some((mark, mark.pace()?))) else {
-                continue;
-            };
-            for byte in key.to_tagged() {
-                // Writing to a String does not fail.
-                let _ = write!(text, "{byte:02x}");
-            }
-            let (last, latest, used) = pace.parts();
-            let _ = writeln!(text, " {kind} {} {} {last} {latest} {used}", mark.level(), mark.round());
-            count = count.saturating_add(1);
-        }
-    }
-    let _ = writeln!(text, "end {count}");
-    text
-}
 
 /// Reads such a text.
 ///
@@ -91,6 +63,30 @@ mod tests {
     use jwtis_tezos::Curve;
 
     use super::*;
+    use std::fmt::Write as _;
+
+    /// The text of a file: a line for each mark whose time is known, and a last one that shows that the file is whole. Hexadecimal keys,
+    /// since base58check would cost more than all the rest.
+    fn print(marks: &ChainMarks) -> String {
+        let mut text = format!("{FIRST_LINE}\n");
+        let mut count = 0_usize;
+        for (key, marks) in marks.iter() {
+            for kind in WatermarkKind::ALL {
+                let Some((mark, pace)) = marks.get(kind).and_then(|mark| Some((mark, mark.pace()?))) else {
+                    continue;
+                };
+                for byte in key.to_tagged() {
+                    // Writing to a String does not fail.
+                    let _ = write!(text, "{byte:02x}");
+                }
+                let (last, latest, used) = pace.parts();
+                let _ = writeln!(text, " {kind} {} {} {last} {latest} {used}", mark.level(), mark.round());
+                count = count.saturating_add(1);
+            }
+        }
+        let _ = writeln!(text, "end {count}");
+        text
+    }
 
     fn marks() -> ChainMarks {
         let mark = |level, pace| Mark::new(level, 2, None).unwrap().with_pace(pace);

@@ -1,0 +1,77 @@
+//! What keeps watermarks, as commands use it.
+
+use std::path::PathBuf;
+
+use jwtis_signer::watermark::copy;
+use jwtis_signer::watermark::file::FileWatermarks;
+use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_signer::watermark::{WatermarkError, Watermarks};
+use jwtis_tezos::watermark::{Mark, WatermarkKind};
+
+use super::table::{AllWatermarks, Change, changes};
+use super::target::Target;
+use crate::cli::Failure;
+
+/// A keeper of watermarks that nobody else has open.
+pub(super) enum Keeper {
+    /// The store.
+    Store(StoreWatermarks),
+    /// The driver `file`.
+    File(FileWatermarks),
+    /// Files of Signatory's alone, below this base folder.
+    Signatory(PathBuf),
+}
+
+impl Keeper {
+    pub(super) async fn all(&self) -> Result<AllWatermarks, Failure> {
+        match self {
+            Self::Store(kept) => kept.all().await.map_err(|error| unavailable(&error)),
+            Self::File(kept) => kept.all().await.map_err(|error| unavailable(&error)),
+            Self::Signatory(base_dir) => copy::read(base_dir).map_err(|error| unavailable(&error)),
+        }
+    }
+
+    /// Raises watermarks, durably, and says what that did.
+    pub(super) async fn raise(&self, marks: &AllWatermarks) -> Result<Vec<Change>, Failure> {
+        let before = self.all().await?;
+        let raised = async |kept: &dyn Watermarks| {
+            for (chain, marks) in marks {
+                kept.raise(*chain, marks).await?;
+            }
+            kept.write_copy().await
+        };
+        match self {
+            Self::Store(kept) => raised(kept).await.map_err(|error| unavailable(&error))?,
+            Self::File(kept) => raised(kept).await.map_err(|error| unavailable(&error))?,
+            Self::Signatory(base_dir) => {
+                copy::export(base_dir, marks).map_err(|error| unavailable(&error))?;
+            }
+        }
+        // What stands is asked, not computed.
+        Ok(changes(marks, &before, &self.all().await?))
+    }
+
+    pub(super) async fn danger_lower(
+        &self,
+        target: &Target,
+        kind: WatermarkKind,
+        mark: Mark,
+    ) -> Result<(), Failure> {
+        let (chain, key) = (target.chain, target.key);
+        let lowered: Result<(), WatermarkError> = match self {
+            Self::Store(kept) => kept.danger_lower(chain, key, kind, mark).await,
+            Self::File(kept) => kept.danger_lower(chain, key, kind, mark).await,
+            Self::Signatory(base_dir) => {
+                return copy::danger_lower(base_dir, chain, key, kind, mark)
+                    .map_err(|error| unavailable(&error));
+            }
+        };
+        lowered.map_err(|error| unavailable(&error))
+    }
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Failure {
+    Failure::refused("the watermarks cannot be kept")
+        .because(error)
+        .hint("some may be changed already, which does no harm: look at the disk and run it again")
+}

@@ -1,0 +1,135 @@
+//! The folder of watermark files: what is in it, and its lock.
+//!
+//! Files of Signatory's form are read by several parts, and the lock is that of every release: one that keeps the watermarks in these files
+//! holds it as long as it runs.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The folder's name below a base folder: that of Signatory's newest version.
+pub(super) const NAME: &str = "watermark_v2";
+
+/// The file that is locked.
+const LOCK: &str = ".lock";
+
+/// What a name stands for.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Entry {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A link, a socket, a device.
+    Other,
+}
+
+/// The folder below `base_dir`.
+pub(super) fn below(base_dir: &Path) -> PathBuf {
+    base_dir.join(NAME)
+}
+
+/// What is at `path`, links followed; `None` where nothing is.
+pub(super) fn look(path: &Path) -> io::Result<Option<Entry>> {
+    match fs::metadata(path) {
+        Ok(there) => Ok(Some(entry(there.file_type()))),
+        // A link to nothing is not nothing.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::symlink_metadata(path) {
+            Ok(_) => Ok(Some(Entry::Other)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// Names and kinds of what is in a folder, in order, links not followed.
+pub(super) fn list(folder: &Path) -> io::Result<Vec<(String, Entry)>> {
+    let name = |there: io::Result<fs::DirEntry>| {
+        let there = there?;
+        Ok((there.file_name().to_string_lossy().into_owned(), entry(there.file_type()?)))
+    };
+    let mut names: Vec<_> = fs::read_dir(folder)?.map(name).collect::<io::Result<_>>()?;
+    names.sort_by(|one, two| one.0.cmp(&two.0));
+    Ok(names)
+}
+
+/// At most `limit` bytes of a file.
+pub(super) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Makes an empty file of mode 0600 where nothing is, and never behind a link.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Makes a folder of mode 0750 and those above it, each durable in the one above.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || look(path)?.is_some() {
+        return Ok(());
+    }
+    let above = match path.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    make(above)?;
+    match DirBuilder::new().mode(0o750).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.and_then(|()| sync(above)),
+    }
+}
+
+/// Held until it is dropped: no other signer uses the folder meanwhile.
+#[derive(Debug)]
+pub(super) struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Locks a folder; `None` while somebody else has it.
+    pub(super) fn take(folder: &Path) -> io::Result<Option<Self>> {
+        let path = folder.join(LOCK);
+        loop {
+            let file = match create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    OpenOptions::new().read(true).write(true).open(&path)?
+                }
+                created => created?,
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Somebody may have put another file there between opening and locking.
+            let (ours, there) = (file.metadata()?, fs::metadata(&path));
+            match there {
+                Ok(there) if (there.ino(), there.dev()) == (ours.ino(), ours.dev()) => {
+                    return Ok(Some(Self { _file: file }));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn entry(kind: fs::FileType) -> Entry {
+    if kind.is_file() {
+        Entry::File
+    } else if kind.is_dir() {
+        Entry::Folder
+    } else {
+        Entry::Other
+    }
+}
