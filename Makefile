@@ -59,7 +59,7 @@ MINUTES ?= 20
 
 crash:
 	cargo build --release -p jwtis -p jwtis-load
-	$${CARGO_TARGET_DIR:-target}/release/jwtis-load crash --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+	$${CARGO_TARGET_DIR:-target}/release/jwtis-load crash --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED)) $(if $(WATERMARK),--watermark $(WATERMARK))
 
 soak:
 	cargo build --release -p jwtis -p jwtis-load
@@ -68,4 +68,5 @@ soak:
 endurance-short:
 	cargo build --quiet -p jwtis -p jwtis-load
 	cargo run --quiet -p jwtis-load -- crash --rounds 10
+	cargo run --quiet -p jwtis-load -- crash --rounds 5 --watermark file
 	cargo run --quiet -p jwtis-load -- soak --minutes 0.4

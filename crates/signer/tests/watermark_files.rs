@@ -12,12 +12,14 @@
 #[path = "watermark_support/mod.rs"]
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jwtis_signer::watermark::copy::export;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks, Lost};
 use jwtis_signer::watermark::import::{Busy, from_base_dir, from_folder};
 use jwtis_signer::watermark::mem::MemWatermarks;
@@ -519,6 +521,21 @@ async fn a_copy_that_a_power_cut_left_blank_is_written_anew_and_a_damaged_one_is
     let base = signed().await;
     fs::write(json(base.path()), &v2(9)[..40]).unwrap();
     assert!(refusal(base.path()).await.contains("NetXo5iVw1vBoxM.json: not a watermark file"));
+}
+
+#[tokio::test]
+async fn an_export_after_a_power_cut_writes_what_the_copy_lacks() {
+    let base = signed().await;
+    let (marks, _) = open(base.path()).await;
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 10)).await, "advanced");
+    assert!(matches!(export(base.path(), &BTreeMap::new()), Err(FileError::InUse(_))));
+    drop(marks);
+    for left in [v2(9), String::new()] {
+        fs::write(json(base.path()), left).unwrap();
+        let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
+        let (_, after) = export(base.path(), &found.marks).unwrap();
+        assert_eq!((copied(base.path()), after), (Some(10), found.marks));
+    }
 }
 
 #[tokio::test]

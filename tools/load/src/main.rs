@@ -39,6 +39,9 @@ enum Command {
         /// The seed of a run before, to choose the same work and the same moments again.
         #[arg(long)]
         seed: Option<u64>,
+        /// Where the signer keeps its watermarks.
+        #[arg(long, value_enum, default_value_t)]
+        watermark: endurance::Watermark,
     },
     /// Load at 70 % of what the server can do, for a long time.
     Soak {
@@ -55,7 +58,7 @@ fn main() -> ExitCode {
     let outcome = process::binary(options.binary).and_then(|binary| match options.command {
         Command::Bench(requests) => bench::requests(&binary, &requests),
         Command::Size(size) => bench::size(&binary, &size),
-        Command::Crash { rounds, seed } => endurance::crash(binary, rounds, seed),
+        Command::Crash { rounds, seed, watermark } => endurance::crash(binary, rounds, seed, watermark),
         Command::Soak { minutes } => endurance::soak(binary, minutes),
         Command::Flood => endurance::flood(binary),
     });

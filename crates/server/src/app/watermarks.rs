@@ -20,7 +20,7 @@ use jwtis_signer::{WatermarkError, Watermarks};
 use jwtis_store::Store;
 use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::format::ChainMarks;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::signer::WatermarkDriver;
 
@@ -113,6 +113,9 @@ pub(super) async fn open(
                 opened.map_err(|source| WatermarksError::Files { path: base_dir.to_path_buf(), source })?;
             for notice in notices {
                 warn!("{notice}");
+            }
+            if let Some(back) = marks.rolled_back().await.map_err(WatermarksError::File)? {
+                error!(hint = back.hint(), "{}: consensus keys sign nothing", back.why());
             }
             if let Some(store) = store {
                 // The driver was another one before, perhaps: what it has signed is signed.

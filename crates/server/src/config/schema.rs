@@ -131,7 +131,7 @@ pub static KEYS: [Key; 61] = [
         "watermark.driver",
         "`store`, `file`, `mem`",
         "`store`",
-        "Our store; Signatory's files under `base_dir`; memory, which forgets them.",
+        "Our store; a file of their own under `base_dir`, with a copy for Signatory; memory, which forgets them.",
     ),
     at_start("watermark.config", "nothing", "", "Signatory's cloud drivers need it, which are not here."),
     key(

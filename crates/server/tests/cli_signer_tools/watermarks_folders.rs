@@ -90,7 +90,7 @@ fn a_folder_with_a_damaged_file_is_not_taken_over_at_all() {
     }
     let place = with_store();
     fs::create_dir(place.path().join("empty")).unwrap();
-    refused(&place.run(&["watermark", "import", "empty"]), 1, "there are no marks in empty");
+    refused(&place.run(&["watermark", "import", "empty"]), 1, "there are no watermarks in empty");
     refused(&place.run(&["watermark", "import", "missing"]), 2, "missing is not a folder");
 }
 

@@ -16,6 +16,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use super::file_error::FileError;
 use super::folder::{self, FolderLock};
 use super::import::{self, Blank, MAX_FILE_BYTES, Version};
+use super::kept::Places;
 
 /// How names begin of files that are being written; digits follow, as in Signatory.
 const TEMPORARY: &str = "watermark";
@@ -68,7 +69,9 @@ fn change(base_dir: &Path, change: impl FnOnce(&mut AllMarks)) -> Result<(AllMar
     }
     let lock = FolderLock::take(&folder).map_err(io)?;
     let _lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
-    let before = import::read(&folder, Some(Version::V2), Blank::Refused)?.marks;
+    // Where our own file is there, these are its copies, which a power cut can leave blank.
+    let blank = if Places::below(base_dir).file.exists() { Blank::PassedOver } else { Blank::Refused };
+    let before = import::read(&folder, Some(Version::V2), blank)?.marks;
     let mut after = before.clone();
     change(&mut after);
     SignatoryCopy::new(folder.clone()).write(&after, Durable::Yes).map_err(io)?;

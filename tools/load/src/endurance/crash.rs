@@ -9,7 +9,7 @@ use crate::clock::{now, wait};
 use crate::endurance::book::Book;
 use crate::endurance::connection::Connection;
 use crate::endurance::random::Random;
-use crate::endurance::server::{Reached, Server, World};
+use crate::endurance::server::{Reached, Server, Watermark, World};
 use crate::endurance::worker::Worker;
 use crate::output::{Fault, say};
 
@@ -35,16 +35,17 @@ struct Counts {
 }
 
 /// Runs so many rounds.
-pub(crate) fn run(binary: PathBuf, rounds: u64, seed: u64) -> Result<(), Fault> {
-    say(&format!("crash: {rounds} rounds, seed {seed}"))?;
+pub(crate) fn run(binary: PathBuf, rounds: u64, seed: u64, watermark: Watermark) -> Result<(), Fault> {
+    let driver = watermark.name();
+    say(&format!("crash: {rounds} rounds, seed {seed}, watermark driver {driver}"))?;
     let began = now();
-    let world = World::new(binary, &[])?;
+    let world = World::new(binary, watermark, &[])?;
     let outcome = all_rounds(&world, rounds, seed);
     if let Err(fault) = outcome {
         let log = world.log();
         let folder = world.keep();
         return Err(format!(
-            "{fault}\nagain: jwtis-load crash --rounds {rounds} --seed {seed}\nthe store is kept in {}\nthe server's log:\n{}",
+            "{fault}\nagain: jwtis-load crash --rounds {rounds} --seed {seed} --watermark {driver}\nthe store is kept in {}\nthe server's log:\n{}",
             folder.display(),
             log.lines().rev().take(20).collect::<Vec<_>>().join("\n")
         )

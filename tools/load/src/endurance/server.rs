@@ -34,6 +34,25 @@ pub(crate) struct World {
     options: Vec<String>,
 }
 
+/// The driver that keeps the signer's watermarks.
+#[derive(Copy, Clone, PartialEq, Eq, Default, Debug, clap::ValueEnum)]
+pub(crate) enum Watermark {
+    /// The store with the keys.
+    #[default]
+    Store,
+    /// A file of their own.
+    File,
+}
+
+impl Watermark {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::File => "file",
+        }
+    }
+}
+
 /// A running server. Dropped, it is killed.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -54,11 +73,11 @@ pub(crate) enum Reached {
 
 impl World {
     /// A new folder; the server has started in it once.
-    pub(crate) fn new(binary: PathBuf, options: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn new(binary: PathBuf, watermark: Watermark, options: &[&str]) -> Result<Self, Fault> {
         let folder = tempfile::tempdir()?;
         let secrets = BAKERS.into_iter().map(SecretKey::generate).collect::<Result<Vec<_>, _>>()?;
         let payer = SecretKey::generate(Curve::Ed25519)?;
-        fs::write(folder.path().join("jwtis.yaml"), configuration(&secrets, &payer)?)?;
+        fs::write(folder.path().join("jwtis.yaml"), configuration(&secrets, &payer, watermark)?)?;
         let bakers = secrets.iter().map(|secret| Arc::new(secret.public_key().clone())).collect();
         let payer = Arc::new(payer.public_key().clone());
         let options = options.iter().map(|option| (*option).to_owned()).collect();
@@ -166,7 +185,7 @@ impl World {
     }
 }
 
-fn configuration(bakers: &[SecretKey], payer: &SecretKey) -> Result<String, Fault> {
+fn configuration(bakers: &[SecretKey], payer: &SecretKey, watermark: Watermark) -> Result<String, Fault> {
     let mut text = String::from(
         "issuer: {listen: \"127.0.0.1:0\"}
 store: {path: ./keys.db}
@@ -181,7 +200,8 @@ vaults:
     for secret in bakers.iter().chain([payer]) {
         writeln!(text, "      - {}", secret.danger_to_base58()?.as_str())?;
     }
-    text.push_str("watermark:\n  driver: store\n  chains: # levels rise as fast as the machine signs\n");
+    let driver = watermark.name();
+    writeln!(text, "watermark:\n  driver: {driver}\n  chains: # levels rise as fast as the machine signs")?;
     for chain in CHAINS {
         writeln!(text, "    {}: {{max_jump: off}}", ChainId::new(chain))?;
     }

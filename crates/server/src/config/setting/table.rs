@@ -381,7 +381,7 @@ pub static BASE_DIR: Setting = Setting::new(
     "base_dir",
     Path("FOLDER"),
     "/var/lib/signatory",
-    "Where the watermark driver `file` keeps its marks, and where marks of Signatory are looked for.",
+    "Where the watermark driver `file` keeps its watermarks, and where those of Signatory are looked for.",
 )
 .flag("base-dir")
 .env("JWTIS_BASE_DIR");
@@ -409,7 +409,7 @@ pub static NEW_WATERMARKS: Setting = Setting::new(
     "watermark.new",
     Switch,
     "false",
-    "Begin anew where files of watermarks were there and are gone or empty. What they forbade can be signed again.",
+    "Begin anew where the watermarks of the driver `file` are gone or have gone back. What they forbade can be signed again.",
 )
 .flag("new-watermarks")
 .not_in_file();
