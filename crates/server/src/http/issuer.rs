@@ -39,7 +39,7 @@ use super::limits::Limits;
 use super::observe::{Observer, observe};
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
-use api::Api;
+use api::IssuerApi;
 use problem::{Code, Problem};
 
 /// The routes of the issuer. Backups pass through the system's folder for temporary files; see [`router_with_backups_in`].
@@ -57,13 +57,13 @@ pub fn router_with_backups_in(
     let observer = Observer { env: issuer.env().clone(), metrics: Arc::clone(&metrics) };
     let late = || Problem::new(Code::Timeout).into_response();
     let deadline = Deadline { limit: limits.request_timeout, answer: late };
-    let api = Arc::new(Api {
+    let api = Arc::new(IssuerApi {
         issuer,
         metrics,
         limits: limits.clone(),
         backup_folder,
         refusals: Refusals::default(),
-        document: LazyLock::new(|| openapi().to_string()),
+        document: LazyLock::new(|| openapi().to_string().into()),
     });
 
     let routes = hurried()
@@ -76,7 +76,7 @@ pub fn router_with_backups_in(
 }
 
 /// Routes with a time limit.
-fn hurried() -> Described<Arc<Api>> {
+fn hurried() -> Described<Arc<IssuerApi>> {
     Described::new()
         .schema::<problem::ProblemBody<'static>>()
         .schema::<shapes::PublicJwk>()
@@ -99,7 +99,7 @@ fn hurried() -> Described<Arc<Api>> {
 }
 
 /// Routes without: reading all of a large store takes its time.
-fn unhurried() -> Described<Arc<Api>> {
+fn unhurried() -> Described<Arc<IssuerApi>> {
     Described::new().route(backup::__path_download, backup::download)
 }
 

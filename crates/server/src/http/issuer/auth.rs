@@ -18,7 +18,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use zeroize::Zeroizing;
 
-use super::api::Api;
+use super::api::IssuerApi;
 use super::problem::{Code, Problem};
 use super::promised::Refuses;
 use super::shapes::KID;
@@ -27,8 +27,8 @@ use crate::http::source::Source;
 
 const CLIENT_TOKEN: HeaderName = HeaderName::from_static("clienttoken");
 
-/// A caller with a token that somebody has. For whom it counts is proved by [`Caller::client`].
-pub(super) struct Caller(Recognised);
+/// A caller with a token that somebody has. For whom it counts is proved by [`TokenHolder::client`].
+pub(super) struct TokenHolder(Recognised);
 
 /// A caller who proved to be the admin.
 pub(super) struct Admin(pub(super) AdminAccess);
@@ -39,16 +39,16 @@ pub(super) struct Registrar(pub(super) RegistrationAccess);
 /// The `{kid}` of a path.
 pub(super) struct Kid(pub(super) ClientId);
 
-impl Caller {
+impl TokenHolder {
     /// Lets the caller act for `kid`, and names that client in the log.
-    pub(super) async fn client(&self, api: &Api, kid: &ClientId) -> Result<ClientAccess, Problem> {
+    pub(super) async fn client(&self, api: &IssuerApi, kid: &ClientId) -> Result<ClientAccess, Problem> {
         let access = api.issuer.client_access(Some(self.0.credentials()), kid).await?;
         authenticated(kid.as_str());
         Ok(access)
     }
 }
 
-impl Refuses for Caller {
+impl Refuses for TokenHolder {
     const CODES: &'static [Code] = &[
         Code::AmbiguousCredentials,
         Code::Unauthorized,
@@ -79,10 +79,10 @@ impl IntoParams for Kid {
     }
 }
 
-impl FromRequestParts<Arc<Api>> for Caller {
+impl FromRequestParts<Arc<IssuerApi>> for TokenHolder {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<IssuerApi>) -> Result<Self, Problem> {
         let recognised = async {
             let credentials = credentials(&parts.headers)?.ok_or(Problem::new(Code::Unauthorized))?;
             Ok(Self(api.issuer.recognise(credentials).await?))
@@ -91,19 +91,19 @@ impl FromRequestParts<Arc<Api>> for Caller {
     }
 }
 
-impl FromRequestParts<Arc<Api>> for Admin {
+impl FromRequestParts<Arc<IssuerApi>> for Admin {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<IssuerApi>) -> Result<Self, Problem> {
         let admin = || Ok(Self(api.issuer.admin(credentials(&parts.headers)?.as_ref())?));
         note(api, parts, admin())
     }
 }
 
-impl FromRequestParts<Arc<Api>> for Registrar {
+impl FromRequestParts<Arc<IssuerApi>> for Registrar {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<IssuerApi>) -> Result<Self, Problem> {
         let registrar = || Ok(Self(api.issuer.registration(credentials(&parts.headers)?.as_ref())?));
         note(api, parts, registrar())
     }
@@ -120,7 +120,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Kid {
 }
 
 /// Writes wrong credentials into the audit trail: one line a minute for each source, with the number of those before it.
-fn note<T>(api: &Api, parts: &Parts, outcome: Result<T, Problem>) -> Result<T, Problem> {
+fn note<T>(api: &IssuerApi, parts: &Parts, outcome: Result<T, Problem>) -> Result<T, Problem> {
     let carries =
         parts.headers.contains_key(header::AUTHORIZATION) || parts.headers.contains_key(CLIENT_TOKEN);
     let wrong = outcome.as_ref().is_err_and(|problem| problem.code().name() == Code::Unauthorized.name());

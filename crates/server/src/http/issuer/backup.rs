@@ -15,7 +15,7 @@ use jwtis_store::{OpenError, Store};
 use tokio_util::io::ReaderStream;
 use tracing::warn;
 
-use super::api::Api;
+use super::api::IssuerApi;
 use super::auth::Admin;
 use super::problem::{Code, Problem};
 use super::promised::Problems;
@@ -33,7 +33,10 @@ const CHUNK_BYTES: usize = 64 * 1024;
         Problems<(Admin, OpenError)>,
     ),
 )]
-pub(super) async fn download(State(api): State<Arc<Api>>, Admin(_): Admin) -> Result<Response, Problem> {
+pub(super) async fn download(
+    State(api): State<Arc<IssuerApi>>,
+    Admin(_): Admin,
+) -> Result<Response, Problem> {
     let store = api.issuer.store().clone();
     let folder = api.backup_folder.clone();
     let copied = tokio::task::spawn_blocking(move || copy(&store, &folder)).await;

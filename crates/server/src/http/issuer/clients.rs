@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 
-use super::api::Api;
-use super::auth::{Admin, Caller, Kid};
+use super::api::IssuerApi;
+use super::auth::{Admin, Kid, TokenHolder};
 use super::members::KidMember;
 use super::problem::{Code, Problem};
 use super::promised::Problems;
@@ -27,21 +27,21 @@ use super::shapes;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Page {
-    /// most clients of a page
     #[param(schema_with = limit, required = false)]
     limit: Option<usize>,
-    /// the `next` of the page before
     #[param(schema_with = cursor, required = false)]
     after: Option<String>,
 }
 
 fn limit() -> Object {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX_PAGE)).build()
+    let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX_PAGE));
+    limit.description(Some("most clients of a page")).build()
 }
 
 fn cursor() -> Object {
     let pattern = format!("^([0-9a-f]{{2}}){{1,{}}}$", RecordKey::MAX_BYTES);
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
+    let cursor = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    cursor.description(Some("the `next` of the page before")).build()
 }
 
 /// A page of clients; for the admin
@@ -53,7 +53,7 @@ fn cursor() -> Object {
     responses((status = OK, description = "the page", body = Clients<'static>), Problems<(Admin, ListError)>),
 )]
 pub(super) async fn list(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -79,11 +79,11 @@ pub(super) async fn list(
     path = "/clients/{kid}",
     operation_id = "client",
     params(Kid),
-    responses((status = OK, description = "the client", body = ShownClient<'static>), Problems<(Caller, Kid)>),
+    responses((status = OK, description = "the client", body = ShownClient<'static>), Problems<(TokenHolder, Kid)>),
 )]
 pub(super) async fn show(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    State(api): State<Arc<IssuerApi>>,
+    caller: TokenHolder,
     Kid(kid): Kid,
 ) -> Result<Response, Problem> {
     let access = caller.client(&api, &kid).await?;
@@ -101,7 +101,7 @@ pub(super) async fn show(
     responses((status = NO_CONTENT, description = "deleted"), Problems<(Admin, Kid, DeleteError)>),
 )]
 pub(super) async fn delete(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
     Kid(kid): Kid,
 ) -> Result<StatusCode, Problem> {
@@ -118,7 +118,7 @@ pub(super) async fn delete(
     responses((status = OK, description = "off", body = Nothing), Problems<(Admin, Kid, SwitchError)>),
 )]
 pub(super) async fn disable(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
     Kid(kid): Kid,
 ) -> Result<Json<Nothing>, Problem> {
@@ -135,7 +135,7 @@ pub(super) async fn disable(
     responses((status = OK, description = "on", body = Nothing), Problems<(Admin, Kid, SwitchError)>),
 )]
 pub(super) async fn enable(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
     Kid(kid): Kid,
 ) -> Result<Json<Nothing>, Problem> {

@@ -9,8 +9,8 @@ use jwtis_issuer::{IssueError, IssueToken};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::api::Api;
-use super::auth::Caller;
+use super::api::IssuerApi;
+use super::auth::TokenHolder;
 use super::json::StrictJson;
 use super::members::{Claims, KidMember, OptionalTtl, agreed};
 use super::problem::Problem;
@@ -47,12 +47,12 @@ pub(super) struct IssueRequest {
     request_body = IssueRequest,
     responses(
         (status = CREATED, description = "the tokens", body = Tokens),
-        Problems<(Caller, StrictJson<IssueRequest>, IssueError)>,
+        Problems<(TokenHolder, StrictJson<IssueRequest>, IssueError)>,
     ),
 )]
 pub(super) async fn issue(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    State(api): State<Arc<IssuerApi>>,
+    caller: TokenHolder,
     request: Result<StrictJson<IssueRequest>, Problem>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
     let outcome = issue_to(&api, &caller, request).await;
@@ -63,8 +63,8 @@ pub(super) async fn issue(
 }
 
 async fn issue_to(
-    api: &Api,
-    caller: &Caller,
+    api: &IssuerApi,
+    caller: &TokenHolder,
     request: Result<StrictJson<IssueRequest>, Problem>,
 ) -> Result<Tokens, Problem> {
     let (request, _charge) = request?.into_parts();

@@ -9,7 +9,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
-use super::api::Api;
+use super::api::IssuerApi;
 use super::problem::{Code, Problem};
 use super::promised::Refuses;
 use crate::http::body::{self, Arrived};
@@ -62,10 +62,10 @@ impl<T> Refuses for StrictJson<T> {
     ];
 }
 
-impl<T: DeserializeOwned> FromRequest<Arc<Api>> for StrictJson<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<IssuerApi>> for StrictJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, api: &Arc<IssuerApi>) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_content_type(&parts.headers)?;
         let Arrived { bytes, charge } =

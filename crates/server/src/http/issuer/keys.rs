@@ -16,7 +16,7 @@ use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder,
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::api::Api;
+use super::api::IssuerApi;
 use super::auth::Kid;
 use super::members::KidMember;
 use super::problem::{Code, Problem};
@@ -41,7 +41,7 @@ pub(super) const CACHE_CONTROL: &str = "public, max-age=300";
         Problems<(Kid, PublicError)>,
     ),
 )]
-pub(super) async fn public(State(api): State<Arc<Api>>, Kid(kid): Kid) -> Result<Response, Problem> {
+pub(super) async fn public(State(api): State<Arc<IssuerApi>>, Kid(kid): Kid) -> Result<Response, Problem> {
     let client = find(&api, &kid).await?;
     Ok(Json(PublicKeys::of(&client, api.issuer.env().now())).into_response())
 }
@@ -51,7 +51,7 @@ pub(super) async fn public(State(api): State<Arc<Api>>, Kid(kid): Kid) -> Result
     get,
     path = "/keys/{kid}/jwks.json",
     operation_id = "jwks",
-    params(Kid, ("If-None-Match" = Option<String>, Header, description = "`ETag` of the copy that you have")),
+    params(Kid, ("If-None-Match" = Option<String>, Header, nullable = false, description = "`ETag` of the copy that you have")),
     responses(
         (
             status = OK,
@@ -65,7 +65,7 @@ pub(super) async fn public(State(api): State<Arc<Api>>, Kid(kid): Kid) -> Result
     ),
 )]
 pub(super) async fn jwks(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<IssuerApi>>,
     Kid(kid): Kid,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -94,7 +94,7 @@ impl Refuses for PublicError {
     const CODES: &'static [Code] = &[Code::UnknownKid, Code::StoreUnavailable];
 }
 
-async fn find(api: &Api, kid: &ClientId) -> Result<Arc<Client>, Problem> {
+async fn find(api: &IssuerApi, kid: &ClientId) -> Result<Arc<Client>, Problem> {
     api.issuer.public_client(kid).await?.ok_or(Problem::new(Code::UnknownKid))
 }
 

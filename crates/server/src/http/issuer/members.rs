@@ -36,7 +36,7 @@ pub(super) type OptionalContentEncryption = Optional<ContentEncryption>;
 pub(super) type OptionalRefreshStrategy = Optional<RefreshStrategy>;
 
 /// How a text with a meaning is called and described.
-pub(super) trait Described: FromStr<Err: fmt::Display> {
+pub(super) trait TextMember: FromStr<Err: fmt::Display> {
     const NAME: &'static str;
 
     fn schema() -> Object;
@@ -44,7 +44,7 @@ pub(super) trait Described: FromStr<Err: fmt::Display> {
 
 macro_rules! out_of_a_table {
     ($($type:ty = $name:literal;)*) => { $(
-        impl Described for $type {
+        impl TextMember for $type {
             const NAME: &'static str = $name;
 
             fn schema() -> Object {
@@ -62,7 +62,7 @@ out_of_a_table! {
     RefreshStrategy = "OptionalRefreshStrategy";
 }
 
-impl Described for String {
+impl TextMember for String {
     const NAME: &'static str = "OptionalText";
 
     fn schema() -> Object {
@@ -99,13 +99,13 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Optional<T> {
     }
 }
 
-impl<T: Described> PartialSchema for Optional<T> {
+impl<T: TextMember> PartialSchema for Optional<T> {
     fn schema() -> RefOr<Schema> {
         T::schema().into()
     }
 }
 
-impl<T: Described> ToSchema for Optional<T> {
+impl<T: TextMember> ToSchema for Optional<T> {
     fn name() -> Cow<'static, str> {
         T::NAME.into()
     }
@@ -127,7 +127,11 @@ impl PartialSchema for Text {
     }
 }
 
-impl ToSchema for Text {}
+impl ToSchema for Text {
+    fn name() -> Cow<'static, str> {
+        "RequiredText".into()
+    }
+}
 
 /// A member that names a client.
 #[derive(Debug)]
@@ -189,7 +193,11 @@ impl PartialSchema for Flag {
     }
 }
 
-impl ToSchema for Flag {}
+impl ToSchema for Flag {
+    fn name() -> Cow<'static, str> {
+        "OptionalFlag".into()
+    }
+}
 
 /// One value under any of two names.
 pub(super) fn agreed<T: PartialEq>(

@@ -12,8 +12,8 @@ use jwtis_jose::Jwk;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::api::Api;
-use super::auth::{Caller, Kid, Registrar};
+use super::api::IssuerApi;
+use super::auth::{Kid, Registrar, TokenHolder};
 use super::json::StrictJson;
 use super::members::{
     KidMember, OptionalAudience, OptionalBits, OptionalContentEncryption, OptionalKeyManagementAlgorithm,
@@ -114,7 +114,7 @@ options_of_keys! {
     ),
 )]
 pub(super) async fn register(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<IssuerApi>>,
     Registrar(access): Registrar,
     Kid(kid): Kid,
     request: StrictJson<RegisterRequest>,
@@ -133,12 +133,12 @@ pub(super) async fn register(
     request_body = RenewKeysRequest,
     responses(
         (status = CREATED, description = "the new public keys", body = ActiveKeys<'static>),
-        Problems<(Caller, StrictJson<RenewKeysRequest>, RenewKeysError)>,
+        Problems<(TokenHolder, StrictJson<RenewKeysRequest>, RenewKeysError)>,
     ),
 )]
 pub(super) async fn renew_keys(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    State(api): State<Arc<IssuerApi>>,
+    caller: TokenHolder,
     request: StrictJson<RenewKeysRequest>,
 ) -> Result<Response, Problem> {
     let access = caller.client(&api, &request.kid.0).await?;

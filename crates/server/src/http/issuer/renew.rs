@@ -9,8 +9,8 @@ use jwtis_issuer::{RenewError, RenewToken};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::api::Api;
-use super::auth::Caller;
+use super::api::IssuerApi;
+use super::auth::TokenHolder;
 use super::json::StrictJson;
 use super::members::{KidMember, OptionalRefreshStrategy, Text};
 use super::problem::Problem;
@@ -37,12 +37,12 @@ pub(super) struct RenewRequest {
     request_body = RenewRequest,
     responses(
         (status = CREATED, description = "the tokens", body = Tokens),
-        Problems<(Caller, StrictJson<RenewRequest>, RenewError)>,
+        Problems<(TokenHolder, StrictJson<RenewRequest>, RenewError)>,
     ),
 )]
 pub(super) async fn renew(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    State(api): State<Arc<IssuerApi>>,
+    caller: TokenHolder,
     request: Result<StrictJson<RenewRequest>, Problem>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
     let outcome = renew_of(&api, &caller, request).await;
@@ -53,8 +53,8 @@ pub(super) async fn renew(
 }
 
 async fn renew_of(
-    api: &Api,
-    caller: &Caller,
+    api: &IssuerApi,
+    caller: &TokenHolder,
     request: Result<StrictJson<RenewRequest>, Problem>,
 ) -> Result<Tokens, Problem> {
     let request = request?;

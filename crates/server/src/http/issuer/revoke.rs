@@ -10,8 +10,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, OneOfBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::api::Api;
-use super::auth::Caller;
+use super::api::IssuerApi;
+use super::auth::TokenHolder;
 use super::json::StrictJson;
 use super::members::{Flag, KidMember, OptionalText, agreed};
 use super::problem::{Code, Problem};
@@ -63,7 +63,7 @@ impl PartialSchema for OneTarget {
 
 impl ToSchema for OneTarget {
     fn name() -> std::borrow::Cow<'static, str> {
-        "Revocation".into()
+        "RevokeRequest".into()
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
@@ -79,12 +79,12 @@ impl ToSchema for OneTarget {
     request_body = OneTarget,
     responses(
         (status = OK, description = "ended, now or before", body = Nothing),
-        Problems<(Caller, StrictJson<RevokeRequest>, RevokeError)>,
+        Problems<(TokenHolder, StrictJson<RevokeRequest>, RevokeError)>,
     ),
 )]
 pub(super) async fn revoke(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    State(api): State<Arc<IssuerApi>>,
+    caller: TokenHolder,
     request: Result<StrictJson<RevokeRequest>, Problem>,
 ) -> Result<Json<Nothing>, Problem> {
     let outcome = revoke_of(&api, &caller, request).await;
@@ -93,8 +93,8 @@ pub(super) async fn revoke(
 }
 
 async fn revoke_of(
-    api: &Api,
-    caller: &Caller,
+    api: &IssuerApi,
+    caller: &TokenHolder,
     request: Result<StrictJson<RevokeRequest>, Problem>,
 ) -> Result<(), Problem> {
     let request = request?;

@@ -11,7 +11,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::api::Api;
+use super::api::IssuerApi;
 use super::promised::Problems;
 use super::shapes::AliveStatus;
 
@@ -69,6 +69,6 @@ impl ToSchema for Document {}
     operation_id = "openapi",
     responses((status = OK, description = "the document", body = inline(Document)), Problems<()>),
 )]
-pub(super) async fn openapi(State(api): State<Arc<Api>>) -> impl IntoResponse {
+pub(super) async fn openapi(State(api): State<Arc<IssuerApi>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], api.document.clone())
 }

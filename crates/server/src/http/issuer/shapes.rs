@@ -40,7 +40,11 @@ macro_rules! shapes {
             }
         }
 
-        impl ToSchema for $name {}
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).trim_end_matches("Text").into()
+            }
+        }
     )* };
 }
 

@@ -12,8 +12,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::api::Api;
-use super::auth::Caller;
+use super::api::IssuerApi;
+use super::auth::TokenHolder;
 use super::json::StrictJson;
 use super::members::{KidMember, OptionalText, agreed};
 use super::problem::{Code, Problem};
@@ -48,7 +48,7 @@ impl PartialSchema for EitherName {
 
 impl ToSchema for EitherName {
     fn name() -> Cow<'static, str> {
-        "Question".into()
+        "VerifyRequest".into()
     }
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
@@ -59,7 +59,8 @@ impl ToSchema for EitherName {
 /// Answer to verify (after RFC 7662 §2.2).
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-pub(super) enum Verified {
+#[schema(as = Verified)]
+pub(super) enum VerifyAnswer {
     Active(ActiveToken),
     Inactive(InactiveToken),
 }
@@ -96,25 +97,25 @@ pub(super) struct InactiveToken {
     operation_id = "verifyToken",
     request_body = EitherName,
     responses(
-        (status = OK, description = "valid or not", body = Verified),
-        Problems<(Caller, StrictJson<VerifyRequest>, VerifyError)>,
+        (status = OK, description = "valid or not", body = VerifyAnswer),
+        Problems<(TokenHolder, StrictJson<VerifyRequest>, VerifyError)>,
     ),
 )]
 pub(super) async fn verify(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
+    State(api): State<Arc<IssuerApi>>,
+    caller: TokenHolder,
     request: Result<StrictJson<VerifyRequest>, Problem>,
-) -> Result<Json<Verified>, Problem> {
+) -> Result<Json<VerifyAnswer>, Problem> {
     let outcome = verify_of(&api, &caller, request).await;
     api.count_refusal("verify", &outcome);
     outcome.map(Json)
 }
 
 async fn verify_of(
-    api: &Api,
-    caller: &Caller,
+    api: &IssuerApi,
+    caller: &TokenHolder,
     request: Result<StrictJson<VerifyRequest>, Problem>,
-) -> Result<Verified, Problem> {
+) -> Result<VerifyAnswer, Problem> {
     let request = request?;
     let access = caller.client(api, &request.kid.0).await?;
     let (auth, other) = (request.auth_token.0.as_deref(), request.access_token.0.as_deref());
@@ -123,7 +124,7 @@ async fn verify_of(
     Ok(api.issuer.verify(&access, token, request.refresh_token.0.as_deref()).await?.into())
 }
 
-impl From<Verification> for Verified {
+impl From<Verification> for VerifyAnswer {
     fn from(verification: Verification) -> Self {
         match verification {
             Verification::Active { claims, matches } => {
