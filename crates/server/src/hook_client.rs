@@ -1,45 +1,33 @@
-//! The policy hook over HTTP: one POST, no redirects, no proxies, a time limit, and a reply of bounded size (§4.7).
+//! The policy hook over HTTP: one POST, a time limit, and a reply of bounded size (§4.7).
 //!
-//! Each question has a connection of its own, which costs little beside what a hook decides, and never meets one that the hook has
-//! closed meanwhile. `https` trusts what the operating system trusts (`SSL_CERT_FILE` names another list).
+//! `https` trusts what the operating system trusts (`SSL_CERT_FILE` names another list).
 
 use std::fmt;
-use std::io;
 use std::time::Duration;
 
 use axum::http::uri::{Authority, PathAndQuery};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
-use hyper_util::rt::TokioIo;
 use jwtis_signer::PolicyHook;
 use jwtis_signer::hook::HookReply;
 use jwtis_store::{BoxError, BoxFuture};
+use percent_encoding::percent_decode_str;
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
-use tokio_rustls::TlsConnector;
 
-use crate::http::percent_decode;
+use crate::http_client::{self, HttpClient, NoAnswer};
 use crate::tls;
 
 /// Longest reply that is read, in bytes.
 const MAX_REPLY_BYTES: usize = 64 * 1024;
 
-/// Longest head of a reply, in bytes.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-
 /// A hook at a URL.
 pub struct HttpHook {
-    host: String,
-    port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
-    path: PathAndQuery,
+    client: HttpClient,
+    /// Without a name and a password.
+    url: Uri,
     headers: HeaderMap,
     timeout: Duration,
     /// Without what may be secret in it, for texts.
@@ -61,23 +49,6 @@ pub enum HookUrlError {
     /// What the operating system trusts cannot be read.
     #[error("certificates to trust for https cannot be read")]
     Roots(#[source] BoxError),
-}
-
-/// Why there is no reply.
-#[derive(Debug, thiserror::Error)]
-enum NoReply {
-    #[error("no answer within {0:?}")]
-    TimedOut(Duration),
-    #[error("cannot connect: {0}")]
-    Connect(#[source] io::Error),
-    #[error("TLS failed: {0}")]
-    Tls(#[source] io::Error),
-    #[error("{0}")]
-    Http(#[source] hyper::Error),
-    #[error("the reply is longer than {MAX_REPLY_BYTES} bytes")]
-    TooLong,
-    #[error("the reply broke off")]
-    Broken(#[source] BoxError),
 }
 
 impl HttpHook {
@@ -109,63 +80,33 @@ impl HttpHook {
             return Err(HookUrlError::NotAUrl);
         }
         let scheme = uri.scheme_str().unwrap_or_default();
-        let (tls, default_port) = match scheme {
-            "http" => (None, 80),
+        let roots = match scheme {
+            "http" => RootCertStore::empty(),
             "https" => {
-                let name = ServerName::try_from(host.clone()).map_err(|_| HookUrlError::Host)?;
-                let connector = tls::connector(roots().map_err(HookUrlError::Roots)?);
-                (Some((connector.map_err(|error| HookUrlError::Roots(error.into()))?, name)), 443)
+                ServerName::try_from(host).map_err(|_| HookUrlError::Host)?;
+                roots().map_err(HookUrlError::Roots)?
             }
             _ => return Err(HookUrlError::Scheme),
         };
         let place = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, place)| place);
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         Ok(Self {
-            port: authority.port_u16().unwrap_or(default_port),
-            host,
-            tls,
-            path: uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/")),
-            headers: headers(authority, place)?,
+            client: HttpClient::new(roots).map_err(|error| HookUrlError::Roots(error.into()))?,
+            url: Uri::try_from(format!("{scheme}://{place}{path}")).map_err(|_| HookUrlError::NotAUrl)?,
+            headers: headers(authority)?,
             timeout,
             shown: format!("{scheme}://{place}{}", uri.path()),
         })
     }
 
-    async fn reply(&self, body: Vec<u8>) -> Result<HookReply, NoReply> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(NoReply::Connect)?;
-        let _ = stream.set_nodelay(true);
-        match &self.tls {
-            None => self.exchange(stream, body).await,
-            Some((connector, name)) => {
-                let stream = connector.connect(name.clone(), stream).await.map_err(NoReply::Tls)?;
-                self.exchange(stream, body).await
-            }
-        }
-    }
-
-    async fn exchange<S>(&self, stream: S, body: Vec<u8>) -> Result<HookReply, NoReply>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD_BYTES)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(NoReply::Http)?;
-        // Ends with this question, however that ends.
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
-
+    async fn reply(&self, body: Vec<u8>) -> Result<HookReply, NoAnswer> {
         let mut request = Request::new(Full::new(Bytes::from(body)));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::from(self.path.clone());
+        *request.uri_mut() = self.url.clone();
         *request.headers_mut() = self.headers.clone();
-        let response = sender.send_request(request).await.map_err(NoReply::Http)?;
-        let (status, status_text) = status(&response);
-        let body = match Limited::new(response.into_body(), MAX_REPLY_BYTES).collect().await {
-            Ok(body) => body.to_bytes().to_vec(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(NoReply::TooLong),
-            Err(error) => return Err(NoReply::Broken(error)),
-        };
+        let answer = self.client.send(request).await?;
+        let (status, status_text) = (answer.status().as_u16(), status_text(&answer));
+        let body = http_client::body(answer, MAX_REPLY_BYTES).await?.to_vec();
         Ok(HookReply { status, status_text, body })
     }
 }
@@ -173,10 +114,8 @@ impl HttpHook {
 impl PolicyHook for HttpHook {
     fn ask(&self, body: Vec<u8>) -> BoxFuture<'_, Result<HookReply, BoxError>> {
         Box::pin(async move {
-            let reply = tokio::time::timeout(self.timeout, self.reply(body)).await;
-            reply
-                .unwrap_or(Err(NoReply::TimedOut(self.timeout)))
-                .map_err(|error| format!("Post \"{}\": {error}", self.shown).into())
+            let reply = http_client::within(self.timeout, self.reply(body)).await;
+            reply.map_err(|error| format!("the policy hook at {} gave no answer: {error}", self.shown).into())
         })
     }
 }
@@ -187,16 +126,15 @@ impl fmt::Debug for HttpHook {
     }
 }
 
-/// What each question says beside its body; a name and password of the URL become credentials (RFC 7617), as in Go.
-fn headers(authority: &Authority, place: &str) -> Result<HeaderMap, HookUrlError> {
+/// What each question says beside its body. A name and a password of the URL become credentials (RFC 7617).
+fn headers(authority: &Authority) -> Result<HeaderMap, HookUrlError> {
     let mut headers = HeaderMap::new();
-    headers.insert(header::HOST, HeaderValue::try_from(place).map_err(|_| HookUrlError::NotAUrl)?);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     if let Some((user, _)) = authority.as_str().rsplit_once('@') {
         let (name, password) = user.split_once(':').unwrap_or((user, ""));
-        let pair = percent_decode(name).zip(percent_decode(password)).ok_or(HookUrlError::NotAUrl)?;
-        let encoded = base64_simd::STANDARD.encode_to_string(format!("{}:{}", pair.0, pair.1));
+        let (name, password) = (percent_decode_str(name), percent_decode_str(password));
+        let pair = [&name.collect::<Vec<_>>()[..], b":", &password.collect::<Vec<_>>()[..]].concat();
+        let encoded = base64_simd::STANDARD.encode_to_string(pair);
         let mut value =
             HeaderValue::try_from(format!("Basic {encoded}")).map_err(|_| HookUrlError::NotAUrl)?;
         value.set_sensitive(true);
@@ -205,12 +143,12 @@ fn headers(authority: &Authority, place: &str) -> Result<HeaderMap, HookUrlError
     Ok(headers)
 }
 
-/// The status, and its line as it was sent.
-fn status(response: &Response<Incoming>) -> (u16, String) {
-    let status = response.status();
-    let reason = match response.extensions().get::<ReasonPhrase>() {
+/// The status line as it was sent, without the version.
+fn status_text<B>(answer: &Response<B>) -> String {
+    let status = answer.status();
+    let reason = match answer.extensions().get::<ReasonPhrase>() {
         Some(sent) => String::from_utf8_lossy(sent.as_bytes()).into_owned(),
         None => status.canonical_reason().unwrap_or_default().to_owned(),
     };
-    (status.as_u16(), format!("{} {reason}", status.as_u16()).trim_end().to_owned())
+    format!("{} {reason}", status.as_u16()).trim_end().to_owned()
 }

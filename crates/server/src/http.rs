@@ -1,5 +1,6 @@
 //! HTTP: the listener, the layers around every API, and the APIs.
 
+mod bearer;
 mod body;
 mod budget;
 mod connection;
@@ -11,9 +12,9 @@ mod layers;
 mod limits;
 mod link;
 mod listener;
+mod nowhere;
 mod observe;
 mod openapi;
-mod paths;
 pub mod proxies;
 mod room;
 pub mod signer;
@@ -23,4 +24,3 @@ pub mod utility;
 pub use budget::{Budget, SMALL_BODY};
 pub use limits::Limits;
 pub use listener::serve;
-pub(crate) use paths::percent_decode;

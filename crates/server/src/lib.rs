@@ -13,6 +13,7 @@ pub mod cli;
 pub mod config;
 pub mod hook_client;
 pub mod http;
+mod http_client;
 pub mod metrics;
 pub mod telemetry;
 pub mod tls;

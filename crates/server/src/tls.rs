@@ -3,7 +3,6 @@
 
 mod certificate;
 
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,14 +18,6 @@ use zeroize::Zeroizing;
 use crate::config::limited::{self, MAX_CERTIFICATES_BYTES};
 
 pub use certificate::LiveCertificate;
-
-/// Where operating systems keep the certificates that they trust.
-const SYSTEM_ROOTS: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Turns accepted TCP connections into TLS connections, with a certificate that can be replaced while they go on. Clones are the same.
 #[derive(Clone)]
@@ -122,35 +113,42 @@ impl fmt::Debug for Acceptor {
     }
 }
 
-/// A client that trusts `roots`.
+/// Settings of a client that trusts `roots`.
 ///
 /// # Errors
 /// When rustls does not take its own defaults.
-pub(crate) fn connector(roots: RootCertStore) -> Result<tokio_rustls::TlsConnector, rustls::Error> {
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+pub(crate) fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
+        .with_no_client_auth())
 }
 
-/// The list of certificates that is trusted here: the one that `SSL_CERT_FILE` names, or else the operating system's.
-pub(crate) fn system_bundle() -> Option<PathBuf> {
-    let named = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    named.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from)).find(|path| path.exists())
-}
-
-/// What is trusted here.
+/// What is trusted here: the list that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or else the operating system's.
 ///
 /// # Errors
-/// There is no list, or nothing in it can be read.
+/// There is no list, or nothing in it can be used.
 pub(crate) fn system_roots() -> Result<RootCertStore, BoxError> {
-    let bundle = system_bundle().ok_or("this system has no list of trusted certificates")?;
+    let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     // Lists hold old certificates that rustls does not take; the others count.
-    let (added, _) = roots.add_parsable_certificates(read_chain(&bundle)?);
+    let (added, _) = roots.add_parsable_certificates(found.certs);
     if added == 0 {
-        return Err(format!("{} holds no certificate that can be used", bundle.display()).into());
+        let why = found.errors.into_iter().next().map(|error| error.to_string());
+        return Err(why.unwrap_or_else(|| "no certificate was found".to_owned()).into());
+    }
+    Ok(roots)
+}
+
+/// The certificates of a PEM file.
+///
+/// # Errors
+/// [`TlsError`]; [`TlsError::Missing`] where the file holds no certificate that can be trusted.
+pub(crate) fn roots_in(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(read_chain(path)?);
+    if added == 0 {
+        return Err(pem_error("certificate", "CERTIFICATE", path, pem::Error::NoItemsFound));
     }
     Ok(roots)
 }

@@ -17,8 +17,6 @@ const MOST: usize = 400;
 pub(super) struct Decision<'a> {
     /// What is known so far.
     pub(super) about: About,
-    /// What the event is called when the answer is yes.
-    granted: &'static str,
     key: PublicKeyHash,
     caller: &'a Caller,
     version: Option<SigningVersion>,
@@ -27,14 +25,12 @@ pub(super) struct Decision<'a> {
 }
 
 impl<'a> Decision<'a> {
-    pub(super) fn on(granted: &'static str, key: PublicKeyHash, caller: &'a Caller) -> Self {
-        Self { about: About::default(), granted, key, caller, version: None, vault_name: None, closed: false }
-    }
-
-    pub(super) fn in_version(mut self, version: SigningVersion) -> Self {
-        tracing::debug!("Signing version: {}", version.number());
-        self.version = Some(version);
-        self
+    /// On a request for a signature of this version, or for a proof of possession, which has none.
+    pub(super) fn on(key: PublicKeyHash, caller: &'a Caller, version: Option<SigningVersion>) -> Self {
+        if let Some(version) = version {
+            tracing::debug!("Signing version: {}", version.number());
+        }
+        Self { about: About::default(), key, caller, version, vault_name: None, closed: false }
     }
 
     /// The message has been understood.
@@ -64,7 +60,8 @@ impl<'a> Decision<'a> {
         self.closed = true;
         match &outcome {
             Ok(_) => {
-                self.record(self.granted, "allowed", None);
+                let granted = if self.version.is_some() { "signed" } else { "proved" };
+                self.record(granted, "allowed", None);
                 tracing::debug!(key = %self.key, "Signed {} successfully", self.kind());
             }
             Err(error) => self.record("refused", "refused", Some((error.code(), detail(error)))),
@@ -164,7 +161,7 @@ fn printable(text: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex_simd::encode_to_string(bytes, hex_simd::AsciiCase::Lower)
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 //! algorithm parts them before any key is chosen, and the key then decides what it verifies, so neither passes for the other.
 
 mod issuer_token;
-mod library;
 mod login_token;
 mod refusal;
 
@@ -16,11 +15,11 @@ use jwtis_base::env::Timestamp;
 use jwtis_jose::jws;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
 
-pub use refusal::{ClientRefusal, TokenRefusal, UnverifiedReason};
-
 use super::login::{SecretHash, TokenGuard, TrustedIssuer};
 use super::rules::Guard;
 use super::{Signer, Snapshot};
+
+pub use refusal::{ClaimFault, ClientRefusal, TokenRefusal, UnverifiedReason};
 
 /// Proof that the caller was authenticated by the guard of a configuration. Only this module makes one. The request is judged by the
 /// rules and signed by the vaults of that same configuration.

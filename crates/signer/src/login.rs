@@ -30,7 +30,7 @@ pub(super) use user::{Credentials, SecretHash, TokenLife, User};
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LoginError {
     /// 404: nobody logs in here.
-    #[error("404 page not found")]
+    #[error("nobody logs in here")]
     NoLogin,
     /// 401: name or password is missing.
     #[error("username and password required")]

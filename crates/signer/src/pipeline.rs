@@ -24,8 +24,7 @@ impl Signer {
     /// The mark of a consensus message, and the share that a generic one has of its key's limits, are durable before the key is used. They
     /// stay when the vault fails, and when the caller goes away; the same consensus message may then be asked for again.
     pub async fn sign(&self, command: SignCommand<'_>) -> Decided<Signed> {
-        let decision = Decision::on("signed", command.key, command.caller.caller());
-        let mut decision = decision.in_version(command.version);
+        let mut decision = Decision::on(command.key, command.caller.caller(), Some(command.version));
         let outcome = self.signature(&command, &mut decision).await;
         decision.close(outcome)
     }
@@ -37,7 +36,7 @@ impl Signer {
     ) -> Result<Signed, SignError> {
         let snapshot = command.caller.snapshot();
         let (key, caller) = (command.key, command.caller.caller());
-        let rule = listed(snapshot.rules(), key)?;
+        let rule = snapshot.rules().keys.get(&key).ok_or(SignError::NotListed(key))?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
         self.not_disabled(&key).await?;
@@ -139,7 +138,7 @@ impl Signer {
 
     /// Proves possession of a tz4 key, or says why not (§1.7).
     pub async fn prove(&self, command: ProofCommand) -> Decided<Signed> {
-        let mut decision = Decision::on("proved", command.key, command.caller.caller());
+        let mut decision = Decision::on(command.key, command.caller.caller(), None);
         let outcome = self.proof(&command, &mut decision).await;
         decision.close(outcome)
     }
@@ -147,7 +146,7 @@ impl Signer {
     async fn proof(&self, command: &ProofCommand, decision: &mut Decision<'_>) -> Result<Signed, SignError> {
         let snapshot = command.caller.snapshot();
         let (key, caller) = (command.key, command.caller.caller());
-        let rule = listed(snapshot.rules(), key)?;
+        let rule = snapshot.rules().keys.get(&key).ok_or(SignError::NotListed(key))?;
         decision.about.listed_key = Some(key);
         rule.policy.admit(&key, caller)?;
         self.not_disabled(&key).await?;
@@ -193,10 +192,6 @@ impl Signer {
     fn usage(&self) -> Result<&UsageBook, UsageError> {
         self.0.usage.as_ref().ok_or(UsageError::NoStore)
     }
-}
-
-fn listed(rules: &Rules, key: PublicKeyHash) -> Result<&KeyRules, SignError> {
-    rules.keys.get(&key).ok_or(SignError::NotListed(key))
 }
 
 /// A request that the policy allows, and the hook, where there is one.

@@ -120,8 +120,8 @@ async fn each_refusal_of_a_signed_request() {
     for (name, value, wanted) in [
         ("absent", None, missing),
         ("empty", Some(""), missing),
-        ("cut", Some(&AUTHENTICATION[..90]), "gotez: base58Check decoding error: invalid checksum"),
-        ("a_key", Some(EDSK), "gotez: unknown signature prefix"),
+        ("cut", Some(&AUTHENTICATION[..90]), "the checksum is wrong: a character is mistyped or missing"),
+        ("a_key", Some(EDSK), "base58check, but of no signature"),
         ("of_another_message", Some(without_message.as_str()), invalid),
         ("of_the_message_alone", Some(&bare), invalid),
         ("of_another_call", Some(&nonce_call), invalid),

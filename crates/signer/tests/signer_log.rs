@@ -136,7 +136,7 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
     sign(&signer, &key, &[0x42]).await;
     let event = fields(&log.decision());
     assert_eq!((event["reason"].as_str(), event["kind"].as_str()), (Some("not_understood"), Some("unknown")));
-    assert!(event["detail"].as_str().unwrap().starts_with("gotez: unknown tag 66"), "{event}");
+    assert!(event["detail"].as_str().unwrap().starts_with("unknown tag 66"), "{event}");
 
     let stranger = new_key(Curve::Ed25519);
     sign(&signer, &stranger, &[0x42]).await;

@@ -99,8 +99,8 @@ async fn refusals_have_the_texts_of_signatory() {
         .vault("v", ScriptedVault::new(&calls, &[&key]))
         .build();
     for (name, message, wanted) in [
-        ("another_magic_byte", vec![23], "gotez: unknown tag 23"),
-        ("no_message", vec![], "gotez: buffer is too short, at least 1 byte(s) were expected, had 0"),
+        ("another_magic_byte", vec![23], "unknown tag 23"),
+        ("no_message", vec![], "the message ends too early: at least 1 byte(s) were expected, 0 left"),
         ("another_chain", attestation(1, 0), "chain `NetXo5iVw1vBoxM' is not allowed"),
         ("another_kind", vec![5, 0, 0], "request kind `pack' is not allowed"),
         (

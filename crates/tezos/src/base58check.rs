@@ -15,11 +15,11 @@ pub const MAX_TEXT_CHARS: usize = 5332;
 
 const CHECKSUM_BYTES: usize = 4;
 
-/// Why a text is not base58check, or not of Tezos. The messages are those of gotez, which Signatory's clients see (§1.4).
+/// Why a text is not base58check, or not of Tezos. The signer's clients see the messages (§1.4).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Base58Error {
     /// Not in the alphabet. The position counts bytes from zero; the character is the byte at that place, as in Latin-1.
-    #[error("gotez: base58 decoding error: unexpected character at position {position}: {character}")]
+    #[error("not base58: the character at position {position} is {character:?}")]
     Character {
         /// Bytes before the character.
         position: usize,
@@ -27,13 +27,13 @@ pub enum Base58Error {
         character: char,
     },
     /// Fewer bytes than a checksum has.
-    #[error("gotez: base58Check decoding error: data is too short: {actual}")]
+    #[error("too short for base58check: {actual} byte(s)")]
     TooShort {
         /// Bytes that there were.
         actual: usize,
     },
     /// More characters than any text has that would do. Ours: Signatory tries to decode any length.
-    #[error("gotez: base58Check decoding error: data is too long: {actual} characters, at most {limit}")]
+    #[error("too long for base58check: {actual} characters, at most {limit}")]
     TooLong {
         /// Characters that there were.
         actual: usize,
@@ -41,13 +41,13 @@ pub enum Base58Error {
         limit: usize,
     },
     /// A typing error, most likely.
-    #[error("gotez: base58Check decoding error: invalid checksum")]
+    #[error("the checksum is wrong: a character is mistyped or missing")]
     Checksum,
     /// base58check, but of no kind in the table.
-    #[error("gotez: unknown Tezos base58 prefix")]
+    #[error("base58check of no kind that Tezos has")]
     UnknownPrefix,
     /// The prefix of one kind with the payload of another.
-    #[error("gotez: invalid base58 message length: expected {expected}, got {actual}")]
+    #[error("base58check of the wrong length: {expected} bytes are expected, {actual} are there")]
     PayloadLength {
         /// Bytes of payload that the prefix asks for.
         expected: usize,

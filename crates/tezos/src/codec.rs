@@ -1,8 +1,7 @@
 //! A cursor over the bytes of a sign request, and the one error that decoding them has (specification 1.4 step 10, 6.4).
 //!
 //! Every read is bounded by the frame that the cursor stands in, every number has one spelling, every boolean is `00` or
-//! `ff`, and a frame must be used up. What Signatory's clients see byte for byte (`gotez: …`) is the error's `Display`;
-//! where in the message and in which field it happened is for logs and for `policy explain`: [`DecodeError::detail`].
+//! `ff`, and a frame must be used up. What clients see is the error's `Display`. Where in the message and in which field it happened is for logs and for `policy explain`: [`DecodeError::detail`].
 
 mod error;
 
@@ -241,9 +240,9 @@ mod tests {
     fn wire_texts_are_those_of_signatory() {
         assert_eq!(
             Cursor::new(&[]).u8().unwrap_err().to_string(),
-            "gotez: buffer is too short, at least 1 byte(s) were expected, had 0"
+            "the message ends too early: at least 1 byte(s) were expected, 0 left"
         );
-        assert_eq!(DecodeError::new(Fault::UnknownTag { tag: 23 }, 0).to_string(), "gotez: unknown tag 23");
+        assert_eq!(DecodeError::new(Fault::UnknownTag { tag: 23 }, 0).to_string(), "unknown tag 23");
     }
 
     #[test]
@@ -254,7 +253,7 @@ mod tests {
             .known_to(Protocol::LATEST);
         assert_eq!(
             error.detail(),
-            "gotez: unknown tag 99 (at byte 33, operation 1, in operation); the protocols known here are \
+            "unknown tag 99 (at byte 33, operation 1, in operation); the protocols known here are \
              Seoul (023) and Tallinn (024), Ushuaia (025)"
         );
     }

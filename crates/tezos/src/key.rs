@@ -28,8 +28,8 @@ pub enum KeyError {
     /// Not base58check of Tezos.
     #[error(transparent)]
     Base58(#[from] Base58Error),
-    /// base58check of another kind. The message is that of gotez (§1.4).
-    #[error("gotez: unknown public key prefix")]
+    /// base58check of another kind.
+    #[error("base58check, but of no public key or its hash")]
     UnknownPrefix,
     /// Bytes of another length than the curve's.
     #[error("a public key of {} has {} bytes, got {actual}", curve.name(), curve.public_key_len())]

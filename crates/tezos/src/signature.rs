@@ -30,7 +30,7 @@ pub enum SignatureError {
     #[error(transparent)]
     Base58(#[from] Base58Error),
     /// base58check of another kind.
-    #[error("gotez: unknown signature prefix")]
+    #[error("base58check, but of no signature")]
     UnknownPrefix,
 }
 

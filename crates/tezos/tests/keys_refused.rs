@@ -336,6 +336,6 @@ fn aggregates_and_other_kinds_are_no_signatures() {
     for prefix in [Prefix::Asig, Prefix::Tz1, Prefix::Edpk, Prefix::EdskFull] {
         let text = encode(prefix, &vec![1; prefix.payload_len()]);
         let refused = text.parse::<Signature>().unwrap_err().to_string();
-        assert_eq!(refused, "gotez: unknown signature prefix", "{prefix:?}");
+        assert_eq!(refused, "base58check, but of no signature", "{prefix:?}");
     }
 }

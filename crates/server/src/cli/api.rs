@@ -1,29 +1,32 @@
 //! The client side of the API: a running server, spoken to over HTTP.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
 use jwtis_base::{BearerSecret, SecretKind};
+use rustls::{CertificateError, InvalidMessage, RootCertStore};
 use serde_json::Value;
-use ureq::http::{HeaderValue, Response};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::Failure;
 use super::failure::disk_hint;
 use super::output::printable;
-use crate::config::limited::{self, MAX_CERTIFICATES_BYTES};
 use crate::config::read_secret_file;
 use crate::http::issuer::problem::Code;
+use crate::http_client::{self, HttpClient, NoAnswer};
+use crate::tls::{self, TlsError};
 
 /// Longest wait for an answer; RSA 4096 keys take seconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest answer that is read into memory.
-const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Where a server listens unless it is told otherwise.
 const DEFAULT_URL: &str = "http://127.0.0.1:4343";
@@ -126,7 +129,8 @@ fn token(file: Option<&Path>, variable: &str, kind: SecretKind) -> Result<Option
 
 /// A server, and the token to present to it.
 pub(crate) struct Api {
-    agent: Agent,
+    client: HttpClient,
+    runtime: Runtime,
     base: String,
     token: Option<BearerSecret>,
 }
@@ -151,22 +155,21 @@ impl Api {
     fn new(url: &str, token: Option<BearerSecret>, ca_cert: Option<&Path>) -> Result<Self, Failure> {
         let base = url.trim_end_matches('/').to_owned();
         if !base.starts_with("http://") && !base.starts_with("https://") {
-            return Err(Failure::usage(format!("{url} is not a URL"))
-                .hint("begin it with http:// or https://, like http://HOST:PORT"));
+            return Err(not_a_url(url));
         }
-        let mut config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // A token must not take a way that nobody asked for.
-            .proxy(None)
-            .user_agent(concat!("jwtis/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(TIMEOUT))
-            .timeout_recv_response(Some(TIMEOUT));
-        if base.starts_with("https://") {
-            config = config.tls_config(tls(ca_cert)?);
-        }
-        Ok(Self { agent: config.build().new_agent(), base, token })
+        let roots = match base.strip_prefix("https://") {
+            Some(_) => roots(ca_cert)?,
+            None => RootCertStore::empty(),
+        };
+        let client = HttpClient::new(roots)
+            .map_err(|error| Failure::refused("TLS cannot be used here").because(&error))?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+                Failure::refused("the command cannot start")
+                    .because(&error)
+                    .hint("is the system out of files?")
+            })?;
+        Ok(Self { client, runtime, base, token })
     }
 
     /// GET, answered with JSON.
@@ -174,8 +177,7 @@ impl Api {
     /// # Errors
     /// When the server cannot be reached or says no.
     pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
-        let request = self.agent.get(self.url(path));
-        json(self.answer(self.authorize(request).call())?)
+        json(&self.text(self.ask(Method::GET, path, None)?)?)
     }
 
     /// POST of a JSON object, answered with JSON.
@@ -183,9 +185,7 @@ impl Api {
     /// # Errors
     /// As [`Self::get`].
     pub(crate) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let body = Zeroizing::new(body.to_string());
-        let request = self.agent.post(self.url(path)).content_type("application/json");
-        json(self.answer(self.authorize(request).send(body.as_bytes()))?)
+        json(&self.text(self.ask(Method::POST, path, Some(body))?)?)
     }
 
     /// DELETE.
@@ -193,8 +193,7 @@ impl Api {
     /// # Errors
     /// As [`Self::get`].
     pub(crate) fn delete(&self, path: &str) -> Result<(), Failure> {
-        let request = self.agent.delete(self.url(path));
-        self.answer(self.authorize(request).call()).map(drop)
+        self.ask(Method::DELETE, path, None).map(drop)
     }
 
     /// GET of a file, written to `target`, which must not exist.
@@ -202,12 +201,10 @@ impl Api {
     /// # Errors
     /// As [`Self::get`], and when the file cannot be written; then nothing stays behind.
     pub(crate) fn download(&self, path: &str, target: &Path) -> Result<u64, Failure> {
-        let request = self.agent.get(self.url(path));
-        let response = self.answer(self.authorize(request).call())?;
-        let expected = response.body().content_length();
-        let mut reader = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let answer = self.ask(Method::GET, path, None)?;
+        let expected = answer.body().size_hint().exact();
         let written = new_file(target).and_then(|mut file| {
-            let copied = io::copy(&mut reader, &mut file)?;
+            let copied = self.runtime.block_on(copy(answer.into_body(), &mut file))?;
             file.sync_all()?;
             match expected {
                 Some(expected) if expected != copied => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -224,42 +221,101 @@ impl Api {
         })
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+    /// Asks, and takes only a success for an answer.
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response<Incoming>, Failure> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = &self.token {
+            headers.insert(header::AUTHORIZATION, secret_header(&format!("Bearer {}", token.reveal()))?);
+        }
+        let body = match body {
+            Some(body) => {
+                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                Bytes::from_owner(Zeroizing::new(body.to_string().into_bytes()))
+            }
+            None => Bytes::new(),
+        };
+        let answer = self.send(method, path, headers, body)?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status().as_u16();
+        let text = self.text(answer).unwrap_or_default();
+        Err(problem(status, &String::from_utf8_lossy(&text), self.token.as_ref().map(BearerSecret::kind)))
     }
 
-    fn authorize<T>(&self, request: ureq::RequestBuilder<T>) -> ureq::RequestBuilder<T> {
-        match &self.token {
-            Some(token) => request.header("Authorization", format!("Bearer {}", token.reveal())),
-            None => request,
-        }
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, Failure> {
+        let url = format!("{}{path}", self.base);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(&url)
+            .body(Full::new(body))
+            .map_err(|error| not_a_url(&url).because(&error))?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+        let answer = async { http_client::within(TIMEOUT, self.client.send(request)).await };
+        self.runtime.block_on(answer).map_err(|error| self.no_answer(&error))
     }
 
-    fn answer(&self, outcome: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Failure> {
-        let mut response = outcome.map_err(|error| {
-            Failure::refused(format!("no answer from {}", self.base))
-                .because(&error)
-                .hint(no_answer_hint(&error))
-        })?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        let status = response.status();
-        let text =
-            response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().unwrap_or_default();
-        Err(problem(status.as_u16(), &text, self.token.as_ref().map(BearerSecret::kind)))
+    fn text(&self, answer: Response<Incoming>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let body = self.runtime.block_on(http_client::body(answer, MAX_ANSWER_BYTES));
+        body.map(|body| Zeroizing::new(body.into())).map_err(|error| self.no_answer(&error))
+    }
+
+    fn no_answer(&self, error: &NoAnswer) -> Failure {
+        Failure::refused(format!("no answer from {}", self.base)).because(error).hint(no_answer_hint(error))
     }
 }
 
-fn no_answer_hint(error: &ureq::Error) -> &'static str {
-    let error = format!("{error:?}");
-    if error.contains("InvalidContentType") {
-        return "what listens there does not speak TLS: is it http:// instead of https://, or another port?";
+const USER_AGENT: &str = concat!("jwtis/", env!("CARGO_PKG_VERSION"));
+
+fn not_a_url(text: &str) -> Failure {
+    Failure::usage(format!("{text} is not a URL"))
+        .hint("begin it with http:// or https://, like http://HOST:PORT")
+}
+
+fn secret_header(text: &str) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::try_from(text)
+        .map_err(|error| Failure::usage("the token is no header").because(&error))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+async fn copy(mut body: Incoming, file: &mut fs::File) -> io::Result<u64> {
+    let mut copied: u64 = 0;
+    while let Some(frame) = body.frame().await {
+        if let Ok(chunk) = frame.map_err(io::Error::other)?.into_data() {
+            file.write_all(&chunk)?;
+            copied = copied.saturating_add(chunk.len() as u64);
+        }
     }
-    if error.contains("CaUsedAsEndEntity") {
-        return "the server presents a CA's certificate as its own: give it one that a CA has signed and that CA by --ca-cert, or make the self-signed one with `openssl req -x509 … -addext basicConstraints=CA:FALSE`";
+    Ok(copied)
+}
+
+fn no_answer_hint(error: &NoAnswer) -> &'static str {
+    match error {
+        NoAnswer::Tls(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            "what listens there does not speak TLS: is it http:// instead of https://, or another port?"
+        }
+        NoAnswer::Tls(rustls::Error::InvalidCertificate(CertificateError::Other(other)))
+            if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+        {
+            "the server presents a CA's certificate as its own: give it one that a CA has signed and that CA by --ca-cert, or make the self-signed one with `openssl req -x509 … -addext basicConstraints=CA:FALSE`"
+        }
+        NoAnswer::Connect(_)
+        | NoAnswer::Tls(_)
+        | NoAnswer::NotHttp(_)
+        | NoAnswer::BrokeOff(_)
+        | NoAnswer::TooLong(_)
+        | NoAnswer::TimedOut(_) => {
+            "is the server running? Name it by --url or its variable (see --help); for a private CA give --ca-cert"
+        }
     }
-    "is the server running? Name it by --url or its variable (see --help); for a private CA give --ca-cert"
 }
 
 /// GET of JSON from a whole URL, without a token.
@@ -276,7 +332,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// `Retry-After`, as it came.
     pub(crate) retry_after: Option<String>,
-    /// The body, or its start.
+    /// The body.
     pub(crate) text: Zeroizing<String>,
 }
 
@@ -287,27 +343,15 @@ pub(crate) struct Answer {
 pub(crate) fn post_headers(
     url: &str,
     ca_cert: Option<&Path>,
-    headers: [(&'static str, HeaderValue); 2],
+    headers: [(HeaderName, HeaderValue); 2],
 ) -> Result<Answer, Failure> {
-    /// Longest answer that is read.
-    const MAX_BYTES: u64 = 64 * 1024;
     let api = Api::new(url, None, ca_cert)?;
-    let mut request = api.agent.post(api.url(""));
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
-    let no_answer = |error: ureq::Error| {
-        Failure::refused(format!("no answer from {}", api.base)).because(&error).hint(no_answer_hint(&error))
-    };
-    let mut response = request.send_empty().map_err(no_answer)?;
-    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let retry_after = retry_after.map(printable);
-    let body = response.body_mut().with_config().limit(MAX_BYTES).read_to_string();
-    Ok(Answer {
-        status: response.status().as_u16(),
-        retry_after,
-        text: body.map(Zeroizing::new).map_err(no_answer)?,
-    })
+    let answer = api.send(Method::POST, "", headers.into_iter().collect(), Bytes::new())?;
+    let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let (status, retry_after) = (answer.status(), retry_after.map(printable));
+    let text = String::from_utf8(api.text(answer)?.to_vec())
+        .map_err(|error| Failure::refused(format!("the answer of {url} is no text")).because(&error))?;
+    Ok(Answer { status: StatusCode::as_u16(&status), retry_after, text: Zeroizing::new(text) })
 }
 
 /// An RFC 9457 problem as a failure; anything else with its status and its start.
@@ -341,52 +385,32 @@ fn problem(status: u16, text: &str, presented: Option<SecretKind>) -> Failure {
     }
 }
 
-fn json(mut response: Response<Body>) -> Result<Value, Failure> {
-    let not_json = |error: &dyn std::error::Error| {
+fn json(text: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(text).map_err(|error| {
         Failure::refused("the server's answer is not JSON")
-            .because(error)
+            .because(&error)
             .hint("is this URL a jwtis server's? See --url")
-    };
-    let bytes = response
-        .body_mut()
-        .with_config()
-        .limit(MAX_ANSWER_BYTES)
-        .read_to_vec()
-        .map(Zeroizing::new)
-        .map_err(|error| not_json(&error))?;
-    serde_json::from_slice(&bytes).map_err(|error| not_json(&error))
+    })
 }
 
-fn tls(ca_cert: Option<&Path>) -> Result<TlsConfig, Failure> {
-    let certificates = match ca_cert {
-        Some(path) => certificates(path)?,
-        None => {
-            let none =
-                || Failure::refused("this system has no list of trusted certificates").hint("give --ca-cert");
-            certificates(&crate::tls::system_bundle().ok_or_else(none)?)?
-        }
-    };
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(provider)
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .build())
-}
-
-fn certificates(path: &Path) -> Result<Vec<ureq::tls::Certificate<'static>>, Failure> {
-    const HINT: &str = "--ca-cert takes a PEM file with the certificates to trust";
-    let pem =
-        limited::file(path, MAX_CERTIFICATES_BYTES).map_err(|message| Failure::usage(message).hint(HINT))?;
-    let certificates: Vec<_> = parse_pem(&pem)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    if certificates.is_empty() {
-        return Err(Failure::usage(format!("{} holds no PEM certificate", path.display())).hint(HINT));
+/// The certificates to trust: those of the file, or else the system's.
+fn roots(ca_cert: Option<&Path>) -> Result<RootCertStore, Failure> {
+    match ca_cert {
+        Some(path) => tls::roots_in(path).map_err(|error| {
+            let failure = match &error {
+                TlsError::Missing { path, .. } => {
+                    Failure::usage(format!("{} holds no PEM certificate", path.display()))
+                }
+                _ => Failure::usage(format!("the CA file cannot be used: {error}")),
+            };
+            failure.hint("--ca-cert takes a PEM file with the certificates to trust")
+        }),
+        None => tls::system_roots().map_err(|error| {
+            Failure::refused("this system has no list of trusted certificates")
+                .because(&*error)
+                .hint("give --ca-cert")
+        }),
     }
-    Ok(certificates)
 }
 
 /// A new file that only its owner reads.

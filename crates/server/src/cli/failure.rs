@@ -177,7 +177,6 @@ impl Failure {
         lines.extend(self.details.iter().map(|detail| format!("  {}", printable(detail))));
         lines.push(format!("{cyan}hint:{plain} {}", printable(hint)));
         for line in lines {
-            let line = without_wire_words(&line);
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
         }
@@ -204,14 +203,8 @@ pub(crate) fn disk_hint(error: &io::Error) -> &'static str {
 /// What a misused command line is answered with: clap's words, and a hint instead of its last line.
 pub(crate) fn usage_text(said: &str) -> String {
     let said = said.replace("For more information, try '--help'.", "");
-    let said = without_wire_words(&said);
     let lines: Vec<String> = said.trim_end().lines().map(printable).collect();
     format!("{}\nhint: {}\n", lines.join("\n"), Exit::Usage.hint())
-}
-
-/// The text without the name of Signatory's library, which only the clients of the signer know.
-fn without_wire_words(text: &str) -> String {
-    text.replace("gotez: ", "")
 }
 
 /// A warning on standard error.
@@ -260,16 +253,6 @@ mod tests {
         }
         let said = usage_text("error: invalid value '\x1b'\n\nFor more information, try '--help'.\n");
         assert!(said.starts_with("error: invalid value '\\u{1b}'\nhint: "), "{said}");
-    }
-
-    #[test]
-    fn what_clients_of_signatory_know_is_not_told_to_people() {
-        let mut text = Vec::new();
-        let wrong = "tz1".parse::<jwtis_tezos::PublicKeyHash>().unwrap_err();
-        Failure::refused("no key").because(&wrong).details([wrong.to_string()]).write(&mut text, false);
-        let text = String::from_utf8(text).unwrap() + &usage_text(&wrong.to_string());
-        assert_eq!(text.matches("data is too short").count(), 3, "{text}");
-        assert!(!text.contains("gotez"), "{text}");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use axum::http::{HeaderName, HeaderValue, Uri};
 use clap::Args;
-use ureq::http::{HeaderValue, Uri};
 use zeroize::Zeroizing;
 
 use super::api::{self, Answer};
@@ -41,7 +41,9 @@ impl Login {
         }
         let user = self.user()?;
         let password = self.password()?;
-        let headers = [("username", header(&user, "user")?), ("password", header(&password, "password")?)];
+        let [user, password] = [header(&user, "user")?, header(&password, "password")?];
+        let headers =
+            [(HeaderName::from_static("username"), user), (HeaderName::from_static("password"), password)];
         let answer = api::post_headers(&format!("{base}/login"), self.ca_cert.as_deref(), headers)?;
         out.line(token(&answer)?)
     }
@@ -156,7 +158,7 @@ mod tests {
         assert_eq!(token(&answer(201, "a.b.c", None)).unwrap(), "a.b.c");
         for (status, text, retry, wanted) in [
             (401, "Access denied", None, "Access denied"),
-            (404, "404 page not found\n", None, "server.jwt.users"),
+            (404, "this path is not served here\n", None, "server.jwt.users"),
             (429, "", Some("17"), "wait 17 s"),
             (429, "", None, "wait a minute"),
             (500, "x", None, "its log says why"),

@@ -46,7 +46,7 @@ pub(super) enum JsonFault {
         meant: &'static str,
     },
     /// A member, or the body where there is no name, has another JSON type.
-    #[error("{name}: must be {expected}")]
+    #[error("{}must be {expected}", member(name))]
     Type {
         /// The member.
         name: &'static str,
@@ -54,13 +54,18 @@ pub(super) enum JsonFault {
         expected: String,
     },
     /// A member, or the body where there is no name, has a value that is not possible.
-    #[error("{name}: {why}")]
+    #[error("{}{why}", member(name))]
     Value {
         /// The member.
         name: &'static str,
         /// What is wrong with the value.
         why: String,
     },
+}
+
+/// The member in front of what is wrong with it; nothing where it is the body.
+fn member(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!("{name}: ") }
 }
 
 impl JsonFault {

@@ -84,6 +84,16 @@ impl<S: Clone + Send + Sync + 'static> Described<S> {
         self
     }
 
+    /// Answers the methods of a path that these routes do not have.
+    pub(super) fn other_methods<H, T>(mut self, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.router = self.router.route(path, MethodRouter::new().fallback(handler));
+        self
+    }
+
     /// Describes a type to which answers refer.
     pub(super) fn schema<T: ToSchema>(mut self) -> Self {
         let mut schemas = vec![(T::name().into_owned(), T::schema())];

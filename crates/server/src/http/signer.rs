@@ -1,18 +1,18 @@
-//! The signer's routes (§1, §2 of the signer's behaviour specification): Signatory's, byte for byte where a client can tell.
+//! The signer's routes (§1, §2 of the signer's behaviour specification): Signatory's routes, statuses, order of checks and JSON shape.
 //!
-//! Layers, from the outside: paths as Go's router sees them (`http/paths.rs`), what is known of every request (`http/observe.rs`),
-//! panics that become a failure, the time limit. A handler finds out who asks, reads the request in the visible order of §1.4, calls
-//! one use case and maps its outcome. Rules are asked for at each request, since a reload may have replaced them.
+//! Layers, from the outside: the record of every request (`http/observe.rs`), panics that become a failure, the time limit. A handler
+//! finds out who asks, reads the request in the visible order of §1.4, calls one use case and maps its outcome. Its types make the OpenAPI
+//! document. A request takes the rules and vaults once, since a reload may replace them.
 
+mod api;
 mod auth;
-mod body;
 mod error;
-mod go;
 mod keys;
 mod login;
-mod routes;
+mod promised;
+mod request;
+mod sign;
 mod switch;
-mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,48 +22,90 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use jwtis_signer::Signer;
-use serde_json::Value;
+use serde_json::{Value, json};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
 use super::door::{Turn, turn_away};
 use super::layers::{Deadline, catch_panics, within};
 use super::limits::Limits;
+use super::nowhere;
 use super::observe::{Observer, observe};
-use super::paths::{as_in_go, method_not_allowed, nowhere};
+use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
-use error::Refusal;
-
-/// What handlers share.
-struct Api {
-    signer: Signer,
-    metrics: Arc<Metrics>,
-    limits: Limits,
-    max_body_bytes: usize,
-}
+use api::Api;
+use error::{FailureArray, Refusal};
 
 /// The routes of the signer. Bodies of `POST /keys/{pkh}` have at most `max_body_bytes`.
 pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_bytes: usize) -> Router {
     let observer = Observer { env: signer.env().clone(), metrics: Arc::clone(&metrics) };
     let api = Arc::new(Api { signer, metrics, limits: limits.clone(), max_body_bytes });
 
-    let routes = table::serve(routes::all())
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(nowhere)
-        .with_state(api);
-    as_in_go(observed(routes, limits.request_timeout, observer))
+    let routes = routes().router().fallback(async || nowhere::not_found()).with_state(api);
+    observed(routes, limits.request_timeout, observer)
 }
 
-/// The document of these routes, as OpenAPI 3.1.
-#[must_use]
-pub fn openapi() -> Value {
-    routes::document()
+/// Every route. Which of them a caller meets is the operator's configuration: without users there is no `/login`, and without
+/// `known_keys` no such page (§1.6, §2.1).
+fn routes() -> Described<Arc<Api>> {
+    Described::new()
+        .schema::<FailureArray>()
+        .public(login::__path_login, login::login)
+        .other_methods("/login", login::other_method)
+        .route(sign::__path_sign, sign::sign)
+        .route(keys::__path_show, keys::show)
+        .route(switch::__path_disable, switch::disable)
+        .route(switch::__path_enable, switch::enable)
+        .route(keys::__path_prove, keys::prove)
+        .route(keys::__path_authorized, keys::authorized)
+        .route(keys::__path_known, keys::known)
+        .other_methods("/known_keys", keys::known_by_other_method)
 }
 
 /// Whom the door has refused gets a failure. Public keys are for web pages too.
 const TURN: Turn = Turn {
-    public: |route| route == routes::PUBLIC_KEY,
+    public: |route| route == "/keys/{pkh}",
     shared: true,
     answer: |refused| Refusal::new(refused.status(), refused.code(), refused.to_string()).into_response(),
 };
+
+/// The document of these routes, as OpenAPI 3.1.
+#[must_use]
+pub fn openapi() -> Value {
+    let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
+    let frame = Frame {
+        title: "jwtis signer",
+        description: "A remote signer for Tezos, which octez-client, octez-baker and Taquito use as they use octez-signer or Signatory. docs/signer.md explains. Tokens are asked for where users or issuers are configured.",
+        server: "http://127.0.0.1:6732",
+        schemes: vec![
+            ("token", bearer("of a login, or of a trusted client of the issuer")),
+            ("admin", bearer("the admin token of the store")),
+            ("user", header("username")),
+            ("octezToken", header("x-signatory-token")),
+            ("octezUser", header("x-signatory-user")),
+        ],
+        security: &[&["token", "user"], &["token"], &["octezToken", "octezUser"]],
+        headers: json!({
+            "X-Request-Id": {
+                "description": "names the request in the server's log; yours, where you sent one of this form",
+                "required": true,
+                "schema": { "type": "string", "pattern": "^[A-Za-z0-9._\\-]{1,64}$" },
+            },
+            "Cache-Control": { "required": true, "schema": { "const": "no-store" } },
+            "Retry-After": {
+                "description": "seconds; of pauses after wrong passwords, and where too many bodies are on their way",
+                "schema": { "type": "integer", "minimum": 1 },
+            },
+        }),
+        everywhere: &["X-Request-Id", "Cache-Control"],
+    };
+    routes().document(frame, Described::new())
+}
+
+fn bearer(description: &str) -> SecurityScheme {
+    let mut http = Http::new(HttpAuthScheme::Bearer);
+    http.description = Some(description.to_owned());
+    SecurityScheme::Http(http)
+}
 
 /// Around routes: whom the door has refused is turned away, a time limit, panics become failures, and every request is known.
 fn observed(routes: Router, limit: Duration, observer: Observer) -> Router {
@@ -97,7 +139,7 @@ mod tests {
 
     async fn call(routes: Router, deadline: Duration) -> (u16, String) {
         let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
-        let routes = as_in_go(observed(routes, deadline, observer));
+        let routes = observed(routes, deadline, observer);
         let answer = routes.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert!(answer.headers().contains_key("x-request-id"));
         assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");

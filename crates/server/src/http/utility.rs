@@ -28,8 +28,7 @@ use tracing::{info, warn};
 use super::door::{Refused, Turn, turn_away};
 use super::layers::catch_panics;
 use super::observe::{Observer, observe};
-use super::paths::{as_in_go, method_not_allowed, nowhere};
-use super::{issuer, signer};
+use super::{issuer, nowhere, signer};
 use crate::metrics::{Metrics, exposition::Exposition};
 
 /// Longest that a check may take; what needs longer is not ready.
@@ -114,19 +113,17 @@ pub fn router(
 ) -> Router {
     let observer = Observer { env, metrics: Arc::clone(&metrics) };
     let parts = Arc::new(Parts { parts, stopping });
-    let routes = Router::new()
+    Router::new()
         .route("/metrics", get(page).with_state(metrics))
         .route("/livez", get(livez))
         .route("/readyz", get(healthz).with_state(Arc::clone(&parts)))
         .route("/healthz", get(healthz).with_state(parts))
         .route("/openapi/issuer.json", get(issuer_described))
         .route("/openapi/signer.json", get(signer_described))
-        .method_not_allowed_fallback(method_not_allowed)
-        .fallback(nowhere)
+        .fallback(async || nowhere::not_found())
         .layer(catch_panics(panicked))
         .layer(middleware::from_fn_with_state(TURN, turn_away))
-        .layer(middleware::from_fn_with_state(observer, observe));
-    as_in_go(routes)
+        .layer(middleware::from_fn_with_state(observer, observe))
 }
 
 /// Whom the door has refused gets a failure. All that is here anyone may read.

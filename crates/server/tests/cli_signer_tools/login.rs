@@ -56,7 +56,11 @@ fn every_refusal_has_its_words_and_its_hint() {
     let place = Place::new();
     for (given, wanted, hint) in [
         (answer("401 Unauthorized", "Access denied"), "the signer says no: Access denied", "check the name"),
-        (answer("404 Not Found", "404 page not found\n"), "nobody can log in there", "server.jwt.users"),
+        (
+            answer("404 Not Found", "this path is not served here\n"),
+            "nobody can log in there",
+            "server.jwt.users",
+        ),
         (answer("429 Too Many Requests\r\nRetry-After: 17", ""), "too many logins have failed", "wait 17 s"),
         (answer("500 Internal Server Error", "x"), "failed with 500: x", "its log says why"),
         (answer("200 OK", "<html>\x1b[31m"), "that is no signer", "--url"),

@@ -67,7 +67,7 @@ fn what_is_not_understood_is_refused_with_its_place() {
     let place = Place::new();
     let longer = format!("{}00", attestation());
     for (message, wanted) in [
-        ("", "not understood: buffer is too short"),
+        ("", "not understood: the message ends too early"),
         ("ff", "not understood: unknown tag 255 (at byte 0, in magic byte)"),
         (longer.as_str(), "the message is not understood"),
     ] {

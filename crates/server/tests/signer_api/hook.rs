@@ -128,13 +128,14 @@ async fn a_hook_that_says_nothing_is_given_up() {
     let url = format!("http://user:pass@{}/x?token=query-secret", silent.local_addr().unwrap());
     let error = ask(&url, Duration::from_millis(50)).await.unwrap_err();
     assert!(error.ends_with("no answer within 50ms"), "{error}");
-    assert!(error.starts_with("Post \"http://127.0.0.1:"), "{error}");
+    assert!(error.starts_with("the policy hook at http://127.0.0.1:"), "{error}");
     assert!(!error.contains("pass") && !error.contains("query-secret"), "{error}");
     // A reply that begins and does not end.
     let (listener, never) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), tokio::sync::Notify::new());
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe").await.unwrap();
         never.notified().await;
     });
@@ -153,12 +154,12 @@ async fn replies_that_are_none_are_errors() {
     let endless = [&b"HTTP/1.1 200 OK\r\n\r\n"[..], &vec![b'x'; 200 * 1024]].concat();
     let head = [&b"HTTP/1.1 200 OK\r\nx: "[..], &vec![b'x'; 200 * 1024]].concat();
     for (name, answer, part) in [
-        ("too long by its length", long, "the reply is longer than 65536 bytes"),
-        ("too long without a length", endless, "the reply is longer than 65536 bytes"),
+        ("too long by its length", long, "the answer is longer than 65536 bytes"),
+        ("too long without a length", endless, "the answer is longer than 65536 bytes"),
         ("a head without an end", head, ""),
         ("no HTTP", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), ""),
         ("nothing", Vec::new(), ""),
-        ("broken off", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx".to_vec(), "the reply broke off"),
+        ("broken off", b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx".to_vec(), "the answer broke off"),
     ] {
         let peer = Peer::saying(answer).await;
         let error = ask(&peer.url(), PATIENCE).await.unwrap_err();
@@ -240,7 +241,8 @@ async fn the_hook_decides_about_signatures() {
     let world = Setup::new().hook(Arc::new(hook)).build();
     let said = world.sign(TZ1, &noop("x")).send().await.failure(500);
     assert!(
-        said.starts_with(&format!("Post \"http://{free}/\": ")) && !said.contains("hook-secret"),
+        said.starts_with(&format!("the policy hook at http://{free}/ gave no answer: "))
+            && !said.contains("hook-secret"),
         "{said}"
     );
 }

@@ -66,7 +66,7 @@ async fn a_huge_body_without_a_length_is_refused_when_the_limit_is_passed() {
         );
     }
     let exactly = world.post(&path()).body(Body::new(Pieces { left: 4, ends: true }));
-    assert_eq!(exactly.send().await.failure(400), "unexpected end of JSON input");
+    assert!(exactly.send().await.failure(400).starts_with("the body must be one JSON string"));
     assert_eq!(world.metric(&format!(r#"sign_handler_requests_total{{address="{TZ1}",status="413"}}"#)), 2.0);
 }
 
@@ -104,33 +104,27 @@ async fn deep_json_is_read_without_a_deep_stack() {
     let mut setup = Setup::new();
     setup.max_body_bytes = 1 << 20;
     let world = setup.build();
-    for (opening, said) in [
-        ("[", "invalid character '[' exceeded max depth"),
-        ("{\"a\":", "invalid character '{' exceeded max depth"),
-    ] {
-        let call = world.post(&path()).body(opening.repeat(100_000));
-        assert_eq!(call.send().await.failure(400), said);
+    for opening in ["[", "{\"a\":"] {
+        world.post(&path()).body(opening.repeat(100_000)).send().await.failure(400);
     }
 }
 
 #[tokio::test]
-async fn bodies_that_are_no_text_are_quoted_as_go_quotes_them() {
+async fn bodies_that_are_no_text_are_refused_and_not_repeated() {
     let world = Setup::new().build();
-    for (body, said) in [
-        (&b"\x1b[2J"[..], r"invalid character '\x1b' looking for beginning of value"),
-        (b"\"\xff\xfe\"", "encoding/hex: invalid byte: U+00EF '\u{ef}'"),
-        (b"\xff", "invalid character '\u{ff}' looking for beginning of value"),
-        (b"\"\\u0000\"", "encoding/hex: invalid byte: U+0000"),
-        (b"\"\r\nSet-Cookie: x\"", r"invalid character '\r' in string literal"),
-        (b"\xef\xbb\xbf\"03\"", "invalid character '\u{ef}' looking for beginning of value"),
-        (b"<script>", "invalid character '<' looking for beginning of value"),
+    for body in [
+        &b"\x1b[2J"[..],
+        b"\"\xff\xfe\"",
+        b"\xff",
+        b"\"\\u0000\"",
+        b"\"\r\nSet-Cookie: x\"",
+        b"\xef\xbb\xbf\"03\"",
+        b"<script>",
+        b"\"<script>\"",
     ] {
         let answer = world.post(&path()).body(body.to_vec()).send().await;
-        assert_eq!(answer.failure(400), said);
-        assert!(
-            !answer.body.iter().any(|byte| matches!(byte, ..0x20 | b'<' | 0x7f) && *byte != b'\n'),
-            "{answer:?}"
-        );
+        let said = answer.failure(400);
+        assert!(!said.contains(|c: char| c.is_control() || c == '<') && !said.contains("Cookie"), "{said}");
     }
 }
 
@@ -144,9 +138,10 @@ async fn what_stands_in_a_path_comes_back_only_as_json() {
         ("%1b%5b31m", 400),
         ("%e2%80%ae", 400),
         ("%ff%fe", 400),
-        ("..%2f..%2fetc%2fpasswd", 301),
-        ("a%2fb", 404),
-        ("%2f", 301),
+        ("..%2f..%2fetc%2fpasswd", 400),
+        ("a%2fb", 400),
+        ("%2f", 400),
+        ("%", 400),
     ] {
         let answer = world.get(&format!("/keys/{segment}")).send().await;
         assert_eq!(answer.status, status, "{segment}: {}", answer.text());

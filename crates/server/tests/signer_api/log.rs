@@ -104,7 +104,7 @@ async fn the_access_line_names_route_and_status_and_not_the_path() {
     let lines = log.lines("jwtis::http::observe");
     let seen: Vec<_> =
         lines.iter().map(|line| (line["span"]["route"].clone(), line["fields"]["status"].clone())).collect();
-    assert_eq!(seen, [(json!("/keys/{pkh}"), json!(400)), (json!("unmatched"), json!(301))]);
+    assert_eq!(seen, [(json!("/keys/{pkh}"), json!(400)), (json!("unmatched"), json!(404))]);
     assert!(!log.text().contains("-secret-"), "{}", log.text());
 }
 

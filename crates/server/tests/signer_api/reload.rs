@@ -37,6 +37,6 @@ async fn a_user_and_a_key_that_are_gone_are_refused_at_once() {
     let mut rules = Setup::new().rules;
     rules.guard = crate::support::tokens(&["another"]);
     world.signer.apply(rules, None);
-    assert_eq!(ask().send().await.plain(401), "JWT: invalid token");
+    assert_eq!(ask().send().await.plain(401), "the token is not valid");
     assert!(matches!(world.signer.rules().guard, Guard::Tokens(_)));
 }

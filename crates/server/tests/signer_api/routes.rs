@@ -28,7 +28,11 @@ pub(crate) fn world() -> World {
 
 #[track_caller]
 fn assert_page(answer: &Answer, what: &str) {
-    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (404, "404 page not found\n"), "{what}");
+    assert_eq!(
+        (answer.status.as_u16(), answer.text().as_str()),
+        (404, "this path is not served here\n"),
+        "{what}"
+    );
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"), "{what}");
 }
 
@@ -48,17 +52,14 @@ async fn a_route_takes_its_methods_and_no_other() {
                 continue;
             }
             assert_eq!((answer.status.as_u16(), answer.body.len()), (405, 0), "{method} {path}");
-            assert_eq!(
-                (answer.header("allow"), answer.header("content-type")),
-                (None, None),
-                "{method} {path}"
-            );
+            let allowed = answer.header("allow").unwrap_or_default();
+            assert!(methods.iter().all(|method| allowed.contains(method)), "{method} {path}: {allowed}");
         }
     }
 }
 
 #[tokio::test]
-async fn unknown_paths_get_the_page_of_go_before_anybody_is_asked_for_a_token() {
+async fn an_unknown_path_is_404_before_anybody_is_asked_for_a_token() {
     let world = world();
     for path in [
         "/",
@@ -94,29 +95,23 @@ async fn login_is_no_route_where_there_are_no_tokens() {
 }
 
 #[tokio::test]
-async fn paths_that_need_cleaning_are_moved() {
+async fn a_path_is_taken_as_it_is_sent() {
     let world = world();
-    for (path, location) in [
-        ("//keys/x", "/keys/x"),
-        ("/keys//x?version=1&a=%2F", "/keys/x?version=1&a=%2F"),
-        ("/./authorized_keys", "/authorized_keys"),
-        ("/a/../login", "/login"),
-        ("/keys/..", "/"),
-        ("/keys/%2e%2e/login", "/login"),
-        ("/keys/%2fx", "/keys/x"),
-        ("//evil.example/..", "/"),
-        ("//evil.example", "/evil.example"),
-        ("/%5cevil.example//", "/%5Cevil.example/"),
+    for path in [
+        "//keys/x",
+        "/keys//x",
+        "/./authorized_keys",
+        "/a/../login",
+        "/keys/..",
+        "/keys/%2e%2e/login",
+        "//evil.example",
     ] {
         for method in ["GET", "POST", "HEAD"] {
             let answer = world.call(method, path).send().await;
-            assert_eq!((answer.status.as_u16(), answer.header("location")), (301, Some(location)), "{path}");
-            assert_eq!(answer.body.len(), 0);
+            assert!(matches!(answer.status.as_u16(), 401 | 404), "{method} {path}: {}", answer.status);
+            assert_eq!(answer.header("location"), None, "{method} {path}");
         }
     }
-    // Go matches the decoded path.
-    assert_eq!(world.get("/%61uthorized_keys").send().await.plain(401), "token required");
-    assert_eq!(world.get("/keys/%").send().await.plain(400), "400 Bad Request");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn every_route_but_login_asks_for_a_token() {
     for (method, path) in GUARDED {
         assert_eq!(world.call(method, path).send().await.plain(401), "token required", "{method} {path}");
         let unknown = world.call(method, path).header("authorization", "x.y.z").header("username", "nobody");
-        assert_eq!(unknown.send().await.plain(401), "JWT: invalid token", "{method} {path}");
+        assert_eq!(unknown.send().await.plain(401), "the token is not valid", "{method} {path}");
     }
     assert_eq!(
         world.metric(r#"authentication_failure_total{status="401",auth_method="jwt",client_ip="public"}"#),
@@ -56,7 +56,7 @@ async fn trap_5_the_user_is_named_by_a_header_and_the_token_may_be_bare() {
         let octez = world.get("/authorized_keys").header("x-signatory-token", &sent);
         assert_eq!(octez.header("x-signatory-user", "payouts").send().await.status, 200, "{scheme}");
         let other = world.get("/authorized_keys").header("authorization", &sent).header("username", "other");
-        assert_eq!(other.send().await.plain(401), "JWT: invalid token");
+        assert_eq!(other.send().await.plain(401), "the token is not valid");
     }
     // The other names of the headers, for octez-client; the usual ones go first.
     let both = world
@@ -82,27 +82,27 @@ async fn tokens_that_are_refused_are_refused_in_plain_text() {
     let hs384 = forged(hmac::HMAC_SHA384, &json!({"alg": "HS384", "typ": "JWT"}), &claims, SECRET);
     let rs256 = forged(hmac::HMAC_SHA256, &json!({"alg": "RS256", "typ": "JWT"}), &claims, SECRET);
     for (name, token, part) in [
-        ("no token at all", "x".to_owned(), "JWT: invalid token"),
-        ("no space after Bearer", format!("Bearer{good}"), "JWT: invalid token"),
-        ("expired", hs256(&json!({"user": "payouts", "exp": START})), "token is expired"),
+        ("no token at all", "x".to_owned(), "the token is not valid"),
+        ("no space after Bearer", format!("Bearer{good}"), "the token is not valid"),
+        ("expired", hs256(&json!({"user": "payouts", "exp": START})), "the token has expired"),
         (
             "another secret",
             forged(hmac::HMAC_SHA256, &json!({"alg": "HS256"}), &claims, "x"),
-            "JWT: invalid token",
+            "the token is not valid",
         ),
-        ("alg none", unsigned, "JWT: invalid token"),
-        ("HS384 with the right secret", hs384, "JWT: invalid token"),
-        ("RS256 with the secret as key", rs256, "JWT: invalid token"),
+        ("alg none", unsigned, "the token is not valid"),
+        ("HS384 with the right secret", hs384, "the token is not valid"),
+        ("RS256 with the secret as key", rs256, "the token is not valid"),
         ("no exp", hs256(&json!({"user": "payouts"})), ""),
-        ("another user's", hs256(&json!({"user": "other", "exp": START + 60})), "JWT: invalid token"),
-        ("a user that is no string", hs256(&json!({"user": 7, "exp": START + 60})), "JWT: invalid token"),
-        ("no user", hs256(&json!({"exp": START + 60})), "JWT: invalid token"),
+        ("another user's", hs256(&json!({"user": "other", "exp": START + 60})), "the token is not valid"),
+        ("a user that is no string", hs256(&json!({"user": 7, "exp": START + 60})), "the token is not valid"),
+        ("no user", hs256(&json!({"exp": START + 60})), "the token is not valid"),
     ] {
         let said = ask(&world, &token).send().await.plain(401);
         assert!(said.contains(part), "{name}: {said}");
     }
     world.pass(60);
-    assert!(ask(&world, &good).send().await.plain(401).contains("token is expired"));
+    assert!(ask(&world, &good).send().await.plain(401).contains("the token has expired"));
 }
 
 #[tokio::test]

@@ -11,8 +11,7 @@ use jwtis_jose::ClaimsSet;
 use jwtis_tezos::policy::{Permissions, User};
 use serde_json::Value;
 
-use super::library;
-use super::refusal::{TokenRefusal, UnverifiedReason, warn_of_mismatch};
+use super::refusal::{ClaimFault, TokenRefusal, UnverifiedReason, warn_of_mismatch};
 use crate::login::{TokenGuard, TrustedIssuer};
 use crate::text::shown;
 use crate::trusted::TrustedTokens;
@@ -42,7 +41,7 @@ pub(super) async fn check(
             Some(Ok(claims)) if is_for_us(&claims, trusted) => {
                 return Ok((user_of(guard, &claims, username)?, trusted.clone()));
             }
-            Some(Ok(_)) => refusal = TokenRefusal::Claims(library::WRONG_AUDIENCE),
+            Some(Ok(_)) => refusal = TokenRefusal::Claims(ClaimFault::WrongAudience),
         }
     }
     Err(refusal)
@@ -98,9 +97,9 @@ fn inactive(reason: Inactive) -> TokenRefusal {
         Inactive::UnknownKey => UnverifiedReason::NoKey.into(),
         Inactive::BadSignature => UnverifiedReason::Signature.into(),
         Inactive::NotAnAccessToken | Inactive::InvalidClaims => TokenRefusal::Invalid,
-        Inactive::WrongIssuer => TokenRefusal::Claims(library::WRONG_ISSUER),
-        Inactive::Expired => TokenRefusal::Claims(library::EXPIRED),
-        Inactive::NotYetValid => TokenRefusal::Claims(library::NOT_YET),
+        Inactive::WrongIssuer => TokenRefusal::Claims(ClaimFault::WrongIssuer),
+        Inactive::Expired => TokenRefusal::Claims(ClaimFault::Expired),
+        Inactive::NotYetValid => TokenRefusal::Claims(ClaimFault::NotYetValid),
         Inactive::Revoked | Inactive::ClientDisabled => TokenRefusal::Revoked,
     }
 }

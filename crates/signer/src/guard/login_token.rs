@@ -8,8 +8,7 @@ use jwtis_jose::{ClaimsSet, HmacKey};
 use jwtis_tezos::policy::User;
 use serde_json::Value;
 
-use super::library;
-use super::refusal::{TokenRefusal, UnverifiedReason, warn_of_mismatch};
+use super::refusal::{ClaimFault, TokenRefusal, UnverifiedReason, warn_of_mismatch};
 use crate::login::{SecretHash, TokenGuard};
 
 /// Stands for the secret of a name without a user, so that its token takes as long. What it verifies does not count.
@@ -61,13 +60,13 @@ fn verify(token: &Unverified<'_>, key: &HmacKey, now: Timestamp) -> Result<Claim
     let claims = ClaimsSet::parse(verified.payload()).map_err(|_| TokenRefusal::Invalid)?;
     match claims.expiration_time() {
         Ok(Some(exp)) if now.seconds() < exp => {}
-        Ok(Some(_)) => return Err(TokenRefusal::Claims(library::EXPIRED)),
-        Ok(None) => return Err(TokenRefusal::Claims(library::NO_EXP)),
-        Err(_) => return Err(TokenRefusal::Claims(library::BAD_EXP)),
+        Ok(Some(_)) => return Err(TokenRefusal::Claims(ClaimFault::Expired)),
+        Ok(None) => return Err(TokenRefusal::Claims(ClaimFault::NoExpiry)),
+        Err(_) => return Err(TokenRefusal::Claims(ClaimFault::MalformedExpiry)),
     }
     match claims.not_before() {
-        Ok(Some(nbf)) if now.seconds() < nbf => Err(TokenRefusal::Claims(library::NOT_YET)),
+        Ok(Some(nbf)) if now.seconds() < nbf => Err(TokenRefusal::Claims(ClaimFault::NotYetValid)),
         Ok(_) => Ok(claims),
-        Err(_) => Err(TokenRefusal::Claims(library::BAD_NBF)),
+        Err(_) => Err(TokenRefusal::Claims(ClaimFault::MalformedNotBefore)),
     }
 }

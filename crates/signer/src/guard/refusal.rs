@@ -9,20 +9,46 @@ pub enum TokenRefusal {
     #[error("token required")]
     Missing,
     /// No key of ours has verified it. One text for every reason: another would tell who is a user.
-    #[error("JWT: invalid token")]
+    #[error("the token is not valid")]
     Unverified(#[from] UnverifiedReason),
     /// Verified, and not for this user, or without a user, or with claims that cannot be understood.
-    #[error("JWT: invalid token")]
+    #[error("the token is not valid")]
     Invalid,
-    /// Verified, and not good now or not here, in the words of Signatory's JWT library: expired, …
-    #[error("{0}")]
-    Claims(&'static str),
+    /// Verified, and not good now or not here.
+    #[error(transparent)]
+    Claims(#[from] ClaimFault),
     /// A token of our own issuer whose session has been revoked.
-    #[error("JWT: token has been revoked")]
+    #[error("the token has been revoked")]
     Revoked,
     /// The store cannot say whether the token has been revoked.
-    #[error("JWT: the token cannot be checked now")]
+    #[error("the token cannot be checked now")]
     Unavailable,
+}
+
+/// What is wrong with a token that a key of ours has verified.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ClaimFault {
+    /// `exp` is over.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` is not there yet.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// There is no `exp`.
+    #[error("the token has no `exp` claim")]
+    NoExpiry,
+    /// `exp` is no time.
+    #[error("the token's `exp` claim is not a time")]
+    MalformedExpiry,
+    /// `nbf` is no time.
+    #[error("the token's `nbf` claim is not a time")]
+    MalformedNotBefore,
+    /// `aud` is not ours.
+    #[error("the token is for another audience")]
+    WrongAudience,
+    /// `iss` is not that of the client.
+    #[error("the token names another issuer")]
+    WrongIssuer,
 }
 
 /// Why no key of ours has verified a token. For the log alone.

@@ -90,12 +90,12 @@ impl fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
-/// The rule that a message breaks. The texts that begin with `gotez:` are those of Signatory, byte for byte.
+/// The rule that a message breaks.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
     /// The message or a frame in it ends too early.
-    #[error("gotez: buffer is too short, at least {expected} byte(s) were expected, had {had}")]
+    #[error("the message ends too early: at least {expected} byte(s) were expected, {had} left")]
     TooShort {
         /// Bytes that the field has.
         expected: usize,
@@ -103,7 +103,7 @@ pub enum Fault {
         had: usize,
     },
     /// A magic byte, operation or variant that none of the known protocols has.
-    #[error("gotez: unknown tag {tag}")]
+    #[error("unknown tag {tag}")]
     UnknownTag {
         /// The tag as it stands there.
         tag: u8,

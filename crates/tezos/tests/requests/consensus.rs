@@ -42,7 +42,7 @@ fn every_other_magic_byte_is_an_unknown_tag() {
     let known = [0x03, 0x05, 0x11, 0x12, 0x13];
     for magic in (0..=255).filter(|magic| !known.contains(magic)) {
         let error = SignRequest::decode(&[magic, 0, 0], SigningVersion::LATEST).unwrap_err();
-        assert_eq!(error.to_string(), format!("gotez: unknown tag {magic}"));
+        assert_eq!(error.to_string(), format!("unknown tag {magic}"));
         assert!(
             error.detail().ends_with("are Seoul (023) and Tallinn (024), Ushuaia (025)"),
             "{}",
@@ -54,7 +54,7 @@ fn every_other_magic_byte_is_an_unknown_tag() {
 #[test]
 fn an_empty_message_has_the_text_of_signatory() {
     let error = SignRequest::decode(&[], SigningVersion::LATEST).unwrap_err();
-    assert_eq!(error.to_string(), "gotez: buffer is too short, at least 1 byte(s) were expected, had 0");
+    assert_eq!(error.to_string(), "the message ends too early: at least 1 byte(s) were expected, 0 left");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn version_1_knows_no_tags_of_tz4() {
             Ok(_) => assert!(known, "{op}"),
             Err(error) => {
                 assert!(!known, "{op}");
-                assert_eq!(error.to_string(), format!("gotez: unknown tag {op}"));
+                assert_eq!(error.to_string(), format!("unknown tag {op}"));
                 assert!(error.detail().ends_with("are Rio (022)"));
             }
         }

@@ -198,7 +198,7 @@ fn evidence_holds_every_consensus_operation_and_no_other() {
     let transaction = Forge::default().fill(1, 32).raw(&transaction(1, 2, None).0).fill(3, 64);
     let message = tag(2).u16(7).framed(&transaction.0).framed(&transaction.0).generic();
     let error = SignRequest::decode(&message, SigningVersion::LATEST).unwrap_err();
-    assert_eq!(error.to_string(), "gotez: unknown tag 108");
+    assert_eq!(error.to_string(), "unknown tag 108");
     // A signature has 64 or 96 bytes.
     let signed = inlined(21).0;
     for cut in [1, 31, 32, 63] {
@@ -217,7 +217,7 @@ fn votes_by_byte() {
     }
     for byte in 3..=255 {
         let error = SignRequest::decode(&ballot(byte), SigningVersion::LATEST).unwrap_err();
-        assert_eq!(error.to_string(), format!("gotez: unknown tag {byte}"));
+        assert_eq!(error.to_string(), format!("unknown tag {byte}"));
     }
 }
 

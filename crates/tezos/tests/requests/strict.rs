@@ -165,12 +165,12 @@ fn an_unknown_operation_names_tag_offset_and_protocols() {
     let offset = message.len();
     message.push(99);
     let error = SignRequest::decode(&message, SigningVersion::LATEST).unwrap_err();
-    assert_eq!(error.to_string(), "gotez: unknown tag 99");
+    assert_eq!(error.to_string(), "unknown tag 99");
     assert_eq!((error.offset(), error.operation()), (offset, Some(1)));
     assert_eq!(
         error.detail(),
         format!(
-            "gotez: unknown tag 99 (at byte {offset}, operation 2, in operation); \
+            "unknown tag 99 (at byte {offset}, operation 2, in operation); \
              the protocols known here are Seoul (023) and Tallinn (024), Ushuaia (025)"
         )
     );

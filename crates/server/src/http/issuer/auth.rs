@@ -22,6 +22,7 @@ use super::api::IssuerApi;
 use super::problem::{Code, Problem};
 use super::promised::Refuses;
 use super::shapes::KID;
+use crate::http::bearer;
 use crate::http::observe::authenticated;
 use crate::http::source::Source;
 
@@ -156,16 +157,10 @@ fn credentials(headers: &HeaderMap) -> Result<Option<Credentials>, Problem> {
 }
 
 fn from_authorization(value: &HeaderValue) -> Option<Credentials> {
-    let value = value.as_bytes();
-    let space = value.iter().position(|byte| *byte == b' ')?;
-    let (scheme, rest) = value.split_at_checked(space)?;
-    let rest = rest.trim_ascii();
-    if scheme.eq_ignore_ascii_case(b"Bearer") {
-        return secret(rest, None);
+    if let Some(token) = bearer::of(value, "Bearer") {
+        return secret(token, None);
     }
-    if !scheme.eq_ignore_ascii_case(b"Basic") {
-        return None;
-    }
+    let rest = bearer::of(value, "Basic")?;
     let pair = base64_simd::STANDARD.decode_to_vec(rest).map(Zeroizing::new).ok()?;
     let colon = pair.iter().position(|byte| *byte == b':')?;
     let (user, password) = pair.split_at_checked(colon)?;

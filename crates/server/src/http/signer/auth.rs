@@ -1,18 +1,20 @@
-//! Who is asking: headers become an [`Authenticated`] caller, or the plain 401 of §2.3.
+//! Who is asking: headers become an [`Authenticated`] caller, or the plain 401 of §2.3; a signature of the request makes a client of it.
 //!
 //! octez-client can send headers only whose names begin with `x-`, so each of ours has a second name. The first that is not empty
-//! counts, and of a header that is repeated the first value, as in Go.
+//! counts, and of a header that is repeated the first value.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use jwtis_signer::{Authenticated, Presented};
-use jwtis_tezos::Caller;
+use jwtis_tezos::{Caller, PublicKeyHash};
 
-use super::Api;
+use super::api::Api;
 use super::error::Refusal;
+use super::promised::{Refuses, Shape};
 use crate::http::observe;
 use crate::http::source::Source;
 
@@ -22,11 +24,15 @@ const TOKEN: [&str; 2] = ["authorization", "x-signatory-token"];
 /// Headers that name the user.
 pub(super) const USER: [&str; 2] = ["username", "x-signatory-user"];
 
-/// Stands for what is no UTF-8: no header can say it, so it is the name and the password of nobody.
+/// Stands for a value that is no UTF-8: no header can say it, so it is the name and the password of nobody.
 const UNREADABLE: &str = "\0";
 
 /// A caller whom the guard in force lets pass.
 pub(super) struct Known(pub(super) Authenticated);
+
+impl Refuses for Known {
+    const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text), (503, Shape::Text)];
+}
 
 impl FromRequestParts<Arc<Api>> for Known {
     type Rejection = Refusal;
@@ -42,16 +48,40 @@ impl FromRequestParts<Arc<Api>> for Known {
             }
             Err(refusal) => {
                 api.signer.note_refusal(&refusal, source);
-                let refusal = Refusal::from(refusal);
-                refusal.count(api, "jwt", source);
-                Err(refusal)
+                Err(Refusal::from(refusal).counted(&api.metrics, "jwt", source))
             }
         }
     }
 }
 
+/// A client whose signature is on the request (§1.8).
+pub(super) struct Client;
+
+impl Refuses for Client {
+    const ANSWERS: &'static [(u16, Shape)] = &[(400, Shape::Array), (401, Shape::Array), (403, Shape::Array)];
+}
+
+impl Client {
+    /// Checks the signature of the request, where the guard in force asks for one. `message` is empty for a proof of possession.
+    pub(super) fn check(
+        api: &Api,
+        caller: Authenticated,
+        key: &PublicKeyHash,
+        message: &[u8],
+        authentication: Option<&str>,
+        source: IpAddr,
+    ) -> Result<Authenticated, Refusal> {
+        let caller = api
+            .signer
+            .authenticate_client(caller, key, message, authentication)
+            .map_err(|refusal| Refusal::from(refusal).counted(&api.metrics, "authentication", source))?;
+        name(&caller);
+        Ok(caller)
+    }
+}
+
 /// Names the caller in the log lines of the request.
-pub(super) fn name(caller: &Authenticated) {
+fn name(caller: &Authenticated) {
     match caller.caller() {
         Caller::Anonymous => {}
         Caller::Client(key) => observe::authenticated(&key.to_string()),
@@ -61,14 +91,7 @@ pub(super) fn name(caller: &Authenticated) {
 
 /// The first value that is not empty.
 pub(super) fn first<'a>(headers: &'a HeaderMap, names: [&str; 2]) -> Option<&'a str> {
-    names
-        .iter()
-        .filter_map(|name| headers.get(*name))
-        .map(|value| value.as_bytes())
-        .find(|value| !value.is_empty())
-        .map(readable)
-}
-
-fn readable(value: &[u8]) -> &str {
-    std::str::from_utf8(value).unwrap_or(UNREADABLE)
+    let values = names.iter().filter_map(|name| headers.get(*name)).map(|value| value.as_bytes());
+    let value = values.into_iter().find(|value| !value.is_empty())?;
+    Some(std::str::from_utf8(value).unwrap_or(UNREADABLE))
 }

@@ -3,6 +3,7 @@
 //!
 //! octez-client prints the `msg`. It never tells more than the core's `Display` does: what lies behind a failure of ours is for the log.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::net::IpAddr;
 
@@ -15,21 +16,31 @@ use jwtis_signer::usage::UsageError;
 use jwtis_signer::{ClientRefusal, NotHeld, SignError, TokenRefusal, WatermarkError};
 use jwtis_tezos::KeyError;
 use serde::Serialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
-use super::{Api, go};
 use crate::http::issuer::problem::chain;
-use crate::http::observe::Failure;
-use crate::http::paths;
+use crate::http::nowhere;
+use crate::http::observe;
+use crate::metrics::Metrics;
 
 /// `Content-Type` of what is JSON here.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// An answer with a JSON body, as Go writes it.
+/// An answer with a JSON body: compact, with a newline behind it (§1.3).
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        ([(header::CONTENT_TYPE, JSON)], go::json_line(&self.0)).into_response()
+        let mut text = serde_json::to_string(&self.0).unwrap_or_default() + "\n";
+        // Whatever reads it as HTML finds no tag in it.
+        for (character, escaped) in [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026")] {
+            if text.contains(character) {
+                text = text.replace(character, escaped);
+            }
+        }
+        ([(header::CONTENT_TYPE, JSON)], text).into_response()
     }
 }
 
@@ -77,11 +88,12 @@ impl Refusal {
         self.status
     }
 
-    /// Counts a caller who is not who he must be; where there is no page, or we failed, he is not to blame.
-    pub(super) fn count(&self, api: &Api, method: &'static str, source: IpAddr) {
+    /// Counts a caller who is not who they must be. Where there is no page, or we failed, the caller is not to blame.
+    pub(super) fn counted(self, metrics: &Metrics, method: &'static str, source: IpAddr) -> Self {
         if self.status.is_client_error() && self.shape != Shape::NoPage {
-            api.metrics.signer().authentication_failed(self.status.as_u16(), method, source);
+            metrics.signer().authentication_failed(self.status.as_u16(), method, source);
         }
+        self
     }
 
     fn plain(status: StatusCode, code: &'static str, text: String, retry_after: Option<u64>) -> Self {
@@ -89,27 +101,55 @@ impl Refusal {
     }
 }
 
+/// What is wrong, in the one member of Signatory's array (§1.3).
+#[derive(Serialize)]
+struct Failure<'a> {
+    id: &'static str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    msg: &'a str,
+}
+
+/// The array in the OpenAPI document.
+pub(super) enum FailureArray {}
+
+impl PartialSchema for FailureArray {
+    fn schema() -> RefOr<Schema> {
+        let always =
+            |value: &str| ObjectBuilder::new().schema_type(SchemaType::AnyValue).enum_values(Some([value]));
+        let text = ObjectBuilder::new().schema_type(Type::String).description(Some("octez-client prints it"));
+        let failure = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .property("id", always("failure"))
+            .property("kind", always("temporary"))
+            .property("msg", text)
+            .required("id")
+            .required("kind")
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        ArrayBuilder::new().items(failure).min_items(Some(1)).max_items(Some(1)).into()
+    }
+}
+
+impl ToSchema for FailureArray {
+    fn name() -> Cow<'static, str> {
+        "Failure".into()
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Item<'a> {
-            id: &'static str,
-            kind: &'static str,
-            #[serde(skip_serializing_if = "str::is_empty")]
-            msg: &'a str,
-        }
         let mut response = match self.shape {
             Shape::Array => {
-                Json([Item { id: "failure", kind: "temporary", msg: &self.text }]).into_response()
+                Json([Failure { id: "failure", kind: "temporary", msg: &self.text }]).into_response()
             }
             Shape::Plain => self.text.into_response(),
-            Shape::NoPage => paths::not_found(),
+            Shape::NoPage => nowhere::not_found(),
         };
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         *response.status_mut() = self.status;
-        response.extensions_mut().insert(Failure { code: self.code, chain: self.chain });
+        response.extensions_mut().insert(observe::Failure { code: self.code, chain: self.chain });
         response
     }
 }

@@ -4,16 +4,32 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use jwtis_signer::LoginError;
 use jwtis_signer::rules::Guard;
 
-use super::Api;
+use super::api::Api;
 use super::auth;
 use super::error::Refusal;
+use super::promised::Refusals;
 use crate::http::source::Source;
 
 /// Headers that carry the password; there is one name only.
 const PASSWORD: [&str; 2] = ["password", "password"];
 
+/// A token for name and password; where users are configured
+#[utoipa::path(
+    post,
+    path = "/login",
+    operation_id = "login",
+    params(
+        ("username" = Option<String>, Header, description = "the user; or `x-signatory-user`"),
+        ("password" = Option<String>, Header, description = "the user's password"),
+    ),
+    responses(
+        (status = CREATED, description = "the token", content_type = "text/plain", body = String),
+        Refusals<(LoginError,)>,
+    ),
+)]
 pub(super) async fn login(
     State(api): State<Arc<Api>>,
     Source(source): Source,
@@ -22,11 +38,7 @@ pub(super) async fn login(
     let (username, password) = (auth::first(&headers, auth::USER), auth::first(&headers, PASSWORD));
     match api.signer.login(username, password, source).await {
         Ok(token) => Ok((StatusCode::CREATED, token)),
-        Err(error) => {
-            let refusal = Refusal::from(error);
-            refusal.count(&api, "jwt", source);
-            Err(refusal)
-        }
+        Err(error) => Err(Refusal::from(error).counted(&api.metrics, "jwt", source)),
     }
 }
 

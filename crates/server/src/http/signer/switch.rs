@@ -4,66 +4,87 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::extract::{FromRequestParts, State};
+use axum::http::header;
+use axum::http::request::Parts;
 use jwtis_base::BearerSecret;
-use jwtis_signer::switch::Switcher;
-use jwtis_tezos::PublicKeyHash;
-use serde_json::{Value, json};
+use jwtis_signer::switch::SwitchError;
+use jwtis_signer::{NotTheAdmin, Switcher};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::Api;
-
+use super::api::Api;
 use super::error::{Json, Refusal};
-use super::keys::{Segment, parse};
+use super::promised::{Refusals, Refuses, Shape};
+use super::request::{Key, KeyHash};
+use crate::http::bearer;
 use crate::http::source::Source;
 
-/// `POST /keys/{pkh}/disable`
+/// The admin, who may move switches. Nobody else learns what is wrong with the key's name.
+pub(super) struct Admin(Switcher);
+
+/// How the switch of a key stands.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SwitchAnswer {
+    public_key_hash: KeyHash,
+    disabled: bool,
+}
+
+/// Switch a key off: it signs and proves nothing
+#[utoipa::path(
+    post,
+    path = "/keys/{pkh}/disable",
+    operation_id = "disableKey",
+    params(Key),
+    responses(
+        (status = OK, description = "off", body = SwitchAnswer),
+        Refusals<(Admin, Key, SwitchError)>,
+    ),
+    security(("admin" = [])),
+)]
 pub(super) async fn disable(
     State(api): State<Arc<Api>>,
-    source: Source,
-    segment: Segment,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let (key, by) = allowed(&api, &source, segment, &headers)?;
+    Admin(by): Admin,
+    Key(key): Key,
+) -> Result<Json<SwitchAnswer>, Refusal> {
     api.signer.switches()?.disable(&key, &by).await?;
-    Ok(answer(&key, true))
+    Ok(Json(SwitchAnswer { public_key_hash: KeyHash::from(&key), disabled: true }))
 }
 
-/// `POST /keys/{pkh}/enable`
+/// Switch a key on again
+#[utoipa::path(
+    post,
+    path = "/keys/{pkh}/enable",
+    operation_id = "enableKey",
+    params(Key),
+    responses(
+        (status = OK, description = "on", body = SwitchAnswer),
+        Refusals<(Admin, Key, SwitchError)>,
+    ),
+    security(("admin" = [])),
+)]
 pub(super) async fn enable(
     State(api): State<Arc<Api>>,
-    source: Source,
-    segment: Segment,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let (key, by) = allowed(&api, &source, segment, &headers)?;
+    Admin(by): Admin,
+    Key(key): Key,
+) -> Result<Json<SwitchAnswer>, Refusal> {
     api.signer.switches()?.enable(&key, &by).await?;
-    Ok(answer(&key, false))
+    Ok(Json(SwitchAnswer { public_key_hash: KeyHash::from(&key), disabled: false }))
 }
 
-/// The key, and the admin who may switch it. Nobody else learns what is wrong with the key's name.
-fn allowed(
-    api: &Api,
-    source: &Source,
-    segment: Segment,
-    headers: &HeaderMap,
-) -> Result<(PublicKeyHash, Switcher), Refusal> {
-    let by = api.signer.admin(token(headers).as_ref()).map_err(|denied| {
-        let refusal = Refusal::from(denied);
-        refusal.count(api, "admin", source.0);
-        refusal
-    })?;
-    Ok((parse(segment)?, by))
+impl Refuses for Admin {
+    const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text)];
 }
 
-/// `Authorization: Bearer TOKEN` (RFC 6750 §2.1).
-fn token(headers: &HeaderMap) -> Option<BearerSecret> {
-    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = text.split_once(' ')?;
-    let secret = BearerSecret::parse(token.trim_start_matches(' ')).ok()?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(secret)
-}
+impl FromRequestParts<Arc<Api>> for Admin {
+    type Rejection = Refusal;
 
-fn answer(key: &PublicKeyHash, disabled: bool) -> Json<Value> {
-    Json(json!({ "public_key_hash": key.to_string(), "disabled": disabled }))
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let Ok(Source(source)) = Source::from_request_parts(parts, api).await;
+        let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| bearer::of(value, "Bearer"));
+        let token = token.and_then(|token| BearerSecret::parse(std::str::from_utf8(token).ok()?).ok());
+        let denied = |denied: NotTheAdmin| Refusal::from(denied).counted(&api.metrics, "admin", source);
+        api.signer.admin(token.as_ref()).map(Self).map_err(denied)
+    }
 }

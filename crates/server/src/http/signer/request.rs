@@ -1,0 +1,97 @@
+//! Parts of a request that several routes have: the key in the path, and the query.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use jwtis_tezos::{PublicKeyHash, SigningVersion};
+use serde::Serialize;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{RefOr, Required};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
+
+use super::api::Api;
+use super::error::Refusal;
+use super::promised::{Refuses, Shape};
+
+/// The key in a path (§1.4, step 1).
+pub(super) struct Key(pub(super) PublicKeyHash);
+
+impl Refuses for Key {
+    const ANSWERS: &'static [(u16, Shape)] = &[(400, Shape::Array)];
+}
+
+impl FromRequestParts<Arc<Api>> for Key {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let path = Path::<String>::from_request_parts(parts, api).await;
+        let Path(text) =
+            path.map_err(|_| Refusal::malformed("not base58: the key in the path is no UTF-8"))?;
+        Ok(Self(text.parse()?))
+    }
+}
+
+impl IntoParams for Key {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let pkh =
+            ParameterBuilder::new().name("pkh").parameter_in(ParameterIn::Path).required(Required::True);
+        vec![pkh.description(Some("hash of the key")).schema(Some(KeyHash::schema())).build()]
+    }
+}
+
+/// The address of a key, as answers write it.
+#[derive(Serialize)]
+pub(super) struct KeyHash(String);
+
+impl From<&PublicKeyHash> for KeyHash {
+    fn from(key: &PublicKeyHash) -> Self {
+        Self(key.to_string())
+    }
+}
+
+impl PartialSchema for KeyHash {
+    fn schema() -> RefOr<Schema> {
+        let hash = ObjectBuilder::new().schema_type(Type::String);
+        hash.pattern(Some("^tz[1-4][1-9A-HJ-NP-Za-km-z]{33}$")).into()
+    }
+}
+
+impl ToSchema for KeyHash {
+    fn name() -> Cow<'static, str> {
+        "KeyHash".into()
+    }
+}
+
+/// The query of a request for a signature or a proof. Of a name that is repeated the first value counts (§1.9), and a query that is none
+/// is empty.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SignQuery {
+    /// Version of the signing protocol: `0`, `1`, or `2` for the latest, for which everything else is taken. A proof has none.
+    #[param(value_type = Option<String>)]
+    pub(super) version: SigningVersion,
+    /// The client's signature of the request, where the guard asks for one.
+    pub(super) authentication: Option<String>,
+}
+
+impl FromRequestParts<Arc<Api>> for SignQuery {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let pairs = pairs.map(|Query(pairs)| pairs).unwrap_or_default();
+        let (mut version, mut authentication) = (None, None);
+        for (name, value) in pairs {
+            match name.as_str() {
+                "version" => _ = version.get_or_insert(value),
+                "authentication" => _ = authentication.get_or_insert(value),
+                _ => {}
+            }
+        }
+        Ok(Self { version: SigningVersion::from_query(version.as_deref()), authentication })
+    }
+}

@@ -1,0 +1,153 @@
+//! `POST /keys/{pkh}`: a signature (§1.4).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use jwtis_signer::{Decided, SignCommand, SignError};
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::api::Api;
+use super::auth::{Client, Known};
+use super::error::{Json, Refusal};
+use super::promised::{Refusals, Refuses, Shape};
+use super::request::{Key, SignQuery};
+use crate::http::body::{self, Arrived, BodyFault};
+use crate::http::budget::Charge;
+use crate::http::source::Source;
+use crate::metrics::monotonic;
+
+/// Seconds after which a retry makes sense where there was no room for a body.
+const RETRY_AFTER: u64 = 1;
+
+/// The message, in hexadecimal digits of either case. `null` is the empty message, as it is for Signatory.
+struct HexMessage(Vec<u8>);
+
+/// The message of a request, and what it holds of the memory for bodies until it has been answered.
+struct Message {
+    bytes: Vec<u8>,
+    _charge: Charge,
+}
+
+/// What the signer answers.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignatureAnswer {
+    /// In the form of the key's curve.
+    #[schema(pattern = "^[A-Za-z0-9]+$")]
+    signature: String,
+}
+
+/// Sign a message, within the key's policy and never twice for one block
+#[utoipa::path(
+    post,
+    path = "/keys/{pkh}",
+    operation_id = "sign",
+    params(Key, SignQuery),
+    request_body(content = HexMessage, content_type = "application/json"),
+    responses(
+        (status = OK, description = "the signature", body = SignatureAnswer),
+        Refusals<(Known, Key, Message, Client, SignError)>,
+    ),
+)]
+pub(super) async fn sign(
+    State(api): State<Arc<Api>>,
+    Known(caller): Known,
+    Source(source): Source,
+    key: Result<Key, Refusal>,
+    query: SignQuery,
+    request: Request,
+) -> Result<Json<SignatureAnswer>, Refusal> {
+    let started = monotonic();
+    let rules = caller.snapshot();
+    // Only listed keys become a label.
+    let listed = key.as_ref().ok().map(|Key(key)| *key).filter(|key| rules.rules().keys.contains_key(key));
+    let answer = async {
+        let Key(key) = key?;
+        let message = Message::from_request(request, &api).await?;
+        let authentication = query.authentication.as_deref();
+        let caller = Client::check(&api, caller, &key, &message.bytes, authentication, source)?;
+        let command = SignCommand { caller, key, message: &message.bytes, version: query.version, source };
+        let Decided { outcome, about } = api.signer.sign(command).await;
+        let signature = outcome.map_err(|error| api.refused(&about, error, source))?;
+        api.metrics.signer().signed(&about);
+        Ok(Json(SignatureAnswer { signature: signature.to_string() }))
+    };
+    let answer: Result<_, Refusal> = answer.await;
+    let status = answer.as_ref().map_or_else(Refusal::status, |_| StatusCode::OK);
+    api.metrics.signer().handled(listed.map(|key| key.to_string()), status.as_u16(), started.elapsed());
+    answer
+}
+
+impl Refuses for Message {
+    const ANSWERS: &'static [(u16, Shape)] = &[
+        (400, Shape::Array),
+        (408, Shape::Array),
+        (413, Shape::Array),
+        (500, Shape::Array),
+        (503, Shape::Array),
+    ];
+}
+
+impl FromRequest<Arc<Api>> for Message {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let most = api.max_body_bytes;
+        let arrived = body::read(&parts, body, &api.limits, most).await;
+        let Arrived { bytes, charge } = arrived.map_err(|fault| refusal(fault, most))?;
+        // A string alone has no members to repeat, no depth and no numbers, so `serde_json` is strict enough.
+        let HexMessage(bytes) = serde_json::from_slice(&bytes).map_err(|why| {
+            Refusal::malformed(format!("the body must be one JSON string of hexadecimal digits: {why}"))
+        })?;
+        Ok(Self { bytes, _charge: charge })
+    }
+}
+
+impl<'de> Deserialize<'de> for HexMessage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digits = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+        let bytes = hex_simd::decode_to_vec(digits);
+        bytes.map(Self).map_err(|_| D::Error::custom("two digits stand for each byte, without 0x"))
+    }
+}
+
+impl PartialSchema for HexMessage {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^([0-9A-Fa-f]{2})*$"));
+        text.description(Some("the message in hexadecimal digits")).into()
+    }
+}
+
+impl ToSchema for HexMessage {
+    fn name() -> Cow<'static, str> {
+        "Message".into()
+    }
+}
+
+fn refusal(fault: BodyFault, most: usize) -> Refusal {
+    match fault {
+        BodyFault::TooLarge => {
+            let text = format!("the request body is too large: at most {most} bytes are read");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
+        }
+        BodyFault::Slow => {
+            let text = "the request body took too long to arrive";
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", text)
+        }
+        BodyFault::Broken => {
+            let text = "the request body broke off";
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "body_broken", text)
+        }
+        BodyFault::NoRoom => {
+            let text = "too many request bodies are on their way at once: try again in a second";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", text).retry_after(RETRY_AFTER)
+        }
+    }
+}
