@@ -212,6 +212,7 @@ async fn metrics_count_by_route_and_status() {
     let issued = world.issue("shop", &token, json!({})).await;
     world.renew("shop", &token, &issued.refresh).await;
     world.renew("shop", &token, "garbage").await;
+    world.post("/renew_token", json!([])).bearer(&token).send().await;
     world.get("/made/up/path").send().await;
     world.call("BREW".parse().unwrap(), "/ping").send().await;
 
@@ -239,6 +240,7 @@ async fn metrics_count_by_route_and_status() {
         "jwtis_tokens_issued_total 1",
         "jwtis_tokens_renewed_total 1",
         r#"jwtis_tokens_refused_total{operation="renew",reason="invalid_token"} 1"#,
+        r#"jwtis_tokens_refused_total{operation="renew",reason="malformed_body"} 1"#,
         "jwtis_refresh_reuse_detected_total 0",
     ] {
         assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
