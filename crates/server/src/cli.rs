@@ -103,11 +103,11 @@ enum Command {
     /// They are for vaults with `driver: store` in the configuration file. The store has one owner at a time: stop the server first.
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Show, raise, import and export the marks against double signing.
+    /// Show, raise, lower, import and export watermarks, which stop double signing.
     ///
-    /// A mark is the highest level and round of a kind of message that a key has signed on a network: nothing else is signed at or
-    /// below it, whoever asks. Signatory is another signer for Tezos; its folders of marks are read and written, so that a baker
-    /// can move either way. The store has one owner at a time: stop the server before its marks are shown or changed.
+    /// A watermark is the highest level and round of a kind of message that a key has signed on a network: nothing else is signed at or
+    /// below it, whoever asks. Signatory is another signer for Tezos; its folders of watermarks are read and written, so that a baker
+    /// can move either way. The store has one owner at a time: stop the server before its watermarks are shown or changed.
     #[command(subcommand)]
     Watermark(watermark::WatermarkCommand),
     /// Say what a message asks for, and what the policy of a key says to it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jwtis_tezos::{PublicKeyHash, SignRequest};
 
-/// A request that the policy allows and whose mark, and whose share of the limits, are durable. Only the pipeline makes one.
+/// A request that the policy allows and whose watermark, and whose share of the limits, are durable. Only the pipeline makes one.
 #[derive(Debug)]
 pub struct Cleared(Arc<Clear>);
 

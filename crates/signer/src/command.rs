@@ -102,7 +102,7 @@ pub enum SignError {
     /// 403, 401 or 500: the policy hook says no, or nothing that can be trusted.
     #[error(transparent)]
     Hook(#[from] HookError),
-    /// 409, 403 where there is no room for another chain, or 500 where the marks cannot be read or written.
+    /// 409, 403 where there is no room for another chain, or 500 where the watermarks cannot be read or written.
     #[error(transparent)]
     Watermark(#[from] WatermarkError),
     /// 503: the store file is not in its place any more.

@@ -1,7 +1,7 @@
 //! The signer: who asks, whether the policy allows it, whether the watermark clears it, and only then the key.
 //!
 //! [`Signer`] is the door; each method is one use case. What has been checked is shown by types: a [`jwtis_tezos::Caller`] inside
-//! [`Authenticated`] was authenticated here, a [`Cleared`] request was allowed by the policy and its mark is durable, and a
+//! [`Authenticated`] was authenticated here, a [`Cleared`] request was allowed by the policy and its watermark is durable, and a
 //! [`Signature`] that leaves has been verified ([`Verified`]). A vault signs only what is [`Cleared`], so that no key is used before
 //! policy and watermark have spoken is a matter of types.
 //!

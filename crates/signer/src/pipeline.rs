@@ -21,7 +21,7 @@ use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
 impl Signer {
     /// Signs a message, or says why not.
     ///
-    /// The mark of a consensus message, and the share that a generic one has of its key's limits, are durable before the key is used. They
+    /// The watermark of a consensus message, and the share that a generic one has of its key's limits, are durable before the key is used. They
     /// stay when the vault fails, and when the caller goes away; the same consensus message may then be asked for again.
     pub async fn sign(&self, command: SignCommand<'_>) -> Decided<Signed> {
         let mut decision = Decision::on(command.key, command.caller.caller(), Some(command.version));

@@ -12,23 +12,41 @@ mod common;
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use common::{Client, Session, client, created, opened, place};
-use jwtis_store::{Name, check};
+use jwtis_store::{Name, Store, check, open_unsealed, stage_unsealed, witness_beside};
 
 const STORE: &str = "JWTIS_STORE_CRASH_TEST";
+const UNSEALED: &str = "JWTIS_STORE_CRASH_TEST_UNSEALED";
+
+/// The two kinds of files.
+#[derive(Copy, Clone, PartialEq, Eq)]
+enum Kind {
+    Sealed,
+    Unsealed,
+}
+
+impl Kind {
+    fn open(self, path: &Path) -> Store {
+        match self {
+            Self::Sealed => opened(path),
+            Self::Unsealed => open_unsealed(path, &witness_beside(path)).unwrap(),
+        }
+    }
+}
 
 /// Not a test of its own: what the killed process does. Registers clients, raises the generation of a session and
 /// deletes every third client, from several tasks, and says so after each `Ok`.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(STORE).map(PathBuf::from) else { return };
+    let kind = if std::env::var_os(UNSEALED).is_some() { Kind::Unsealed } else { Kind::Sealed };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
     runtime.block_on(async {
-        let store = opened(&path);
+        let store = kind.open(&path);
         let say = |line: String| std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
         let run = std::process::id();
         let mut tasks = Vec::new();
@@ -73,13 +91,28 @@ fn child() {
 async fn point_09_a_killed_process_loses_nothing_that_it_acknowledged() {
     let (_folder, path) = place();
     drop(created(&path));
+    killed_again_and_again(&path, Kind::Sealed).await;
+    assert_eq!(check(&path, &common::password()).unwrap().damaged, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_of_an_unsealed_file() {
+    let (_folder, path) = place();
+    let (store, unplaced) = stage_unsealed(&path).unwrap();
+    unplaced.place().unwrap();
+    drop(store);
+    killed_again_and_again(&path, Kind::Unsealed).await;
+}
+
+async fn killed_again_and_again(path: &Path, kind: Kind) {
     // What each client must be: there, gone, or either.
     let mut clients = BTreeMap::<String, &str>::new();
     let mut generations = BTreeMap::<String, u64>::new();
     for kill_after in [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 200, 90] {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-            .env(STORE, &path)
+            .env(STORE, path)
+            .envs((kind == Kind::Unsealed).then_some((UNSEALED, "1")))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -107,7 +140,7 @@ async fn point_09_a_killed_process_loses_nothing_that_it_acknowledged() {
         child.wait().unwrap();
         assert!(heard > kill_after, "the child did not work");
 
-        let store = opened(&path);
+        let store = kind.open(path);
         for (name, fate) in &clients {
             let found = store.get::<Client>(Name::plain(name)).await.unwrap();
             match *fate {
@@ -126,6 +159,5 @@ async fn point_09_a_killed_process_loses_nothing_that_it_acknowledged() {
         }
         drop(store);
     }
-    assert_eq!(check(&path, &common::password()).unwrap().damaged, Vec::<String>::new());
     assert!(clients.len() > 100);
 }

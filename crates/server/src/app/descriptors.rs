@@ -1,7 +1,7 @@
-//! File descriptors, which a flood of connections must not take from the marks, the store and the policy hook.
+//! File descriptors, which a flood of connections must not take from the watermarks, the store and the policy hook.
 //!
 //! An operating system often gives 1,024 at first, and more to whoever asks. Connections get half of what there is: what they ask for needs
-//! descriptors, too, and a mark that cannot be written is a signature that is not given.
+//! descriptors, too, and a watermark that cannot be written is a signature that is not given.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;

@@ -126,7 +126,7 @@ pub static KEYS: [Key; 61] = [
         "asked for",
         "`file`, `mem`: its first line opens the encrypted keys.",
     ),
-    at_start("watermark", "mapping", "", "Where the marks against double signing are kept."),
+    at_start("watermark", "mapping", "", "Where watermarks are kept. They stop double signing."),
     at_start(
         "watermark.driver",
         "`store`, `file`, `mem`",

@@ -37,14 +37,14 @@ pub struct SignerConfig {
     pub watermark: WatermarkDriver,
     /// `--new-watermarks`: whether the driver `file` may begin anew where files of watermarks are gone.
     pub new_watermarks: bool,
-    /// `base_dir`, with variables expanded: where the `file` driver keeps its marks, and where marks of Signatory are looked for.
+    /// `base_dir`, with variables expanded: where the `file` driver keeps its watermarks, and where those of Signatory are looked for.
     pub base_dir: PathBuf,
     /// `watch_config`: whether a changed file is applied without a signal.
     pub watch_config: bool,
 }
 
 impl SignerConfig {
-    /// Whether the signer cannot do without our store: a vault or marks in it, limits over time, or tokens of our issuer, whose
+    /// Whether the signer cannot do without our store: a vault or watermarks in it, limits over time, or tokens of our issuer, whose
     /// revocations are there.
     #[must_use]
     pub fn needs_store(&self) -> bool {

@@ -4,9 +4,9 @@
 //!
 //! * No label takes an unbounded value from a caller. `address` is a listed key or `unknown`; `client_ip` is the scope of the address,
 //!   [`scope`]; of networks and rounds the first ones have labels of their own and the others share one; the `reason` of a refused
-//!   mark has no level in it.
+//!   watermark has no level in it.
 //! * Failures by token and at `/login` count as `auth_method="jwt"`; refusals by a limit as `violation_type="limit"`.
-//! * `watermark_*` have one `request_type` for both kinds of attestation, which share a mark.
+//! * `watermark_*` have one `request_type` for both kinds of attestation, which share a watermark.
 
 mod labels;
 
@@ -252,12 +252,12 @@ impl SignerMetrics {
         self.authentication_failures.get_or_create(&labels).inc();
     }
 
-    /// Remembers which driver keeps the marks.
+    /// Remembers which driver keeps the watermarks.
     pub(super) fn watermark_backend(&self, name: &'static str) {
         let _ = self.backend.set(name);
     }
 
-    /// Counts a verdict on a mark.
+    /// Counts a verdict on a watermark.
     pub(super) fn watermark_operation(
         &self,
         ok: bool,
