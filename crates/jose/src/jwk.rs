@@ -9,6 +9,7 @@
 
 pub(crate) mod checks;
 mod error;
+pub(crate) mod members;
 pub(crate) mod parameters;
 pub(crate) mod pkcs8;
 pub(crate) mod private;
@@ -18,7 +19,12 @@ use aws_lc_rs::digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-pub use self::{error::KeyError, set::JwkSet};
+use self::members::{MAX_JWK_DEPTH, object, refuse_private_members, text};
+pub use self::{
+    error::KeyError,
+    members::{KeyUse, MAX_JWK_BYTES},
+    set::JwkSet,
+};
 pub(crate) use self::{
     parameters::Parameters,
     private::{Operation, PrivateJwk},
@@ -27,39 +33,6 @@ use crate::{
     base64url, json,
     jwa::{KeyAlgorithm, KeyManagementScheme, SignatureScheme},
 };
-
-/// 64 KiB for one key or one set: a hundred RSA keys.
-pub const MAX_JWK_BYTES: usize = 64 << 10;
-
-/// `keys` → key → `x5c` → string, with slack for members that are ignored.
-const MAX_JWK_DEPTH: usize = 8;
-
-/// What a key is for, RFC 7517 §4.2.
-#[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
-pub enum KeyUse {
-    /// `sig`.
-    Signature,
-    /// `enc`.
-    Encryption,
-}
-
-impl KeyUse {
-    /// The `use` value.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Signature => "sig",
-            Self::Encryption => "enc",
-        }
-    }
-
-    const fn of(alg: KeyAlgorithm) -> Self {
-        match alg {
-            KeyAlgorithm::Signature(_) => Self::Signature,
-            KeyAlgorithm::KeyManagement(_) => Self::Encryption,
-        }
-    }
-}
 
 /// A public key, RFC 7517 §4.
 ///
@@ -170,7 +143,7 @@ impl Jwk {
     }
 
     fn from_members(members: &Map<String, Value>) -> Result<Self, KeyError> {
-        private::refuse_private_members(members)?;
+        refuse_private_members(members)?;
         let jwk = Self::read(members)?;
         jwk.parameters.check()?;
         Ok(jwk)
@@ -257,28 +230,6 @@ impl<'de> Deserialize<'de> for Jwk {
             _ => Err(de::Error::custom(KeyError::NotAnObject)),
         }
     }
-}
-
-fn object(json: &[u8]) -> Result<Map<String, Value>, KeyError> {
-    if json.len() > MAX_JWK_BYTES {
-        return Err(KeyError::TooLong { limit: MAX_JWK_BYTES });
-    }
-    match json::parse(json, MAX_JWK_DEPTH)? {
-        Value::Object(members) => Ok(members),
-        _ => Err(KeyError::NotAnObject),
-    }
-}
-
-fn text<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<Option<&'a str>, KeyError> {
-    match members.get(member) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(KeyError::WrongType { member, expected: "a string" }),
-    }
-}
-
-fn required<'a>(members: &'a Map<String, Value>, member: &'static str) -> Result<&'a str, KeyError> {
-    text(members, member)?.ok_or(KeyError::Missing { member })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod curve;
 mod edwards;
+mod error;
 mod hash;
 
 use std::str::FromStr;
@@ -12,40 +13,14 @@ use aws_lc_rs::{
 };
 use blst::min_pk as bls12381;
 
-pub use self::{curve::Curve, hash::PublicKeyHash};
+pub use self::{curve::Curve, error::KeyError, hash::PublicKeyHash};
 use crate::{
-    base58check::{self, Base58Error},
-    bls,
+    base58check, bls,
     hash::{blake2b_160, blake2b_256},
     signature::{Signature, VerifyError},
     text::base58_text,
     version::SigningVersion,
 };
-
-/// Why a text or bytes are not a public key or the hash of one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Not base58check of Tezos.
-    #[error(transparent)]
-    Base58(#[from] Base58Error),
-    /// base58check of another kind.
-    #[error("base58check, but of no public key or its hash")]
-    UnknownPrefix,
-    /// Bytes of another length than the curve's.
-    #[error("a public key of {} has {} bytes, got {actual}", curve.name(), curve.public_key_len())]
-    Length {
-        /// The curve.
-        curve: Curve,
-        /// Bytes that there were.
-        actual: usize,
-    },
-    /// Bytes that are no key: off the curve, of small order or outside the subgroup, at infinity, or a second encoding.
-    #[error("not a public key of {}: not a valid point in its one encoding", curve.name())]
-    Point {
-        /// The curve.
-        curve: Curve,
-    },
-}
 
 /// A public key: a valid point of its curve, ready to verify.
 #[derive(Clone)]

@@ -2,9 +2,11 @@
 
 mod address;
 mod effects;
+mod fields;
 mod kind;
 mod layout;
 mod protocol;
+mod reading;
 mod shape;
 mod value;
 
@@ -13,6 +15,7 @@ use std::ops::Range;
 use serde_json::{Map, Value as Json, json};
 
 use self::effects::Effect;
+use self::fields::field;
 use crate::codec::{Cursor, DecodeError, Fault, MAX_OPERATIONS};
 use crate::policy::Mutez;
 
@@ -62,8 +65,8 @@ impl Operation {
         let row = layout::row(tag, protocol).ok_or(unknown)?;
         let within = |error: DecodeError| error.within(row.kind.name());
         let header = if row.manager { layout::MANAGER } else { &[] };
-        let header = shape::record(cursor, protocol, header).map_err(within)?;
-        let fields = shape::record(cursor, protocol, row.fields).map_err(within)?;
+        let header = reading::record(cursor, protocol, header).map_err(within)?;
+        let fields = reading::record(cursor, protocol, row.fields).map_err(within)?;
 
         let (kind, effect) = Effect::of(row.kind, row.manager, &header, &fields)
             .ok_or_else(|| DecodeError::new(Fault::Length { had: 0 }, start).within(row.kind.name()))?;
@@ -224,23 +227,5 @@ impl Operation {
             text.push_str(&format!(", fee {}", Mutez::new(self.effect.fee)));
         }
         text
-    }
-}
-
-fn field<'v>(fields: &'v [(&'static str, Value)], name: &str) -> Option<&'v Value> {
-    fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
-}
-
-fn address(fields: &[(&'static str, Value)], name: &str) -> Option<Address> {
-    match field(fields, name)? {
-        Value::Address(address) => Some(*address),
-        _ => None,
-    }
-}
-
-fn mutez(fields: &[(&'static str, Value)], name: &str) -> Option<u64> {
-    match field(fields, name)? {
-        Value::Mutez(amount) => Some(*amount),
-        _ => None,
     }
 }

@@ -7,10 +7,12 @@ mod allow;
 mod caller;
 mod denial;
 mod explain;
+mod limit_denial;
 mod limits;
 mod mutez;
 mod possession;
 mod usage;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -21,10 +23,12 @@ use crate::request::{Body, SignRequest};
 pub use self::allow::{Allow, AllowError, AllowWords, OperationPermission};
 pub use self::caller::{Caller, Permissions, User};
 pub use self::denial::Denial;
-pub use self::limits::{Asked, LimitDenial, Limits, LimitsMode, LimitsModeError, Listed, Rate};
+pub use self::limit_denial::{Asked, LimitDenial, Listed};
+pub use self::limits::{Limits, LimitsMode, LimitsModeError, Rate};
 pub use self::mutez::{Mutez, MutezError};
 pub use self::possession::PossessionDenial;
 pub use self::usage::Usage;
+pub use self::verdict::Verdict;
 
 /// The policy of one key. The default allows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -57,23 +61,6 @@ pub struct Circumstances<'a> {
     pub usage: &'a Usage,
     /// Milliseconds since the epoch.
     pub now_ms: u64,
-}
-
-/// The answer of a policy.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum Verdict {
-    /// Yes. If there is a usage, it must be durable before the key is used.
-    Allow(Option<Usage>),
-    /// Yes, since the limits are only observed; enforced, they would say no.
-    Observe {
-        /// What they would say.
-        denial: LimitDenial,
-        /// As in [`Self::Allow`].
-        usage: Option<Usage>,
-    },
-    /// No, and why.
-    Deny(Denial),
 }
 
 impl Policy {

@@ -1,7 +1,7 @@
 //! Fractions that readers would round, RFC 7493 §2.2: a double keeps about 17 digits, and whoever sends more would get back another
 //! number than he sent.
 
-use super::JsonError;
+use super::error::JsonError;
 
 /// Looks at every number with a fraction or an exponent in a text that is known to be JSON.
 pub(super) fn check(json: &[u8]) -> Result<(), JsonError> {

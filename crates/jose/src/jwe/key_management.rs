@@ -185,7 +185,7 @@ fn push_ephemeral_key(header: &mut String, curve: Curve, point: &[u8]) {
 fn ephemeral_key(header: &Header, curve: Curve) -> Result<ParsedPublicKey, DecryptError> {
     let refused = |source| DecryptError::EphemeralKey { source };
     let members = header.epk().ok_or(DecryptError::MissingEphemeralKey)?;
-    crate::jwk::private::refuse_private_members(members).map_err(refused)?;
+    crate::jwk::members::refuse_private_members(members).map_err(refused)?;
     match Parameters::read(members).map_err(refused)? {
         Parameters::Curve { curve: found, point } if found == curve => {
             if curve == Curve::X25519 {

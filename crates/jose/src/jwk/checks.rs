@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{KeyError, KeyUse, text};
+use super::KeyError;
+use super::members::{KeyUse, text};
 
 /// What a key is for, from `use` and `key_ops` (RFC 7517 §4.2, §4.3).
 pub(super) fn key_use(members: &Map<String, Value>) -> Result<Option<KeyUse>, KeyError> {

@@ -3,7 +3,8 @@
 use aws_lc_rs::agreement;
 use serde_json::{Map, Value};
 
-use super::{KeyError, checks, required};
+use super::members::required;
+use super::{KeyError, checks};
 use crate::{base64url, jwa::Curve};
 
 /// The members that make a public key, in bytes.

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Jwk, KeyError, MAX_JWK_BYTES, MAX_JWK_DEPTH, Parameters, checks, required};
+use super::members::{MAX_JWK_BYTES, MAX_JWK_DEPTH, required};
+use super::{Jwk, KeyError, Parameters, checks};
 use crate::{base64url, json};
 
 /// The private members of a key.
@@ -106,20 +107,6 @@ fn permit(
     };
     let permitted = operations.iter().any(|operation| named.contains(operation));
     if permitted { Ok(()) } else { Err(KeyError::KeyOpMissing { needed }) }
-}
-
-/// Refuses members that would make a public key a secret. A symmetric key is a secret as a whole.
-pub(crate) fn refuse_private_members(members: &Map<String, Value>) -> Result<(), KeyError> {
-    let kty = members.get("kty").and_then(Value::as_str);
-    let private: &[&'static str] = match kty {
-        Some("oct") => &["k"],
-        Some("EC" | "OKP" | "RSA") => &["d", "p", "q", "dp", "dq", "qi", "oth", "k"],
-        _ => &[],
-    };
-    match private.iter().find(|member| members.contains_key(**member)) {
-        Some(member) => Err(KeyError::PrivateMember { member }),
-        None => Ok(()),
-    }
 }
 
 fn rsa_secret(members: &Map<String, Value>) -> Result<Secret, KeyError> {

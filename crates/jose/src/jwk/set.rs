@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Jwk, KeyError, object};
+use super::members::object;
+use super::{Jwk, KeyError};
 
 /// Public keys that a verifier may choose from by `kid`.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]

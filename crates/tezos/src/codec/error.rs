@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codec::{MAX_DEPTH, MAX_MESSAGE_BYTES};
+use super::limits::{MAX_DEPTH, MAX_MESSAGE_BYTES};
 use crate::operation::Protocol;
 
 /// Why a message is not a sign request. Answered with status 400 and the text of `Display`.

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use super::{Curve, KeyError};
+use super::curve::Curve;
+use super::error::KeyError;
 use crate::{base58check, text::base58_text};
 
 /// The BLAKE2b-160 of a public key, with its curve. Sorts as its binary form does.

@@ -5,7 +5,8 @@
 //! `increase_paid_storage` names its bytes beside that limit.
 
 use crate::base58check::Prefix;
-use crate::operation::{Address, Entrypoint, OperationKind as Kind, Value, Vote, address, field, mutez};
+use crate::operation::fields::{address, field, mutez};
+use crate::operation::{Address, Entrypoint, OperationKind as Kind, Value, Vote};
 
 /// Mutez that a byte of storage costs (`cost_per_byte`).
 const COST_PER_BYTE: i128 = 250;

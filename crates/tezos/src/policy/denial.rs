@@ -1,7 +1,7 @@
 //! Why a request is refused by a policy: the text of the answer with status 403 (specification 4.5, 4.6).
 
 use crate::operation::Address;
-use crate::policy::LimitDenial;
+use crate::policy::limit_denial::LimitDenial;
 use crate::request::RequestKind;
 
 /// A refusal. The first six texts are Signatory's, byte for byte; the others have no counterpart there.

@@ -6,11 +6,13 @@ use aws_lc_rs::pbkdf2::{self, PBKDF2_HMAC_SHA512};
 use crypto_secretbox::{AeadInPlace as _, KeyInit as _, XSalsa20Poly1305, aead::generic_array::GenericArray};
 use zeroize::Zeroizing;
 
-use super::{SecretKey, SecretKeyError, pair::SECRET_BYTES};
+use super::error::SecretKeyError;
+use super::pair::SECRET_BYTES;
+use super::plain::{SecretKey, fill_random};
 use crate::{base58check, key::Curve};
 
 /// Bytes of salt in front of the box.
-pub(super) const SALT_BYTES: usize = 8;
+const SALT_BYTES: usize = 8;
 
 const TAG_BYTES: usize = 16;
 
@@ -24,6 +26,18 @@ pub struct EncryptedSecretKey {
     salt: [u8; SALT_BYTES],
     tag: [u8; TAG_BYTES],
     sealed: [u8; SECRET_BYTES],
+}
+
+impl SecretKey {
+    /// Writes the key encrypted with a password, with a new salt (§6.2). As slow as [`SecretKey::from_encrypted`].
+    ///
+    /// # Errors
+    /// [`SecretKeyError::Library`].
+    pub fn encrypt(&self, password: &[u8]) -> Result<EncryptedSecretKey, SecretKeyError> {
+        let mut salt = [0; SALT_BYTES];
+        fill_random(&mut salt)?;
+        EncryptedSecretKey::seal(self.curve(), &*self.pair.secret_bytes()?, salt, password)
+    }
 }
 
 impl EncryptedSecretKey {
@@ -45,7 +59,7 @@ impl EncryptedSecretKey {
         SecretKey::from_bytes(self.curve, secret.as_slice())
     }
 
-    pub(super) fn seal(
+    fn seal(
         curve: Curve,
         secret: &[u8; SECRET_BYTES],
         salt: [u8; SALT_BYTES],

@@ -8,7 +8,7 @@ use blst::min_pk as bls12381;
 use k256::ecdsa::signature::hazmat::PrehashSigner;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::SecretKeyError;
+use super::error::SecretKeyError;
 use crate::{
     bls,
     hash::blake2b_256,

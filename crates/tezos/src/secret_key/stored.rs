@@ -5,7 +5,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-use super::{EncryptedSecretKey, SecretKey, SecretKeyError};
+use super::encrypted::EncryptedSecretKey;
+use super::error::SecretKeyError;
+use super::plain::SecretKey;
 use crate::{
     base58check::{self, Prefix},
     key::Curve,
@@ -21,6 +23,32 @@ pub enum StoredSecretKey {
     Plain(Box<SecretKey>),
     /// To be opened.
     Encrypted(EncryptedSecretKey),
+}
+
+impl SecretKey {
+    /// Reads an encrypted key (`edesk…`, `spesk…`, `p2esk…`, `BLesk…`) with its password (§6.2). Takes some
+    /// 20 milliseconds: not on a thread that serves others.
+    ///
+    /// # Errors
+    /// [`SecretKeyError`]; [`SecretKeyError::Password`] when the password is wrong.
+    pub fn from_encrypted(text: &str, password: &[u8]) -> Result<Self, SecretKeyError> {
+        match text.parse()? {
+            StoredSecretKey::Encrypted(key) => key.decrypt(password),
+            StoredSecretKey::Plain(_) => Err(SecretKeyError::NotEncrypted),
+        }
+    }
+}
+
+/// Reads a key in the clear, `edsk…` in either form.
+impl FromStr for SecretKey {
+    type Err = SecretKeyError;
+
+    fn from_str(text: &str) -> Result<Self, SecretKeyError> {
+        match text.parse()? {
+            StoredSecretKey::Plain(key) => Ok(*key),
+            StoredSecretKey::Encrypted(_) => Err(SecretKeyError::Encrypted),
+        }
+    }
 }
 
 impl StoredSecretKey {
