@@ -18,7 +18,7 @@ const BATCH: usize = 256;
 pub struct HousekeepingCursor {
     stage: Stage,
     after: Option<RecordKey>,
-    census: Census,
+    census: KeySetCensus,
 }
 
 #[derive(Copy, Clone, Default, Debug)]
@@ -37,12 +37,12 @@ pub struct HousekeepingReport {
     /// Retired key sets dropped from their clients.
     pub retired_key_sets_dropped: usize,
     /// At the end of a pass: how many clients and key sets there are.
-    pub pass_complete: Option<Census>,
+    pub pass_complete: Option<KeySetCensus>,
 }
 
 /// Clients and key sets as one pass found them.
 #[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
-pub struct Census {
+pub struct KeySetCensus {
     /// Clients.
     pub clients: u64,
     /// Key sets that make tokens.
@@ -114,7 +114,7 @@ impl Issuer {
         after: Option<RecordKey>,
         now: Timestamp,
         may_delete: bool,
-        census: &mut Census,
+        census: &mut KeySetCensus,
         report: &mut HousekeepingReport,
     ) -> Result<Option<RecordKey>, HousekeepingError> {
         let found = self.store().scan_each::<ClientRecord>(after.as_ref(), BATCH).await?;
@@ -157,7 +157,7 @@ impl Issuer {
     }
 }
 
-impl Census {
+impl KeySetCensus {
     fn count(&mut self, record: &ClientRecord, now: Timestamp) {
         self.clients = self.clients.saturating_add(1);
         for set in &record.sets {

@@ -63,9 +63,9 @@ impl Default for IssuerSettings {
 
 /// The issuer. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Issuer(Arc<Inner>);
+pub struct Issuer(Arc<IssuerState>);
 
-struct Inner {
+struct IssuerState {
     store: Store,
     env: Env,
     settings: IssuerSettings,
@@ -108,7 +108,7 @@ impl Issuer {
             cache.forget(changes, |key| key.table() == table);
         }));
         let tokens_indexed = token_index::complete(&store).await?;
-        let issuer = Self(Arc::new(Inner {
+        let issuer = Self(Arc::new(IssuerState {
             store,
             env,
             settings,

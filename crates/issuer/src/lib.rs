@@ -33,7 +33,7 @@ pub use issuer::clients::{
     ClientPage, DeleteError, ListError, MAX_PAGE, RegisterError, Registered, RenewKeysError,
 };
 pub use issuer::quota::MAX_UNPROVED_REVOCATIONS;
-pub use issuer::switch::SwitchError;
+pub use issuer::switch::ClientSwitchError;
 pub use issuer::{AdminTokenError, Issuer, IssuerSettings, KeepTimeError, reset_kept_clock};
 pub use key::plan::{KeyDefaults, KeyOptions, Maxima, OptionsError};
 pub use key::{KeyRing, KeySet};

@@ -16,8 +16,8 @@ use std::task::Poll;
 
 use jwtis_base::{SessionId, Ttl};
 use jwtis_issuer::{
-    AccessError, ClientAccess, Credentials, IssueError, KeyOptions, OptionsError, RefreshStrategy,
-    RenewError, RenewKeysError, RevokeError, RevokeTarget, SwitchError,
+    AccessError, ClientAccess, ClientSwitchError, Credentials, IssueError, KeyOptions, OptionsError,
+    RefreshStrategy, RenewError, RenewKeysError, RevokeError, RevokeTarget,
 };
 use jwtis_jose::SignatureAlgorithm;
 use support::{START, World, id, issue, with_alg};
@@ -68,7 +68,7 @@ async fn a_disabled_client_does_nothing_until_it_is_enabled_again() {
         assert_eq!(world.status(&access, &tokens.access_token).await, "active");
     }
     let unknown = world.issuer.switch_client(&admin, &id("nobody"), false).await;
-    assert!(matches!(unknown, Err(SwitchError::Unknown)), "{unknown:?}");
+    assert!(matches!(unknown, Err(ClientSwitchError::Unknown)), "{unknown:?}");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@
 mod support;
 
 use jwtis_base::Ttl;
-use jwtis_issuer::housekeeping::{Census, HousekeepingCursor};
+use jwtis_issuer::housekeeping::{HousekeepingCursor, KeySetCensus};
 use jwtis_issuer::{ClientAccess, KeyOptions, RefreshStrategy, RenewKeysError};
 use jwtis_jose::SignatureAlgorithm;
 use support::{World, jwks, verified_by_jwks, with_alg};
@@ -109,7 +109,7 @@ async fn housekeeping_drops_what_has_retired_and_counts_the_rest() {
     world.issuer.revoke(&access, jwtis_issuer::RevokeTarget::Subject("u1")).await.unwrap();
     rotate(&world, KeyOptions::default()).await;
     let (census, deleted, dropped) = pass(&world).await;
-    assert_eq!(census, Census { clients: 2, active: 2, expired: 0, retiring: 1 });
+    assert_eq!(census, KeySetCensus { clients: 2, active: 2, expired: 0, retiring: 1 });
     assert_eq!((deleted, dropped), (0, 0));
 
     // 720 h of the refresh token, the slack of its key set, the grace of renewals, and a day for clocks.
@@ -117,11 +117,11 @@ async fn housekeeping_drops_what_has_retired_and_counts_the_rest() {
     let (_, deleted, dropped) = pass(&world).await;
     assert_eq!((deleted, dropped), (2, 1));
     let (census, deleted, dropped) = pass(&world).await;
-    assert_eq!(census, Census { clients: 2, active: 2, expired: 0, retiring: 0 });
+    assert_eq!(census, KeySetCensus { clients: 2, active: 2, expired: 0, retiring: 0 });
     assert_eq!((deleted, dropped), (0, 0));
 }
 
-async fn pass(world: &World) -> (Census, usize, usize) {
+async fn pass(world: &World) -> (KeySetCensus, usize, usize) {
     let (mut cursor, mut deleted, mut dropped) = (HousekeepingCursor::default(), 0, 0);
     loop {
         let (next, report) = world.issuer.housekeeping_step(cursor).await.unwrap();

@@ -16,9 +16,9 @@ use jwtis_base::rollback;
 use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::housekeeping::{HousekeepingCursor, HousekeepingError};
 use jwtis_issuer::{
-    AdminTokenError, ClientAccess, Credentials, DeleteError, Issuer, IssuerSettings, KeepTimeError,
-    KeyOptions, RefreshStrategy, RegisterError, RenewError, RenewKeysError, RevokeError, RevokeTarget,
-    SwitchError, TokenSet, session_floor,
+    AdminTokenError, ClientAccess, ClientSwitchError, Credentials, DeleteError, Issuer, IssuerSettings,
+    KeepTimeError, KeyOptions, RefreshStrategy, RegisterError, RenewError, RenewKeysError, RevokeError,
+    RevokeTarget, TokenSet, session_floor,
 };
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{CommitError, MemoryBackend, RollbackCause};
@@ -101,7 +101,7 @@ async fn a_switch_of_a_client_is_decided_by_the_next_one() {
         let admin = world.issuer.admin(Some(&world.admin)).unwrap();
         let disable = async || world.issuer.switch_client(&admin, &id("shop"), false).await;
         backend.fail_commit(1, fault);
-        assert!(matches!(disable().await, Err(SwitchError::OutcomeUnknown(_))), "{fault:?}");
+        assert!(matches!(disable().await, Err(ClientSwitchError::OutcomeUnknown(_))), "{fault:?}");
         disable().await.unwrap();
         let access = world.access("shop").await;
         assert_ne!(world.status(&access, &tokens.access_token).await, "active", "{fault:?}");

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis::app::takeover::take_over;
-use jwtis_base::rollback::{self, takeover, takeover::Outcome};
+use jwtis_base::rollback::{self, takeover, takeover::TakeOver};
 use jwtis_base::{BearerSecret, Env, SecretKind, Timestamp};
 use jwtis_issuer::session_floor;
 use jwtis_issuer::{ClientAccess, Credentials, Issuer, IssuerSettings, KeyOptions, RevokeTarget};
@@ -52,14 +52,14 @@ fn opened(path: &Path) -> Store {
     open_redb(path, &"p".into()).unwrap()
 }
 
-async fn restore(backup: &Path, target: &Path, now: Timestamp, keep_sessions: bool) -> Outcome {
+async fn restore(backup: &Path, target: &Path, now: Timestamp, keep_sessions: bool) -> TakeOver {
     let restoration = Restoration::prepare(backup, target, &witness_beside(target), &"p".into()).unwrap();
     let outcome = take_over(&restoration, now, keep_sessions).await.unwrap();
     restoration.finish().unwrap();
     outcome
 }
 
-fn lines(outcome: &Outcome) -> Vec<String> {
+fn lines(outcome: &TakeOver) -> Vec<String> {
     let line = |item: &takeover::Item| format!("{} {}: {}", item.kind, item.name, item.what);
     let mut lines: Vec<_> = outcome.taken.iter().map(line).collect();
     lines.sort();
@@ -465,7 +465,7 @@ impl Changed {
         Self { folder, path, revoked, old_key }
     }
 
-    async fn restore(&self, backup: &str, seconds: u64) -> Outcome {
+    async fn restore(&self, backup: &str, seconds: u64) -> TakeOver {
         let outcome = restore(&self.folder.path().join(backup), &self.path, after(seconds), false).await;
         assert_eq!(outcome.marked, None, "{backup}");
         outcome
@@ -490,7 +490,7 @@ async fn a_client_that_a_restore_left_behind_comes_back_as_it_was_last_known() {
         &["before", "store.db.before-restore-1", "before", "middle"],
     ] {
         let changed = Changed::new().await;
-        let mut last = Outcome::default();
+        let mut last = TakeOver::default();
         for (step, backup) in (1..).zip(restores) {
             last = changed.restore(backup, 10 * step).await;
             if step == 1 {

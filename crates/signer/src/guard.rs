@@ -15,7 +15,7 @@ use jwtis_base::env::Timestamp;
 use jwtis_jose::jws;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
 
-use super::login::{SecretHash, TokenGuard, TrustedIssuer};
+use super::login::{LoginSecretHash, TokenGuard, TrustedIssuer};
 use super::rules::Guard;
 use super::{Signer, Snapshot};
 
@@ -36,7 +36,7 @@ enum Ground {
     /// No token.
     None,
     /// A login's token, made with this secret.
-    Login(SecretHash),
+    Login(LoginSecretHash),
     /// A token of an issuer.
     Issuer(TrustedIssuer),
 }

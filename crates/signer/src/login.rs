@@ -24,7 +24,7 @@ pub use password::{HashPasswordError, hash_password};
 pub use strength::{password_faults, secret_faults};
 pub use token_guard::{TokenGuard, UserFault};
 
-pub(super) use user::{Credentials, SecretHash, TokenLife, User};
+pub(super) use user::{LoginPair, LoginSecretHash, LoginUser, TokenLife};
 
 /// Why a login gives no token. `Display` is the answer's plain text.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ impl Signer {
     }
 }
 
-impl Credentials {
+impl LoginPair {
     /// A token for `user` (§2.2).
     fn token(&self, user: &str, env: &Env) -> Result<String, LoginError> {
         let now = env.now();

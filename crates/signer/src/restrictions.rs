@@ -12,7 +12,7 @@ use jwtis_base::client_id::ClientId;
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Policy, PublicKeyHash};
 
-use super::login::{SecretHash, TokenLife, TrustedIssuer, User};
+use super::login::{LoginSecretHash, LoginUser, TokenLife, TrustedIssuer};
 use super::rules::{Guard, GuardRemoved, Rules};
 
 /// What the rules so far had.
@@ -36,9 +36,9 @@ pub(super) struct Restrictions {
 #[derive(Default)]
 struct LastEntry {
     /// The secret that the user in a rotation is left with when it is over.
-    successor: Option<SecretHash>,
+    successor: Option<LoginSecretHash>,
     /// What was said about the tokens of each pair.
-    lives: Vec<(SecretHash, TokenLife)>,
+    lives: Vec<(LoginSecretHash, TokenLife)>,
 }
 
 /// The entries of one client in `server.jwt.issuers`.
@@ -109,7 +109,7 @@ impl Restrictions {
         guard.users().try_for_each(|user| self.user(user))
     }
 
-    fn user(&self, user: &User) -> Result<(), GuardRemoved> {
+    fn user(&self, user: &LoginUser) -> Result<(), GuardRemoved> {
         let Some(known) = self.users.get(user.name()) else { return Ok(()) };
         // A rotation ends with its new pair. Any other may be what a file that was cut off has left of the old one.
         let successor = known.successor.as_ref();

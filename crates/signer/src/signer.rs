@@ -35,9 +35,9 @@ pub struct SignerParts {
 
 /// The signer. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Signer(pub(crate) Arc<Inner>);
+pub struct Signer(pub(crate) Arc<SignerState>);
 
-pub(crate) struct Inner {
+pub(crate) struct SignerState {
     pub(crate) env: Env,
     /// What requests that come now work with.
     in_force: RwLock<Arc<Snapshot>>,
@@ -56,7 +56,7 @@ impl Signer {
     #[must_use]
     pub fn new(parts: SignerParts) -> Self {
         let SignerParts { env, rules, vaults, watermarks, store, issuer } = parts;
-        Self(Arc::new(Inner {
+        Self(Arc::new(SignerState {
             switches: store.clone().map(|store| KeySwitches::new(store, env.clone())),
             restrictions: Mutex::new(Restrictions::of(&rules)),
             in_force: RwLock::new(Arc::new(Snapshot {

@@ -13,7 +13,7 @@ use jwtis_tezos::{Curve, PublicKey, SecretKey};
 use super::cleared::{Cleared, ClearedProof};
 
 pub use error::VaultError;
-pub use verified::Verified;
+pub use verified::VerifiedSignature;
 
 /// A holder of signing keys.
 pub trait KeyBackend: Send + Sync + 'static {
@@ -30,13 +30,14 @@ pub trait KeyBackend: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`VaultError`].
-    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>>;
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>>;
 
     /// Proves possession of a tz4 key.
     ///
     /// # Errors
     /// [`VaultError`].
-    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>>;
+    fn prove<'a>(&'a self, request: &'a ClearedProof)
+    -> BoxFuture<'a, Result<VerifiedSignature, VaultError>>;
 
     /// Whether it can prove possession of tz4 keys.
     fn can_prove(&self) -> bool {
@@ -63,12 +64,12 @@ async fn sign_here(
     kind: &'static str,
     key: &Arc<SecretKey>,
     request: &Cleared,
-) -> Result<Verified, VaultError> {
+) -> Result<VerifiedSignature, VaultError> {
     if key.curve() != Curve::Bls12381 {
-        return Verified::sign(kind, key, request);
+        return VerifiedSignature::sign(kind, key, request);
     }
     let (key, request) = (Arc::clone(key), request.share());
-    elsewhere(kind, move || Verified::sign(kind, &key, &request)).await
+    elsewhere(kind, move || VerifiedSignature::sign(kind, &key, &request)).await
 }
 
 /// Proves possession of a key of this process, on a thread of its own.
@@ -76,9 +77,9 @@ async fn prove_here(
     kind: &'static str,
     key: &Arc<SecretKey>,
     request: &ClearedProof,
-) -> Result<Verified, VaultError> {
+) -> Result<VerifiedSignature, VaultError> {
     let (key, request) = (Arc::clone(key), request.share());
-    elsewhere(kind, move || Verified::prove(kind, &key, &request)).await
+    elsewhere(kind, move || VerifiedSignature::prove(kind, &key, &request)).await
 }
 
 async fn elsewhere<T: Send + 'static>(

@@ -17,7 +17,7 @@ use std::fmt;
 use jwtis_base::rollback;
 use jwtis_store::{BoxFuture, OutcomeUnknown, RollbackCause};
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, JumpRule, Mark, Refusal, Step, judge};
+use jwtis_tezos::watermark::{Asked, Judgement, JumpRule, Mark, Refusal, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
 /// Chains on which one key may have watermarks that the configuration does not name. Callers choose the chain of a message, and a
@@ -248,9 +248,9 @@ fn decide(
     terms: &Terms,
 ) -> Result<Cleared, WatermarkError> {
     let (clearance, mark) = match judge(stored, &asked.mark, &terms.jump, terms.now_ms) {
-        Step::Advance(mark) => (Clearance::Advanced, mark),
-        Step::Repeat(mark) => (Clearance::Repeated, mark),
-        Step::Refuse(refusal) => {
+        Judgement::Advance(mark) => (Clearance::Advanced, mark),
+        Judgement::Repeat(mark) => (Clearance::Repeated, mark),
+        Judgement::Refuse(refusal) => {
             return Err(WatermarkError::Refused(Box::new(Refused { refusal, key: *key, asked: *asked })));
         }
     };

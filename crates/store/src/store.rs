@@ -118,9 +118,9 @@ pub struct Swept {
 
 /// A sealed store. Clones are the same store; the last one to go closes it.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<StoreState>);
 
-struct Inner {
+struct StoreState {
     backend: Arc<dyn Backend>,
     keys: Arc<Keys>,
     /// Tables that the directory of the store is known to list.
@@ -137,7 +137,7 @@ impl Store {
     /// The records of `backend`, under the subkeys of its data key.
     pub(crate) fn over(backend: Arc<dyn Backend>, keys: impl Into<Arc<Keys>>) -> Self {
         let keys = keys.into();
-        Self(Arc::new(Inner {
+        Self(Arc::new(StoreState {
             backend,
             keys,
             listed: Mutex::default(),

@@ -23,7 +23,7 @@ use crate::request::{Body, SignRequest};
 pub use self::allow::{Allow, AllowError, AllowWords, OperationPermission};
 pub use self::caller::{Caller, Permissions, User};
 pub use self::denial::Denial;
-pub use self::limit_denial::{Asked, LimitDenial, Listed};
+pub use self::limit_denial::{AskedAmount, LimitDenial, ListedNames};
 pub use self::limits::{Limits, LimitsMode, LimitsModeError, Rate};
 pub use self::mutez::{Mutez, MutezError};
 pub use self::possession::PossessionDenial;

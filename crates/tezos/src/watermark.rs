@@ -89,7 +89,7 @@ const fn kind_of(tag: u8) -> Option<WatermarkKind> {
 /// What to do with a request.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[must_use]
-pub enum Step {
+pub enum Judgement {
     /// Sign, once this mark is durable.
     Advance(Mark),
     /// Sign the message of the mark once more, once this mark, which is hardly ever another one, is durable.
@@ -100,19 +100,19 @@ pub enum Step {
 
 /// Decides whether `asked` may be signed at `now_ms` when `stored` is the mark of its network, key and magic byte, and `jump` bounds the
 /// levels of its network.
-pub fn judge(stored: Option<&Mark>, asked: &Mark, jump: &JumpRule, now_ms: u64) -> Step {
+pub fn judge(stored: Option<&Mark>, asked: &Mark, jump: &JumpRule, now_ms: u64) -> Judgement {
     if let Some(stored) = stored {
         if asked.digest.is_some() && stored.digest == asked.digest && asked.level <= stored.level {
             // The same message is at the same place, unless the mark is of a signer that read the round elsewhere. The higher stays.
-            return Step::Repeat(stored.join(*asked).with_pace(stored.pace));
+            return Judgement::Repeat(stored.join(*asked).with_pace(stored.pace));
         }
         if asked.place() <= stored.place() {
-            return Step::Refuse(Refusal::NotAbove { stored: *stored, asked: *asked });
+            return Judgement::Refuse(Refusal::NotAbove { stored: *stored, asked: *asked });
         }
     }
     match jump.rise(stored, asked.level, now_ms) {
-        Ok(pace) => Step::Advance(asked.with_pace(Some(pace))),
-        Err(limit) => Step::Refuse(Refusal::Jump { stored: stored.copied(), asked: *asked, limit }),
+        Ok(pace) => Judgement::Advance(asked.with_pace(Some(pace))),
+        Err(limit) => Judgement::Refuse(Refusal::Jump { stored: stored.copied(), asked: *asked, limit }),
     }
 }
 

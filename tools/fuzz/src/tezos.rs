@@ -4,7 +4,7 @@ use jwtis_tezos::base58check::{self, Prefix};
 use jwtis_tezos::policy::{Allow, Circumstances, Mutez, OperationPermission, Usage};
 use jwtis_tezos::secret_key::parse_secret_keys;
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{JumpRule, Need, Step, WatermarkKind, judge};
+use jwtis_tezos::watermark::{Judgement, JumpRule, Need, WatermarkKind, judge};
 use jwtis_tezos::{
     BlockHash, Caller, ChainId, Curve, OperationKind, Policy, ProtocolHash, PublicKey, PublicKeyHash,
     RequestKind, SignRequest, Signature, SigningVersion, StoredSecretKey, Verdict,
@@ -79,7 +79,7 @@ pub fn request(data: &[u8]) {
                 assert_eq!(request.chain(), Some(&asked.chain));
                 assert_eq!(
                     judge(Some(&asked.mark), &asked.mark, &JumpRule::Off, 0),
-                    Step::Repeat(asked.mark),
+                    Judgement::Repeat(asked.mark),
                     "the same message again"
                 );
             }

@@ -28,7 +28,7 @@ pub struct Item {
 
 /// What a restore took over, and what it could not.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Outcome {
+pub struct TakeOver {
     /// What the new store has from the one that it replaces.
     pub taken: Vec<Item>,
     /// What is only in the backup.
@@ -100,7 +100,7 @@ pub struct Merge<'a> {
     /// The present time.
     pub now: Timestamp,
     /// The list.
-    pub outcome: &'a mut Outcome,
+    pub outcome: &'a mut TakeOver,
     /// Records of the old store that cannot be read.
     pub unreadable: Vec<String>,
 }

@@ -14,7 +14,7 @@ use crate::tries::MAX_TRIES;
 
 /// Why a client was not switched.
 #[derive(Debug, thiserror::Error)]
-pub enum SwitchError {
+pub enum ClientSwitchError {
     /// No such client.
     #[error("no client is registered under this kid")]
     Unknown,
@@ -36,29 +36,29 @@ impl Issuer {
     /// Disables a client, or enables it again. Success means that it is durable and in force; a client that is so already stays so.
     ///
     /// # Errors
-    /// [`SwitchError::Unknown`] when there is no such client. After [`SwitchError::OutcomeUnknown`] another call decides: it switches, or
+    /// [`ClientSwitchError::Unknown`] when there is no such client. After [`ClientSwitchError::OutcomeUnknown`] another call decides: it switches, or
     /// finds the client switched.
     pub async fn switch_client(
         &self,
         _access: &AdminAccess,
         kid: &ClientId,
         enabled: bool,
-    ) -> Result<(), SwitchError> {
+    ) -> Result<(), ClientSwitchError> {
         let name = client_name(kid);
         for _ in 0..MAX_TRIES {
-            let stored = self.store().get::<ClientRecord>(name).await?.ok_or(SwitchError::Unknown)?;
+            let stored = self.store().get::<ClientRecord>(name).await?.ok_or(ClientSwitchError::Unknown)?;
             let mut record = stored.value;
             if record.disabled != enabled {
                 return Ok(());
             }
             record.disabled = !enabled;
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            if settled::<SwitchError>(self.store().commit(tx).await)? {
+            if settled::<ClientSwitchError>(self.store().commit(tx).await)? {
                 let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
                 event.record(Actor::Admin);
                 return Ok(());
             }
         }
-        Err(SwitchError::Conflict)
+        Err(ClientSwitchError::Conflict)
     }
 }

@@ -27,7 +27,7 @@ pub struct SessionState {
 
 /// What to do with a renewal.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Step {
+pub enum Renewal {
     /// A new access token; the presented refresh token stays. Nothing to write.
     Keep,
     /// As [`Self::Keep`], and the state must be written first: the newest refresh token has been used.
@@ -47,7 +47,7 @@ pub enum Step {
 
 /// What a presented refresh token is, as far as the rule is concerned.
 #[derive(Copy, Clone, Debug)]
-pub struct Presented {
+pub struct PresentedToken {
     /// Its generation.
     pub generation: u64,
     /// When it was made, in seconds since the epoch.
@@ -83,27 +83,27 @@ impl Grace {
 #[must_use]
 pub fn renew(
     state: &SessionState,
-    presented: Presented,
+    presented: PresentedToken,
     strategy: RefreshStrategy,
     now: Timestamp,
     grace: Grace,
-) -> Step {
+) -> Renewal {
     if state.revoked {
-        return Step::Revoked;
+        return Renewal::Revoked;
     }
     if presented.generation > state.generation {
-        return Step::Unknown;
+        return Renewal::Unknown;
     }
     if presented.generation < state.generation {
         let previous = presented.generation.checked_add(1) == Some(state.generation);
         let rotated_at = Timestamp::from_millis(state.rotated_at_ms);
         if previous && !state.confirmed && grace.covers(rotated_at, now) {
-            return Step::Repeat(state.generation);
+            return Renewal::Repeat(state.generation);
         }
-        return Step::Reuse(SessionState { revoked: true, ..state.clone() });
+        return Renewal::Reuse(SessionState { revoked: true, ..state.clone() });
     }
     if is_due(strategy, presented, now) {
-        return Step::Rotate(SessionState {
+        return Renewal::Rotate(SessionState {
             generation: state.generation.saturating_add(1),
             rotated_at_ms: now.millis(),
             confirmed: false,
@@ -111,23 +111,23 @@ pub fn renew(
         });
     }
     if state.generation > 0 && !state.confirmed {
-        return Step::KeepAndConfirm(SessionState { confirmed: true, ..state.clone() });
+        return Renewal::KeepAndConfirm(SessionState { confirmed: true, ..state.clone() });
     }
-    Step::Keep
+    Renewal::Keep
 }
 
 /// Whether a renewal of `presented` would be granted: it is neither revoked nor spent nor unknown.
 #[must_use]
-pub fn is_renewable(state: &SessionState, presented: Presented, now: Timestamp, grace: Grace) -> bool {
+pub fn is_renewable(state: &SessionState, presented: PresentedToken, now: Timestamp, grace: Grace) -> bool {
     match renew(state, presented, RefreshStrategy::NoRefresh, now, grace) {
-        Step::Keep | Step::KeepAndConfirm(_) | Step::Rotate(_) | Step::Repeat(_) => true,
-        Step::Reuse(_) | Step::Revoked | Step::Unknown => false,
+        Renewal::Keep | Renewal::KeepAndConfirm(_) | Renewal::Rotate(_) | Renewal::Repeat(_) => true,
+        Renewal::Reuse(_) | Renewal::Revoked | Renewal::Unknown => false,
     }
 }
 
 /// Whether a renewal makes a new refresh token.
 #[must_use]
-pub fn is_due(strategy: RefreshStrategy, presented: Presented, now: Timestamp) -> bool {
+pub fn is_due(strategy: RefreshStrategy, presented: PresentedToken, now: Timestamp) -> bool {
     match strategy {
         RefreshStrategy::NoRefresh => false,
         RefreshStrategy::RefreshBoth => true,
@@ -156,16 +156,21 @@ mod tests {
         SessionState { generation, rotated_at_ms: T0 * 1000, confirmed, revoked: false }
     }
 
-    fn presented(generation: u64) -> Presented {
-        Presented { generation, issued_at: T0, expires_at: T0 + 1000 }
+    fn presented(generation: u64) -> PresentedToken {
+        PresentedToken { generation, issued_at: T0, expires_at: T0 + 1000 }
     }
 
-    fn rotated(generation: u64, at: u64) -> Step {
-        Step::Rotate(SessionState { generation, rotated_at_ms: at * 1000, confirmed: false, revoked: false })
+    fn rotated(generation: u64, at: u64) -> Renewal {
+        Renewal::Rotate(SessionState {
+            generation,
+            rotated_at_ms: at * 1000,
+            confirmed: false,
+            revoked: false,
+        })
     }
 
-    fn theft(state: SessionState) -> Step {
-        Step::Reuse(SessionState { revoked: true, ..state })
+    fn theft(state: SessionState) -> Renewal {
+        Renewal::Reuse(SessionState { revoked: true, ..state })
     }
 
     #[test]
@@ -174,7 +179,7 @@ mod tests {
         let revoked = SessionState { revoked: true, ..state(1, false) };
         for (name, before, generation, strategy, at, wanted) in [
             ("a_fresh_session_rotates", SessionState::default(), 0, RefreshBoth, 5, rotated(1, T0 + 5)),
-            ("without_refresh_nothing_is_written", SessionState::default(), 0, NoRefresh, 5, Step::Keep),
+            ("without_refresh_nothing_is_written", SessionState::default(), 0, NoRefresh, 5, Renewal::Keep),
             ("the_newest_generation_rotates_on", state(1, false), 1, RefreshBoth, 5, rotated(2, T0 + 5)),
             (
                 "the_newest_rotates_long_after_the_grace",
@@ -184,14 +189,14 @@ mod tests {
                 900,
                 rotated(2, T0 + 900),
             ),
-            ("a_lost_answer_is_repeated_at_once", state(1, false), 0, RefreshBoth, 0, Step::Repeat(1)),
+            ("a_lost_answer_is_repeated_at_once", state(1, false), 0, RefreshBoth, 0, Renewal::Repeat(1)),
             (
                 "a_lost_answer_is_repeated_at_the_end_of_the_grace",
                 state(1, false),
                 0,
                 RefreshBoth,
                 30,
-                Step::Repeat(1),
+                Renewal::Repeat(1),
             ),
             (
                 "a_lost_answer_is_repeated_under_every_strategy",
@@ -199,7 +204,7 @@ mod tests {
                 0,
                 NoRefresh,
                 3,
-                Step::Repeat(1),
+                Renewal::Repeat(1),
             ),
             (
                 "the_previous_one_after_the_grace_is_theft",
@@ -233,16 +238,16 @@ mod tests {
                 1,
                 theft(state(2, false)),
             ),
-            ("a_revoked_session_renews_nothing", revoked.clone(), 1, RefreshBoth, 1, Step::Revoked),
-            ("a_revoked_session_hides_reuse", revoked, 0, RefreshBoth, 99, Step::Revoked),
-            ("a_generation_from_the_future_is_unknown", state(1, false), 2, RefreshBoth, 1, Step::Unknown),
+            ("a_revoked_session_renews_nothing", revoked.clone(), 1, RefreshBoth, 1, Renewal::Revoked),
+            ("a_revoked_session_hides_reuse", revoked, 0, RefreshBoth, 99, Renewal::Revoked),
+            ("a_generation_from_the_future_is_unknown", state(1, false), 2, RefreshBoth, 1, Renewal::Unknown),
             (
                 "a_generation_without_a_record_is_unknown",
                 SessionState::default(),
                 1,
                 RefreshBoth,
                 1,
-                Step::Unknown,
+                Renewal::Unknown,
             ),
             (
                 "use_of_the_newest_is_remembered_once",
@@ -250,16 +255,16 @@ mod tests {
                 1,
                 NoRefresh,
                 3,
-                Step::KeepAndConfirm(state(1, true)),
+                Renewal::KeepAndConfirm(state(1, true)),
             ),
-            ("use_of_the_newest_is_not_written_twice", state(1, true), 1, NoRefresh, 3, Step::Keep),
+            ("use_of_the_newest_is_not_written_twice", state(1, true), 1, NoRefresh, 3, Renewal::Keep),
             (
                 "on_expire_keeps_while_enough_is_left",
                 SessionState::default(),
                 0,
                 RefreshOnExpire,
                 700,
-                Step::Keep,
+                Renewal::Keep,
             ),
             (
                 "on_expire_rotates_below_0_3",
@@ -300,7 +305,7 @@ mod tests {
             let grace = Grace { outage: Some(outage), ..GRACE };
             let step =
                 renew(&state(1, confirmed), presented(0), RefreshStrategy::RefreshBoth, at(now), grace);
-            assert_eq!(step == Step::Repeat(1), repeats, "{name}: {step:?}");
+            assert_eq!(step == Renewal::Repeat(1), repeats, "{name}: {step:?}");
         }
     }
 
@@ -308,7 +313,7 @@ mod tests {
     fn a_clock_that_steps_back_does_not_make_theft_of_a_lost_answer() {
         let now = Timestamp::from_seconds(T0 - 3600);
         let step = renew(&state(1, false), presented(0), RefreshStrategy::RefreshBoth, now, GRACE);
-        assert_eq!(step, Step::Repeat(1));
+        assert_eq!(step, Renewal::Repeat(1));
     }
 
     #[test]

@@ -13,17 +13,17 @@ use jwtis_jose::{ClaimsSet, jwe, jws};
 use super::{ACCESS_TYPE, REFRESH_TYPE};
 use crate::client::Client;
 use crate::key::KeySet;
-use crate::session::rule::Presented;
+use crate::session::rule::PresentedToken;
 
 /// `nbf`, `iat` and the time of a session may lie this far ahead: clocks of several servers differ (RFC 7519 §4.1.5).
 pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// A token whose signature and type have been verified. Its times have not: see [`check_times`].
-pub(super) struct Opened {
+pub(super) struct OpenedToken {
     pub(super) claims: ClaimsSet,
     pub(super) session: SessionId,
     pub(super) subject: Option<String>,
-    pub(super) presented: Presented,
+    pub(super) presented: PresentedToken,
     not_before: u64,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum NotNow {
 }
 
 /// Opens an access token.
-pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Result<Opened, NotOpened> {
+pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, NotOpened> {
     let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
     let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
     let keys = client.keys.by_signing_kid(kid, now).ok_or(NotOpened::UnknownKey)?;
@@ -54,7 +54,7 @@ pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Resu
 }
 
 /// Opens a refresh token.
-pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Result<Opened, NotOpened> {
+pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, NotOpened> {
     let token = jwe::Undecrypted::parse(token).map_err(|_| NotOpened::Malformed)?;
     let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
     let keys = client.keys.by_encryption_kid(kid, now).ok_or(NotOpened::UnknownKey)?;
@@ -72,7 +72,7 @@ pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Res
 
 /// Opens a token of either kind, to end its session. Key sets that have retired count too: by a clock that is right again, their tokens
 /// may be valid.
-pub(super) fn any_token(client: &Client, token: &str) -> Result<Opened, NotOpened> {
+pub(super) fn any_token(client: &Client, token: &str) -> Result<OpenedToken, NotOpened> {
     match token.split('.').count() {
         3 => {
             let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
@@ -96,7 +96,11 @@ pub(super) fn any_token(client: &Client, token: &str) -> Result<Opened, NotOpene
 }
 
 /// Verifies the signature and reads the claims; `typ` is the type that the token must have, if it must have one.
-fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: Option<&str>) -> Result<Opened, NotOpened> {
+fn open_signed(
+    keys: &KeySet,
+    token: &jws::Unverified<'_>,
+    typ: Option<&str>,
+) -> Result<OpenedToken, NotOpened> {
     let verified = keys.signing.verifying_key().verify(token).map_err(|_| NotOpened::BadSignature)?;
     if typ.is_some() && verified.header().typ() != typ {
         return Err(NotOpened::WrongType);
@@ -117,13 +121,13 @@ fn open_signed(keys: &KeySet, token: &jws::Unverified<'_>, typ: Option<&str>) ->
         generation => generation.and_then(|found| found.as_u64()).ok_or(NotOpened::InvalidClaims)?,
     };
     let subject = claims.subject().map_err(invalid)?.map(str::to_owned);
-    let presented = Presented { generation, issued_at, expires_at };
-    Ok(Opened { claims, session, subject, presented, not_before })
+    let presented = PresentedToken { generation, issued_at, expires_at };
+    Ok(OpenedToken { claims, session, subject, presented, not_before })
 }
 
 /// Whether the token is valid at `now`: before its `exp` and not before its `nbf`. `latest` is the latest moment that this process has
 /// seen: a clock that stepped back does not make what it issued before a token from the future.
-pub(super) fn check_times(token: &Opened, now: Timestamp, latest: Timestamp) -> Result<(), NotNow> {
+pub(super) fn check_times(token: &OpenedToken, now: Timestamp, latest: Timestamp) -> Result<(), NotNow> {
     if token.presented.expires_at <= now.seconds() {
         return Err(NotNow::Expired);
     }
@@ -175,7 +179,7 @@ mod tests {
         keys.encryption.encryption_key().encrypt(enc, outer, inner.as_bytes()).unwrap()
     }
 
-    fn open_with(change: impl FnOnce(&mut Value)) -> Result<Opened, NotOpened> {
+    fn open_with(change: impl FnOnce(&mut Value)) -> Result<OpenedToken, NotOpened> {
         let (client, mut claims) = (client(), claims());
         change(&mut claims);
         let token =

@@ -9,12 +9,12 @@ use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, settled};
 use super::TokenSet;
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, OWNED_CLAIMS};
 use super::mint::{Mint, MintError, Minted};
-use super::open::{self, NotNow, NotOpened, Opened};
+use super::open::{self, NotNow, NotOpened, OpenedToken};
 use crate::access::ClientAccess;
 use crate::client::Client;
 use crate::issuer::Issuer;
 use crate::policy::RefreshStrategy;
-use crate::session::rule::{self, Grace, Step};
+use crate::session::rule::{self, Grace, Renewal};
 use crate::tries::MAX_TRIES;
 
 /// What to renew.
@@ -118,7 +118,7 @@ impl Issuer {
     async fn step(
         &self,
         access: &ClientAccess,
-        token: &Opened,
+        token: &OpenedToken,
         strategy: RefreshStrategy,
         now: Timestamp,
     ) -> Result<Granted, RenewError> {
@@ -130,19 +130,19 @@ impl Issuer {
             let session = self.session(&client, token).await?;
             let grace = self.grace();
             let (state, granted) = match rule::renew(&session.state, token.presented, strategy, now, grace) {
-                Step::Keep => return Ok(Granted::Access),
-                Step::Revoked => return Err(RenewError::Revoked),
-                Step::Unknown => return Err(RenewError::SessionUnknown),
-                Step::Repeat(generation) if session.outlives(&client, self.latest(), grace.length) => {
+                Renewal::Keep => return Ok(Granted::Access),
+                Renewal::Revoked => return Err(RenewError::Revoked),
+                Renewal::Unknown => return Err(RenewError::SessionUnknown),
+                Renewal::Repeat(generation) if session.outlives(&client, self.latest(), grace.length) => {
                     return Ok(Granted::Pair(generation));
                 }
-                Step::Repeat(generation) => (session.state.clone(), Ok(Granted::Pair(generation))),
-                Step::KeepAndConfirm(state) => (state, Ok(Granted::Access)),
-                Step::Rotate(state) => {
+                Renewal::Repeat(generation) => (session.state.clone(), Ok(Granted::Pair(generation))),
+                Renewal::KeepAndConfirm(state) => (state, Ok(Granted::Access)),
+                Renewal::Rotate(state) => {
                     let generation = state.generation;
                     (state, Ok(Granted::Pair(generation)))
                 }
-                Step::Reuse(state) => (state, Err(RenewError::Reused)),
+                Renewal::Reuse(state) => (state, Err(RenewError::Reused)),
             };
             if settled::<RenewError>(self.store_session(&client, token.session, &session, state, 0).await)? {
                 if granted.is_err() {
@@ -158,7 +158,7 @@ impl Issuer {
     fn grant(
         &self,
         client: &Client,
-        token: Opened,
+        token: OpenedToken,
         now: Timestamp,
         refresh: Refresh,
     ) -> Result<TokenSet, RenewError> {
@@ -188,7 +188,7 @@ enum Refresh {
 }
 
 /// The client's own claims out of a refresh token.
-fn custom_claims(token: Opened) -> CustomClaims {
+fn custom_claims(token: OpenedToken) -> CustomClaims {
     let mut claims = token.claims;
     for name in OWNED_CLAIMS.into_iter().chain(["iss", "exp"]) {
         claims.remove(name);

@@ -33,7 +33,7 @@ pub enum RevokeTarget<'a> {
 
 /// Whether a session to be revoked was ever opened.
 #[derive(Copy, Clone, PartialEq, Eq)]
-enum Opened {
+enum WasOpened {
     /// Whoever asks has a token of it, which expires at this moment, in seconds since the epoch.
     Surely(u64),
     /// Whoever asks has an id, which may be made up.
@@ -118,13 +118,17 @@ impl Issuer {
     pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
         match target {
             RevokeTarget::Session(id) => {
-                self.revoke_session(access, SessionId::parse(id)?, Opened::Perhaps).await
+                self.revoke_session(access, SessionId::parse(id)?, WasOpened::Perhaps).await
             }
             RevokeTarget::Token(token) => {
                 match self.open_with(access.client(), bare(token), open::any_token).await {
                     Ok(token) => {
-                        self.revoke_session(access, token.session, Opened::Surely(token.presented.expires_at))
-                            .await
+                        self.revoke_session(
+                            access,
+                            token.session,
+                            WasOpened::Surely(token.presented.expires_at),
+                        )
+                        .await
                     }
                     // Another client's, another server's, or of keys that are gone because all their tokens have expired.
                     Err(NotOpened::UnknownKey) => Ok(()),
@@ -146,14 +150,14 @@ impl Issuer {
         &self,
         access: &ClientAccess,
         id: SessionId,
-        opened: Opened,
+        opened: WasOpened,
     ) -> Result<(), RevokeError> {
         for _ in 0..MAX_TRIES {
             // Deleted meanwhile, and its tokens with it: nothing is left to revoke, here and below.
             let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
             let until = match opened {
-                Opened::Surely(expires_at) => expires_at,
-                Opened::Perhaps => {
+                WasOpened::Surely(expires_at) => expires_at,
+                WasOpened::Perhaps => {
                     let before = self.sessions_of_runs_before().ok_or(RevokeError::ClockBehind)?;
                     let latest = self.session_time(&client).max(self.latest()).max(before);
                     if id.opened_at() > latest.plus(CLOCK_SKEW) {
@@ -166,7 +170,7 @@ impl Issuer {
             if session.state.revoked {
                 return Ok(());
             }
-            if opened == Opened::Perhaps && session.is_new() && !self.may_record(access) {
+            if opened == WasOpened::Perhaps && session.is_new() && !self.may_record(access) {
                 return Err(RevokeError::QuotaExceeded);
             }
             let state = SessionState { revoked: true, ..session.state.clone() };

@@ -9,7 +9,7 @@ use jwtis_base::env::Timestamp;
 use jwtis_base::session_id::SessionId;
 use jwtis_store::{CommitError, Name, ReadError, Transaction, Version};
 
-use super::open::Opened;
+use super::open::OpenedToken;
 use crate::client::{Client, ClientRecord, client_name};
 use crate::issuer::Issuer;
 use crate::key::rotation::RETIRING_SLACK;
@@ -41,7 +41,11 @@ impl StoredSession {
 
 impl Issuer {
     /// State of the token's session, marks of its subject and client included.
-    pub(super) async fn session(&self, client: &Client, token: &Opened) -> Result<StoredSession, ReadError> {
+    pub(super) async fn session(
+        &self,
+        client: &Client,
+        token: &OpenedToken,
+    ) -> Result<StoredSession, ReadError> {
         let mut session = self.session_record(client, token.session).await?;
         if !session.state.revoked {
             session.state.revoked = self.is_marked(client, token).await?;
@@ -94,7 +98,7 @@ impl Issuer {
     }
 
     /// Whether the token's session was opened before a mark of its client or its subject.
-    async fn is_marked(&self, client: &Client, token: &Opened) -> Result<bool, ReadError> {
+    async fn is_marked(&self, client: &Client, token: &OpenedToken) -> Result<bool, ReadError> {
         let opened_at = token.session.opened_at();
         if opened_at < self.not_before(client) {
             return Ok(true);

@@ -51,11 +51,11 @@ pub(super) async fn watch(env: &Env) {
         let now = env.now();
         let passed = steady.elapsed();
         match step(wall, now, passed) {
-            Some(Step::Back(by)) => warn!(
+            Some(ClockStep::Back(by)) => warn!(
                 seconds = by.as_secs(),
                 "the clock stepped back; what this server issued before stays valid, but other servers may take it for tokens from the future"
             ),
-            Some(Step::Forward(by)) => warn!(
+            Some(ClockStep::Forward(by)) => warn!(
                 seconds = by.as_secs(),
                 "the clock stepped forward, or the machine slept; tokens that live for less have expired"
             ),
@@ -67,19 +67,19 @@ pub(super) async fn watch(env: &Env) {
 }
 
 #[derive(PartialEq, Eq, Debug)]
-enum Step {
+enum ClockStep {
     Back(Duration),
     Forward(Duration),
 }
 
 /// Whether the wall clock stepped between two looks at it, with so much time in between.
-fn step(before: Timestamp, now: Timestamp, passed: Duration) -> Option<Step> {
+fn step(before: Timestamp, now: Timestamp, passed: Duration) -> Option<ClockStep> {
     let expected = before.plus(passed);
     let (back, forward) = (expected.since(now), now.since(expected));
     if back > TOLERANCE {
-        return Some(Step::Back(back));
+        return Some(ClockStep::Back(back));
     }
-    (forward > TOLERANCE).then_some(Step::Forward(forward))
+    (forward > TOLERANCE).then_some(ClockStep::Forward(forward))
 }
 
 #[cfg(test)]
@@ -148,8 +148,8 @@ mod tests {
             ("in_step", START + 10, None),
             ("a_little_slow", START - 49, None),
             ("a_little_fast", START + 69, None),
-            ("an_hour_back", START + 10 - HOUR, Some(Step::Back(seconds(HOUR)))),
-            ("an_hour_forward", START + 10 + HOUR, Some(Step::Forward(seconds(HOUR)))),
+            ("an_hour_back", START + 10 - HOUR, Some(ClockStep::Back(seconds(HOUR)))),
+            ("an_hour_forward", START + 10 + HOUR, Some(ClockStep::Forward(seconds(HOUR)))),
         ] {
             let found = step(Timestamp::from_seconds(START), Timestamp::from_seconds(now), seconds(10));
             assert_eq!(found, wanted, "{name}");

@@ -20,7 +20,7 @@ use jwtis_tezos::PublicKeyHash;
 use tracing::{error, info, warn};
 
 use super::trusted::OwnIssuer;
-use super::vaults::{self, Ask, Missing, Opened, Opener, ReadVault, VaultFault};
+use super::vaults::{self, Ask, Missing, OpenedVaults, Opener, ReadVault, VaultFault};
 use super::watermarks::{self, Keeping, WatermarksError};
 use crate::config::signer::{GuardConfig, HookConfig, RulesConfig, SignerConfig, WatermarkDriver};
 use crate::hook_client::HttpHook;
@@ -148,7 +148,11 @@ impl Prepared {
     }
 
     /// Opens the vaults and says which keys they hold.
-    pub(super) async fn open(self, opener: &Opener, ask: Ask<'_>) -> Result<(Rules, Opened), StartError> {
+    pub(super) async fn open(
+        self,
+        opener: &Opener,
+        ask: Ask<'_>,
+    ) -> Result<(Rules, OpenedVaults), StartError> {
         let opened = opener.open(self.vaults, ask).await?;
         survey(&opened.vaults, &self.rules, self.strict).await?;
         Ok((self.rules, opened))

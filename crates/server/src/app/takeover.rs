@@ -8,7 +8,7 @@
 use jwtis_base::Timestamp;
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_base::rollback::mark;
-use jwtis_base::rollback::takeover::{Merge, Outcome};
+use jwtis_base::rollback::takeover::{Merge, TakeOver};
 use jwtis_issuer::session_floor::conclude;
 use jwtis_store::{CommitError, Replaced, Restoration};
 
@@ -22,9 +22,9 @@ pub async fn take_over(
     restoration: &Restoration,
     now: Timestamp,
     keep_sessions: bool,
-) -> Result<Outcome, CommitError> {
+) -> Result<TakeOver, CommitError> {
     let new = restoration.store();
-    let mut outcome = Outcome::default();
+    let mut outcome = TakeOver::default();
     outcome.marked = match restoration.replaced() {
         Replaced::Nothing => Some("there was no store to take over from".to_owned()),
         Replaced::Another => Some("the store that was there is another one".to_owned()),

@@ -235,7 +235,7 @@ pub(super) struct Opener {
 type OpenedKey = (EncryptedSecretKey, Arc<SecretKey>);
 
 /// Vaults that are open.
-pub(super) struct Opened {
+pub(super) struct OpenedVaults {
     pub(super) vaults: Vec<Vault>,
     keys: Vec<OpenedKey>,
 }
@@ -250,8 +250,8 @@ impl Opener {
     ///
     /// # Errors
     /// [`VaultFault`].
-    pub(super) async fn open(&self, read: Vec<ReadVault>, ask: Ask<'_>) -> Result<Opened, VaultFault> {
-        let mut opened = Opened { vaults: Vec::new(), keys: Vec::new() };
+    pub(super) async fn open(&self, read: Vec<ReadVault>, ask: Ask<'_>) -> Result<OpenedVaults, VaultFault> {
+        let mut opened = OpenedVaults { vaults: Vec::new(), keys: Vec::new() };
         for ReadVault { name, keys } in read {
             let backend: Arc<dyn jwtis_signer::KeyBackend> = match keys {
                 ReadKeys::Store => match &self.store {
@@ -281,7 +281,7 @@ impl Opener {
     }
 
     /// Remembers the keys of `opened`, which are in use from now on, and forgets all others.
-    pub(super) fn keep(&mut self, opened: Opened) -> Vec<Vault> {
+    pub(super) fn keep(&mut self, opened: OpenedVaults) -> Vec<Vault> {
         self.open = opened.keys;
         opened.vaults
     }

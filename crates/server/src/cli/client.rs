@@ -16,7 +16,7 @@ pub(crate) enum ClientCommand {
         /// Name of the client: 1 to 128 of A-Z a-z 0-9 . _ - ~
         kid: ClientId,
         #[command(flatten)]
-        options: KeyOptions,
+        options: KeyArgs,
         #[command(flatten)]
         connection: Connection,
     },
@@ -37,7 +37,7 @@ pub(crate) enum ClientCommand {
         /// Name of the client.
         kid: ClientId,
         #[command(flatten)]
-        options: KeyOptions,
+        options: KeyArgs,
         #[command(flatten)]
         connection: Connection,
     },
@@ -67,7 +67,7 @@ pub(crate) enum ClientCommand {
 /// What keys to make, and how long tokens live. What is left out is the server's default, or stays as it was.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Keys and tokens")]
-pub(crate) struct KeyOptions {
+pub(crate) struct KeyArgs {
     /// Life of the key set, like 4320h.
     #[arg(long, value_name = "DURATION")]
     expiry: Option<String>,
@@ -103,7 +103,7 @@ pub(crate) struct KeyOptions {
     audience: Vec<String>,
 }
 
-impl KeyOptions {
+impl KeyArgs {
     fn members(&self) -> Map<String, Value> {
         let text = |value: &Option<String>| value.as_ref().map(|text| json!(text));
         let bits = |value: Option<u32>| value.map(|bits| json!(bits));

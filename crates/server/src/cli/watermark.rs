@@ -17,7 +17,7 @@ use self::exchange::{Export, Import};
 use self::location::Location;
 use self::lower::Lower;
 use self::raise::Raise;
-use self::table::{Row, rows};
+use self::table::{WatermarkRow, rows};
 use super::{Outcome, Output};
 
 #[derive(Debug, Subcommand)]
@@ -51,11 +51,11 @@ impl WatermarkCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
             Self::Show { key, chain, json, location } => {
-                let wanted = |row: &Row| {
+                let wanted = |row: &WatermarkRow| {
                     key.is_none_or(|key| key == row.key) && chain.is_none_or(|chain| chain == row.chain)
                 };
                 let all = location.read(Busy::ReadCopy)?;
-                let rows: Vec<Row> = rows(&all).into_iter().filter(wanted).collect();
+                let rows: Vec<WatermarkRow> = rows(&all).into_iter().filter(wanted).collect();
                 if *json { out.json(&table::json(&rows)) } else { out.line(table::text(&rows)) }
             }
             Self::Raise(raise) => raise.run(out),

@@ -25,8 +25,8 @@ use prometheus_client::registry::Registry;
 
 use super::process::ProcessCollector;
 use labels::{
-    AuthenticationFailure, Backend, Build, Decision, Handled, IoLatency, IoOperation, Jump, Observed,
-    Rejection, Round, SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
+    AuthenticationFailure, BackendLabels, Build, DecisionLabels, Handled, IoLatency, IoOperation, Jump,
+    Observed, Rejection, Round, SigningOp, VaultCall, VaultFailure, Violation, WatermarkOperation,
 };
 
 /// Upper ends of the buckets of requests and vaults, in milliseconds.
@@ -53,10 +53,10 @@ pub struct SignerMetrics {
     watermark_rejections: Family<Rejection, Counter>,
     authentication_failures: Family<AuthenticationFailure, Counter>,
     watermark_operations: Family<WatermarkOperation, Counter>,
-    watermark_took: Histograms<Backend>,
+    watermark_took: Histograms<BackendLabels>,
     io_operations: Family<IoOperation, Counter>,
     io_took: Histograms<IoLatency>,
-    decisions: Family<Decision, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
     observed: Family<Observed, Counter>,
     jumps: Family<Jump, Counter>,
     chains: Mutex<BTreeSet<String>>,
@@ -268,7 +268,7 @@ impl SignerMetrics {
         let result = if ok { "success" } else { "rejected" };
         let labels = WatermarkOperation { result, backend, request_type: kind };
         self.watermark_operations.get_or_create(&labels).inc();
-        self.watermark_took.get_or_create(&Backend { backend }).observe(took.as_secs_f64());
+        self.watermark_took.get_or_create(&BackendLabels { backend }).observe(took.as_secs_f64());
     }
 
     /// Counts what a driver did with its storage.
@@ -325,7 +325,7 @@ impl SignerMetrics {
     }
 
     fn decided(&self, verdict: &'static str, reason: &'static str) {
-        self.decisions.get_or_create(&Decision { verdict, reason }).inc();
+        self.decisions.get_or_create(&DecisionLabels { verdict, reason }).inc();
     }
 
     /// The label of a request's network: empty for those without one.

@@ -14,7 +14,7 @@ use jwtis::metrics::Metrics;
 use jwtis_base::Env;
 use jwtis_signer::rules::{KeyRules, Rules};
 use jwtis_signer::vault::software::SoftwareVault;
-use jwtis_signer::vault::{KeyBackend, Vault, VaultError, Verified};
+use jwtis_signer::vault::{KeyBackend, Vault, VaultError, VerifiedSignature};
 use jwtis_signer::watermark::file::FileWatermarks;
 use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
@@ -210,7 +210,7 @@ impl KeyBackend for Stumbling {
         self.inner.keys()
     }
 
-    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move {
             let call = self.calls.fetch_add(1, Ordering::SeqCst);
             for _ in 0..call % 7 {
@@ -223,7 +223,10 @@ impl KeyBackend for Stumbling {
         })
     }
 
-    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn prove<'a>(
+        &'a self,
+        request: &'a ClearedProof,
+    ) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         self.inner.prove(request)
     }
 }

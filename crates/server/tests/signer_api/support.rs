@@ -18,7 +18,8 @@ use jwtis_signer::rules::Guard;
 use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::{
-    Cleared, ClearedProof, KeyBackend, KeyRules, PolicyHook, Rules, Vault, VaultError, Verified, Watermarks,
+    Cleared, ClearedProof, KeyBackend, KeyRules, PolicyHook, Rules, Vault, VaultError, VerifiedSignature,
+    Watermarks,
 };
 use jwtis_signer::{Signer, SignerParts};
 use jwtis_store::{BoxError, BoxFuture};
@@ -351,11 +352,11 @@ impl KeyBackend for Jammed {
         Box::pin(async { Ok(keys().iter().map(|key| key.public_key().clone()).collect()) })
     }
 
-    fn sign<'a>(&'a self, _: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn sign<'a>(&'a self, _: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async { Err(VaultError::new("Jammed", "paper <jam> & smoke")) })
     }
 
-    fn prove<'a>(&'a self, _: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn prove<'a>(&'a self, _: &'a ClearedProof) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async { Err(VaultError::new("Jammed", "paper jam")) })
     }
 
@@ -376,11 +377,11 @@ impl KeyBackend for Unplugged {
         Box::pin(async { Err(VaultError::new("Unplugged", "no cable")) })
     }
 
-    fn sign<'a>(&'a self, _: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn sign<'a>(&'a self, _: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async { Err(VaultError::new("Unplugged", "no cable")) })
     }
 
-    fn prove<'a>(&'a self, _: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn prove<'a>(&'a self, _: &'a ClearedProof) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async { Err(VaultError::new("Unplugged", "no cable")) })
     }
 }

@@ -9,7 +9,7 @@ use jwtis_tezos::policy::User;
 use serde_json::Value;
 
 use super::refusal::{ClaimFault, TokenRefusal, UnverifiedReason, warn_of_mismatch};
-use crate::login::{SecretHash, TokenGuard};
+use crate::login::{LoginSecretHash, TokenGuard};
 
 /// Stands for the secret of a name without a user, so that its token takes as long. What it verifies does not count.
 static NOBODY: LazyLock<Option<HmacKey>> = LazyLock::new(|| HmacKey::from_bytes(&[0; 32]).ok());
@@ -22,7 +22,7 @@ pub(super) fn check(
     parsed: Result<Unverified<'_>, ParseError>,
     username: Option<&str>,
     now: Timestamp,
-) -> Result<(User, SecretHash), TokenRefusal> {
+) -> Result<(User, LoginSecretHash), TokenRefusal> {
     let token = parsed.map_err(|_| UnverifiedReason::Malformed)?;
     let claimed = match username {
         Some(name) => name.to_owned(),

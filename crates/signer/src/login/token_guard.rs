@@ -8,13 +8,13 @@ use jwtis_base::env::{Env, Timestamp};
 
 use super::config::{TrustedIssuer, UserConfig};
 use super::password::{self, Dummy, Hash};
-use super::user::{Credentials, User};
+use super::user::{LoginPair, LoginUser};
 use crate::text::shown;
 
 /// The users and issuers whose tokens are taken.
 #[derive(Default)]
 pub struct TokenGuard {
-    pub(super) users: BTreeMap<String, User>,
+    pub(super) users: BTreeMap<String, LoginUser>,
     issuers: Vec<TrustedIssuer>,
     /// What a look verifies where the user has no hash; none where nobody has one.
     dummy: Option<Dummy>,
@@ -43,7 +43,7 @@ impl TokenGuard {
         }
         let mut users = BTreeMap::new();
         for (name, config) in configs {
-            match User::new(&config, now) {
+            match LoginUser::new(&config, now) {
                 Ok((user, of_user)) => {
                     notices.extend(of_user);
                     users.insert(name, user);
@@ -55,7 +55,7 @@ impl TokenGuard {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let hashes: Vec<Vec<&Arc<Hash>>> = users.values().map(User::hashes).collect();
+        let hashes: Vec<Vec<&Arc<Hash>>> = users.values().map(LoginUser::hashes).collect();
         let parameters: BTreeSet<_> = hashes.iter().flatten().map(|hash| hash.parameters()).collect();
         if parameters.len() > 1 {
             notices.push(
@@ -76,12 +76,12 @@ impl TokenGuard {
     }
 
     /// The user of this name.
-    pub(crate) fn user(&self, name: &str) -> Option<&User> {
+    pub(crate) fn user(&self, name: &str) -> Option<&LoginUser> {
         self.users.get(name)
     }
 
     /// All users.
-    pub(crate) fn users(&self) -> impl Iterator<Item = &User> {
+    pub(crate) fn users(&self) -> impl Iterator<Item = &LoginUser> {
         self.users.values()
     }
 
@@ -102,7 +102,7 @@ impl TokenGuard {
         name: &str,
         password: &str,
         now: Timestamp,
-    ) -> Option<(&User, &Credentials)> {
+    ) -> Option<(&LoginUser, &LoginPair)> {
         let user = self.user(name);
         let in_force = user.map(|user| user.in_force(now));
         let (current, pending) =

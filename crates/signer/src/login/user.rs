@@ -17,20 +17,20 @@ use super::strength::{password_faults, secret_faults};
 const DEFAULT_MINUTES: u32 = 60;
 
 /// A user whose credentials have been checked.
-pub(crate) struct User {
+pub(crate) struct LoginUser {
     name: String,
-    credentials: Rotating<Credentials>,
+    credentials: Rotating<LoginPair>,
     /// The secret that `new_data` replaces, or has replaced.
-    retiring: Option<SecretHash>,
+    retiring: Option<LoginSecretHash>,
 }
 
 /// One pair of credentials.
-pub(crate) struct Credentials {
+pub(crate) struct LoginPair {
     pub(super) password: Password,
     /// The key of the tokens.
     pub(crate) key: HmacKey,
     /// Tells whether a token was made with this key.
-    pub(crate) secret_hash: SecretHash,
+    pub(crate) secret_hash: LoginSecretHash,
     /// How long they live.
     pub(super) token_life: Duration,
     /// Whether the configuration says how long.
@@ -50,15 +50,15 @@ pub(crate) enum TokenLife {
 
 /// SHA-256 of a secret, to know it again.
 #[derive(Copy, Clone, PartialEq, Eq)]
-pub(crate) struct SecretHash([u8; 32]);
+pub(crate) struct LoginSecretHash([u8; 32]);
 
-impl fmt::Debug for SecretHash {
+impl fmt::Debug for LoginSecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash")
+        f.write_str("LoginSecretHash")
     }
 }
 
-impl User {
+impl LoginUser {
     /// The user, and what the operator should know about him.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl User {
         }
         let mut checked =
             |config: &CredentialsConfig, of: &str| {
-                let found = Credentials::new(config);
+                let found = LoginPair::new(config);
                 found.map_err(|reasons| {
                     faults.extend(reasons.into_iter().map(|reason| {
                         format!("JWT: config validation failed for {of}user {name}: {reason}")
@@ -132,23 +132,23 @@ impl User {
     }
 
     /// The secret of `new_data`, where that is given.
-    pub(crate) fn successor(&self) -> Option<SecretHash> {
+    pub(crate) fn successor(&self) -> Option<LoginSecretHash> {
         self.retiring?;
         self.credentials.all().last().map(|last| last.secret_hash)
     }
 
     /// What is said about the tokens of each pair, by its secret.
-    pub(crate) fn lives(&self) -> impl Iterator<Item = (SecretHash, TokenLife)> {
+    pub(crate) fn lives(&self) -> impl Iterator<Item = (LoginSecretHash, TokenLife)> {
         self.credentials.all().map(|pair| (pair.secret_hash, pair.life()))
     }
 
     /// Whether this secret is the one that stays when the rotation is over.
-    pub(crate) fn is_left_with(&self, secret: &SecretHash) -> bool {
+    pub(crate) fn is_left_with(&self, secret: &LoginSecretHash) -> bool {
         self.credentials.all().last().is_some_and(|last| last.secret_hash == *secret)
     }
 
     /// The credentials that are good at `now`.
-    pub(crate) fn in_force(&self, now: Timestamp) -> InForce<'_, Credentials> {
+    pub(crate) fn in_force(&self, now: Timestamp) -> InForce<'_, LoginPair> {
         let found = self.credentials.at(now);
         if found.has_just_changed {
             tracing::info!(target: "jwtis::audit", user = self.name, "JWT: Rotated credentials for user {}", self.name);
@@ -157,7 +157,7 @@ impl User {
     }
 
     /// Whether tokens that were made with this secret are his at `now`.
-    pub(crate) fn has_secret(&self, secret: &SecretHash, now: Timestamp) -> bool {
+    pub(crate) fn has_secret(&self, secret: &LoginSecretHash, now: Timestamp) -> bool {
         let InForce { current, pending, .. } = self.in_force(now);
         current.secret_hash == *secret || pending.is_some_and(|pending| pending.secret_hash == *secret)
     }
@@ -168,7 +168,7 @@ impl User {
     }
 }
 
-impl Credentials {
+impl LoginPair {
     fn new(config: &CredentialsConfig) -> Result<Self, Vec<String>> {
         let mut faults =
             if is_hash(&config.password) { Vec::new() } else { password_faults(&config.password) };
@@ -178,7 +178,7 @@ impl Credentials {
         let key = HmacKey::from_bytes(config.secret.as_bytes());
         let (Ok(password), Ok(key), true) = (password, key, faults.is_empty()) else { return Err(faults) };
         let minutes = if config.jwt_exp == 0 { DEFAULT_MINUTES } else { config.jwt_exp };
-        let secret_hash = SecretHash(*sha256(config.secret.as_bytes()));
+        let secret_hash = LoginSecretHash(*sha256(config.secret.as_bytes()));
         Ok(Self { password, key, secret_hash, token_life: life_of(minutes), gives_life: config.jwt_exp != 0 })
     }
 
@@ -198,9 +198,9 @@ fn life_of(minutes: u32) -> Duration {
 /// One equal half is enough: who knows the old pair would know half of the new one.
 fn are_same(
     old_config: &CredentialsConfig,
-    old: &Credentials,
+    old: &LoginPair,
     new_config: &CredentialsConfig,
-    new: &Credentials,
+    new: &LoginPair,
 ) -> bool {
     *old_config.secret == *new_config.secret
         || old.password.is_known_to_equal(&old_config.password, &new.password, &new_config.password)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jwtis_store::BoxFuture;
 use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey};
 
-use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
+use super::{KeyBackend, VaultError, VerifiedSignature, prove_here, sign_here};
 use crate::cleared::{Cleared, ClearedProof};
 
 /// Keys that somebody has read from where they lie, and opened.
@@ -38,11 +38,14 @@ impl KeyBackend for SoftwareVault {
         Box::pin(std::future::ready(Ok(keys)))
     }
 
-    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move { sign_here(self.kind, self.key(request.key())?, request).await })
     }
 
-    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn prove<'a>(
+        &'a self,
+        request: &'a ClearedProof,
+    ) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move { prove_here(self.kind, self.key(request.key())?, request).await })
     }
 }

@@ -12,7 +12,7 @@ use jwtis_store::{
 };
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
-use super::{KeyBackend, VaultError, Verified, prove_here, sign_here};
+use super::{KeyBackend, VaultError, VerifiedSignature, prove_here, sign_here};
 use crate::cleared::{Cleared, ClearedProof};
 use cache::KeyCache;
 pub use record::StoredKey;
@@ -246,11 +246,14 @@ impl KeyBackend for StoreVault {
         })
     }
 
-    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move { sign_here(KIND, &self.key(request.key()).await?, request).await })
     }
 
-    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn prove<'a>(
+        &'a self,
+        request: &'a ClearedProof,
+    ) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move { prove_here(KIND, &self.key(request.key()).await?, request).await })
     }
 }

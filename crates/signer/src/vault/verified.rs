@@ -7,7 +7,7 @@ use crate::cleared::{Cleared, ClearedProof};
 
 /// A signature that verifies with the key that was asked for. It answers one request, and no other.
 #[derive(Debug)]
-pub struct Verified {
+pub struct VerifiedSignature {
     signature: Signature,
     of: Of,
 }
@@ -18,7 +18,7 @@ enum Of {
     Proof(PublicKeyHash),
 }
 
-impl Verified {
+impl VerifiedSignature {
     /// Signs with a key of this process. [`SecretKey::sign`] verifies what it made.
     ///
     /// # Errors

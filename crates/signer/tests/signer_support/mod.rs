@@ -16,7 +16,7 @@ use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::{Clearance, Terms, Watermarks};
 use jwtis_signer::{
     Authenticated, Cleared, ClearedProof, Decided, KeyBackend, KeyRules, PolicyHook, ProofCommand, Rules,
-    SignCommand, Signed, Vault, VaultError, Verified, WatermarkError,
+    SignCommand, Signed, Vault, VaultError, VerifiedSignature, WatermarkError,
 };
 use jwtis_signer::{Signer, SignerParts};
 use jwtis_store::{BoxError, BoxFuture, Store};
@@ -100,7 +100,7 @@ pub struct ScriptedVault {
     pub listing_fails: Mutex<bool>,
     pub listing_waits: Mutex<Option<Arc<Gate>>>,
     pub proves: bool,
-    stash: Mutex<Option<Verified>>,
+    stash: Mutex<Option<VerifiedSignature>>,
 }
 
 impl ScriptedVault {
@@ -152,7 +152,7 @@ impl KeyBackend for ScriptedVault {
         })
     }
 
-    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move {
             self.calls.note("sign");
             let act = self.act.lock().unwrap().clone();
@@ -160,33 +160,36 @@ impl KeyBackend for ScriptedVault {
             let sign = |message: &[u8]| key.sign(message, request.request().version()).unwrap();
             let signature = match act {
                 Act::Fail => return Err(VaultError::new("Scripted", "on fire")),
-                Act::Sign => return Verified::sign("Scripted", key, request),
-                Act::OtherKey(other) => return Verified::sign("Scripted", &other, request),
+                Act::Sign => return VerifiedSignature::sign("Scripted", key, request),
+                Act::OtherKey(other) => return VerifiedSignature::sign("Scripted", &other, request),
                 Act::Wait(gate) => {
                     gate.pass().await;
-                    return Verified::sign("Scripted", key, request);
+                    return VerifiedSignature::sign("Scripted", key, request);
                 }
                 Act::MixUp => {
-                    let fresh = Verified::sign("Scripted", key, request)?;
+                    let fresh = VerifiedSignature::sign("Scripted", key, request)?;
                     return Ok(self
                         .stash
                         .lock()
                         .unwrap()
                         .replace(fresh)
-                        .unwrap_or_else(|| Verified::sign("Scripted", key, request).unwrap()));
+                        .unwrap_or_else(|| VerifiedSignature::sign("Scripted", key, request).unwrap()));
                 }
                 Act::OtherBytes => sign(b"\x03other"),
                 Act::HighS => high_s(sign(request.request().message())),
                 Act::Generic => sign(request.request().message()).to_generic(),
             };
-            Verified::check("Scripted", key.public_key(), request, signature)
+            VerifiedSignature::check("Scripted", key.public_key(), request, signature)
         })
     }
 
-    fn prove<'a>(&'a self, request: &'a ClearedProof) -> BoxFuture<'a, Result<Verified, VaultError>> {
+    fn prove<'a>(
+        &'a self,
+        request: &'a ClearedProof,
+    ) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
         Box::pin(async move {
             self.calls.note("prove");
-            Verified::prove("Scripted", self.key(request.key()), request)
+            VerifiedSignature::prove("Scripted", self.key(request.key()), request)
         })
     }
 

@@ -21,10 +21,10 @@ const BLOCK: usize = 4096;
 
 /// A [`StorageBackend`] over another; clones are the same.
 #[derive(Clone, Debug)]
-pub(super) struct StagedFile(Arc<Inner>);
+pub(super) struct StagedFile(Arc<StageState>);
 
 #[derive(Debug)]
-struct Inner {
+struct StageState {
     file: Arc<dyn StorageBackend>,
     /// What was written and not published, in order. Held while it is played.
     log: Mutex<Vec<Order>>,
@@ -60,7 +60,7 @@ struct View {
 
 impl StagedFile {
     pub(super) fn new(file: Arc<dyn StorageBackend>) -> Self {
-        Self(Arc::new(Inner { file, log: Mutex::default(), view: RwLock::default() }))
+        Self(Arc::new(StageState { file, log: Mutex::default(), view: RwLock::default() }))
     }
 
     /// Plays all that was written to the file, in order; `Ok` means that the last sync in it was done.

@@ -13,7 +13,7 @@ use Shape::{
 
 /// One content of an operation.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct OperationLayout {
     /// The byte in front.
     pub(crate) tag: u8,
     /// What it is, before a look at its fields.
@@ -27,19 +27,19 @@ pub(crate) struct Row {
 }
 
 /// The layout of `tag` in `protocol`.
-pub(crate) fn row(tag: u8, protocol: Protocol) -> Option<&'static Row> {
+pub(crate) fn row(tag: u8, protocol: Protocol) -> Option<&'static OperationLayout> {
     ROWS.iter().find(|row| row.tag == tag && row.first <= protocol && protocol <= row.last)
 }
 
-const fn always(tag: u8, kind: Kind, fields: &'static [Field]) -> Row {
-    Row { tag, kind, first: Quebec, last: Ushuaia, manager: false, fields }
+const fn always(tag: u8, kind: Kind, fields: &'static [Field]) -> OperationLayout {
+    OperationLayout { tag, kind, first: Quebec, last: Ushuaia, manager: false, fields }
 }
 
-const fn manager(tag: u8, kind: Kind, fields: &'static [Field]) -> Row {
-    Row { tag, kind, first: Quebec, last: Ushuaia, manager: true, fields }
+const fn manager(tag: u8, kind: Kind, fields: &'static [Field]) -> OperationLayout {
+    OperationLayout { tag, kind, first: Quebec, last: Ushuaia, manager: true, fields }
 }
 
-impl Row {
+impl OperationLayout {
     /// In these protocols only.
     const fn within(self, first: Protocol, last: Protocol) -> Self {
         Self { first, last, ..self }
@@ -69,7 +69,7 @@ const KEY: Field = ("pk", PublicKey);
 /// Only BLS keys prove that somebody holds them.
 const KEY_WITH_PROOF: &[Field] = &[KEY, ("proof", Opt(&Dyn(&BlsSignature)))];
 
-static ROWS: &[Row] = &[
+static ROWS: &[OperationLayout] = &[
     always(1, Kind::SeedNonceRevelation, &[("level", Counter), ("nonce", Bytes(32))]),
     always(
         2,

@@ -14,7 +14,7 @@ pub enum LimitDenial {
         /// Its value.
         limit: Mutez,
         /// What all operations spend.
-        asked: Asked,
+        asked: AskedAmount,
     },
     /// `max_fee`.
     #[error("limit max_fee is {limit}, {} was asked", amount(*asked))]
@@ -28,7 +28,7 @@ pub enum LimitDenial {
     #[error("limit destinations is {listed}, a {operation} to {asked} was asked")]
     Destination {
         /// Its value.
-        listed: Listed,
+        listed: ListedNames,
         /// The account.
         asked: String,
         /// What would pay it.
@@ -38,7 +38,7 @@ pub enum LimitDenial {
     #[error("limit entrypoints is {listed}, a {operation} that calls {asked} was asked")]
     Entrypoint {
         /// Its value.
-        listed: Listed,
+        listed: ListedNames,
         /// The entrypoint.
         asked: String,
         /// What would call it.
@@ -57,7 +57,7 @@ pub enum LimitDenial {
         /// What is used up of it.
         spent: Mutez,
         /// What all operations spend.
-        asked: Asked,
+        asked: AskedAmount,
     },
     /// `per.count`.
     #[error(
@@ -97,14 +97,14 @@ fn amount(asked: Option<Mutez>) -> String {
 
 /// What a request spends, for a refusal. `None` is more than can be told.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Asked {
+pub struct AskedAmount {
     /// All of it.
     pub amount: Option<Mutez>,
     /// The burns and bonds in it.
     pub unsent: Option<Mutez>,
 }
 
-impl std::fmt::Display for Asked {
+impl std::fmt::Display for AskedAmount {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} was asked", amount(self.amount))?;
         match (self.amount, self.unsent) {
@@ -118,9 +118,9 @@ impl std::fmt::Display for Asked {
 
 /// The value of a limit that is a list, cut to a length that fits into a sentence.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed(String);
+pub struct ListedNames(String);
 
-impl Listed {
+impl ListedNames {
     /// Members that are named before the rest is only counted.
     const SHOWN: usize = 4;
 
@@ -136,7 +136,7 @@ impl Listed {
     }
 }
 
-impl std::fmt::Display for Listed {
+impl std::fmt::Display for ListedNames {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.0)
     }

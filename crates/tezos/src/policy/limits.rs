@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::operation::{Address, Amount, Call, Operation, Payee};
-use crate::policy::{Asked, Denial, LimitDenial, Listed, Mutez, Usage, Verdict};
+use crate::policy::{AskedAmount, Denial, LimitDenial, ListedNames, Mutez, Usage, Verdict};
 
 /// What a key may spend. Absent members limit nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -106,8 +106,11 @@ impl Total {
         })
     }
 
-    fn asked(&self) -> Asked {
-        Asked { amount: self.spent.mutez().map(Mutez::new), unsent: self.unsent.mutez().map(Mutez::new) }
+    fn asked(&self) -> AskedAmount {
+        AskedAmount {
+            amount: self.spent.mutez().map(Mutez::new),
+            unsent: self.unsent.mutez().map(Mutez::new),
+        }
     }
 }
 
@@ -149,7 +152,7 @@ impl Limits {
     fn destination(&self, operation: &Operation) -> Result<(), LimitDenial> {
         let Some(listed) = &self.destinations else { return Ok(()) };
         let denied = |asked: &str| LimitDenial::Destination {
-            listed: Listed::of(listed),
+            listed: ListedNames::of(listed),
             asked: asked.to_owned(),
             operation: operation.permission(),
         };
@@ -167,7 +170,7 @@ impl Limits {
     fn entrypoint(&self, operation: &Operation) -> Result<(), LimitDenial> {
         let Some(listed) = &self.entrypoints else { return Ok(()) };
         let denied = |asked: &str| LimitDenial::Entrypoint {
-            listed: Listed::of(listed),
+            listed: ListedNames::of(listed),
             asked: asked.to_owned(),
             operation: operation.permission(),
         };

@@ -47,7 +47,7 @@ impl ChainMarks {
     /// # Errors
     /// [`FormatError`]: a mark that is passed over would be a mark that is forgotten.
     pub fn parse_v2(text: &str) -> Result<Self, FormatError> {
-        let Unique(file): Unique<Unique<Row>> = json(text)?;
+        let Unique(file): Unique<Unique<StoredMark>> = json(text)?;
         let mut marks = Self::default();
         for (key, Unique(rows)) in file {
             let key = public_key_hash(&key)?;
@@ -74,7 +74,7 @@ impl ChainMarks {
                 1 => WatermarkKind::Preattestation,
                 _ => WatermarkKind::Attestation,
             };
-            let row = Row { level: joint.level, round: joint.round, hash: joint.hash };
+            let row = StoredMark { level: joint.level, round: joint.round, hash: joint.hash };
             let mark = row.mark(&key)?;
             let entry = marks.entry(key);
             for kind in WatermarkKind::ALL {
@@ -90,7 +90,7 @@ impl ChainMarks {
     /// # Errors
     /// [`FormatError`].
     pub fn parse_v0(text: &str) -> Result<Self, FormatError> {
-        let Unique(file): Unique<Unique<Row>> = json(text)?;
+        let Unique(file): Unique<Unique<StoredMark>> = json(text)?;
         let mut marks = Self::default();
         for (kind, Unique(rows)) in file {
             for (key, row) in rows {
@@ -197,7 +197,7 @@ fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FormatError> {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct StoredMark {
     level: i32,
     #[serde(default)]
     round: i32,
@@ -205,7 +205,7 @@ struct Row {
     hash: Option<String>,
 }
 
-impl Row {
+impl StoredMark {
     fn mark(&self, key: &PublicKeyHash) -> Result<Mark, FormatError> {
         let digest = match self.hash.as_deref() {
             None => None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jwtis_tezos::operation::Address;
-use jwtis_tezos::policy::{Asked, Circumstances, LimitDenial, Limits, LimitsMode, Mutez, Rate, Usage};
+use jwtis_tezos::policy::{AskedAmount, Circumstances, LimitDenial, Limits, LimitsMode, Mutez, Rate, Usage};
 use jwtis_tezos::{Caller, Denial, Policy, SignRequest, SigningVersion, Verdict};
 
 use crate::forge::{Forge, UNIT, block, consensus, tag, transaction};
@@ -185,7 +185,7 @@ fn rates_count_across_requests() {
         window,
         limit: Mutez::new(10_000_000),
         spent: Mutez::new(6_000_000),
-        asked: Asked { amount: amount(4_000_001), unsent: amount(0) },
+        asked: AskedAmount { amount: amount(4_000_001), unsent: amount(0) },
     };
     assert_eq!(
         wanted.to_string(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jwtis_tezos::watermark::jump::{
     ALLOWANCE, Basis, BlockTime, ChainJumps, Limit, MAINNET_GENESIS_MS, MaxJump,
 };
-use jwtis_tezos::watermark::{JumpRule, JumpRules, Mark, Pace, Refusal, Step, judge};
+use jwtis_tezos::watermark::{Judgement, JumpRule, JumpRules, Mark, Pace, Refusal, judge};
 use proptest::prelude::*;
 
 use crate::rule::mark;
@@ -36,8 +36,8 @@ fn ask(stored: Option<Mark>, level: i32, now_ms: u64) -> Result<Mark, Limit> {
 
 fn ask_on(jump: &JumpRule, stored: Option<Mark>, level: i32, now_ms: u64) -> Result<Mark, Limit> {
     match judge(stored.as_ref(), &mark(level, 0, 2), jump, now_ms) {
-        Step::Advance(mark) => Ok(mark),
-        Step::Refuse(Refusal::Jump { limit, .. }) => Err(limit),
+        Judgement::Advance(mark) => Ok(mark),
+        Judgement::Refuse(Refusal::Jump { limit, .. }) => Err(limit),
         other => panic!("{other:?}"),
     }
 }
@@ -149,7 +149,7 @@ fn rounds_of_one_level_cost_nothing_and_lose_no_time() {
     for round in 1..=60_i32 {
         let now = NOW + u64::from(round.unsigned_abs()) * SECOND;
         match judge(Some(&stored), &mark(1_000, round, 2 + round.unsigned_abs() as u8), &mainnet(), now) {
-            Step::Advance(next) => stored = next,
+            Judgement::Advance(next) => stored = next,
             other => panic!("{other:?}"),
         }
     }
@@ -160,10 +160,10 @@ fn rounds_of_one_level_cost_nothing_and_lose_no_time() {
 fn a_repetition_changes_neither_time_nor_allowance() {
     let stored = at(1_000, Pace::kept(NOW, NOW, 5));
     let same = mark(1_000, 0, 1);
-    assert_eq!(judge(Some(&stored), &same, &mainnet(), NOW + HOUR), Step::Repeat(stored));
+    assert_eq!(judge(Some(&stored), &same, &mainnet(), NOW + HOUR), Judgement::Repeat(stored));
     // A digest is no way past the bound: the message of the mark does not stand at a higher level.
     let far = judge(Some(&stored), &mark(i32::MAX, 0, 1), &mainnet(), NOW);
-    assert!(matches!(far, Step::Refuse(Refusal::Jump { .. })), "{far:?}");
+    assert!(matches!(far, Judgement::Refuse(Refusal::Jump { .. })), "{far:?}");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn a_jump_from_an_unknown_time_uses_the_allowance_up() {
 #[test]
 fn refusals_name_both_levels_and_what_is_allowed() {
     let detail = |stored: Option<Mark>| match judge(stored.as_ref(), &mark(i32::MAX, 0, 2), &mainnet(), NOW) {
-        Step::Refuse(refusal) => refusal.detail(),
+        Judgement::Refuse(refusal) => refusal.detail(),
         other => panic!("{other:?}"),
     };
     let asked = "watermark validation failed: level 2147483647, round 0 was asked, and";

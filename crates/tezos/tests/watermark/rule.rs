@@ -1,6 +1,6 @@
 //! The rule as a table of named cases.
 
-use jwtis_tezos::watermark::{JumpRule, KeyMarks, Mark, Need, Refusal, Step, WatermarkKind};
+use jwtis_tezos::watermark::{Judgement, JumpRule, KeyMarks, Mark, Need, Refusal, WatermarkKind};
 use jwtis_tezos::{SignRequest, SigningVersion};
 
 use crate::forge::{UNIT, block, consensus, tag, transaction};
@@ -11,7 +11,7 @@ pub(crate) fn mark(level: i32, round: i32, digest: u8) -> Mark {
 }
 
 /// The rule about places alone, on a chain whose levels nothing bounds.
-pub(crate) fn judge(stored: Option<&Mark>, asked: &Mark) -> Step {
+pub(crate) fn judge(stored: Option<&Mark>, asked: &Mark) -> Judgement {
     jwtis_tezos::watermark::judge(stored, asked, &JumpRule::Off, 0)
 }
 
@@ -46,15 +46,15 @@ fn every_row_of_the_rule() {
         ("no_difference_of_rounds_overflows", Some(mark(5, i32::MAX, 1)), mark(5, 0, 2), Refuse),
     ] {
         let answer = match judge(stored.as_ref(), &asked) {
-            Step::Advance(next) => {
+            Judgement::Advance(next) => {
                 assert_eq!(next.with_pace(None), asked, "{name}");
                 Advance
             }
-            Step::Repeat(next) => {
+            Judgement::Repeat(next) => {
                 assert_eq!(Some(next), stored, "{name}");
                 Repeat
             }
-            Step::Refuse(refusal) => {
+            Judgement::Refuse(refusal) => {
                 assert_eq!(Some(refusal), stored.map(|stored| Refusal::NotAbove { stored, asked }), "{name}");
                 assert_eq!(refusal.to_string(), "watermark validation failed", "{name}");
                 Refuse
@@ -67,7 +67,7 @@ fn every_row_of_the_rule() {
 #[test]
 fn refusals_name_the_stored_and_the_asked_place() {
     let detail = |stored: Mark, asked: Mark| match judge(Some(&stored), &asked) {
-        Step::Refuse(refusal) => refusal.detail(),
+        Judgement::Refuse(refusal) => refusal.detail(),
         other => panic!("{other:?}"),
     };
     assert_eq!(
@@ -99,11 +99,11 @@ pub(crate) fn sign(messages: &[Vec<u8>]) -> Vec<bool> {
         };
         let marks: &mut KeyMarks = marks.entry(asked.chain).or_default();
         match judge(marks.get(asked.kind), &asked.mark) {
-            Step::Advance(next) | Step::Repeat(next) => {
+            Judgement::Advance(next) | Judgement::Repeat(next) => {
                 marks.set(asked.kind, next);
                 true
             }
-            Step::Refuse(_) => false,
+            Judgement::Refuse(_) => false,
         }
     };
     messages.iter().map(one).collect()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{KeyMarks, Mark, Step, WatermarkKind};
+use jwtis_tezos::watermark::{Judgement, KeyMarks, Mark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ proptest! {
             let marks = files.entry(asked.chain).or_default();
             let entry: &mut KeyMarks = marks.entry(key);
             match judge(entry.get(asked.kind), &asked.mark) {
-                Step::Advance(next) | Step::Repeat(next) => {
+                Judgement::Advance(next) | Judgement::Repeat(next) => {
                     entry.set(asked.kind, next);
                     let place = (asked.mark.level(), asked.mark.round());
                     let before = signed.entry((asked.chain, asked.kind)).or_default();
@@ -59,7 +59,7 @@ proptest! {
                     }
                     before.push((place.0, place.1, message));
                 }
-                Step::Refuse(_) => {}
+                Judgement::Refuse(_) => {}
             }
             if restart {
                 *marks = ChainMarks::parse_v2(&marks.print_v2().unwrap()).unwrap();
@@ -72,8 +72,8 @@ proptest! {
     fn joining_never_widens(places in proptest::array::uniform3((0..4, 0..4, 0_u8..4))) {
         let mark = |(level, round, digest): (i32, i32, u8)| Mark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap();
         let [one, two, asked] = places.map(mark);
-        let refused = |stored: &Mark| matches!(judge(Some(stored), &asked), Step::Refuse(_));
-        let repeated = |stored: &Mark| matches!(judge(Some(stored), &asked), Step::Repeat(_));
+        let refused = |stored: &Mark| matches!(judge(Some(stored), &asked), Judgement::Refuse(_));
+        let repeated = |stored: &Mark| matches!(judge(Some(stored), &asked), Judgement::Repeat(_));
         if !refused(&one.join(two)) {
             prop_assert!((!refused(&one) && !refused(&two)) || repeated(&one) || repeated(&two));
         }

@@ -80,7 +80,7 @@ fn show(
     backup: &Path,
     store: &Path,
     restored: &Restored,
-    outcome: &takeover::Outcome,
+    outcome: &takeover::TakeOver,
     as_json: bool,
     out: &mut Output<'_>,
 ) -> Outcome {

@@ -4,10 +4,10 @@ use std::io::{self, IsTerminal as _};
 
 use clap::Args;
 use jwtis_base::Env;
-use jwtis_tezos::watermark::{JumpRules, Refusal, Step, judge};
+use jwtis_tezos::watermark::{Judgement, JumpRules, Refusal, judge};
 
 use super::location::Location;
-use super::table::{AllWatermarks, Change, Row, rows, show_changes};
+use super::table::{AllWatermarks, Change, WatermarkRow, rows, show_changes};
 use super::target::Target;
 use crate::cli::{Failure, Outcome, Output, prompt, serve};
 
@@ -54,17 +54,19 @@ pub(super) fn raise_all(
 
 /// What the signer would refuse as too high, by the same rule, in a line each.
 fn implausible(marks: &AllWatermarks, before: &AllWatermarks, jumps: &JumpRules, now_ms: u64) -> Vec<String> {
-    let doubt = |Row { chain, key, kind, mark }: Row| {
+    let doubt = |WatermarkRow { chain, key, kind, mark }: WatermarkRow| {
         let stands = before.get(&chain).and_then(|marks| marks.get(&key)).and_then(|marks| marks.get(kind));
         match judge(stands, &mark, &jumps.on(&chain), now_ms) {
-            Step::Refuse(Refusal::Jump { limit, .. }) => {
+            Judgement::Refuse(Refusal::Jump { limit, .. }) => {
                 let stands = stands.map_or_else(|| "nothing".to_owned(), ToString::to_string);
                 Some(format!(
                     "{key} on {chain}, {kind}: from {stands} to {mark}, where level {} at most is plausible now",
                     limit.highest
                 ))
             }
-            Step::Refuse(Refusal::NotAbove { .. }) | Step::Advance(_) | Step::Repeat(_) => None,
+            Judgement::Refuse(Refusal::NotAbove { .. }) | Judgement::Advance(_) | Judgement::Repeat(_) => {
+                None
+            }
         }
     };
     rows(marks).into_iter().filter_map(doubt).collect()

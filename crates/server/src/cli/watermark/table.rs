@@ -15,7 +15,7 @@ pub(super) type AllWatermarks = BTreeMap<ChainId, ChainMarks>;
 
 /// One watermark.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Row {
+pub(super) struct WatermarkRow {
     pub(super) chain: ChainId,
     pub(super) key: PublicKeyHash,
     pub(super) kind: WatermarkKind,
@@ -25,19 +25,19 @@ pub(super) struct Row {
 /// One watermark that was to be changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Change {
-    asked: Row,
+    asked: WatermarkRow,
     before: Option<Mark>,
     after: Option<Mark>,
 }
 
 /// All watermarks, in order.
-pub(super) fn rows(marks: &AllWatermarks) -> Vec<Row> {
+pub(super) fn rows(marks: &AllWatermarks) -> Vec<WatermarkRow> {
     let of_chain = |(chain, marks): (&ChainId, &ChainMarks)| {
         let mut rows = Vec::new();
         for (key, marks) in marks.iter() {
             for kind in WatermarkKind::ALL {
                 let mark = marks.get(kind).copied();
-                rows.extend(mark.map(|mark| Row { chain: *chain, key: *key, kind, mark }));
+                rows.extend(mark.map(|mark| WatermarkRow { chain: *chain, key: *key, kind, mark }));
             }
         }
         rows
@@ -47,9 +47,11 @@ pub(super) fn rows(marks: &AllWatermarks) -> Vec<Row> {
 
 /// What became of each watermark of `asked`.
 pub(super) fn changes(asked: &AllWatermarks, before: &AllWatermarks, after: &AllWatermarks) -> Vec<Change> {
-    let mark =
-        |marks: &AllWatermarks, row: &Row| marks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied();
-    let change = |asked: Row| Change { before: mark(before, &asked), after: mark(after, &asked), asked };
+    let mark = |marks: &AllWatermarks, row: &WatermarkRow| {
+        marks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied()
+    };
+    let change =
+        |asked: WatermarkRow| Change { before: mark(before, &asked), after: mark(after, &asked), asked };
     rows(asked).into_iter().map(change).collect()
 }
 
@@ -60,7 +62,7 @@ impl Change {
     }
 
     pub(super) fn json(&self) -> Value {
-        let Row { chain, key, kind, .. } = &self.asked;
+        let WatermarkRow { chain, key, kind, .. } = &self.asked;
         json!({
             "chain": chain.to_string(),
             "key": key.to_string(),
@@ -72,20 +74,20 @@ impl Change {
     }
 }
 
-pub(super) fn text(rows: &[Row]) -> String {
+pub(super) fn text(rows: &[WatermarkRow]) -> String {
     if rows.is_empty() {
         return "no watermarks".to_owned();
     }
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "LEVEL", "ROUND"]);
-    for Row { chain, key, kind, mark } in rows {
+    for WatermarkRow { chain, key, kind, mark } in rows {
         let (level, round) = (mark.level().to_string(), mark.round().to_string());
         table.row([chain.to_string(), key.to_string(), kind.to_string(), level, round]);
     }
     table.to_string()
 }
 
-pub(super) fn json(rows: &[Row]) -> Value {
-    let row = |Row { chain, key, kind, mark }: &Row| {
+pub(super) fn json(rows: &[WatermarkRow]) -> Value {
+    let row = |WatermarkRow { chain, key, kind, mark }: &WatermarkRow| {
         let mut row = json!({ "chain": chain.to_string(), "key": key.to_string(), "kind": kind.name() });
         if let (Some(row), Value::Object(mark)) = (row.as_object_mut(), mark_json(mark)) {
             row.extend(mark);
@@ -108,7 +110,7 @@ pub(super) fn show_changes(changes: &[Change], as_json: bool, out: &mut Output<'
 fn changes_text(changes: &[Change]) -> TextTable {
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "BEFORE", "NOW"]);
     for change in changes {
-        let Row { chain, key, kind, .. } = &change.asked;
+        let WatermarkRow { chain, key, kind, .. } = &change.asked;
         let said = |mark: Option<Mark>| mark.map_or_else(|| "none".to_owned(), |mark| mark.to_string());
         let now = if change.raised() { said(change.after) } else { "stays".to_owned() };
         table.row([chain.to_string(), key.to_string(), kind.to_string(), said(change.before), now]);

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use axum::http::StatusCode;
 use jwtis_issuer::{
-    DeleteError, IssueError, ListError, RegisterError, RenewError, RenewKeysError, RevokeError, SwitchError,
-    VerifyError,
+    ClientSwitchError, DeleteError, IssueError, ListError, RegisterError, RenewError, RenewKeysError,
+    RevokeError, VerifyError,
 };
 use jwtis_store::{OpenError, ReadError};
 use utoipa::IntoResponses;
@@ -47,7 +47,7 @@ refuses! {
     OpenError: StoreUnavailable;
     ListError: InvalidQuery StoreUnavailable;
     DeleteError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
-    SwitchError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
+    ClientSwitchError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
     RegisterError: KidTaken ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     RenewKeysError: NotGranted TooManyKeySets ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     IssueError:

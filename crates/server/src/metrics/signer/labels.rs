@@ -70,7 +70,7 @@ pub(super) struct WatermarkOperation {
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-pub(super) struct Backend {
+pub(super) struct BackendLabels {
     pub(super) backend: &'static str,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct IoLatency {
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
-pub(super) struct Decision {
+pub(super) struct DecisionLabels {
     pub(super) verdict: &'static str,
     pub(super) reason: &'static str,
 }

@@ -9,10 +9,10 @@ use jwtis_tezos::SecretKey;
 
 /// Opened keys by record key.
 #[derive(Default)]
-pub(super) struct KeyCache(RwLock<Inner>);
+pub(super) struct KeyCache(RwLock<OpenedKeys>);
 
 #[derive(Default)]
-struct Inner {
+struct OpenedKeys {
     keys: HashMap<RecordKey, Arc<SecretKey>>,
     /// Rises with every change of a key; one that was read before a rise is not kept.
     epoch: u64,

@@ -3,8 +3,8 @@
 use jwtis_base::NoEntropy;
 use jwtis_issuer::token::ClaimsRefusal;
 use jwtis_issuer::{
-    AccessError, DeleteError, IssueError, ListError, OptionsError, RegisterError, RenewError, RenewKeysError,
-    RevokeError, SwitchError, VerifyError,
+    AccessError, ClientSwitchError, DeleteError, IssueError, ListError, OptionsError, RegisterError,
+    RenewError, RenewKeysError, RevokeError, VerifyError,
 };
 use jwtis_jose::{ClaimsError, JsonError};
 use jwtis_store::{NotWritten, OutcomeUnknown, ReadError};
@@ -132,14 +132,14 @@ impl From<DeleteError> for Problem {
     }
 }
 
-impl From<SwitchError> for Problem {
-    fn from(error: SwitchError) -> Self {
+impl From<ClientSwitchError> for Problem {
+    fn from(error: ClientSwitchError) -> Self {
         match error {
-            SwitchError::Unknown => Self::new(Code::UnknownKid),
-            SwitchError::Conflict => Self::caused_by(Code::Contended, error),
-            SwitchError::Store(error) => error.into(),
-            SwitchError::OutcomeUnknown(error) => error.into(),
-            SwitchError::Read(error) => error.into(),
+            ClientSwitchError::Unknown => Self::new(Code::UnknownKid),
+            ClientSwitchError::Conflict => Self::caused_by(Code::Contended, error),
+            ClientSwitchError::Store(error) => error.into(),
+            ClientSwitchError::OutcomeUnknown(error) => error.into(),
+            ClientSwitchError::Read(error) => error.into(),
         }
     }
 }
