@@ -147,7 +147,7 @@ await checks.that('tokens: without one, with a wrong one, and of a user who may 
   const ask = (headers, key = pkh) => new RemoteSigner(key, withTokens, { headers }).sign(bytes, GENERIC);
   await refused(() => ask({}), { status: 401, text: 'token required' });
   const forged = { Authorization: `Bearer ${answer.text.slice(0, -2)}AA`, username: login.username };
-  await refused(() => ask(forged), { status: 401, text: 'invalid token' });
+  await refused(() => ask(forged), { status: 401, text: 'the token is not valid' });
   const { pkh: others } = await local('tz2');
   const text = `user \`payouts' is not authorized to access ${others}`;
   await refused(() => ask(guards['Authorization and username'], others), { name: 'OperationNotAuthorized', status: 403, text });
