@@ -13,8 +13,7 @@
 pub mod deleted;
 pub mod takeover;
 
-use jwtis_store::{CommitError, ReadError, Rollback, RollbackCause, Store, Stored};
-use tokio::sync::OnceCell;
+use jwtis_store::{Cache, CommitError, ReadError, Record as _, Rollback, RollbackCause, Store, Stored};
 
 /// What an operator does about a marked store.
 pub const HINT: &str = "raise the watermarks of the consensus keys with `jwtis watermark raise`, then end this state with `jwtis store accept-rollback`";
@@ -57,16 +56,31 @@ pub async fn begin(store: &Store, cause: RollbackCause) -> Result<(), CommitErro
     store.commit(transaction).await
 }
 
-/// The mark of a store as read once: nobody changes it while the store is open.
-#[derive(Default, Debug)]
-pub struct KnownMark(OnceCell<Option<Rollback>>);
+/// The mark of a store, read once until it changes.
+#[derive(Debug)]
+pub struct KnownMark {
+    store: Store,
+    mark: Cache<(), Option<Rollback>>,
+}
 
 impl KnownMark {
-    /// The mark.
+    /// The mark of `store`.
+    #[must_use]
+    pub fn of(store: &Store) -> Self {
+        Self { store: store.clone(), mark: Cache::following(store, &Rollback::TABLE, 1, |_| 1) }
+    }
+
+    /// The mark as it is now.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn of(&self, store: &Store) -> Result<Option<Rollback>, ReadError> {
-        self.0.get_or_try_init(|| mark(store)).await.copied()
+    pub async fn now(&self) -> Result<Option<Rollback>, ReadError> {
+        let missed = match self.mark.find(&()) {
+            Ok(mark) => return Ok(mark),
+            Err(missed) => missed,
+        };
+        let mark = mark(&self.store).await?;
+        self.mark.keep(missed, (), Rollback::key(), &mark);
+        Ok(mark)
     }
 }

@@ -1,12 +1,10 @@
 //! A client: an application server that registers once and then asks for tokens made with keys of its own.
 
-mod cache;
 pub(crate) mod left;
 mod record;
 pub(crate) mod summary;
 mod token;
 
-pub(crate) use cache::ClientCache;
 pub(crate) use record::{ClientFact, ClientRecord, MAX_KEPT_SETS, StoredKeySet, client_name};
 pub(crate) use token::{ClientToken, TokenName};
 

@@ -13,7 +13,8 @@ mod token_index;
 mod work;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jwtis_base::audit::{Actor, Event};
@@ -22,23 +23,26 @@ use jwtis_base::client_id::ClientId;
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_store::{
-    CommitError, DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey, Rollback,
-    Store, Stored, Table, Transaction, settled,
+    Cache, CommitError, DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey,
+    Rollback, Store, Stored, Table, Transaction, settled,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::access::{AccessError, AdminAccess, ClientAccess, Credentials, Recognised, RegistrationAccess};
-use crate::client::{Client, ClientCache, ClientRecord, ClientToken, TokenName, client_name};
+use crate::client::{Client, ClientRecord, ClientToken, TokenName, client_name};
 use crate::clock::KeptClock;
 use crate::key::plan::KeyDefaults;
-use crate::session_floor::{self, SETTINGS};
+use crate::session_floor::{self, SETTINGS, SessionFloor, floor_name};
 use apart::Apart;
 use kept_time::KeptTime;
 pub use kept_time::{KeepTimeError, reset_kept_clock};
 use keygen::KeyGenerator;
 use quota::RevocationQuota;
 use session_clock::SessionClocks;
+
+/// Most key sets kept loaded, over all clients. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
+const MAX_KEY_SETS: usize = 20_000;
 
 /// What the operator decides about the issuer.
 #[derive(Clone, Debug)]
@@ -69,8 +73,11 @@ struct IssuerState {
     store: Store,
     env: Env,
     settings: IssuerSettings,
-    clients: Arc<ClientCache>,
-    admin: RwLock<Option<SecretHash>>,
+    /// Loaded clients. A request that meets one neither reads the store nor parses a key.
+    clients: Cache<ClientId, Arc<Client>>,
+    /// Whose each token is, by its hash.
+    tokens: Cache<[u8; 32], Arc<ClientId>>,
+    admin: Cache<(), Option<SecretHash>>,
     /// Whether every client can be found by its token. Else a token that is not found may still be a client's.
     tokens_indexed: bool,
     keygen: KeyGenerator,
@@ -79,7 +86,9 @@ struct IssuerState {
     /// The mark of a store that has gone back.
     rollback: Option<Rollback>,
     /// Sessions opened before count as revoked, after a rollback.
-    sessions_not_before: Timestamp,
+    floor: Cache<(), Timestamp>,
+    /// The floor as read last, in milliseconds since the epoch.
+    latest_floor: AtomicU64,
     apart: Apart,
     revocations: RevocationQuota,
 }
@@ -90,22 +99,19 @@ impl Issuer {
     /// # Errors
     /// When the store cannot be read, or what a rollback revokes not be written.
     pub async fn open(store: Store, env: Env, settings: IssuerSettings) -> Result<Self, ReadError> {
-        let admin = store
-            .get::<AdminRecord>(admin_name())
-            .await?
-            .map(|stored| SecretHash::from_bytes(stored.value.hash));
-        let (rollback, sessions_not_before) =
-            session_floor::settle(&store, env.now()).await.map_err(unread)?;
-        let clients = Arc::new(ClientCache::default());
-        let cache = Arc::clone(&clients);
-        let table = ClientRecord::TABLE.id;
+        let (rollback, floor) = session_floor::settle(&store, env.now()).await.map_err(unread)?;
+        let latest_floor = AtomicU64::new(floor.millis());
+        let sets = |client: &Arc<Client>| client.keys().entries().len();
+        let clients = Cache::following(&store, &ClientRecord::TABLE, MAX_KEY_SETS, sets);
+        let tokens = Cache::following(&store, &ClientToken::TABLE, MAX_KEY_SETS, |_| 1);
+        let admin = Cache::following(&store, &AdminRecord::TABLE, 1, |_| 1);
+        let floor = Cache::following(&store, &SessionFloor::TABLE, 1, |_| 1);
         let time = Arc::new(KeptTime::load(&store, &env).await?);
         let (commits, clock) = (Arc::clone(&time), env.clone());
-        store.observe(Arc::new(move |changes| {
-            if changes.iter().any(|change| change.key.table() != KeptClock::TABLE.id) {
+        store.observe(Arc::new(move |feed| {
+            if feed.named().iter().any(|change| change.key.table() != KeptClock::TABLE.id) {
                 commits.committed(&clock);
             }
-            cache.forget(changes, |key| key.table() == table);
         }));
         let tokens_indexed = token_index::complete(&store).await?;
         let issuer = Self(Arc::new(IssuerState {
@@ -113,16 +119,21 @@ impl Issuer {
             env,
             settings,
             clients,
-            admin: RwLock::new(admin),
+            tokens,
+            admin,
             tokens_indexed,
             keygen: KeyGenerator::default(),
             session_clocks: SessionClocks::default(),
             rollback,
-            sessions_not_before,
+            floor,
+            latest_floor,
             time,
             apart: Apart::default(),
             revocations: RevocationQuota::default(),
         }));
+        // A store that cannot be read stops the start, and no request.
+        issuer.admin_hash().await?;
+        issuer.sessions_not_before().await?;
         // From the first request on the store knows how late it has been.
         if let Err(error) = issuer.keep_time().await {
             tracing::warn!(
@@ -133,7 +144,7 @@ impl Issuer {
         Ok(issuer)
     }
 
-    /// Sets or replaces the admin token; the one before it stops working, here at once and in other processes at their next start.
+    /// Sets or replaces the admin token; the one before it stops working at once.
     ///
     /// # Errors
     /// [`AdminTokenError::NotAnAdminToken`] for a client token; else when it could not be stored. Then the one before stays, but for
@@ -153,35 +164,45 @@ impl Issuer {
         if !settled::<AdminTokenError>(self.0.store.commit(tx).await)? {
             return Err(AdminTokenError::Conflict);
         }
-        *self.0.admin.write().unwrap_or_else(PoisonError::into_inner) = Some(secret.hash());
         Event::AdminTokenSet.record(Actor::Operator);
         Ok(())
     }
 
     /// Whether an admin token has been set.
-    #[must_use]
-    pub fn has_admin_token(&self) -> bool {
-        self.0.admin.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn has_admin_token(&self) -> Result<bool, ReadError> {
+        Ok(self.admin_hash().await?.is_some())
     }
 
     /// Lets the admin in.
     ///
     /// # Errors
     /// [`AccessError::Denied`] without the admin token.
-    pub fn admin(&self, credentials: Option<&Credentials>) -> Result<AdminAccess, AccessError> {
+    pub async fn admin(&self, credentials: Option<&Credentials>) -> Result<AdminAccess, AccessError> {
         let credentials = credentials.ok_or(AccessError::Denied)?;
-        if self.is_admin(&credentials.secret) { Ok(AdminAccess::granted()) } else { Err(AccessError::Denied) }
+        if self.is_admin(&credentials.secret).await? {
+            Ok(AdminAccess::granted())
+        } else {
+            Err(AccessError::Denied)
+        }
     }
 
     /// Lets in who may register clients.
     ///
     /// # Errors
     /// [`AccessError::Denied`] without the admin token, unless registration is open.
-    pub fn registration(&self, credentials: Option<&Credentials>) -> Result<RegistrationAccess, AccessError> {
-        match self.admin(credentials) {
+    pub async fn registration(
+        &self,
+        credentials: Option<&Credentials>,
+    ) -> Result<RegistrationAccess, AccessError> {
+        match self.admin(credentials).await {
             Ok(_) => Ok(RegistrationAccess::granted(Actor::Admin)),
-            Err(_) if self.0.settings.open_registration => Ok(RegistrationAccess::granted(Actor::Anybody)),
-            Err(denied) => Err(denied),
+            Err(AccessError::Denied) if self.0.settings.open_registration => {
+                Ok(RegistrationAccess::granted(Actor::Anybody))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -193,7 +214,7 @@ impl Issuer {
     pub async fn recognise(&self, credentials: Credentials) -> Result<Recognised, AccessError> {
         let Credentials { secret, user } = &credentials;
         let known = match secret.kind() {
-            SecretKind::Admin => self.is_admin(secret),
+            SecretKind::Admin => self.is_admin(secret).await?,
             SecretKind::Client => match self.client_of(secret).await? {
                 Some(client) => user.as_ref().is_none_or(|user| user == client.id.as_str()),
                 None => !self.0.tokens_indexed,
@@ -212,7 +233,7 @@ impl Issuer {
         kid: &ClientId,
     ) -> Result<ClientAccess, AccessError> {
         let Credentials { secret, user } = credentials.ok_or(AccessError::Denied)?;
-        let admin = self.is_admin(secret);
+        let admin = self.is_admin(secret).await?;
         let client = self.load(kid).await?;
         if admin {
             return client
@@ -238,11 +259,6 @@ impl Issuer {
         self.0.rollback
     }
 
-    /// The moment before which sessions of `client` count as revoked.
-    pub(crate) fn not_before(&self, client: &Client) -> Timestamp {
-        client.not_before.max(self.0.sessions_not_before)
-    }
-
     /// The world it lives in.
     #[must_use]
     pub fn env(&self) -> &Env {
@@ -266,29 +282,39 @@ impl Issuer {
 
     /// The client that has this token, from the cache or the store.
     async fn client_of(&self, secret: &BearerSecret) -> Result<Option<Arc<Client>>, ReadError> {
-        let hash = secret.hash();
-        let client = match self.0.clients.find_by_token(&hash) {
-            Some(client) => Some(client),
-            None => match self.0.store.get::<ClientToken>(TokenName::of(&hash).name()).await? {
-                Some(entry) => self.load(&entry.value.client).await?,
-                None => None,
-            },
+        let client = match self.owner_of(&secret.hash()).await? {
+            Some(client) => self.load(&client).await?,
+            None => None,
         };
         Ok(client.filter(|client| client.token_hash.matches(secret)))
     }
 
+    /// Whose token has this hash, from the cache or the store. That it is nobody's is not kept: strangers would fill the memory.
+    async fn owner_of(&self, hash: &SecretHash) -> Result<Option<Arc<ClientId>>, ReadError> {
+        let missed = match self.0.tokens.find(hash.as_bytes()) {
+            Ok(client) => return Ok(Some(client)),
+            Err(missed) => missed,
+        };
+        let name = TokenName::of(hash);
+        let Some(entry) = self.0.store.get::<ClientToken>(name.name()).await? else { return Ok(None) };
+        let client = Arc::new(entry.value.client);
+        let record = self.0.store.key_of::<ClientToken>(name.name());
+        self.0.tokens.keep(missed, *hash.as_bytes(), record, &client);
+        Ok(Some(client))
+    }
+
     /// The client, from the cache or the store.
     pub(crate) async fn load(&self, kid: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
-        let key = self.0.store.key_of::<ClientRecord>(client_name(kid));
-        let epoch = match self.0.clients.find(&key) {
+        let missed = match self.0.clients.find(kid) {
             Ok(client) => return Ok(Some(client)),
-            Err(epoch) => epoch,
+            Err(missed) => missed,
         };
         let Some(stored) = self.0.store.get::<ClientRecord>(client_name(kid)).await? else {
             return Ok(None);
         };
+        let key = self.0.store.key_of::<ClientRecord>(client_name(kid));
         let client = open_keys(&key, stored).await.map(Arc::new)?;
-        self.0.clients.keep(key, &client, epoch);
+        self.0.clients.keep(missed, kid.clone(), key, &client);
         Ok(Some(client))
     }
 
@@ -300,7 +326,9 @@ impl Issuer {
     /// The time that a session of `client` opened now carries.
     pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
         let now = self.env().now();
-        let time = self.0.session_clocks.of(&client.id).open(now.max(self.not_before(client)));
+        // A rollback is met before the first request; what another node adds to it is met at the next look at a token.
+        let floor = Timestamp::from_millis(self.0.latest_floor.load(Ordering::Relaxed));
+        let time = self.0.session_clocks.of(&client.id).open(now.max(client.not_before).max(floor));
         self.0.time.opened(time, now);
         time
     }
@@ -313,10 +341,36 @@ impl Issuer {
     }
 
     /// Whether `secret` is the admin token.
-    #[must_use]
-    pub fn is_admin(&self, secret: &BearerSecret) -> bool {
-        let admin = self.0.admin.read().unwrap_or_else(PoisonError::into_inner);
-        secret.kind() == SecretKind::Admin && admin.is_some_and(|hash| hash.matches(secret))
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_admin(&self, secret: &BearerSecret) -> Result<bool, ReadError> {
+        Ok(secret.kind() == SecretKind::Admin
+            && self.admin_hash().await?.is_some_and(|hash| hash.matches(secret)))
+    }
+
+    async fn admin_hash(&self) -> Result<Option<SecretHash>, ReadError> {
+        let missed = match self.0.admin.find(&()) {
+            Ok(hash) => return Ok(hash),
+            Err(missed) => missed,
+        };
+        let stored = self.0.store.get::<AdminRecord>(admin_name()).await?;
+        let hash = stored.map(|stored| SecretHash::from_bytes(stored.value.hash));
+        self.0.admin.keep(missed, (), self.0.store.key_of::<AdminRecord>(admin_name()), &hash);
+        Ok(hash)
+    }
+
+    /// The moment before which all sessions count as revoked, after a rollback.
+    pub(crate) async fn sessions_not_before(&self) -> Result<Timestamp, ReadError> {
+        let missed = match self.0.floor.find(&()) {
+            Ok(floor) => return Ok(floor),
+            Err(missed) => missed,
+        };
+        let stored = self.0.store.get::<SessionFloor>(floor_name()).await?;
+        let floor = stored.map(|stored| stored.value.moment()).unwrap_or_default();
+        self.0.latest_floor.store(floor.millis(), Ordering::Relaxed);
+        self.0.floor.keep(missed, (), self.0.store.key_of::<SessionFloor>(floor_name()), &floor);
+        Ok(floor)
     }
 }
 

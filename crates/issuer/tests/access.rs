@@ -11,7 +11,7 @@
 mod support;
 
 use jwtis_base::{BearerSecret, SecretKind};
-use jwtis_issuer::{AccessError, Credentials, IssuerSettings, KeyOptions, RegisterError};
+use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings, KeyOptions, RegisterError};
 use jwtis_store::open_memory;
 use support::{World, id};
 
@@ -22,7 +22,7 @@ fn bearer(secret: &BearerSecret) -> Credentials {
 #[tokio::test]
 async fn point_07_a_client_token_opens_only_its_own_kid() {
     let world = World::new().await;
-    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    let registration = world.issuer.registration(Some(&world.admin)).await.unwrap();
     let shop = world.issuer.register(&registration, id("shop"), KeyOptions::default()).await.unwrap();
     let bank = world.issuer.register(&registration, id("bank"), KeyOptions::default()).await.unwrap();
     let wrong = BearerSecret::generate(SecretKind::Client, world.issuer.env()).unwrap();
@@ -56,18 +56,18 @@ async fn point_07_a_client_token_opens_only_its_own_kid() {
     ] {
         assert_eq!(opens(credentials, kid).await, wanted, "{name}");
     }
-    assert!(world.issuer.admin(Some(&bearer(&shop.client_token))).is_err());
-    assert!(world.issuer.registration(Some(&bearer(&shop.client_token))).is_err());
-    assert!(world.issuer.registration(None).is_err());
+    assert!(world.issuer.admin(Some(&bearer(&shop.client_token))).await.is_err());
+    assert!(world.issuer.registration(Some(&bearer(&shop.client_token))).await.is_err());
+    assert!(world.issuer.registration(None).await.is_err());
 }
 
 #[tokio::test]
 async fn registration_is_open_only_where_the_operator_says_so() {
     let settings = IssuerSettings { open_registration: true, ..IssuerSettings::default() };
     let world = World::with(open_memory(), settings).await;
-    let anybody = world.issuer.registration(None).unwrap();
+    let anybody = world.issuer.registration(None).await.unwrap();
     world.issuer.register(&anybody, id("shop"), KeyOptions::default()).await.unwrap();
-    assert!(world.issuer.admin(None).is_err(), "all else stays closed");
+    assert!(world.issuer.admin(None).await.is_err(), "all else stays closed");
     let again = world.issuer.register(&anybody, id("shop"), KeyOptions::default()).await;
     assert!(matches!(again, Err(RegisterError::Taken)), "and nobody takes over a name");
 }
@@ -77,8 +77,8 @@ async fn a_new_admin_token_replaces_the_one_before() {
     let world = World::new().await;
     let next = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
     world.issuer.set_admin_token(&next).await.unwrap();
-    assert!(world.issuer.admin(Some(&world.admin)).is_err());
-    assert!(world.issuer.admin(Some(&bearer(&next))).is_ok());
+    assert!(world.issuer.admin(Some(&world.admin)).await.is_err());
+    assert!(world.issuer.admin(Some(&bearer(&next))).await.is_ok());
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_deleted_client_is_gone_at_once_and_its_name_is_free() {
     let world = World::new().await;
     let access = world.client("shop", KeyOptions::default()).await;
     let tokens = world.issue(&access, "{}");
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
     assert!(world.issuer.delete_client(&admin, &id("shop")).await.is_err());
     let gone = world.issuer.client_access(Some(&world.admin), &id("shop")).await;
@@ -101,7 +101,7 @@ async fn clients_are_listed_page_by_page_each_once() {
     for number in 0..7 {
         world.client(&format!("client-{number}"), KeyOptions::default()).await;
     }
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page = world.issuer.clients(&admin, after.as_deref(), 3).await.unwrap();
@@ -122,5 +122,26 @@ async fn a_client_token_does_not_become_the_admin_token() {
     let world = World::new().await;
     let client = BearerSecret::generate(SecretKind::Client, world.issuer.env()).unwrap();
     assert!(world.issuer.set_admin_token(&client).await.is_err());
-    assert!(world.issuer.admin(Some(&world.admin)).is_ok(), "the one before stays");
+    assert!(world.issuer.admin(Some(&world.admin)).await.is_ok(), "the one before stays");
+}
+
+/// Two servers over one store, as several nodes will be.
+#[tokio::test]
+async fn what_another_server_over_the_store_sets_counts_here_at_once() {
+    let here = World::new().await;
+    let client = here.client("shop", KeyOptions::default()).await;
+    let tokens = here.issue(&client, "{}");
+    let store = here.issuer.store().clone();
+    let there =
+        Issuer::open(store.clone(), here.issuer.env().clone(), IssuerSettings::default()).await.unwrap();
+    let secret = BearerSecret::generate(SecretKind::Admin, there.env()).unwrap();
+    there.set_admin_token(&secret).await.unwrap();
+    assert!(here.issuer.admin(Some(&here.admin)).await.is_err(), "the other server has set another token");
+    assert!(here.issuer.admin(Some(&bearer(&secret))).await.is_ok());
+
+    assert_eq!(here.status(&client, &tokens.access_token).await, "active");
+    jwtis_base::rollback::begin(&store, jwtis_store::RollbackCause::Restored).await.unwrap();
+    here.seconds_pass(1);
+    Issuer::open(store, here.issuer.env().clone(), IssuerSettings::default()).await.unwrap();
+    assert_eq!(here.status(&client, &tokens.access_token).await, "revoked");
 }

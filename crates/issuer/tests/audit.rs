@@ -54,7 +54,7 @@ async fn every_act_leaves_one_event_and_no_secret() {
     world.issuer.revoke(&access, RevokeTarget::Subject("secret-subject")).await.unwrap();
     world.issuer.revoke(&access, RevokeTarget::All).await.unwrap();
     world.issuer.renew_keys(&world.access("shop").await, KeyOptions::default()).await.unwrap();
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
     drop(guard);
 

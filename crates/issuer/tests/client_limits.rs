@@ -24,7 +24,7 @@ use support::{START, World, id, issue, with_alg};
 
 /// Registers a client, and gives it access by its own token.
 async fn by_token(world: &World, kid: &str, options: KeyOptions) -> (Credentials, ClientAccess) {
-    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    let registration = world.issuer.registration(Some(&world.admin)).await.unwrap();
     let registered = world.issuer.register(&registration, id(kid), options).await.unwrap();
     let credentials = Credentials { secret: registered.client_token, user: None };
     let access = world.issuer.client_access(Some(&credentials), &id(kid)).await.unwrap();
@@ -38,7 +38,7 @@ async fn a_disabled_client_does_nothing_until_it_is_enabled_again() {
         KeyOptions { refresh_strategy: Some(RefreshStrategy::RefreshBoth), ..KeyOptions::default() };
     let (credentials, access) = by_token(&world, "shop", strategy).await;
     let tokens = world.issue(&access, r#"{"sub":"u1"}"#);
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.switch_client(&admin, &id("shop"), false).await.unwrap();
 
     let denied = world.issuer.client_access(Some(&credentials), &id("shop")).await;

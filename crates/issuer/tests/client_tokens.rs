@@ -30,7 +30,7 @@ async fn world() -> (World, Engine, Store) {
 }
 
 async fn register(world: &World, kid: &str) -> BearerSecret {
-    let access = world.issuer.registration(Some(&world.admin)).unwrap();
+    let access = world.issuer.registration(Some(&world.admin)).await.unwrap();
     world.issuer.register(&access, id(kid), KeyOptions::default()).await.unwrap().client_token
 }
 
@@ -99,13 +99,13 @@ async fn a_token_is_recognised_after_a_restart_and_then_without_the_store() {
 async fn a_token_comes_and_goes_with_its_client() {
     let (world, backend, _) = world().await;
     backend.fail_commit(1, Fault::Unavailable);
-    let access = world.issuer.registration(Some(&world.admin)).unwrap();
+    let access = world.issuer.registration(Some(&world.admin)).await.unwrap();
     assert!(world.issuer.register(&access, id("shop"), KeyOptions::default()).await.is_err());
     assert_eq!(entries(&backend).await, 0, "neither client nor entry");
     let token = register(&world, "shop").await;
     assert_eq!(entries(&backend).await, 1);
 
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     backend.fail_commit(1, Fault::Unavailable);
     assert!(world.issuer.delete_client(&admin, &id("shop")).await.is_err());
     assert!(known(&world, &token).await, "both are still there");
@@ -125,7 +125,7 @@ async fn the_index_is_a_hint_and_the_clients_record_the_proof() {
     let (world, backend, store) = world().await;
     let old = register(&world, "shop").await;
     let entry = backend.scan(TABLE, None, 1).await.unwrap().remove(0);
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
     register(&world, "shop").await;
     // The entry of the client that was deleted comes back, as out of an older copy.

@@ -118,7 +118,7 @@ async fn a_conflict_is_tried_again() {
 async fn a_registration_that_could_not_be_stored_leaves_the_name_free() {
     let (world, backend, _, _) = world().await;
     backend.fail_commit(1, Fault::Full);
-    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    let registration = world.issuer.registration(Some(&world.admin)).await.unwrap();
     assert!(world.issuer.register(&registration, id("bank"), KeyOptions::default()).await.is_err());
     world.client("bank", KeyOptions::default()).await;
 }
@@ -170,7 +170,7 @@ async fn keys_that_could_not_be_stored_are_not_in_use() {
 #[tokio::test]
 async fn a_deletion_that_could_not_be_stored_leaves_the_client() {
     let (world, backend, _, first) = world().await;
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     backend.fail_commit(1, Fault::Unavailable);
     assert!(world.issuer.delete_client(&admin, &id("shop")).await.is_err());
     assert_eq!(world.status(&world.access("shop").await, &first.access_token).await, "active");
@@ -184,8 +184,8 @@ async fn an_admin_token_that_could_not_be_stored_does_not_open() {
     let next = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
     backend.fail_commit(1, Fault::Full);
     assert!(world.issuer.set_admin_token(&next).await.is_err());
-    assert!(world.issuer.admin(Some(&Credentials { secret: next, user: None })).is_err());
-    assert!(world.issuer.admin(Some(&world.admin)).is_ok());
+    assert!(world.issuer.admin(Some(&Credentials { secret: next, user: None })).await.is_err());
+    assert!(world.issuer.admin(Some(&world.admin)).await.is_ok());
 }
 
 #[tokio::test]

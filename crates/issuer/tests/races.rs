@@ -190,7 +190,7 @@ fn point_08_both_orders_renew_and_renew_keys() {
 /// Two registrations of one name, in a chosen order: exactly one wins, and its token is the one that opens.
 fn check_registrations(choices: &[usize]) {
     let world = run(World::with(yielding_store(), IssuerSettings::default()));
-    let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+    let registration = run(world.issuer.registration(Some(&world.admin))).unwrap();
     let actors = (0..3)
         .map(|_| {
             Box::pin(world.issuer.register(&registration, id("shop"), KeyOptions::default())) as Actor<'_, _>

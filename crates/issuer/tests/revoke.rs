@@ -135,7 +135,7 @@ async fn a_request_of_a_deleted_client_does_not_touch_its_successor() {
     for target in MARKS {
         let world = World::new().await;
         let old = world.client("shop", KeyOptions::default()).await;
-        let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+        let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
         world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
         let new = world.client("shop", KeyOptions::default()).await;
         let tokens = world.issue(&new, r#"{"sub":"u1"}"#);

@@ -38,7 +38,7 @@ async fn world() -> (World, Arc<Faulty<MemoryBackend>>, ClientAccess, TokenSet) 
 async fn a_registration_is_decided_by_the_next_one() {
     for fault in Fault::UNKNOWN {
         let (world, backend, ..) = world().await;
-        let registration = world.issuer.registration(Some(&world.admin)).unwrap();
+        let registration = world.issuer.registration(Some(&world.admin)).await.unwrap();
         let register = async || {
             let outcome = world.issuer.register(&registration, id("bank"), KeyOptions::default()).await;
             outcome.map(|_| ())
@@ -51,7 +51,7 @@ async fn a_registration_is_decided_by_the_next_one() {
             continue;
         }
         assert!(matches!(again, Err(RegisterError::Taken)), "{fault:?}: {again:?}");
-        let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+        let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
         world.issuer.delete_client(&admin, &id("bank")).await.unwrap();
         register().await.unwrap();
     }
@@ -81,7 +81,7 @@ async fn a_renewal_of_keys_breaks_no_token_and_is_decided_by_the_next_one() {
 async fn a_deletion_is_decided_by_the_next_one() {
     for fault in Fault::UNKNOWN {
         let (world, backend, ..) = world().await;
-        let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+        let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
         let delete = async || world.issuer.delete_client(&admin, &id("shop")).await;
         backend.fail_commit(1, fault);
         assert!(matches!(delete().await, Err(DeleteError::OutcomeUnknown(_))), "{fault:?}");
@@ -98,7 +98,7 @@ async fn a_deletion_is_decided_by_the_next_one() {
 async fn a_switch_of_a_client_is_decided_by_the_next_one() {
     for fault in Fault::UNKNOWN {
         let (world, backend, _, tokens) = world().await;
-        let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+        let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
         let disable = async || world.issuer.switch_client(&admin, &id("shop"), false).await;
         backend.fail_commit(1, fault);
         assert!(matches!(disable().await, Err(ClientSwitchError::OutcomeUnknown(_))), "{fault:?}");
@@ -171,8 +171,8 @@ async fn an_admin_token_is_decided_by_the_next_one() {
             secret = next();
             world.issuer.set_admin_token(&secret).await.unwrap();
         }
-        assert!(world.issuer.admin(Some(&Credentials { secret, user: None })).is_ok());
-        assert!(world.issuer.admin(Some(&world.admin)).is_err(), "{fault:?}");
+        assert!(world.issuer.admin(Some(&Credentials { secret, user: None })).await.is_ok());
+        assert!(world.issuer.admin(Some(&world.admin)).await.is_err(), "{fault:?}");
     }
 }
 

@@ -140,7 +140,7 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
     world.seconds_pass(5);
     world.issuer.revoke(&shop, RevokeTarget::Session(&revoked.session.uuid().to_string())).await.unwrap();
     world.issuer.revoke(&shop, RevokeTarget::Subject("bob")).await.unwrap();
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.renew_keys(&shop, KeyOptions::default()).await.unwrap();
     for kid in ["gone", "again"] {
         world.issuer.delete_client(&admin, &support::id(kid)).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
     let store = opened(&path);
     let issuer = Issuer::open(store.clone(), Env::system(), IssuerSettings::default()).await.unwrap();
     let credentials = Credentials { secret: new_admin, user: None };
-    assert!(issuer.admin(Some(&credentials)).is_ok(), "the new admin token is in force");
+    assert!(issuer.admin(Some(&credentials)).await.is_ok(), "the new admin token is in force");
     drop(issuer);
     let world = World::at(after(10), store.clone(), IssuerSettings::default()).await;
     let shop = world.issuer_access("shop").await.unwrap();
@@ -383,7 +383,7 @@ async fn what_was_deleted_stays_deleted_over_two_restores() {
     let vault = StoreVault::new(store.clone(), world.issuer.env().clone());
     let deleted = vault.generate(Curve::Ed25519, "deleted").await.unwrap().public_key.hash();
     store.backup_to(&backup).unwrap();
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.delete_client(&admin, &support::id("gone")).await.unwrap();
     vault.delete(&deleted).await.unwrap();
     drop((world, store, vault));
@@ -456,7 +456,7 @@ impl Changed {
         }
         store.backup_to(folder.path().join("middle").as_path()).unwrap();
         world.seconds_pass(5);
-        let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+        let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
         world.issuer.switch_client(&admin, &support::id("off"), false).await.unwrap();
         world.issuer.revoke(&world.access("revoked").await, RevokeTarget::All).await.unwrap();
         world.issuer.renew_keys(&world.access("renewed").await, KeyOptions::default()).await.unwrap();
@@ -543,7 +543,7 @@ async fn a_name_that_was_registered_again_after_a_restore_left_it_behind_is_the_
                 }
                 "delete" => {
                     let world = changed.open(10 * step).await;
-                    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+                    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
                     world.issuer.delete_client(&admin, &support::id("off")).await.unwrap();
                     expected = None;
                 }
@@ -563,7 +563,7 @@ async fn a_younger_backup_of_a_copy_that_went_on_elsewhere_brings_back_nothing_t
     let [early, late] = ["early.db", "late.db"].map(|name| folder.path().join(name));
     let store = created(&path);
     let world = World::with(store.clone(), IssuerSettings::default()).await;
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     let first = world.client("again", KeyOptions::default()).await.client().registration();
     world.client("off", KeyOptions::default()).await;
     store.backup_to(&early).unwrap();
@@ -585,16 +585,16 @@ async fn a_younger_backup_of_a_copy_that_went_on_elsewhere_brings_back_nothing_t
     let token = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
     world.issuer.set_admin_token(&token).await.unwrap();
     let credentials = Credentials { secret: token, user: None };
-    let admin = world.issuer.admin(Some(&credentials)).unwrap();
+    let admin = world.issuer.admin(Some(&credentials)).await.unwrap();
     world.issuer.switch_client(&admin, &support::id("off"), false).await.unwrap();
     world.issuer.delete_client(&admin, &support::id("again")).await.unwrap();
-    let access = world.issuer.registration(Some(&credentials)).unwrap();
+    let access = world.issuer.registration(Some(&credentials)).await.unwrap();
     world.issuer.register(&access, support::id("again"), KeyOptions::default()).await.unwrap();
     drop(world);
 
     assert_eq!(restore(&late, &path, after(30), false).await.marked, None);
     let issuer = Issuer::open(opened(&path), Env::system(), IssuerSettings::default()).await.unwrap();
-    assert!(issuer.admin(Some(&credentials)).is_ok(), "the admin token was set here last");
+    assert!(issuer.admin(Some(&credentials)).await.is_ok(), "the admin token was set here last");
     let client = async |kid| issuer.public_client(&support::id(kid)).await.unwrap().unwrap();
     assert!(client("off").await.is_disabled());
     assert_ne!(client("again").await.registration(), first, "it was deleted");

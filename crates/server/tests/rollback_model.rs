@@ -108,14 +108,16 @@ impl Story {
         credentials(&self.admin_tokens[self.model.admin])
     }
 
-    fn admin(&self, issuer: &Issuer) -> AdminAccess {
-        issuer.admin(Some(&self.credentials())).unwrap()
+    async fn admin(&self, issuer: &Issuer) -> AdminAccess {
+        issuer.admin(Some(&self.credentials())).await.unwrap()
     }
 
     /// The admin token in force is the one that was set last, or a later one of the side that was lost.
-    fn find_admin_token(&mut self, issuer: &Issuer) {
-        let opens = |token: &String| issuer.admin(Some(&credentials(token))).is_ok();
-        let found = self.admin_tokens.iter().position(opens).unwrap();
+    async fn find_admin_token(&mut self, issuer: &Issuer) {
+        let mut found = 0;
+        while issuer.admin(Some(&credentials(&self.admin_tokens[found]))).await.is_err() {
+            found += 1;
+        }
         assert!(found >= self.model.admin, "a replaced admin token is in force after {:#?}", self.told);
         self.model.admin = found;
     }
@@ -131,9 +133,9 @@ impl Story {
     async fn act(&mut self, issuer: &Issuer, name: &'static str) {
         let kid: ClientId = id(name);
         let credentials = self.credentials();
-        let admin = self.admin(issuer);
+        let admin = self.admin(issuer).await;
         let Ok(access) = issuer.client_access(Some(&credentials), &kid).await else {
-            let registration = issuer.registration(Some(&credentials)).unwrap();
+            let registration = issuer.registration(Some(&credentials)).await.unwrap();
             let made = issuer.register(&registration, kid, KeyOptions::default()).await.unwrap();
             self.told.push(format!("register {name}"));
             self.model.registrations.insert(made.client.registration(), Registration::default());
@@ -215,7 +217,7 @@ impl Story {
 
     /// Nothing that was answered is undone.
     async fn check(&mut self, issuer: &Issuer) {
-        self.find_admin_token(issuer);
+        self.find_admin_token(issuer).await;
         let told = &self.told;
         for name in NAMES {
             let Some(client) = issuer.public_client(&id(name)).await.unwrap() else { continue };

@@ -160,7 +160,7 @@ async fn refuses_issuer_tokens_that_are_expired_foreign_refreshing_or_of_a_delet
     world.clock.set(START);
     assert!(whose(&signer, &tokens.access_token, None).await.is_ok());
 
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.delete_client(&admin, &id("bakery")).await.unwrap();
     assert_eq!(whose(&signer, &tokens.access_token, None).await, Err(NO_KEY.to_owned()));
     world.client("bakery", KeyOptions::default()).await;
@@ -191,7 +191,7 @@ async fn trust_that_is_pinned_to_a_registration_ends_with_it() {
     world.issuer.renew_keys(&old, KeyOptions::default()).await.unwrap();
     assert!(whose(&first, &token, None).await.is_ok());
 
-    let admin = world.issuer.admin(Some(&world.admin)).unwrap();
+    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.delete_client(&admin, &id("bakery")).await.unwrap();
     assert!(first.remarks_on_issuers().await[0].contains("no such client is registered"));
     let new = world.client("bakery", KeyOptions::default()).await;

@@ -5,12 +5,11 @@
 //! acknowledged: so a switch takes effect at once, and a store that is slow holds up no key that needs nothing else of it. Where there is
 //! no store there are no switches: then a key is taken out of `tezos:`, and the configuration reloaded.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
-
 use jwtis_base::audit::{Actor, Event};
 use jwtis_base::env::{Env, Timestamp};
-use jwtis_store::{DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, Store, Table, settled};
+use jwtis_store::{
+    Cache, DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, Store, Table, settled,
+};
 use jwtis_tezos::PublicKeyHash;
 use zeroize::Zeroizing;
 
@@ -19,15 +18,8 @@ use zeroize::Zeroizing;
 pub struct KeySwitches {
     store: Store,
     env: Env,
-    read: Arc<RwLock<Read>>,
-}
-
-/// What was read since the last switch was moved.
-#[derive(Default, Debug)]
-struct Read {
-    /// Counts the moves: what was read before one is not kept after it.
-    moves: u64,
-    disabled_since: HashMap<PublicKeyHash, Option<Timestamp>>,
+    /// When each key was disabled, as far as it was read.
+    disabled: Cache<PublicKeyHash, Option<Timestamp>>,
 }
 
 /// Most keys that are kept. The configuration lists them, so they are few.
@@ -54,16 +46,8 @@ impl KeySwitches {
     /// The switches of `store`.
     #[must_use]
     pub fn new(store: Store, env: Env) -> Self {
-        let read = Arc::new(RwLock::new(Read::default()));
-        let (kept, table) = (Arc::clone(&read), DisabledKey::TABLE.id);
-        store.observe(Arc::new(move |changes| {
-            if changes.iter().any(|change| change.key.table() == table) {
-                let mut read = kept.write().unwrap_or_else(PoisonError::into_inner);
-                read.moves = read.moves.wrapping_add(1);
-                read.disabled_since.clear();
-            }
-        }));
-        Self { store, env, read }
+        let disabled = Cache::following(&store, &DisabledKey::TABLE, MOST_KEPT, |_| 1);
+        Self { store, env, disabled }
     }
 
     /// When the key was disabled, if it is.
@@ -71,19 +55,14 @@ impl KeySwitches {
     /// # Errors
     /// When the store cannot be read.
     pub async fn disabled_since(&self, key: &PublicKeyHash) -> Result<Option<Timestamp>, ReadError> {
-        let moves = {
-            let read = self.read.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(since) = read.disabled_since.get(key) {
-                return Ok(*since);
-            }
-            read.moves
+        let missed = match self.disabled.find(key) {
+            Ok(since) => return Ok(since),
+            Err(missed) => missed,
         };
-        let stored = self.store.get::<DisabledKey>(Name::plain(&key.to_string())).await?;
-        let since = stored.map(|stored| stored.value.since);
-        let mut read = self.read.write().unwrap_or_else(PoisonError::into_inner);
-        if read.moves == moves && read.disabled_since.len() < MOST_KEPT {
-            read.disabled_since.insert(*key, since);
-        }
+        let text = key.to_string();
+        let name = Name::plain(&text);
+        let since = self.store.get::<DisabledKey>(name).await?.map(|stored| stored.value.since);
+        self.disabled.keep(missed, *key, self.store.key_of::<DisabledKey>(name), &since);
         Ok(since)
     }
 

@@ -2,27 +2,35 @@
 
 use jwtis_base::BearerSecret;
 use jwtis_base::audit::Actor;
-use jwtis_store::ReadError;
+use jwtis_store::{BoxError, ReadError};
 use jwtis_tezos::PublicKeyHash;
 
 use crate::command::SignError;
 use crate::signer::Signer;
 use crate::switch::{KeySwitches, SwitchError, Switcher};
 
-/// The caller does not hold the admin token, or there is no store whose admin it could be.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the admin token is missing or wrong")]
-pub struct NotTheAdmin;
+/// Why the caller is not let in as the admin.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTheAdmin {
+    /// The caller does not hold the admin token, or there is no store whose admin it could be.
+    #[error("the admin token is missing or wrong")]
+    Denied,
+    /// The store cannot be read.
+    #[error("the admin token cannot be checked")]
+    Unchecked(#[source] BoxError),
+}
 
 impl Signer {
     /// Lets the admin of the store in; nobody where there is no store.
     ///
     /// # Errors
     /// [`NotTheAdmin`].
-    pub fn admin(&self, token: Option<&BearerSecret>) -> Result<Switcher, NotTheAdmin> {
-        match (&self.0.issuer, token) {
-            (Some(issuer), Some(token)) if issuer.is_admin(token) => Ok(Switcher(Actor::Admin)),
-            _ => Err(NotTheAdmin),
+    pub async fn admin(&self, token: Option<&BearerSecret>) -> Result<Switcher, NotTheAdmin> {
+        let (Some(issuer), Some(token)) = (&self.0.issuer, token) else { return Err(NotTheAdmin::Denied) };
+        match issuer.is_admin(token).await {
+            Ok(true) => Ok(Switcher(Actor::Admin)),
+            Ok(false) => Err(NotTheAdmin::Denied),
+            Err(error) => Err(NotTheAdmin::Unchecked(error)),
         }
     }
 

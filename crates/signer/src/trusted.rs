@@ -28,5 +28,8 @@ pub trait TrustedTokens: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Option<RegistrationId>, BoxError>>;
 
     /// Whether `token` is the admin token.
-    fn is_admin(&self, token: &BearerSecret) -> bool;
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    fn is_admin<'a>(&'a self, token: &'a BearerSecret) -> BoxFuture<'a, Result<bool, BoxError>>;
 }

@@ -54,7 +54,7 @@ pub enum UsageError {
 
 impl UsageBook {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, mark: KnownMark::default(), queues: std::sync::Mutex::default() }
+        Self { mark: KnownMark::of(&store), store, queues: std::sync::Mutex::default() }
     }
 
     /// The store that the records are in.
@@ -76,7 +76,7 @@ impl UsageBook {
         key: &PublicKeyHash,
         judge: impl Fn(&Usage) -> Result<(Usage, T), E>,
     ) -> Result<T, E> {
-        let mark = self.mark.of(&self.store).await.map_err(UsageError::from)?;
+        let mark = self.mark.now().await.map_err(UsageError::from)?;
         let judge = |spent: &Usage| {
             let after = judge(spent)?;
             match mark {

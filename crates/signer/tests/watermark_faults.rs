@@ -15,10 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jwtis_base::rollback;
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
-use jwtis_store::{MemoryBackend, Store};
+use jwtis_store::{MemoryBackend, Rollback, RollbackCause, Store};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, KeyMarks, WatermarkKind};
 use proptest::prelude::*;
@@ -172,6 +173,18 @@ async fn a_clearance_costs_one_read_and_one_commit_and_a_repetition_no_commit() 
         assert_eq!(world.clear(key(0), asked).await, wanted);
         assert_eq!((backend.reads() - before.0, backend.commits() - before.1), (reads, commits), "{wanted}");
     }
+}
+
+/// Another node may mark the store, or accept what is there.
+#[tokio::test]
+async fn a_store_that_goes_back_while_it_is_open_clears_nobody_until_that_is_accepted() {
+    let (world, _, store) = faulty();
+    assert_eq!(world.clear(key(0), block(5, 1)).await, "advanced");
+    rollback::begin(&store, RollbackCause::BehindWitness).await.unwrap();
+    assert_eq!(world.clear(key(0), block(6, 1)).await, "rolled back");
+    let mark = store.get_key::<Rollback>(&Rollback::key()).await.unwrap().unwrap();
+    store.commit(store.transaction().delete_at(&Rollback::key(), mark.version)).await.unwrap();
+    assert_eq!(world.clear(key(0), block(6, 1)).await, "advanced");
 }
 
 #[tokio::test]

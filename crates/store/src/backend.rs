@@ -20,7 +20,28 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Who is told of changes; see [`Backend::observe`].
-pub type Observer = Arc<dyn Fn(&[Change]) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(Feed<'_>) + Send + Sync>;
+
+/// What the change feed says.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Feed<'a> {
+    /// These records have changed, in one commit.
+    Changed(&'a [Change]),
+    /// Track is lost: any record may have changed, and changes are not told until [`Feed::Resumed`].
+    Lost,
+    /// From now on changes are told again.
+    Resumed,
+}
+
+impl<'a> Feed<'a> {
+    /// The records that are named: none where track is lost or found.
+    pub fn named(self) -> &'a [Change] {
+        match self {
+            Self::Changed(changes) => changes,
+            Self::Lost | Self::Resumed => &[],
+        }
+    }
+}
 
 /// An engine that holds sealed records.
 ///
@@ -48,7 +69,8 @@ pub trait Backend: Send + Sync + 'static {
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>>;
 
     /// Adds to the change feed: `observer` is called after a commit is durable and before its committer hears
-    /// `Ok`, one commit after the other. It must be quick, must not block and must not commit.
+    /// `Ok`, one commit after the other. It must be quick, must not block and must not commit. An engine that cannot tell what changes says so:
+    /// [`Feed::Lost`].
     fn observe(&self, observer: Observer);
 
     /// Whether what is committed lands where the next start will look for it. An engine that stores nothing under a name need not look.
@@ -343,13 +365,21 @@ impl Observers {
 
     /// Tells everybody. An observer that panics is reported and does not stop the others, nor the engine.
     pub(crate) fn tell(&self, changes: &[Change]) {
-        if changes.is_empty() {
-            return;
+        if !changes.is_empty() {
+            self.tell_all(Feed::Changed(changes));
         }
+    }
+
+    /// Nobody will be told of changes any more.
+    pub(crate) fn lose_track(&self) {
+        self.tell_all(Feed::Lost);
+    }
+
+    fn tell_all(&self, feed: Feed<'_>) {
         // Cloned, so that an observer may add another one.
         let observers = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers {
-            let call = std::panic::AssertUnwindSafe(|| observer(changes));
+            let call = std::panic::AssertUnwindSafe(|| observer(feed));
             if std::panic::catch_unwind(call).is_err() {
                 tracing::error!("an observer of the store panicked");
             }

@@ -222,7 +222,7 @@ pub async fn large_and_empty_values_come_back(backend: &dyn Backend) {
 pub async fn observers_hear_every_commit_in_order_before_its_committer(backend: &dyn Backend) {
     let heard: Arc<Mutex<Vec<Vec<Change>>>> = Arc::default();
     let ear = heard.clone();
-    backend.observe(Arc::new(move |changes| ear.lock().unwrap().push(changes.to_vec())));
+    backend.observe(Arc::new(move |feed| ear.lock().unwrap().push(feed.named().to_vec())));
     let (a, b) = (plain_key(1, 1), plain_key(1, 2));
 
     backend.commit(create(a, 7, b"one")).await.unwrap();
@@ -259,7 +259,8 @@ pub async fn an_observer_sees_the_commit_that_it_hears_of(backend: Arc<dyn Backe
     let seen: Arc<Mutex<Vec<Option<SealedRecord>>>> = Arc::default();
     let eye = seen.clone();
     let reader = Arc::downgrade(&backend);
-    backend.observe(Arc::new(move |changes| {
+    backend.observe(Arc::new(move |feed| {
+        let changes = feed.named();
         let backend = reader.upgrade().unwrap();
         let mut read = pin!(backend.get(&changes[0].key));
         let Poll::Ready(found) = read.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {

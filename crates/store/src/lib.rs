@@ -67,6 +67,7 @@
 //! ```
 
 pub mod backend;
+mod cache;
 mod commit;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -86,9 +87,10 @@ mod transaction;
 
 pub use crate::{
     backend::{
-        Backend, Batch, BoxError, BoxFuture, Change, Expect, NotARecordKey, Observer, ReadError, RecordKey,
-        SealedRecord, Snapshot, Version, Write,
+        Backend, Batch, BoxError, BoxFuture, Change, Expect, Feed, NotARecordKey, Observer, ReadError,
+        RecordKey, SealedRecord, Snapshot, Version, Write,
     },
+    cache::{Cache, Missed},
     commit::{CommitError, NotWritten, OutcomeUnknown, settled},
     keyslot::{FORMAT, KdfParams, Password},
     maintenance::{

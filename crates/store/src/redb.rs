@@ -7,6 +7,7 @@
 //! * `new_file`: putting a whole file into its place.
 //! * `header`: which of redb's two commits is opened, and why.
 //! * `stage`: what redb writes stays in memory until it may reach the file.
+//! * `error`: why the database could not do what it was asked.
 //! * `engine`: opening with proof of integrity, group commit.
 //! * `writer`: the thread.
 //! * `maintain`: info, check, change of password, backup, restore.
@@ -21,6 +22,7 @@ pub(crate) mod commits;
 mod company;
 mod contents;
 mod engine;
+mod error;
 mod file;
 mod header;
 mod lock;
@@ -47,7 +49,8 @@ use std::{
 use tokio::sync::oneshot;
 
 use self::{
-    engine::{CommitFailed, Engine, EngineError, Records, guarded},
+    engine::{CommitFailed, Engine, Records},
+    error::{EngineError, guarded},
     file::{Access, LockedFile},
     lock::Lock,
     place::Place,
@@ -441,7 +444,7 @@ fn scan(
 }
 
 fn read_one(records: &Records, key: &RecordKey) -> Result<Option<SealedRecord>, EngineError> {
-    match records.get(key.as_bytes()).map_err(engine::redb)? {
+    match records.get(key.as_bytes()).map_err(error::redb)? {
         Some(value) => readable(*key, codec::decode(value.value())).map(Some),
         None => Ok(None),
     }
@@ -453,8 +456,8 @@ fn each_record(
     start: Bound<&[u8]>,
     mut visit: impl FnMut(RecordKey, Option<SealedRecord>) -> Result<bool, EngineError>,
 ) -> Result<(), EngineError> {
-    for entry in records.range::<&[u8]>((start, Bound::Unbounded)).map_err(engine::redb)? {
-        let (key, value) = entry.map_err(engine::redb)?;
+    for entry in records.range::<&[u8]>((start, Bound::Unbounded)).map_err(error::redb)? {
+        let (key, value) = entry.map_err(error::redb)?;
         let key = RecordKey::from_bytes(key.value())
             .ok_or_else(|| EngineError::Damaged("a record has an impossible key".into()))?;
         if !visit(key, codec::decode(value.value()))? {

@@ -11,8 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     backend::{
-        Backend, Batch, BoxError, Change, Expect, Observer, ReadError, RecordKey, SealedRecord, Version,
-        Write,
+        Backend, Batch, BoxError, Expect, Feed, Observer, ReadError, RecordKey, SealedRecord, Version, Write,
     },
     commit::{CommitError, NotWritten, OutcomeUnknown},
     doubt::Doubts,
@@ -252,15 +251,16 @@ impl Store {
     }
 
     /// Calls `observer` with the changes of every commit, in commit order, after it is durable and before its
-    /// committer hears `Ok`. It must be quick, must not block and must not commit.
+    /// committer hears `Ok`, and when track of changes is lost. It must be quick, must not block and must not commit.
     pub fn observe(&self, observer: Observer) {
-        self.0.backend.observe(Arc::new(move |changes: &[Change]| {
-            if changes.iter().all(|change| change.key.table() != 0) {
-                return observer(changes);
-            }
+        self.0.backend.observe(Arc::new(move |feed| {
+            let changes = match feed {
+                Feed::Changed(changes) if changes.iter().any(|change| change.key.table() == 0) => changes,
+                Feed::Changed(_) | Feed::Lost | Feed::Resumed => return observer(feed),
+            };
             let changes: Vec<_> = changes.iter().copied().filter(|change| change.key.table() != 0).collect();
             if !changes.is_empty() {
-                observer(&changes);
+                observer(Feed::Changed(&changes));
             }
         }));
     }

@@ -4,14 +4,14 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Backend, Batch, BoxFuture, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    backend::{Backend, Batch, BoxFuture, Feed, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
     commit::{CommitError, NotWritten, OutcomeUnknown},
     keyslot::KdfParams,
     seal::{DataKey, Keys},
@@ -77,6 +77,8 @@ pub struct Faulty<B: Backend> {
     orders: Mutex<Vec<Order>>,
     /// Commits that land before the next one.
     late: Mutex<Vec<Batch>>,
+    observers: Mutex<Vec<Observer>>,
+    is_lost: Arc<AtomicBool>,
     hanging: watch::Sender<Hanging>,
 }
 
@@ -108,6 +110,8 @@ impl<B: Backend> Faulty<B> {
             commits: AtomicU64::new(0),
             orders: Mutex::default(),
             late: Mutex::default(),
+            observers: Mutex::default(),
+            is_lost: Arc::default(),
             hanging: watch::Sender::new(Hanging::default()),
         })
     }
@@ -140,6 +144,23 @@ impl<B: Backend> Faulty<B> {
     /// The next commit is a conflict.
     pub fn conflict_once(&self) {
         self.fail_commit(1, Fault::Conflict);
+    }
+
+    /// The change feed loses track: observers hear that, and then nothing.
+    pub fn lose_track(&self) {
+        self.is_lost.store(true, Ordering::SeqCst);
+        self.tell(Feed::Lost);
+    }
+
+    /// The change feed goes on.
+    pub fn resume(&self) {
+        self.is_lost.store(false, Ordering::SeqCst);
+        self.tell(Feed::Resumed);
+    }
+
+    fn tell(&self, feed: Feed<'_>) {
+        let observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        observers.iter().for_each(|observer| observer(feed));
     }
 
     /// Reads wait until [`Self::release`].
@@ -248,7 +269,13 @@ impl<B: Backend> Backend for Faulty<B> {
     }
 
     fn observe(&self, observer: Observer) {
-        self.inner.observe(observer);
+        self.observers.lock().unwrap_or_else(PoisonError::into_inner).push(observer.clone());
+        let is_lost = self.is_lost.clone();
+        self.inner.observe(Arc::new(move |feed| {
+            if !is_lost.load(Ordering::SeqCst) {
+                observer(feed);
+            }
+        }));
     }
 
     fn in_place(&self) -> BoxFuture<'_, Result<(), ReadError>> {

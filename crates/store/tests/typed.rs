@@ -181,7 +181,7 @@ async fn the_change_feed_names_records_and_nothing_of_the_stores_own() {
     let store = created(&path);
     let heard: Arc<Mutex<Vec<jwtis_store::Change>>> = Arc::default();
     let ear = heard.clone();
-    store.observe(Arc::new(move |changes| ear.lock().unwrap().extend(changes)));
+    store.observe(Arc::new(move |feed| ear.lock().unwrap().extend(feed.named())));
     let name = Name::plain("shop");
     store.commit(store.transaction().create(name, &client("one"))).await.unwrap();
     let version = store.get::<Client>(name).await.unwrap().unwrap().version;

@@ -100,7 +100,7 @@ impl Issuer {
     /// Whether the token's session was opened before a mark of its client or its subject.
     async fn is_marked(&self, client: &Client, token: &OpenedToken) -> Result<bool, ReadError> {
         let opened_at = token.session.opened_at();
-        if opened_at < self.not_before(client) {
+        if opened_at < client.not_before.max(self.sessions_not_before().await?) {
             return Ok(true);
         }
         let Some(subject) = &token.subject else { return Ok(false) };

@@ -42,7 +42,7 @@ impl World {
 
     /// Registers a client and returns its access.
     pub async fn client(&self, kid: &str, options: KeyOptions) -> ClientAccess {
-        let access = self.issuer.registration(Some(&self.admin)).unwrap();
+        let access = self.issuer.registration(Some(&self.admin)).await.unwrap();
         self.issuer.register(&access, id(kid), options).await.unwrap();
         self.access(kid).await
     }

@@ -33,7 +33,7 @@ impl TrustedTokens for OwnIssuer {
         Box::pin(async move { Ok(self.0.public_client(client).await?.map(|client| client.registration())) })
     }
 
-    fn is_admin(&self, token: &BearerSecret) -> bool {
-        self.0.is_admin(token)
+    fn is_admin<'a>(&'a self, token: &'a BearerSecret) -> BoxFuture<'a, Result<bool, BoxError>> {
+        Box::pin(async move { Ok(self.0.is_admin(token).await?) })
     }
 }

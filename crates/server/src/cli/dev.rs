@@ -139,7 +139,7 @@ impl Demo {
 
         let admin = Credentials { secret: admin_token, user: None };
         let kid: ClientId = CLIENT.parse().map_err(|e| failed(&e))?;
-        let access = issuer.registration(Some(&admin)).map_err(|e| failed(&e))?;
+        let access = issuer.registration(Some(&admin)).await.map_err(|e| failed(&e))?;
         let client =
             issuer.register(&access, kid.clone(), KeyOptions::default()).await.map_err(|e| failed(&e))?;
         let access = issuer.client_access(Some(&admin), &kid).await.map_err(|e| failed(&e))?;

@@ -226,10 +226,13 @@ async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> R
     if config.issuer.is_none() {
         return Ok(issuer);
     }
-    if !issuer.has_admin_token() {
+    let has_admin_token = issuer.has_admin_token().await.map_err(|error| {
+        Failure::refused("whether there is an admin token cannot be read").because(&error)
+    })?;
+    if !has_admin_token {
         first_start::set_admin_token(&issuer, admin_token, out).await?;
     } else if let Some(given) = admin_token {
-        compare_admin_token(&issuer, given)?;
+        compare_admin_token(&issuer, given).await?;
     }
     Ok(issuer)
 }
@@ -252,8 +255,8 @@ pub(super) fn issuer_settings(config: &Config) -> IssuerSettings {
 }
 
 /// An admin token that is given again and again is no wish to change it, so a difference is only said.
-fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> Outcome {
-    match issuer.admin(Some(&Credentials { secret: given.secret, user: None })) {
+async fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> Outcome {
+    match issuer.admin(Some(&Credentials { secret: given.secret, user: None })).await {
         Ok(_) => {}
         Err(AccessError::Denied) => warn!(
             "the admin token given is not the one of this store, which stays in force; `jwtis store reset-admin-token` makes a new one"

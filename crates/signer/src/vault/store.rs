@@ -1,6 +1,5 @@
 //! Keys sealed in our own store: the vault `store`. They are made in it or brought in once, and never leave it.
 
-mod cache;
 mod record;
 
 use std::sync::Arc;
@@ -8,13 +7,13 @@ use std::sync::Arc;
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_store::{
-    BoxFuture, CommitError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey, Store, settled,
+    BoxFuture, Cache, CommitError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey, Store,
+    settled,
 };
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
 use super::{KeyBackend, VaultError, VerifiedSignature, prove_here, sign_here};
 use crate::cleared::{Cleared, ClearedProof};
-use cache::KeyCache;
 pub use record::StoredKey;
 pub(crate) use record::{AliasRecord, KeyRecord};
 
@@ -22,6 +21,8 @@ pub(crate) use record::{AliasRecord, KeyRecord};
 pub const MAX_ALIAS_CHARS: usize = 64;
 /// Records read at once.
 const PAGE: usize = 256;
+/// Most keys that are kept opened.
+const MOST_OPENED: usize = 100_000;
 /// How the vault is called in texts.
 const KIND: &str = "Store";
 
@@ -30,7 +31,7 @@ const KIND: &str = "Store";
 pub struct StoreVault {
     store: Store,
     env: Env,
-    cache: Arc<KeyCache>,
+    opened: Cache<PublicKeyHash, Arc<SecretKey>>,
 }
 
 /// The keys of the store.
@@ -88,14 +89,8 @@ impl StoreVault {
     /// The keys of `store`. What is deleted or replaced there is forgotten here at once.
     #[must_use]
     pub fn new(store: Store, env: Env) -> Self {
-        let cache = Arc::new(KeyCache::default());
-        let follower = Arc::downgrade(&cache);
-        store.observe(Arc::new(move |changes| {
-            if let Some(cache) = follower.upgrade() {
-                cache.forget(changes, |key| key.table() == KeyRecord::TABLE.id);
-            }
-        }));
-        Self { store, env, cache }
+        let opened = Cache::following(&store, &KeyRecord::TABLE, MOST_OPENED, |_| 1);
+        Self { store, env, opened }
     }
 
     /// Makes a key.
@@ -211,17 +206,16 @@ impl StoreVault {
 
     /// The key, from memory or from the store.
     async fn key(&self, hash: &PublicKeyHash) -> Result<Arc<SecretKey>, VaultError> {
+        let missed = match self.opened.find(hash) {
+            Ok(key) => return Ok(key),
+            Err(missed) => missed,
+        };
         let text = hash.to_string();
         let name = Name::plain(&text);
-        let place = self.store.key_of::<KeyRecord>(name);
-        let epoch = match self.cache.find(&place) {
-            Ok(key) => return Ok(key),
-            Err(epoch) => epoch,
-        };
         let stored = self.store.get::<KeyRecord>(name).await.map_err(|error| VaultError::new(KIND, error))?;
         let record = stored.ok_or_else(|| VaultError::new(KIND, "the key is not here any more"))?.value;
         let key = record.into_key();
-        self.cache.keep(place, &key, epoch);
+        self.opened.keep(missed, *hash, self.store.key_of::<KeyRecord>(name), &key);
         Ok(key)
     }
 

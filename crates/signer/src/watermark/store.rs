@@ -55,7 +55,7 @@ impl StoreWatermarks {
 
     /// The watermarks of `store`, which is that of `keeper`.
     pub(super) fn kept_by(keeper: Keeper, store: Store, observer: Arc<dyn WatermarkObserver>) -> Self {
-        Self { store, keeper, rollback: KnownMark::default(), observer, chains: OnceCell::new() }
+        Self { rollback: KnownMark::of(&store), store, keeper, observer, chains: OnceCell::new() }
     }
 
     pub(super) const fn store(&self) -> &Store {
@@ -170,7 +170,7 @@ impl StoreWatermarks {
     }
 
     async fn went_back(&self) -> Result<Option<WentBack>, WatermarkError> {
-        let mark = self.rollback.of(&self.store).await.map_err(unavailable)?;
+        let mark = self.rollback.now().await.map_err(unavailable)?;
         Ok(mark.map(|mark| WentBack { cause: mark.cause, keeper: self.keeper }))
     }
 

@@ -1,10 +1,6 @@
 //! One open redb database behind a stage: opening with proof of integrity, group commit, snapshots.
 
-use std::{
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{io, sync::Arc};
 
 use redb::{
     Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
@@ -13,8 +9,8 @@ use redb::{
 
 use super::{
     codec, commits,
+    error::{EngineError, database_error, guarded, redb},
     header::{HEADER_BYTES, Header, Slot},
-    place::Displaced,
     stage::{NotPublished, StagedFile},
 };
 use crate::{
@@ -37,23 +33,6 @@ const CACHE_BYTES: usize = 128 << 20;
 
 /// The same while it looks at every page of the file, one after the other: none of them is soon wanted again.
 const CHECK_CACHE_BYTES: usize = 1 << 20;
-
-/// Why the database could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum EngineError {
-    /// Bytes of the file are not what was written.
-    #[error("{0}")]
-    Damaged(String),
-    /// The disk refused.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// The database refused.
-    #[error(transparent)]
-    Redb(redb::Error),
-    /// The file is not where the next start will look for it.
-    #[error(transparent)]
-    Displaced(#[from] Displaced),
-}
 
 /// Why a group was not committed.
 #[derive(Debug)]
@@ -184,7 +163,7 @@ impl Engine {
 
     fn publish_commit(&mut self) -> Result<(), CommitFailed> {
         // Looked up before: once it is in the file, nothing may fail before this knows of it.
-        let header = Header::read(&self.stage).map_err(|error| CommitFailed::early(error.into()))?;
+        let header = Header::read(&self.stage).map_err(CommitFailed::early)?;
         self.stage.publish().map_err(|NotPublished { error, header }| CommitFailed {
             source: error.into(),
             in_file: header,
@@ -382,39 +361,5 @@ fn probe(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<(), EngineError> 
         Err(DatabaseError::RepairAborted) => Ok(()),
         Err(error) => Err(database_error(error)),
         Ok(_) => Ok(()),
-    })
-}
-
-fn database_error(error: DatabaseError) -> EngineError {
-    match error {
-        DatabaseError::UpgradeRequired(_) => EngineError::Damaged("a commit slot has no known format".into()),
-        error => redb(error),
-    }
-}
-
-/// Tells damage from everything else.
-pub(super) fn redb(error: impl Into<redb::Error>) -> EngineError {
-    match error.into() {
-        redb::Error::Corrupted(what) => EngineError::Damaged(what),
-        redb::Error::Io(error)
-            if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
-        {
-            EngineError::Damaged(error.to_string())
-        }
-        redb::Error::Io(error) => EngineError::Io(error),
-        redb::Error::TableDoesNotExist(_)
-        | redb::Error::TableTypeMismatch { .. }
-        | redb::Error::TypeDefinitionChanged { .. }
-        | redb::Error::TableIsMultimap(_) => EngineError::Damaged("the file holds no records table".into()),
-        error => EngineError::Redb(error),
-    }
-}
-
-/// redb panics where a file contradicts itself: that is damage, not the end of the program.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Result<T, EngineError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let what = panic.downcast_ref::<String>().map(String::as_str);
-        let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(EngineError::Damaged(format!("the database contradicts itself: {what}")))
     })
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use redb::StorageBackend;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
     contents::Contents,
@@ -104,8 +105,14 @@ impl StorageBackend for LockedFile {
         self.bytes()
     }
 
+    /// Reads pages that redb does not have in memory. On a worker of a runtime its other tasks go on elsewhere meanwhile: whoever waits for
+    /// the disk holds up nobody else.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.contents.file().read_exact_at(out, offset)
+        let mut read = || self.contents.file().read_exact_at(out, offset);
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(read),
+            _ => read(),
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

@@ -6,7 +6,8 @@ use redb::Database;
 
 use super::{
     codec, commits, each_record,
-    engine::{self, Engine, EngineError, RECORDS, guarded},
+    engine::{self, Engine, RECORDS},
+    error::{self, EngineError, guarded},
     file::{self, Access, LockedFile},
     meta_record,
     new_file::{self, NewFile},
@@ -138,7 +139,7 @@ pub(super) fn copy(
     census: &mut Census<'_>,
     overlay: &[(RecordKey, SealedRecord)],
 ) -> Result<(), OpenError> {
-    let database = guarded(|| Database::builder().create_with_backend(file).map_err(engine::redb))?;
+    let database = guarded(|| Database::builder().create_with_backend(file).map_err(error::redb))?;
     let mut has_slots = false;
     let transaction = engine::begin_write(&database)?;
     loop {
@@ -157,8 +158,8 @@ pub(super) fn copy(
     }
     Ok(guarded(|| {
         insert(&transaction, overlay)?;
-        transaction.commit().map_err(engine::redb)?;
-        database.close().map_err(engine::redb)
+        transaction.commit().map_err(error::redb)?;
+        database.close().map_err(error::redb)
     })?)
 }
 
@@ -166,9 +167,9 @@ fn insert(
     transaction: &redb::WriteTransaction,
     records: &[(RecordKey, SealedRecord)],
 ) -> Result<(), EngineError> {
-    let mut table = transaction.open_table(RECORDS).map_err(engine::redb)?;
+    let mut table = transaction.open_table(RECORDS).map_err(error::redb)?;
     for (key, record) in records {
-        table.insert(key.as_bytes(), codec::encode(record).as_slice()).map_err(engine::redb)?;
+        table.insert(key.as_bytes(), codec::encode(record).as_slice()).map_err(error::redb)?;
     }
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     RedbSnapshot,
-    engine::{Engine, EngineError, Records, guarded},
+    engine::{Engine, Records},
+    error::{EngineError, guarded},
     read_error, read_one, scan,
 };
 use crate::{

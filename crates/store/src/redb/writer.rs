@@ -15,7 +15,8 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::company::{Company, GROUP_LIMIT, LINGER};
-use super::engine::{CommitFailed, Engine, EngineError, Records, Verdict};
+use super::engine::{CommitFailed, Engine, Records, Verdict};
+use super::error::EngineError;
 use super::place::Place;
 use super::witness::Keeper;
 use crate::backend::{Batch, Observers};
@@ -78,6 +79,7 @@ pub(super) struct Writer {
     pause: Pause,
     /// Keeps the witness, where there is one.
     witness: Option<Keeper>,
+    _telling: Telling,
 }
 
 /// How the thread waits.
@@ -102,6 +104,7 @@ impl Writer {
         shared.commits.store(engine.commits(), Ordering::Relaxed);
         Ok(Self {
             engine,
+            _telling: Telling(shared.clone()),
             shared,
             inbox,
             broken: false,
@@ -325,6 +328,16 @@ impl Writer {
                 Recovery::Staged
             }
         }
+    }
+}
+
+/// Ends with the thread, and says that nobody is told of changes any more: not even of one that was made when the thread ended in the middle
+/// of its work.
+struct Telling(Arc<Shared>);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.observers.lose_track();
     }
 }
 

@@ -60,7 +60,7 @@ impl Refuses for TokenHolder {
 }
 
 impl Refuses for Admin {
-    const CODES: &'static [Code] = &[Code::AmbiguousCredentials, Code::Unauthorized];
+    const CODES: &'static [Code] = &[Code::AmbiguousCredentials, Code::Unauthorized, Code::StoreUnavailable];
 }
 
 impl Refuses for Registrar {
@@ -96,8 +96,8 @@ impl FromRequestParts<Arc<IssuerApi>> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<IssuerApi>) -> Result<Self, Problem> {
-        let admin = || Ok(Self(api.issuer.admin(credentials(&parts.headers)?.as_ref())?));
-        note(api, parts, admin())
+        let admin = async { Ok(Self(api.issuer.admin(credentials(&parts.headers)?.as_ref()).await?)) };
+        note(api, parts, admin.await)
     }
 }
 
@@ -105,8 +105,9 @@ impl FromRequestParts<Arc<IssuerApi>> for Registrar {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<IssuerApi>) -> Result<Self, Problem> {
-        let registrar = || Ok(Self(api.issuer.registration(credentials(&parts.headers)?.as_ref())?));
-        note(api, parts, registrar())
+        let registrar =
+            async { Ok(Self(api.issuer.registration(credentials(&parts.headers)?.as_ref()).await?)) };
+        note(api, parts, registrar.await)
     }
 }
 

@@ -230,7 +230,11 @@ impl From<TokenRefusal> for Refusal {
 
 impl From<NotTheAdmin> for Refusal {
     fn from(error: NotTheAdmin) -> Self {
-        with_source(&error, Self::plain(StatusCode::UNAUTHORIZED, "admin_denied", error.to_string(), None))
+        let (status, code) = match &error {
+            NotTheAdmin::Denied => (StatusCode::UNAUTHORIZED, "admin_denied"),
+            NotTheAdmin::Unchecked(_) => (StatusCode::SERVICE_UNAVAILABLE, "admin_unchecked"),
+        };
+        with_source(&error, Self::plain(status, code, error.to_string(), None))
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) async fn enable(
 }
 
 impl Refuses for Admin {
-    const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text)];
+    const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text), (503, Shape::Text)];
 }
 
 impl FromRequestParts<Arc<Api>> for Admin {
@@ -85,6 +85,6 @@ impl FromRequestParts<Arc<Api>> for Admin {
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| bearer::of(value, "Bearer"));
         let token = token.and_then(|token| BearerSecret::parse(std::str::from_utf8(token).ok()?).ok());
         let denied = |denied: NotTheAdmin| Refusal::from(denied).counted(&api.metrics, "admin", source);
-        api.signer.admin(token.as_ref()).map(Self).map_err(denied)
+        api.signer.admin(token.as_ref()).await.map(Self).map_err(denied)
     }
 }

@@ -65,7 +65,7 @@ async fn register(issuer: &Issuer, clients: u64) -> Result<Vec<String>, Fault> {
         tasks.spawn(async move {
             let mut secrets = Vec::new();
             for number in (filler..clients).step_by(FILLERS as usize) {
-                let access = issuer.registration(None)?;
+                let access = issuer.registration(None).await?;
                 let kid: ClientId = format!("client-{number}").parse()?;
                 let options = KeyOptions {
                     refresh_strategy: Some(RefreshStrategy::RefreshBoth),
