@@ -17,6 +17,7 @@ pub mod trusted;
 mod vaults;
 mod watch;
 mod watermarks;
+mod which;
 
 use std::io;
 use std::path::PathBuf;
@@ -33,12 +34,13 @@ use tracing::info;
 use crate::http::{self, Limits, utility};
 use crate::metrics::Metrics;
 
-pub use listeners::{BindError, Listeners, Which, listen};
+pub use listeners::{BindError, Listeners, listen};
 pub use reload::{Reload, Started};
 pub use signals::{EarlyHangups, Hangups, Signals, survive_file_size_limits};
 pub use vaults::{Ask, VaultFault};
 pub use watch::Seen;
 pub use watermarks::WatermarksError;
+pub use which::Which;
 
 /// How long answers of the utility listener may still take once all else is done.
 const OBSERVATION_GRACE: Duration = Duration::from_secs(1);

@@ -8,19 +8,24 @@ mod client;
 mod completions;
 mod config;
 mod dev;
+mod environment;
 mod failure;
 mod first_start;
 mod flags;
 mod harden;
 mod hash_password;
+mod input;
 mod inspect;
 mod key;
 mod login;
 mod openapi;
+mod opening;
 mod output;
 mod password;
 mod policy;
+mod printable;
 mod prompt;
+mod runtime;
 mod serve;
 mod signer_start;
 mod store;
@@ -34,9 +39,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Command as Line, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use zeroize::Zeroizing;
-
-use crate::config::secret::tidy;
 
 pub use failure::{Exit, Failure, Outcome};
 pub use flags::ServerFlags;
@@ -166,7 +168,7 @@ impl Cli {
                     Command::HashPassword(command) => command.run(out),
                     Command::Store(command) => command.run(out),
                     Command::OpenApi(command) => command.run(out),
-                    Command::Completions(completions) => completions.run(out),
+                    Command::Completions(completions) => completions.run(Cli::command(), out),
                     // The words of Signatory's programs (§9 of the signer's behaviour specification).
                     Command::Version => out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION"))),
                     Command::Serve { .. } | Command::Config(_) => Ok(()),
@@ -183,37 +185,6 @@ fn without_empty_variables(line: Line) -> Line {
         if empty { arg.env(None) } else { arg.hide_env_values(true) }
     })
     .mut_subcommands(without_empty_variables)
-}
-
-/// The secret in a variable; `None` where it is not set or empty.
-///
-/// # Errors
-/// With exit code 2 when it is not one line of text.
-fn secret_variable(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
-    let again = |what: &dyn std::fmt::Display| {
-        Failure::usage(format!("{name}: {what}")).hint(format!("set {name} anew, as one line of UTF-8 text"))
-    };
-    match secret_variable_as_it_is(name)? {
-        Some(text) => tidy(&text).map(Some).map_err(|error| again(&error)),
-        None => Ok(None),
-    }
-}
-
-/// As [`secret_variable`], with the line end and the byte order mark that may stand in it.
-///
-/// # Errors
-/// With exit code 2 when it is not text.
-fn secret_variable_as_it_is(name: &str) -> Result<Option<Zeroizing<String>>, Failure> {
-    let Some(value) = environment(name).filter(|value| !value.is_empty()) else { return Ok(None) };
-    value.into_string().map(|text| Some(Zeroizing::new(text))).map_err(|_| {
-        Failure::usage(format!("the value of {name} is not UTF-8"))
-            .hint(format!("set {name} anew, as UTF-8 text"))
-    })
-}
-
-/// The environment of the process.
-fn environment(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! [`value::Values`], and each text is read once, here. All faults are found together.
 
 mod address;
+pub mod environment;
 mod file;
 mod http;
 pub(crate) mod limited;
@@ -35,9 +36,10 @@ use jwtis_store::witness_beside;
 
 use crate::telemetry::{LogFormat, LogSettings};
 use crate::tls;
+use environment::Environment;
 use setting::Setting;
 use signer::SignerConfig;
-use value::{Environment, Fault, Raw, Source, Values, origin};
+use value::{Fault, Raw, Source, Values, origin};
 
 /// Above this life of access tokens the start warns: until it ends, only a verifier that asks us learns of a revocation.
 const LONG_AUTH_TTL_SECONDS: u64 = 3600;

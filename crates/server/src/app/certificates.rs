@@ -10,9 +10,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 
-use super::listeners::Which;
 use super::signals::Hangups;
 use super::watch::Seen;
+use super::which::Which;
 use crate::http::utility::{Health, Unhealthy};
 use crate::metrics::Metrics;
 use crate::tls::Acceptor;

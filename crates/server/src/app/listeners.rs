@@ -9,6 +9,7 @@ use rustix::net::sockopt;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::certificates::Certificate;
+use super::which::Which;
 use crate::config::{Config, Host, HttpConfig, ListenAddress, TlsFiles};
 use crate::http::door::Door;
 use crate::tls;
@@ -30,29 +31,6 @@ pub struct Listeners {
 pub(super) struct Bound {
     pub(super) sockets: Vec<TcpListener>,
     pub(super) tls: Option<tls::Acceptor>,
-}
-
-/// Which of the listeners.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Which {
-    /// The issuer's API.
-    Issuer,
-    /// The signer's API.
-    Signer,
-    /// `/metrics` and `/healthz`.
-    Utility,
-}
-
-impl Which {
-    /// In words.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Issuer => "issuer",
-            Self::Signer => "signer",
-            Self::Utility => "metrics and health",
-        }
-    }
 }
 
 /// Why a listener is not there.

@@ -16,8 +16,9 @@ use tokio::runtime::Runtime;
 use zeroize::Zeroizing;
 
 use super::Failure;
+use super::environment;
 use super::failure::disk_hint;
-use super::output::printable;
+use super::printable::printable;
 use crate::config::read_secret_file;
 use crate::http::issuer::problem::Code;
 use crate::http_client::{self, HttpClient, NoAnswer};
@@ -90,7 +91,7 @@ impl Connection {
 
     /// Whether it is named on the command line, not by the variable that a shell may have for other commands.
     pub(crate) fn is_named_by_flag(&self) -> bool {
-        let variable = super::environment("JWTIS_URL");
+        let variable = environment::environment("JWTIS_URL");
         self.url.as_ref().is_some_and(|url| variable.is_none_or(|variable| variable != url.as_str()))
     }
 
@@ -112,7 +113,7 @@ fn token(file: Option<&Path>, variable: &str, kind: SecretKind) -> Result<Option
             })?;
             (file.display().to_string(), text)
         }
-        None => match super::secret_variable(variable)? {
+        None => match environment::secret_variable(variable)? {
             Some(text) => (variable.to_owned(), text),
             None => return Ok(None),
         },

@@ -1,9 +1,9 @@
 //! `jwtis completions`: a completion script for a shell.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Cli, Outcome, Output};
+use super::failure::Outcome;
+use super::output::Output;
 
 /// Prints a completion script. For bash: `source <(jwtis completions bash)`.
 #[derive(Debug, clap::Args)]
@@ -13,9 +13,9 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, mut command: clap::Command, out: &mut Output<'_>) -> Outcome {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "jwtis", &mut script);
+        clap_complete::generate(self.shell, &mut command, "jwtis", &mut script);
         out.line(String::from_utf8_lossy(&script).trim_end())
     }
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::output::{TextTable, printable};
+use super::environment;
+use super::output::TextTable;
+use super::printable::printable;
 use super::{Failure, Outcome, Output, ServerFlags};
 use crate::config::Config;
 use crate::config::setting::{self, Setting};
@@ -45,7 +47,7 @@ impl ConfigCommand {
                         let raw = Raw::new(path.to_string_lossy(), Source::Flag("FILE".to_owned()));
                         flags.insert(0, (&setting::CONFIG, raw));
                         let named = |name: &str| {
-                            if name.starts_with("JWTIS_") { None } else { super::environment(name) }
+                            if name.starts_with("JWTIS_") { None } else { environment::environment(name) }
                         };
                         Config::load(flags, &named).map_err(|faults| failure(&faults))?
                     }
@@ -66,7 +68,7 @@ impl ConfigCommand {
 /// # Errors
 /// With exit code 2 and all faults.
 pub(crate) fn load(flags: Vec<(&'static Setting, Raw)>) -> Result<Config, Failure> {
-    Config::load(flags, &super::environment).map_err(|faults| failure(&faults))
+    Config::load(flags, &environment::environment).map_err(|faults| failure(&faults))
 }
 
 /// The signer's part of the configuration file at `path`; `None` where it asks for no signer.

@@ -12,7 +12,7 @@ use jwtis_jose::ClaimsSet;
 use jwtis_store::open_memory;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Output, serve};
+use super::{Failure, Outcome, Output, runtime};
 use crate::app::{EarlyHangups, Listeners, Served, ServedSigner, Signals, listen};
 use crate::config::ListenAddress;
 use crate::config::setting::{self, Setting};
@@ -47,13 +47,13 @@ pub(crate) struct Dev {
 impl Dev {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         let settings = LogSettings { verbose: self.verbose, ..LogSettings::default() };
-        let _logging = telemetry::start(&settings).map_err(|error| serve::no_threads(&error))?;
-        let hangups = EarlyHangups::take().map_err(|error| serve::no_signals(&error))?;
-        serve::runtime()?.block_on(self.serve(hangups, out))
+        let _logging = telemetry::start(&settings).map_err(|error| runtime::no_threads(&error))?;
+        let hangups = EarlyHangups::take().map_err(|error| runtime::no_signals(&error))?;
+        runtime::runtime()?.block_on(self.serve(hangups, out))
     }
 
     async fn serve(&self, hangups: EarlyHangups, out: &mut Output<'_>) -> Outcome {
-        let signals = Signals::take(hangups).map_err(|error| serve::no_signals(&error))?;
+        let signals = Signals::take(hangups).map_err(|error| runtime::no_signals(&error))?;
         let (stop, hangups) = signals.split();
         let issuer_listener = bind(self.listen, &setting::LISTEN, "--listen").await?;
         let signer_listener = match self.signer {

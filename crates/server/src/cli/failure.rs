@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use jwtis_store::OpenError;
 
-use super::output::printable;
+use super::printable::printable;
 
 /// Exit codes, documented in `docs/operations.md`.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

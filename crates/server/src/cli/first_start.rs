@@ -13,8 +13,9 @@ use tracing::warn;
 use zeroize::Zeroizing;
 
 use super::failure::disk_hint;
-use super::output::{Output, printable};
-use super::{Failure, Outcome, config as configuration, password, serve};
+use super::output::Output;
+use super::printable::printable;
+use super::{Failure, Outcome, config as configuration, opening, password};
 use crate::app::Listeners;
 use crate::config::{Config, SecretSource};
 
@@ -81,7 +82,7 @@ pub(crate) async fn run(
 
     let (store, unplaced) = stage_redb(path, &Password::new(password.as_str()), KdfParams::default())
         .map_err(|error| Failure::from_store(path, &error))?;
-    let issuer = serve::open_issuer(store, &serve::issuer_settings(config)).await?;
+    let issuer = opening::open_issuer(store, &opening::issuer_settings(config)).await?;
     if let Some(token) = &admin_token {
         issuer
             .set_admin_token(&token.secret)
@@ -89,7 +90,7 @@ pub(crate) async fn run(
             .map_err(|error| Failure::refused("the admin token cannot be stored").because(&error))?;
     }
 
-    if serve::store_exists(path)? {
+    if opening::store_exists(path)? {
         return Err(made_meanwhile(path, "nothing was shown"));
     }
     let shown_password = if password_is_given { None } else { Some(&password) };

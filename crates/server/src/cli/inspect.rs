@@ -15,8 +15,9 @@ use jwtis_jose::{
 use serde_json::{Value, json};
 
 use super::api;
-use super::output::{TextTable, printable};
-use super::token::argument_or_input;
+use super::input::argument_or_input;
+use super::output::TextTable;
+use super::printable::printable;
 use super::when::{from_now, utc};
 use super::{Failure, Outcome, Output};
 use crate::config::limited::{self, MAX_INPUT_BYTES};

@@ -9,8 +9,9 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::api::{self, Answer};
+use super::environment;
 use super::failure::warn;
-use super::output::printable;
+use super::printable::printable;
 use super::{Failure, Outcome, Output, prompt};
 use crate::config::read_secret_file;
 
@@ -68,7 +69,7 @@ impl Login {
                     .hint("the file's first line is the password, as UTF-8 text that this user can read")
             });
         }
-        if let Some(password) = super::secret_variable(PASSWORD)? {
+        if let Some(password) = environment::secret_variable(PASSWORD)? {
             return Ok(password);
         }
         match prompt::hidden("Password: ")? {

@@ -12,6 +12,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::failure::{Failure, Outcome};
+use super::printable::printable;
 
 /// Where results go.
 pub struct Output<'w> {
@@ -139,14 +140,6 @@ impl fmt::Display for TextTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.trim_fmt())
     }
-}
-
-/// Text from a server or a token, made safe to show: control characters cannot reach the terminal.
-#[must_use]
-pub(crate) fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
 }
 
 #[cfg(test)]

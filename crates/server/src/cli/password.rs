@@ -7,8 +7,9 @@ use jwtis_base::{Env, NoEntropy};
 use jwtis_store::{Password, opens_with};
 use zeroize::Zeroizing;
 
+use super::environment;
 use super::failure::Failure;
-use super::output::printable;
+use super::printable::printable;
 use super::prompt;
 use crate::config::SecretSource;
 
@@ -56,7 +57,7 @@ pub(crate) fn for_existing(
 
 fn source(configured: Option<&SecretSource>) -> Option<SecretSource> {
     let credential = || {
-        let path = credential_file(super::environment("CREDENTIALS_DIRECTORY"))?;
+        let path = credential_file(environment::environment("CREDENTIALS_DIRECTORY"))?;
         path.exists().then_some(SecretSource::File(path))
     };
     configured.cloned().or_else(credential)

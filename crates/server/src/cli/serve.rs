@@ -3,19 +3,21 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::{Env, rollback};
-use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings};
-use jwtis_store::{OpenError, Password, ReadError, Rollback, Store, open_redb_beside};
+use jwtis_issuer::{AccessError, Credentials, Issuer};
+use jwtis_store::{OpenError, Rollback};
 use tracing::{error, info, warn};
 
-use super::failure::disk_hint;
+use super::environment;
 use super::first_start::{self, AdminToken};
-use super::output::{Output, printable};
+use super::opening::{issuer_settings, open_issuer, open_store, store_exists, store_folder};
+use super::output::Output;
+use super::printable::printable;
+use super::runtime::{no_signals, no_threads, runtime};
 use super::{Failure, Outcome, config as configuration, harden, password, prompt, signer_start};
 use crate::app::signer::{Prepared, Surroundings};
 use crate::app::{
@@ -30,7 +32,7 @@ use crate::tls::TlsError;
 
 pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
     let hangups = EarlyHangups::take().map_err(|error| no_signals(&error))?;
-    let reloader = Reloader::new(flags.clone(), super::environment);
+    let reloader = Reloader::new(flags.clone(), environment::environment);
     let seen = Seen::look(reloader.path());
     let config = configuration::load(flags)?;
     let _logging = telemetry::start(&config.log).map_err(|error| no_threads(&error))?;
@@ -54,41 +56,6 @@ pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> 
 
 /// How long the end of the process waits for threads that read files.
 const STUCK_THREADS: Duration = Duration::from_secs(1);
-
-pub(super) fn no_signals(error: &io::Error) -> Failure {
-    Failure::refused("no handler for signals").because(error)
-}
-
-/// The server's runtime.
-///
-/// # Errors
-/// When the operating system gives no threads.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    threads(|| tokio::runtime::Builder::new_multi_thread().enable_all().build())
-}
-
-/// What `build` makes. tokio panics where the system gives it no thread.
-fn threads<T>(build: impl FnOnce() -> io::Result<T>) -> Result<T, Failure> {
-    let hook = panic::take_hook();
-    panic::set_hook(Box::new(|_| {}));
-    let built = catch_unwind(AssertUnwindSafe(build));
-    panic::set_hook(hook);
-    match built {
-        Ok(built) => built.map_err(|error| no_threads(&error)),
-        Err(panic) => {
-            let reason = panic.downcast_ref::<String>().map(String::as_str);
-            let reason =
-                reason.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-            Err(no_threads(&io::Error::other(reason)))
-        }
-    }
-}
-
-pub(super) fn no_threads(error: &io::Error) -> Failure {
-    Failure::refused("the system gives the server no threads").because(error).hint(
-        "raise the limit of processes (`ulimit -u`, systemd's TasksMax, the pids limit of a container) or give it more memory",
-    )
-}
 
 /// The order matters: ports first, since they fail without a trace; then what of the signer can be checked; then the store, whose first
 /// start prints secrets, and for whose password somebody may be asked, who can press Ctrl-C; then the vaults, for whose keys too; then
@@ -162,37 +129,6 @@ async fn serve(
     outcome.map_err(|error| Failure::refused("a listener was lost").because(&error))
 }
 
-/// The folder of the store: as private as the store, and on the same disk.
-pub(crate) fn store_folder(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Whether there is a store at `path`.
-///
-/// # Errors
-/// When there is something that can be no store: a folder, a device, a link to nothing.
-pub(crate) fn store_exists(path: &Path) -> Result<bool, Failure> {
-    let shown = path.display();
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() => Ok(true),
-        Ok(found) if found.is_dir() => Err(Failure::refused(format!("{shown} is a folder, not a store"))
-            .hint(format!("name the file in it, like {}", path.join("keys.db").display()))),
-        Ok(_) => Err(Failure::refused(format!("{shown} is no file, so it is no store"))
-            .hint("give the path of a file by --dbPath")),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::symlink_metadata(path) {
-            Ok(_) => Err(Failure::refused(format!("{shown} is a symbolic link to a file that is not there"))
-                .hint("bring the file back, or remove the link; nothing was made")),
-            Err(_) => Ok(false),
-        },
-        Err(error) => Err(Failure::refused(format!("{shown} cannot be looked at"))
-            .because(&error)
-            .hint(disk_hint(&error))),
-    }
-}
-
 /// Opens the store, or makes it at the first start, and the issuer over it. Where the issuer's API is switched off, its tokens may still
 /// be asked about; it needs no admin token then.
 async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> Result<Issuer, Failure> {
@@ -249,11 +185,6 @@ fn warn_of_permissions(path: &Path) {
     }
 }
 
-/// What the issuer does by; defaults where its API is switched off.
-pub(super) fn issuer_settings(config: &Config) -> IssuerSettings {
-    config.issuer.as_ref().map(|issuer| issuer.settings.clone()).unwrap_or_default()
-}
-
 /// An admin token that is given again and again is no wish to change it, so a difference is only said.
 async fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> Outcome {
     match issuer.admin(Some(&Credentials { secret: given.secret, user: None })).await {
@@ -275,26 +206,6 @@ fn say_rolled_back(mark: Rollback) {
         "{}, and may not know what was signed, spent or revoked since: consensus keys with watermarks in the store sign nothing, keys with a limit over time sign nothing within one window, and sessions opened before count as revoked unless they were kept",
         rollback::words(mark.cause)
     );
-}
-
-/// Opens an existing store.
-///
-/// # Errors
-/// With the exit codes of `decisions.md` section 2.
-pub(crate) fn open_store(path: &Path, witness: &Path, password: &str) -> Result<Store, Failure> {
-    open_redb_beside(path, witness, &Password::new(password))
-        .map_err(|error| Failure::from_store(path, &error))
-}
-
-/// The issuer over a store.
-///
-/// # Errors
-/// When the store cannot be read, or a record in it is damaged.
-pub(crate) async fn open_issuer(store: Store, settings: &IssuerSettings) -> Result<Issuer, Failure> {
-    Issuer::open(store, Env::system(), settings.clone()).await.map_err(|error| match error {
-        ReadError::Damaged { .. } => Failure::damaged("the store is damaged").because(&error),
-        ReadError::Unavailable(_) => Failure::refused("the store cannot be read").because(&error),
-    })
 }
 
 fn bind_failure(error: &BindError) -> Failure {
@@ -324,17 +235,5 @@ fn bind_failure(error: &BindError) -> Failure {
             failure.hint("check server.tls_cert_file and server.tls_key_file")
         }
         BindError::Tls { .. } => failure.hint("check --certFile and --keyFile"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_system_without_threads_gets_an_error_and_no_panic() {
-        let built = threads::<()>(|| panic!("OS can't spawn worker thread: {}", io::ErrorKind::WouldBlock));
-        let failure = format!("{:?}", built.unwrap_err());
-        assert!(failure.contains("the system gives the server no threads"), "{failure}");
     }
 }

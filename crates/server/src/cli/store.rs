@@ -4,6 +4,7 @@ mod backup;
 mod clock;
 mod restore;
 mod rollback;
+mod shown;
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +15,12 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use self::clock::StoreClock;
+use self::shown::{report_json, shown, tables_json};
 use super::api::Connection;
-use super::output::{TextTable, printable};
+use super::environment;
+use super::output::TextTable;
 use super::store_file::{PasswordArgs, StoreFile};
-use super::{Failure, Outcome, Output, first_start, password, prompt, serve};
+use super::{Failure, Outcome, Output, first_start, opening, password, prompt, runtime};
 use crate::config::read_secret_file;
 
 #[derive(Debug, Subcommand)]
@@ -144,18 +147,14 @@ impl StoreCommand {
                 first_start::can_show_admin_token(out)?;
                 let path = store.existing()?;
                 let witness = store.witness(&path)?;
-                let opened = serve::open_store(&path, &witness, &password.require(store, &path)?)?;
-                serve::runtime()?.block_on(async {
-                    let issuer = serve::open_issuer(opened, &IssuerSettings::default()).await?;
+                let opened = opening::open_store(&path, &witness, &password.require(store, &path)?)?;
+                runtime::runtime()?.block_on(async {
+                    let issuer = opening::open_issuer(opened, &IssuerSettings::default()).await?;
                     first_start::replace_admin_token(&issuer, out).await
                 })
             }
         }
     }
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.display().to_string())
 }
 
 fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
@@ -236,7 +235,7 @@ fn new_password(file: Option<&Path>) -> Result<Zeroizing<String>, Failure> {
                 .hint("the file's first line is the new password, as UTF-8 text that this user can read")
         });
     }
-    match super::secret_variable("JWTIS_NEW_PSWD")? {
+    match environment::secret_variable("JWTIS_NEW_PSWD")? {
         Some(text) => Ok(text),
         None => prompt::hidden_twice()?.ok_or_else(|| {
             Failure::usage("no new password")
@@ -251,23 +250,4 @@ fn tables_text(tables: &[TableInfo]) -> TextTable {
         table.row([entry.name.clone(), entry.records.to_string(), entry.sealed_bytes.to_string()]);
     }
     table
-}
-
-fn tables_json(tables: &[TableInfo]) -> Value {
-    tables
-        .iter()
-        .map(|table| json!({ "name": table.name, "records": table.records, "sealed_bytes": table.sealed_bytes }))
-        .collect()
-}
-
-fn report_json(path: &Path, report: &Report) -> Value {
-    json!({
-        "path": path,
-        "tables": tables_json(&report.tables),
-        "damaged": report.damaged,
-        "altered": report.altered,
-        "summarized": report.summarized,
-        "commits": report.commits,
-        "rolled_back": report.rolled_back.map(|mark| mark.cause.name()),
-    })
 }

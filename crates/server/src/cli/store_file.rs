@@ -6,7 +6,8 @@ use clap::Args;
 use jwtis_store::{OpenError, Store, info, witness_beside};
 use zeroize::Zeroizing;
 
-use super::{Failure, config as configuration, failure, password, serve};
+use super::environment;
+use super::{Failure, config as configuration, failure, opening, password};
 use crate::config::path;
 use crate::config::setting::{self, Setting};
 use crate::config::value::{Fault, Raw, Source, origin};
@@ -41,7 +42,7 @@ impl StoreAtRest {
             return Err(in_use(&path));
         }
         let password = self.password.require(&self.file, &path)?;
-        serve::open_store(&path, &self.file.witness(&path)?, &password)
+        opening::open_store(&path, &self.file.witness(&path)?, &password)
     }
 }
 
@@ -93,7 +94,7 @@ impl StoreFile {
     /// When it is not, or when something else is.
     pub(crate) fn existing(&self) -> Result<PathBuf, Failure> {
         let path = self.path()?;
-        if serve::store_exists(&path)? {
+        if opening::store_exists(&path)? {
             Ok(path)
         } else {
             Err(Failure::from_store(&path, &OpenError::NotFound))
@@ -156,7 +157,7 @@ impl PasswordArgs {
             let text = Raw::new(text.clone(), Source::Flag("--pswd".to_owned()));
             return Ok(Some(SecretSource::Given(text)));
         }
-        if let Some(text) = super::secret_variable_as_it_is("JWTIS_PSWD")? {
+        if let Some(text) = environment::secret_variable_as_it_is("JWTIS_PSWD")? {
             return Ok(Some(SecretSource::Given(Raw { text, source: Source::Environment("JWTIS_PSWD") })));
         }
         let file = match &self.pswd_file {

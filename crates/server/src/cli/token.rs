@@ -1,6 +1,5 @@
 //! `jwtis token`: tokens of a running server, and a look into any token offline.
 
-use std::io;
 use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::api::{As, Connection};
 use super::client::{moment, text};
+use super::input::argument_or_input;
 use super::inspect::Inspect;
 use super::output::TextTable;
 use super::{Failure, Outcome, Output};
@@ -209,22 +209,6 @@ impl Target {
             members.insert("all".to_owned(), Value::Bool(true));
         }
         Ok(members)
-    }
-}
-
-/// The text itself, or standard input for `-`.
-pub(crate) fn argument_or_input(argument: &str) -> Result<Zeroizing<String>, Failure> {
-    if argument != "-" {
-        return Ok(Zeroizing::new(argument.to_owned()));
-    }
-    const HINT: &str = "`-` reads standard input: send it there by a pipe or `<`";
-    let bytes = limited::whole(io::stdin(), MAX_INPUT_BYTES)
-        .map_err(|error| Failure::usage("standard input cannot be read").because(&error).hint(HINT))?;
-    let text =
-        limited::text(&bytes).ok_or_else(|| Failure::usage("standard input is not UTF-8").hint(HINT))?;
-    match text.trim() {
-        "" => Err(Failure::usage("standard input is empty").hint(HINT)),
-        text => Ok(Zeroizing::new(text.to_owned())),
     }
 }
 

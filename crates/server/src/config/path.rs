@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::value::Environment;
+use super::environment::Environment;
 
 /// The path that `text` means. A variable that is not set is a mistake here, and not nothing.
 ///

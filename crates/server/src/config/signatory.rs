@@ -18,9 +18,10 @@ use std::str::FromStr;
 
 pub(crate) use kinds::permission_hint;
 
+use super::environment::Environment;
 use super::setting::{self, Setting};
 use super::signer::{GuardConfig, RulesConfig, SignerConfig};
-use super::value::{Environment, Fault, Values, origin};
+use super::value::{Fault, Values, origin};
 use super::yaml::{Entry, Mark, Node, Value};
 use super::{ListenAddress, TlsFiles};
 use reading::{Findings, Reading};

@@ -1,12 +1,12 @@
 //! Where values come from, which one wins, and what is wrong with them.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::environment::Environment;
 use super::path;
 use super::setting::{self, Kind, Setting};
 
@@ -130,9 +130,6 @@ impl fmt::Debug for Raw {
         write!(f, "Raw(from {})", self.source)
     }
 }
-
-/// The environment, as a parameter: tests bring their own.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Every setting that somebody gave, after precedence: flag, then environment, then file, then default.
 #[derive(Debug, Default)]
@@ -291,6 +288,8 @@ pub fn shown(setting: &Setting, raw: Option<&Raw>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     /// Found by fuzzing: an unknown key of the file came out as it was, line ends and terminal controls included.

@@ -19,7 +19,7 @@ use rustls::sign::CertifiedKey;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use super::{TlsError, read_chain, read_key};
+use super::files::{TlsError, read_chain, read_key};
 
 /// A certificate that ends within this time gets a warning; within a third of its life where that is shorter.
 const SOON: Duration = Duration::from_secs(14 * DAY);

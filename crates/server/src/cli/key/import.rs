@@ -10,9 +10,11 @@ use jwtis_tezos::secret_key::{
 use jwtis_tezos::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
 use zeroize::Zeroizing;
 
-use super::{Alias, failure, show_new, with_vault};
+use super::alias::{Alias, refused_argument};
+use super::shown::show_new;
+use super::vault::{failure, with_vault};
 use crate::cli::failure::warn;
-use crate::cli::output::printable;
+use crate::cli::printable::printable;
 use crate::cli::store_file::StoreAtRest;
 use crate::cli::{Failure, Outcome, Output, prompt};
 use crate::config::limited::{self, MAX_INPUT_BYTES};
@@ -165,12 +167,6 @@ impl Import {
             })
         })
     }
-}
-
-/// What a secret on the command line is answered with. It is not repeated.
-pub(super) fn refused_argument() -> Failure {
-    Failure::usage("a secret key is not taken as an argument: other users of this machine, and the shell's history, can see it")
-        .hint("type it at the prompt of `jwtis key import`, pipe it in, or name a file by --from; a key that was typed here should be used no more")
 }
 
 /// Stores the keys in turn. Of several, those that are there already are no failure, so that an import can be repeated.

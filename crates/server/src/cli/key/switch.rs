@@ -10,10 +10,10 @@ use jwtis_store::Store;
 use jwtis_tezos::PublicKeyHash;
 use serde_json::json;
 
-use super::find;
+use super::vault::find;
 use crate::cli::api::Api;
 use crate::cli::store_file::StoreAtRest;
-use crate::cli::{Failure, Outcome, Output, serve};
+use crate::cli::{Failure, Outcome, Output, runtime};
 use crate::config::path;
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ impl Switch {
             return Err(Failure::refused("a server has the store open")
                 .hint("name its signer by --url, like http://127.0.0.1:6732, and give the admin token in JWTIS_ADMIN_TOKEN"));
         }
-        serve::runtime()?.block_on(self.switch(self.store.open()?, way))
+        runtime::runtime()?.block_on(self.switch(self.store.open()?, way))
     }
 
     async fn switch(&self, store: Store, way: Way) -> Result<PublicKeyHash, Failure> {

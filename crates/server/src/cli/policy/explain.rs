@@ -13,8 +13,8 @@ use jwtis_tezos::{
 use serde_json::{Value, json};
 
 use crate::cli::failure::warn;
-use crate::cli::output::printable;
-use crate::cli::token::argument_or_input;
+use crate::cli::input::argument_or_input;
+use crate::cli::printable::printable;
 use crate::cli::{Failure, Outcome, Output, config as configuration};
 use crate::config::permission_hint;
 

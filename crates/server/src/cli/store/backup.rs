@@ -6,11 +6,11 @@ use std::path::Path;
 use jwtis_store::{OpenError, Password, Report, check, info};
 use serde_json::json;
 
-use super::{report_json, shown};
+use super::shown::{report_json, shown};
 use crate::cli::api::{As, Connection};
 use crate::cli::failure::disk_hint;
 use crate::cli::store_file::{PasswordArgs, StoreFile};
-use crate::cli::{Failure, Outcome, Output, password, serve};
+use crate::cli::{Failure, Outcome, Output, opening, password};
 
 /// A store at rest is copied here. A server that is named, or that has the store open, is asked for a copy; a named server needs no store
 /// here. Either way the copy is checked when the password is there to do so.
@@ -26,7 +26,8 @@ pub(super) fn run(
     }
     let given = password::given(password.source(store)?.as_ref())?;
     let path = store.path()?;
-    let elsewhere = connection.is_named_by_flag() || (connection.is_named() && !serve::store_exists(&path)?);
+    let elsewhere =
+        connection.is_named_by_flag() || (connection.is_named() && !opening::store_exists(&path)?);
     let local = if elsewhere { None } else { Some(store.existing()?) };
     let at_rest = local.filter(|path| !matches!(info(path), Err(OpenError::InUse)));
     let hot = at_rest.is_none();
@@ -37,7 +38,7 @@ pub(super) fn run(
         }
         Some(path) => {
             let password = given.map_or_else(|| password.require(store, &path), Ok)?;
-            let opened = serve::open_store(&path, &store.witness(&path)?, &password)?;
+            let opened = opening::open_store(&path, &store.witness(&path)?, &password)?;
             opened.backup_to(target).map_err(|error| backup_failure(target, &error))?;
             Some(password)
         }

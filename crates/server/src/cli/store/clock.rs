@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::output::TextTable;
 use super::super::store_file::{PasswordArgs, StoreFile};
 use super::super::when::utc;
-use super::super::{Failure, Outcome, Output, serve};
+use super::super::{Failure, Outcome, Output, opening, runtime};
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreClock {
@@ -28,12 +28,12 @@ pub(crate) struct StoreClock {
 impl StoreClock {
     pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
         let path = self.store.existing()?;
-        let store = serve::open_store(
+        let store = opening::open_store(
             &path,
             &self.store.witness(&path)?,
             &self.password.require(&self.store, &path)?,
         )?;
-        let kept = serve::runtime()?.block_on(async {
+        let kept = runtime::runtime()?.block_on(async {
             if self.reset {
                 return reset_kept_clock(&store).await.map_err(|error| {
                     Failure::refused("the kept time cannot be forgotten")

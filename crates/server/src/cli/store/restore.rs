@@ -11,12 +11,13 @@ use jwtis_base::rollback::takeover::{self, Item};
 use jwtis_store::{OpenError, Password, Restoration, Restored};
 use serde_json::{Value, json};
 
-use super::{report_json, shown};
+use super::shown::{report_json, shown};
 use crate::app::takeover::take_over;
 use crate::cli::failure::{disk_hint, warn};
-use crate::cli::output::{TextTable, printable};
+use crate::cli::output::TextTable;
+use crate::cli::printable::printable;
 use crate::cli::store_file::{PasswordArgs, StoreFile};
-use crate::cli::{Failure, Outcome, Output, serve};
+use crate::cli::{Failure, Outcome, Output, opening, runtime};
 
 /// Both copies have one data key, so the password of either opens both. The restored store opens with the one that is given.
 pub(super) fn run(
@@ -35,7 +36,7 @@ pub(super) fn run(
     let restoration =
         Restoration::prepare(backup, &path, &witness, &password).map_err(|error| failed(&error))?;
     let taking = take_over(&restoration, Env::system().now(), keep_sessions);
-    let outcome = serve::runtime()?.block_on(taking).map_err(|error| {
+    let outcome = runtime::runtime()?.block_on(taking).map_err(|error| {
         Failure::refused("what must not go back cannot be taken over")
             .because(&error)
             .hint("the store was not touched")
@@ -58,11 +59,11 @@ pub(super) fn run(
 
 /// That the one can take the place of the other.
 fn restorable(backup: &Path, store: &Path) -> Outcome {
-    if !serve::store_exists(backup)? {
+    if !opening::store_exists(backup)? {
         return Err(Failure::refused(format!("there is no backup at {}", backup.display()))
             .hint("check the path; `jwtis store backup FILE` makes one"));
     }
-    if serve::store_exists(store)? {
+    if opening::store_exists(store)? {
         let place = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
         if place(backup) == place(store) {
             return Err(Failure::usage(format!(

@@ -7,9 +7,9 @@ use jwtis_base::{Env, rollback};
 use jwtis_issuer::session_floor;
 use jwtis_store::{OpenError, Password, RollbackCause, Store, Witnessed, info, open_redb_unwitnessed};
 
-use super::shown;
+use super::shown::shown;
 use crate::cli::store_file::{PasswordArgs, StoreFile, in_use};
-use crate::cli::{Failure, Outcome, Output, prompt, serve};
+use crate::cli::{Failure, Outcome, Output, prompt, runtime};
 
 /// Ends the state of a store that has gone back, and writes its witness anew.
 pub(super) fn accept(
@@ -27,7 +27,7 @@ pub(super) fn accept(
     let password = Password::new(password.require(store, &path)?.as_str());
     let (opened, said) = open_redb_unwitnessed(&path, &witness, &password)
         .map_err(|error| Failure::from_store(&path, &error))?;
-    serve::runtime()?.block_on(settle(&opened, said, &path, &witness, keep_sessions, yes, out))
+    runtime::runtime()?.block_on(settle(&opened, said, &path, &witness, keep_sessions, yes, out))
 }
 
 async fn settle(

@@ -10,7 +10,7 @@ use super::location::{Location, cannot_open};
 use super::raise::raise_all;
 use super::table::{changes, show_changes};
 use crate::cli::failure::warn;
-use crate::cli::{Failure, Outcome, Output, serve};
+use crate::cli::{Failure, Outcome, Output, runtime};
 
 /// The folder below a base folder of Signatory in which its files are.
 const V2_FOLDER: &str = "watermark_v2";
@@ -69,7 +69,7 @@ fn read_folder(folder: &Path) -> Result<Found, Failure> {
             "name Signatory's base_dir, by default /var/lib/signatory, or a folder of watermarks in it",
         ));
     }
-    let found = match serve::runtime()?.block_on(import::from_base_dir(folder, Busy::Refuse)) {
+    let found = match runtime::runtime()?.block_on(import::from_base_dir(folder, Busy::Refuse)) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => import::from_folder(folder),
         Err(error) => Err(error),

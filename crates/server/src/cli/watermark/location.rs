@@ -14,7 +14,7 @@ use super::table::AllWatermarks;
 use crate::cli::failure::{disk_hint, warn};
 use crate::cli::signer_start::engine_hint;
 use crate::cli::store_file::StoreAtRest;
-use crate::cli::{Failure, config as configuration, serve};
+use crate::cli::{Failure, config as configuration, opening, runtime};
 use crate::config::signer::WatermarkDriver;
 
 /// Where the watermarks are: as --driver says, else as the configuration file does, else in the store.
@@ -51,10 +51,10 @@ impl Location {
     /// When they cannot be read.
     pub(super) fn read(&self, busy: Busy) -> Result<AllWatermarks, Failure> {
         match self.decide()? {
-            Decided::Store => serve::runtime()?.block_on(self.open_store()?.all()),
+            Decided::Store => runtime::runtime()?.block_on(self.open_store()?.all()),
             Decided::File(base) => {
                 existing(&base)?;
-                let found = serve::runtime()?.block_on(import::from_base_dir(&base, busy));
+                let found = runtime::runtime()?.block_on(import::from_base_dir(&base, busy));
                 let found = found.map_err(|error| {
                     let hint = if error.in_use {
                         "stop the server that keeps its watermarks there, run this again, and start it"
@@ -106,7 +106,7 @@ impl Location {
                 existing(&base_dir)?;
                 // What the store may have of the time before its driver was `file`. Without a configuration nobody has said so.
                 let path = self.store.file.path()?;
-                let has_store = signer.is_some() && serve::store_exists(&path)?;
+                let has_store = signer.is_some() && opening::store_exists(&path)?;
                 let store = has_store.then(|| self.open_store()).transpose()?;
                 let file = open_file(&base_dir)?;
                 Ok((base_dir, store.into_iter().chain([file]).collect()))
@@ -172,7 +172,7 @@ impl Location {
 
 /// The file below a base folder, locked.
 fn open_file(base: &Path) -> Result<Keeper, Failure> {
-    let (file, notices) = serve::runtime()?
+    let (file, notices) = runtime::runtime()?
         .block_on(FileWatermarks::open(base, Arc::new(())))
         .map_err(|error| cannot_open(base, &error))?;
     for notice in notices {

@@ -12,7 +12,7 @@ use super::location::Location;
 use super::table::{AllWatermarks, changes, show_changes};
 use super::target::Target;
 use crate::cli::failure::warn;
-use crate::cli::{Failure, Outcome, Output, serve};
+use crate::cli::{Failure, Outcome, Output, runtime};
 use crate::telemetry::{self, LogFormat, LogSettings};
 
 /// Name the highest level that the key has really signed on the chain.
@@ -40,11 +40,11 @@ impl Lower {
             .hint("if the present level was never signed on the chain, say --accept-double-signing-risk"));
         }
         let log = LogSettings { verbose: false, format: LogFormat::Auto, filter: None };
-        let _logging = telemetry::start(&log).map_err(|error| serve::no_threads(&error))?;
+        let _logging = telemetry::start(&log).map_err(|error| runtime::no_threads(&error))?;
         // The copies come first: as long as one of them is high, a start brings the higher watermark back.
         let (base_dir, keepers) = self.location.everywhere()?;
         self.no_older_folder_is_higher(&base_dir, mark)?;
-        serve::runtime()?.block_on(self.lower(&keepers, mark, out))
+        runtime::runtime()?.block_on(self.lower(&keepers, mark, out))
     }
 
     async fn lower(&self, keepers: &[Keeper], mark: Mark, out: &mut Output<'_>) -> Outcome {

@@ -9,7 +9,7 @@ use jwtis_tezos::watermark::{Judgement, JumpRules, Refusal, judge};
 use super::location::Location;
 use super::table::{AllWatermarks, Change, WatermarkRow, rows, show_changes};
 use super::target::Target;
-use crate::cli::{Failure, Outcome, Output, prompt, serve};
+use crate::cli::{Failure, Outcome, Output, prompt, runtime};
 
 #[derive(Debug, Args)]
 pub(crate) struct Raise {
@@ -41,7 +41,7 @@ pub(super) fn raise_all(
 ) -> Result<Vec<Change>, Failure> {
     let jumps = location.jumps()?;
     let keeper = location.open()?;
-    let runtime = serve::runtime()?;
+    let runtime = runtime::runtime()?;
     if !yes {
         let before = runtime.block_on(keeper.all())?;
         let doubts = implausible(marks, &before, &jumps, Env::system().now().millis());

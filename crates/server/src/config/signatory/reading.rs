@@ -8,9 +8,10 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::super::environment::Environment;
 use super::super::file::{misplaced, position, settings_of, unknown};
 use super::super::secret::{OTHERS_READ, first_line, tidy};
-use super::super::value::{Environment, Fault, OnOff, Position};
+use super::super::value::{Fault, OnOff, Position};
 use super::super::yaml::{Entry, Mark, Node, Value};
 use super::super::{path, schema, setting::Setting};
 
