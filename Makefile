@@ -23,6 +23,7 @@ import-circles:
 		--but crates/store/src/commit.rs \
 		--but crates/store/src/transaction.rs \
 		--but crates/store/src/redb.rs \
+		--but crates/store/src/redb/error.rs \
 		--but crates/store/src/redb/maintain.rs \
 		--but tools/fuzz/src/seeds.rs \
 		--but tools/load/src/bench/scenario.rs \
