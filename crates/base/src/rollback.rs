@@ -12,6 +12,7 @@
 
 pub mod deleted;
 pub mod takeover;
+mod trail;
 
 use jwtis_store::{Cache, CommitError, ReadError, Record as _, Rollback, RollbackCause, Store, Stored};
 

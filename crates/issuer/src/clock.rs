@@ -87,7 +87,7 @@ pub struct Outage {
 
 /// Follows the clock through one run of the server.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct ClockWatch {
+pub struct ClockWatch {
     /// Both clocks when they began to keep step.
     base: (Timestamp, Duration),
     /// Steady time until which nothing is deleted.
@@ -102,7 +102,8 @@ pub(crate) struct ClockWatch {
 
 impl ClockWatch {
     /// Begins with what the runs before have kept.
-    pub(crate) fn begin(kept: Option<KeptClock>, wall: Timestamp, steady: Duration) -> Self {
+    #[must_use]
+    pub fn begin(kept: Option<KeptClock>, wall: Timestamp, steady: Duration) -> Self {
         let before = kept.unwrap_or_default();
         let (confirmed, seen) = (before.confirmed(), before.seen());
         let jumped = seen.since(wall) > JUMP || wall.since(seen) > JUMP + MARGIN;
@@ -120,7 +121,7 @@ impl ClockWatch {
     }
 
     /// Compares the clocks. Says whether the wall clock has jumped.
-    pub(crate) fn look(&mut self, wall: Timestamp, steady: Duration) -> bool {
+    pub fn look(&mut self, wall: Timestamp, steady: Duration) -> bool {
         let (base_wall, base_steady) = self.base;
         let passed = steady.saturating_sub(base_steady);
         let expected = base_wall.plus(passed);
@@ -145,7 +146,8 @@ impl ClockWatch {
     }
 
     /// Whether expired records may be deleted.
-    pub(crate) fn may_delete(&self, steady: Duration) -> bool {
+    #[must_use]
+    pub fn may_delete(&self, steady: Duration) -> bool {
         steady >= self.held_until
     }
 

@@ -2,6 +2,7 @@
 //! [`crate::token`].
 
 mod apart;
+mod audit;
 pub(crate) mod clients;
 mod kept_time;
 mod keygen;
@@ -153,18 +154,19 @@ impl Issuer {
         if secret.kind() != SecretKind::Admin {
             return Err(AdminTokenError::NotAnAdminToken);
         }
-        let since_ms = Some(self.env().now().millis());
-        let record = AdminRecord { hash: *secret.hash().as_bytes(), since_ms };
+        let now = self.env().now();
+        let record = AdminRecord { hash: *secret.hash().as_bytes(), since_ms: Some(now.millis()) };
         let previous = self.0.store.get::<AdminRecord>(admin_name()).await?;
         let tx = Transaction::new(&self.0.store);
         let tx = match previous {
             Some(stored) => tx.replace(admin_name(), stored.version, &record),
             None => tx.create(admin_name(), &record),
         };
-        if !settled::<AdminTokenError>(self.0.store.commit(tx).await)? {
+        let event = Event::AdminTokenSet.by(Actor::Operator, now);
+        if !settled::<AdminTokenError>(self.0.store.commit(tx.append(event.record())).await)? {
             return Err(AdminTokenError::Conflict);
         }
-        Event::AdminTokenSet.record(Actor::Operator);
+        event.log();
         Ok(())
     }
 

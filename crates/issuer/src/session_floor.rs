@@ -1,5 +1,6 @@
 //! Sessions of a store that has gone back to an earlier state ([`jwtis_base::rollback`]): every session opened before counts as revoked.
 
+use jwtis_base::audit::{Actor, AuditRecord};
 use jwtis_base::env::Timestamp;
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_base::rollback::stored_mark;
@@ -113,7 +114,10 @@ pub async fn accept(store: &Store, now: Timestamp, keep_sessions: bool) -> Resul
         present => present.map(|floor| floor.accepted(keep_sessions)),
     };
     let transaction = put(transaction, floor_name(), floor.map(|floor| floor.version), accepted.as_ref());
-    store.commit(transaction).await?;
+    let record = AuditRecord::new(now, "rollback_accepted", Actor::Operator.name())
+        .with("cause", Some(value.cause.name()))
+        .with("keep_sessions", Some(keep_sessions));
+    store.commit(transaction.append(&record)).await?;
     tracing::warn!(
         target: "jwtis::audit",
         event = "rollback_accepted",
@@ -125,7 +129,7 @@ pub async fn accept(store: &Store, now: Timestamp, keep_sessions: bool) -> Resul
     Ok(true)
 }
 
-/// Dates the mark that a restoration begins with, or takes it away.
+/// Dates the mark that a restoration begins with, or takes it away. The audit trail says that the store was restored.
 ///
 /// # Errors
 /// When the store cannot be read or written.
@@ -136,11 +140,13 @@ pub async fn conclude(
     keep_sessions: bool,
 ) -> Result<(), CommitError> {
     let Some(Stored { version, .. }) = stored_mark(new).await? else { return Ok(()) };
+    let record = AuditRecord::new(now, "store_restored", Actor::Operator.name()).with("marked", Some(marked));
+    let mut transaction = new.transaction().append(&record);
     if !marked {
-        return new.commit(new.transaction().delete_at(&Rollback::key(), version)).await;
+        return new.commit(transaction.delete_at(&Rollback::key(), version)).await;
     }
     let mark = Rollback { cause: RollbackCause::Restored, since_ms: Some(now.millis()) };
-    let mut transaction = new.transaction().replace_at(&Rollback::key(), version, &mark);
+    transaction = transaction.replace_at(&Rollback::key(), version, &mark);
     if !keep_sessions {
         let floor = new.get::<SessionFloor>(floor_name()).await?;
         let raised = SessionFloor::raised(floor.as_ref().map(|floor| floor.value), now);

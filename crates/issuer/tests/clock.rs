@@ -327,9 +327,9 @@ async fn resetting_the_kept_time_mends_a_clock_that_was_wrong_for_long() {
     set(&first, 365 * 24 * 3600);
     run_for(&first, 1200).await;
     let store = first.issuer.store().clone();
-    let kept = reset_kept_clock(&store).await.unwrap().unwrap();
+    let kept = reset_kept_clock(&store, START).await.unwrap().unwrap();
     assert!(kept.confirmed() > Timestamp::from_seconds(START.seconds() + 364 * DAYS));
-    assert_eq!(reset_kept_clock(&store).await.unwrap(), None);
+    assert_eq!(reset_kept_clock(&store, START).await.unwrap(), None);
     let world = World::with(store.clone(), IssuerSettings::default()).await;
     run_for(&world, 660).await;
     let kept = KeptClock::of(&store).await.unwrap().unwrap();

@@ -13,6 +13,7 @@ mod reload;
 mod signals;
 pub mod signer;
 pub mod takeover;
+mod trails;
 pub mod trusted;
 mod vaults;
 mod watch;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::Env;
+use jwtis_base::audit::Retention;
 use jwtis_issuer::Issuer;
 use jwtis_signer::Signer;
 use jwtis_store::Store;
@@ -56,6 +58,8 @@ pub struct Served {
     pub issuer: Option<Issuer>,
     /// The signer.
     pub signer: Option<ServedSigner>,
+    /// How long audit records are kept.
+    pub audit: Retention,
     /// Backups that are being downloaded lie here.
     pub backup_folder: PathBuf,
 }
@@ -84,7 +88,7 @@ impl Listeners {
         stop: impl Future<Output = ()> + Send + 'static,
         hangups: Hangups,
     ) -> io::Result<()> {
-        let Served { metrics, store, issuer, signer, backup_folder } = served;
+        let Served { metrics, store, issuer, signer, audit, backup_folder } = served;
         let listeners = [self.issuer.is_some(), self.signer.is_some(), self.utility.is_some()];
         let listeners = listeners.into_iter().map(u64::from).sum();
         let limits = Limits::default();
@@ -190,9 +194,11 @@ impl Listeners {
                     None => std::future::pending().await,
                 }
             };
+            let trails = trails::keep(store.as_ref(), issuer.as_ref(), signer.as_ref(), &env, audit);
             tokio::select! {
                 () = told(stopped.clone()) => {}
                 () = house => {}
+                () = trails => {}
                 () = clock::watch(&env) => {}
                 () = certificates::keep(&certificates, seen, &metrics, hangups.clone()) => {}
                 () = heed(hangups, reload) => {}

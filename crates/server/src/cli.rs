@@ -4,6 +4,7 @@
 //! the exit codes are those of [`Exit`].
 
 mod api;
+mod audit;
 mod client;
 mod completions;
 mod config;
@@ -124,6 +125,9 @@ enum Command {
     /// Look after the store file: check, back up, restore, change the password.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// List and export the records of what changed something: registrations, keys, revocations, signatures that moved a watermark.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Show or check the configuration of the server.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -167,6 +171,7 @@ impl Cli {
                     Command::Login(login) => login.run(out),
                     Command::HashPassword(command) => command.run(out),
                     Command::Store(command) => command.run(out),
+                    Command::Audit(command) => command.run(out),
                     Command::OpenApi(command) => command.run(out),
                     Command::Completions(completions) => completions.run(Cli::command(), out),
                     // The words of Signatory's programs (§9 of the signer's behaviour specification).

@@ -4,6 +4,7 @@
 //! [`value::Values`], and each text is read once, here. All faults are found together.
 
 mod address;
+mod audit;
 pub mod environment;
 mod file;
 mod http;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jwtis_base::audit::Retention;
 use jwtis_base::{Ttl, TtlError};
 use jwtis_issuer::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
 use jwtis_issuer::{IssuerSettings, Maxima};
@@ -59,6 +61,8 @@ pub struct Config {
     pub utility: Option<ListenAddress>,
     /// What all listeners share.
     pub http: HttpConfig,
+    /// How long audit records are kept.
+    pub audit: Retention,
     /// Logs.
     pub log: LogSettings,
     /// What is odd, or unsafe in some places.
@@ -156,6 +160,7 @@ impl Config {
         let issuer = issuer(&values, &mut faults);
         let utility = utility(&values, &mut faults);
         let http = http::read(&values, &mut faults);
+        let audit = audit::read(&values, &mut faults);
         let log = log(&values, &mut faults);
         let issues = issuer.as_ref().filter(|_| enabled);
         warnings.extend(issues.and_then(|issuer| long_lived_tokens(issuer, &values)));
@@ -164,8 +169,8 @@ impl Config {
 
         let store = values.path(&setting::DB_PATH);
         let witness = values.path(&setting::WITNESS).or_else(|| store.as_deref().map(witness_beside));
-        match (issuer, store.zip(witness), http) {
-            (Some(issuer), Some((path, witness)), Some(http)) if faults.is_empty() => Ok(Self {
+        match (issuer, store.zip(witness), http.zip(audit)) {
+            (Some(issuer), Some((path, witness)), Some((http, audit))) if faults.is_empty() => Ok(Self {
                 issuer: enabled.then_some(issuer),
                 name: values.find(&setting::NAME).map(|raw| raw.text.to_string()).unwrap_or_default(),
                 store: StoreConfig {
@@ -176,6 +181,7 @@ impl Config {
                 signer,
                 utility,
                 http,
+                audit,
                 log,
                 warnings,
                 notices: found.notices,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis::app::takeover::take_over;
+use jwtis_base::audit::AuditPage;
 use jwtis_base::rollback::{self, takeover, takeover::TakeOver};
 use jwtis_base::{BearerSecret, Env, SecretKind, Timestamp};
 use jwtis_issuer::session_floor;
@@ -638,4 +639,54 @@ async fn a_signing_key_stays_deleted_though_the_clock_was_set_back_before_its_de
 
     let outcome = restore(&backup, &path, START, false).await;
     assert_eq!(lines(&outcome), [format!("signing key {key}: stays deleted")]);
+}
+
+/// The audit trail: number and event of each record.
+async fn events(store: &Store) -> Vec<(u64, String)> {
+    let page = AuditPage::of(store, 0, 1000).await.unwrap();
+    page.records.iter().map(|record| (record.number, record.record.event().to_owned())).collect()
+}
+
+#[tokio::test]
+async fn no_audit_record_is_lost_by_a_restore() {
+    let (folder, path) = place();
+    let backup = folder.path().join("backup");
+    // Not a `World`: each would draw the same tokens.
+    let registered = async |path: &Path, kids: &[&str]| {
+        let issuer = Issuer::open(opened(path), Env::system(), IssuerSettings::default()).await.unwrap();
+        let secret = BearerSecret::generate(SecretKind::Admin, issuer.env()).unwrap();
+        issuer.set_admin_token(&secret).await.unwrap();
+        let access = issuer.registration(Some(&Credentials { secret, user: None })).await.unwrap();
+        for kid in kids {
+            issuer.register(&access, support::id(kid), KeyOptions::default()).await.unwrap();
+        }
+    };
+    drop(created(&path));
+    registered(&path, &["a"]).await;
+    opened(&path).backup_to(&backup).unwrap();
+    registered(&path, &["b", "c"]).await;
+    restore(&backup, &path, after(20), true).await;
+    let trail = events(&opened(&path)).await;
+    let wanted = [
+        (1, "admin_token_set"),
+        (2, "client_registered"),
+        (3, "admin_token_set"),
+        (4, "client_registered"),
+        (5, "client_registered"),
+        (6, "store_restored"),
+    ];
+    assert_eq!(trail, wanted.map(|(number, event)| (number, event.to_owned())), "they keep their numbers");
+
+    // A copy that went on elsewhere: both trails stay, and the backup's comes first.
+    let elsewhere = folder.path().join("elsewhere");
+    opened(&path).backup_to(&elsewhere).unwrap();
+    registered(&path, &["d"]).await;
+    registered(&elsewhere, &["e", "f", "g"]).await;
+    restore(&elsewhere, &path, after(40), true).await;
+    let page = AuditPage::of(&opened(&path), 6, 1000).await.unwrap();
+    let clients: Vec<_> =
+        page.records.iter().filter_map(|record| record.record.fields().get("client")).collect();
+    assert_eq!(clients, ["e", "f", "g", "d"]);
+    let numbers: Vec<u64> = page.records.iter().map(|record| record.number).collect();
+    assert_eq!(numbers, (7..=page.last).collect::<Vec<_>>());
 }

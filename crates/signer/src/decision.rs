@@ -4,6 +4,8 @@
 //! What callers send reaches the log with its control characters escaped, and cut to a length. Messages are logged only where the key's
 //! `log_payloads` says so, or at level debug.
 
+use jwtis_base::audit::AuditRecord;
+use jwtis_base::env::Timestamp;
 use jwtis_tezos::{Caller, PublicKeyHash, SignRequest, SigningVersion};
 
 use super::text::in_one_line;
@@ -17,7 +19,8 @@ const MOST: usize = 400;
 pub(super) struct Decision<'a> {
     /// What is known so far.
     pub(super) about: About,
-    key: PublicKeyHash,
+    /// As text, which the record and the log line share.
+    key: String,
     caller: &'a Caller,
     version: Option<SigningVersion>,
     vault_name: Option<String>,
@@ -30,6 +33,7 @@ impl<'a> Decision<'a> {
         if let Some(version) = version {
             tracing::debug!("Signing version: {}", version.number());
         }
+        let key = key.to_string();
         Self { about: About::default(), key, caller, version, vault_name: None, closed: false }
     }
 
@@ -55,6 +59,35 @@ impl<'a> Decision<'a> {
         tracing::debug!(key = %self.key, request = self.kind(), vault = self.about.vault, "Requesting signing operation");
     }
 
+    /// The record that is durable before the key is used. Whether a signature left then, the log line tells.
+    pub(super) fn cleared(&self, request: &SignRequest, at: Timestamp) -> AuditRecord {
+        let (user, client_key) = self.named_caller();
+        let by = match self.caller {
+            Caller::Anonymous => "anybody",
+            Caller::Client(_) => "client_key",
+            Caller::User(_) => "user",
+        };
+        let (level, round) = self.about.level_and_round.unzip();
+        AuditRecord::new(at, "cleared", by)
+            .with("key", Some(self.key.as_str()))
+            .with("user", user)
+            .with("client_key", client_key)
+            .with("kind", Some(self.kind()))
+            .with("chain", self.about.chain.map(|chain| chain.to_string()))
+            .with("level", level)
+            .with("round", round)
+            .with("digest", Some(hex(&request.digest())))
+    }
+
+    /// The user, or the key of the client.
+    fn named_caller(&self) -> (Option<String>, Option<String>) {
+        match self.caller {
+            Caller::Anonymous => (None, None),
+            Caller::Client(key) => (None, Some(key.to_string())),
+            Caller::User(user) => (Some(printable(&user.name)), None),
+        }
+    }
+
     /// Writes the event and hands the answer on.
     pub(super) fn close<T>(mut self, outcome: Result<T, SignError>) -> Decided<T> {
         self.closed = true;
@@ -70,11 +103,7 @@ impl<'a> Decision<'a> {
     }
 
     fn record(&self, event: &'static str, verdict: &'static str, why: Option<(&'static str, String)>) {
-        let (user, client_key) = match self.caller {
-            Caller::Anonymous => (None, None),
-            Caller::Client(key) => (None, Some(key.to_string())),
-            Caller::User(user) => (Some(printable(&user.name)), None),
-        };
+        let (user, client_key) = self.named_caller();
         let about = &self.about;
         let ops: Vec<String> =
             about.operations.iter().map(|(kind, count)| format!("{kind}={count}")).collect();

@@ -113,7 +113,8 @@ impl Signer {
                 let said = allowed.judge(spent, self.0.env.now().millis())?;
                 Ok::<_, SignError>((said.usage.unwrap_or_else(|| spent.clone()), said.observed))
             };
-            match self.usage()?.spend(&allowed.key, judge).await {
+            let record = decision.cleared(&allowed.request, self.0.env.now());
+            match self.usage()?.spend(&allowed.key, &record, judge).await {
                 Ok(observed) => allowed.observed = observed,
                 Err(SignError::Usage(error)) => allowed.uncounted(error)?,
                 Err(error) => return Err(error),
@@ -124,7 +125,8 @@ impl Signer {
             Need::Nothing => {}
             Need::Watermark(asked) => {
                 let terms = rules.terms(&allowed.rule.policy, &asked, self.0.env.now().millis());
-                let clearance = self.0.watermarks.clear(&allowed.key, &asked, &terms).await?;
+                let record = decision.cleared(&allowed.request, self.0.env.now());
+                let clearance = self.0.watermarks.clear(&allowed.key, &asked, &terms, Some(&record)).await?;
                 let step = match clearance {
                     Clearance::Advanced => "advanced",
                     Clearance::Repeated => "repeated",

@@ -131,6 +131,12 @@ impl Signer {
         self.0.watermarks.write_copy().await
     }
 
+    /// The store with an audit trail of its own that the keeper of the watermarks has, beside that of the store with the keys.
+    #[must_use]
+    pub fn own_trail(&self) -> Option<&Store> {
+        self.0.watermarks.own_trail()
+    }
+
     /// The world it lives in.
     #[must_use]
     pub fn env(&self) -> &Env {

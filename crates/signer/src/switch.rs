@@ -72,11 +72,13 @@ impl KeySwitches {
     /// When the store cannot be written. After [`SwitchError::OutcomeUnknown`] another call decides.
     pub async fn disable(&self, key: &PublicKeyHash, by: &Switcher) -> Result<bool, SwitchError> {
         let name = key.to_string();
-        let record = DisabledKey { since: self.env.now() };
+        let now = self.env.now();
+        let event = Event::SigningKeyDisabled(&name).by(by.0, now);
+        let record = DisabledKey { since: now };
         let transaction = self.store.transaction().create(Name::plain(&name), &record);
-        let moved = settled::<SwitchError>(self.store.commit(transaction).await)?;
+        let moved = settled::<SwitchError>(self.store.commit(transaction.append(event.record())).await)?;
         if moved {
-            Event::SigningKeyDisabled(&name).record(by.0);
+            event.log();
         }
         Ok(moved)
     }
@@ -90,11 +92,12 @@ impl KeySwitches {
         let Some(stored) = self.store.get::<DisabledKey>(Name::plain(&name)).await? else {
             return Ok(false);
         };
+        let event = Event::SigningKeyEnabled(&name).by(by.0, self.env.now());
         let transaction = self.store.transaction().delete::<DisabledKey>(Name::plain(&name), stored.version);
         // Else somebody else enabled it at the same moment.
-        let moved = settled::<SwitchError>(self.store.commit(transaction).await)?;
+        let moved = settled::<SwitchError>(self.store.commit(transaction.append(event.record())).await)?;
         if moved {
-            Event::SigningKeyEnabled(&name).record(by.0);
+            event.log();
         }
         Ok(moved)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
+use jwtis_base::audit::AuditRecord;
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_base::rollback;
 use jwtis_base::rollback::KnownMark;
@@ -68,12 +69,13 @@ impl UsageBook {
     }
 
     /// Lets `judge` decide by what the key has spent, makes durable what it will have spent then, and hands on what else it says.
-    /// If somebody was faster, it decides again.
+    /// If somebody was faster, it decides again. `record` is appended to the audit trail in the same commit.
     ///
     /// After [`UsageError::OutcomeUnknown`] the request may count although nothing is signed: limits err on the side of the owner.
     pub(crate) async fn spend<T, E: From<UsageError>>(
         &self,
         key: &PublicKeyHash,
+        record: &AuditRecord,
         judge: impl Fn(&Usage) -> Result<(Usage, T), E>,
     ) -> Result<T, E> {
         let mark = self.mark.now().await.map_err(UsageError::from)?;
@@ -106,7 +108,7 @@ impl UsageBook {
                     (transaction.create(name, &UsageRecord(usage)), said)
                 }
             };
-            if settled::<UsageError>(self.store.commit(transaction).await)? {
+            if settled::<UsageError>(self.store.commit(transaction.append(record)).await)? {
                 return Ok(said);
             }
             if tries == TRIES {

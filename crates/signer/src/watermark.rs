@@ -14,8 +14,10 @@ pub mod store;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jwtis_base::audit::AuditRecord;
+use jwtis_base::env::Timestamp;
 use jwtis_base::rollback;
-use jwtis_store::{BoxFuture, OutcomeUnknown, RollbackCause};
+use jwtis_store::{BoxFuture, OutcomeUnknown, RollbackCause, Store};
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, Judgement, JumpRule, Mark, Refusal, judge};
 use jwtis_tezos::{ChainId, PublicKeyHash};
@@ -30,6 +32,7 @@ pub trait Watermarks: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Judges `asked` against the watermark of its network, key and magic byte, and makes the new one durable, with its time and allowance.
+    /// A driver with an audit trail appends `record` in the same commit. A repeated message that changes nothing has no record.
     ///
     /// `Ok` means that the watermark is durable and the message may be signed. Two calls at once for one watermark are judged one after the
     /// other. On `Err` the message must not be signed; the watermark may or may not have moved. After [`WatermarkError::OutcomeUnknown`] the
@@ -42,6 +45,7 @@ pub trait Watermarks: Send + Sync + 'static {
         key: &'a PublicKeyHash,
         asked: &'a Asked,
         terms: &'a Terms,
+        record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>>;
 
     /// Why no message is cleared at all: the watermarks have gone back to an earlier state.
@@ -58,7 +62,8 @@ pub trait Watermarks: Send + Sync + 'static {
     /// [`WatermarkError::Unavailable`].
     fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>>;
 
-    /// Raises the watermarks of `chain` to at least these, durably. None is ever lowered.
+    /// Raises the watermarks of `chain` to at least these, durably. None is ever lowered. Where an operator does so, at this time, a driver
+    /// with an audit trail appends a record for each that rises.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`], and [`WatermarkError::OutcomeUnknown`] after which another call decides.
@@ -66,7 +71,13 @@ pub trait Watermarks: Send + Sync + 'static {
         &'a self,
         chain: ChainId,
         marks: &'a ChainMarks,
+        by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>>;
+
+    /// The store with the driver's own audit trail, where that is not the trail of the store with the keys.
+    fn own_trail(&self) -> Option<&Store> {
+        None
+    }
 
     /// Brings the copy that other programs read up to date, where the driver keeps one. Nothing is signed on the strength of it.
     ///

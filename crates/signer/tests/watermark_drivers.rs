@@ -84,14 +84,17 @@ async fn the_rule_row_by_row_before_and_after_a_restart(mut world: World) {
             let key = key(2 * n + usize::from(restart));
             for kind in WatermarkKind::ALL {
                 let first = asked(kind, stored.0, stored.1, 1);
-                assert_eq!(world.marks().clear(&key, &first, &TERMS).await.unwrap(), Clearance::Advanced);
+                assert_eq!(
+                    world.marks().clear(&key, &first, &TERMS, None).await.unwrap(),
+                    Clearance::Advanced
+                );
             }
             if restart {
                 world.restart();
             }
             for kind in WatermarkKind::ALL {
                 let then = asked(kind, level, round, if same { 1 } else { 2 });
-                let answer = world.marks().clear(&key, &then, &TERMS).await;
+                let answer = world.marks().clear(&key, &then, &TERMS, None).await;
                 assert_eq!(word(&answer), wanted, "row {n}, {kind}, restart: {restart}");
                 if let Err(WatermarkError::Refused(refused)) = answer {
                     let Refusal::NotAbove { stored: mark, asked } = refused.refusal else {
@@ -142,9 +145,9 @@ async fn trap_9_tags_21_23_and_41_share_one_mark(mut world: World) {
 async fn trap_8_the_last_message_is_cleared_again_and_an_older_one_is_not(mut world: World) {
     let key = key(0);
     let (old, last) = (asked(WatermarkKind::Block, 7, 0, 1), asked(WatermarkKind::Block, 8, 0, 2));
-    world.marks().clear(&key, &old, &TERMS).await.unwrap();
+    world.marks().clear(&key, &old, &TERMS, None).await.unwrap();
     assert_eq!(world.clear(key, old).await, "repeated");
-    world.marks().clear(&key, &last, &TERMS).await.unwrap();
+    world.marks().clear(&key, &last, &TERMS, None).await.unwrap();
     for _ in 0..2 {
         assert_eq!(world.clear(key, old).await, "refused");
         assert_eq!(world.clear(key, last).await, "repeated");
@@ -157,7 +160,7 @@ async fn a_raise_never_lowers_and_forbids_what_is_below(mut world: World) {
         ChainMarks::from_iter([(key(0), KeyMarks { block: Some(mark(level, 0, 9)), ..KeyMarks::default() })])
     };
     for (level, standing) in [(5, 5), (9, 9), (3, 9), (9, 9)] {
-        world.marks().raise(chain(0), &block(level)).await.unwrap();
+        world.marks().raise(chain(0), &block(level), None).await.unwrap();
         world.restart();
         let marks = world.marks().all().await.unwrap();
         assert_eq!(marks[&chain(0)], block(standing));
@@ -173,7 +176,7 @@ async fn a_raise_never_lowers_and_forbids_what_is_below(mut world: World) {
 async fn raised_marks_at_one_place_with_other_digests_let_nothing_through(mut world: World) {
     for n in [1, 2] {
         let marks = KeyMarks { preattestation: Some(mark(4, 1, n)), ..KeyMarks::default() };
-        world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), marks)])).await.unwrap();
+        world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), marks)]), None).await.unwrap();
     }
     world.restart();
     for n in [1, 2, 3] {
@@ -190,7 +193,7 @@ async fn marks_lists_all_there_are(mut world: World) {
         wanted.entry(asked.chain).or_insert_with(ChainMarks::default).entry(key(n)).set(kind, asked.mark);
     }
     for (chain, marks) in &wanted {
-        world.marks().raise(*chain, marks).await.unwrap();
+        world.marks().raise(*chain, marks, None).await.unwrap();
     }
     assert_eq!(world.marks().all().await.unwrap(), wanted);
     world.restart();
@@ -240,7 +243,8 @@ async fn rising_levels_in_any_order_leave_the_highest(mut world: World) {
 async fn a_caller_that_goes_away_leaves_no_half_mark(mut world: World) {
     for level in 1..20 {
         let given_up = asked(WatermarkKind::Block, level, 0, 1);
-        let _ = tokio::time::timeout(Duration::ZERO, world.marks().clear(&key(0), &given_up, &TERMS)).await;
+        let _ =
+            tokio::time::timeout(Duration::ZERO, world.marks().clear(&key(0), &given_up, &TERMS, None)).await;
         let other = asked(WatermarkKind::Block, level, 0, 2);
         let same = world.clear(key(0), given_up).await;
         assert!(["advanced", "repeated"].contains(&same), "level {level}: {same}");
@@ -258,7 +262,7 @@ fn mainnet(seconds: u64) -> Terms {
 
 impl World {
     async fn on(&self, terms: Terms, asked: Asked) -> &'static str {
-        word(&self.marks().clear(&key(0), &asked, &terms).await)
+        word(&self.marks().clear(&key(0), &asked, &terms, None).await)
     }
 }
 
@@ -302,14 +306,14 @@ async fn time_gives_the_allowance_back_and_a_raised_mark_lets_the_next_one_pass(
     assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "jump");
     let raised = mark(4_999_999, 0, 9).with_pace(Some(Pace::at(mainnet(86_766).now_ms)));
     let raised = ChainMarks::from_iter([(key(0), KeyMarks { block: Some(raised), ..KeyMarks::default() })]);
-    world.marks().raise(chain(0), &raised).await.unwrap();
+    world.marks().raise(chain(0), &raised, None).await.unwrap();
     world.restart();
     assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "advanced");
 }
 
 async fn a_mark_of_unknown_time_rises_by_a_week_of_blocks_at_most(world: World) {
     let old = KeyMarks { block: Some(mark(1_000, 0, 9)), ..KeyMarks::default() };
-    world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), old)])).await.unwrap();
+    world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), old)]), None).await.unwrap();
     let block = |level| asked(WatermarkKind::Block, level, 0, 1);
     for (level, wanted) in [(101_801, "jump"), (101_800, "advanced"), (101_801, "jump")] {
         assert_eq!(world.on(mainnet(0), block(level)).await, wanted, "{level}");
@@ -332,6 +336,6 @@ async fn a_key_has_marks_on_so_many_chains_and_on_those_that_are_named(mut world
     let named = Terms { named: true, ..TERMS };
     assert_eq!(world.on(named, on(100)).await, "advanced");
     assert_eq!(world.marks().all().await.unwrap().len(), MAX_CHAINS_PER_KEY + 1);
-    let error = world.marks().clear(&key(0), &on(101), &TERMS).await.unwrap_err().to_string();
+    let error = world.marks().clear(&key(0), &on(101), &TERMS, None).await.unwrap_err().to_string();
     assert!(error.contains("allowed_chains") && error.contains("watermark.chains"), "{error}");
 }

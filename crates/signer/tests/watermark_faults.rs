@@ -207,11 +207,11 @@ async fn a_raise_that_fails_changes_all_or_nothing_and_can_be_done_again() {
     for fault in Fault::NOT_WRITTEN.into_iter().chain(Fault::UNKNOWN) {
         let (world, backend, _) = faulty();
         backend.fail_commit(1, fault);
-        assert!(world.marks().raise(chain(0), &marks).await.is_err(), "{fault:?}");
+        assert!(world.marks().raise(chain(0), &marks, None).await.is_err(), "{fault:?}");
         if Fault::NOT_WRITTEN.contains(&fault) {
             assert!(world.marks().all().await.unwrap().is_empty(), "{fault:?}");
         }
-        world.marks().raise(chain(0), &marks).await.unwrap();
+        world.marks().raise(chain(0), &marks, None).await.unwrap();
         assert_eq!(world.marks().all().await.unwrap()[&chain(0)], marks);
     }
 }
@@ -231,12 +231,12 @@ async fn the_observer_hears_of_each_read_and_write() {
     let heard = Arc::new(Heard::default());
     let marks = StoreWatermarks::new(store_over(backend.clone()), heard.clone());
     for level in 1..=2 {
-        marks.clear(&key(0), &block(level, 1), &TERMS).await.unwrap();
+        marks.clear(&key(0), &block(level, 1), &TERMS, None).await.unwrap();
     }
     backend.fail_commit(1, Fault::Full);
-    assert!(marks.clear(&key(0), &block(3, 1), &TERMS).await.is_err());
+    assert!(marks.clear(&key(0), &block(3, 1), &TERMS, None).await.is_err());
     backend.fail_read(1, Fault::Unavailable);
-    assert!(marks.clear(&key(0), &block(3, 1), &TERMS).await.is_err());
+    assert!(marks.clear(&key(0), &block(3, 1), &TERMS, None).await.is_err());
     let wanted = [
         ("store", WatermarkIo::Read, true),
         // The chains that there are.
@@ -320,7 +320,7 @@ proptest! {
                     }
                     Act::Raise(k, level) => {
                         let marks = KeyMarks { block: Some(mark(level, 0, 7)), ..KeyMarks::default() };
-                        let _ = world.marks().raise(chain(0), &ChainMarks::from_iter([(key(k), marks)])).await;
+                        let _ = world.marks().raise(chain(0), &ChainMarks::from_iter([(key(k), marks)]), None).await;
                     }
                     Act::Fail(true, n, fault) => backend.fail_read(n, FAULTS[fault]),
                     Act::Fail(false, n, fault) => backend.fail_commit(n, FAULTS[fault]),

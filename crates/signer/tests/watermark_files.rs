@@ -68,7 +68,7 @@ fn theirs() -> PublicKeyHash {
 }
 
 async fn clear(marks: &impl Watermarks, asked: Asked) -> &'static str {
-    word(&marks.clear(&theirs(), &asked, &TERMS).await)
+    word(&marks.clear(&theirs(), &asked, &TERMS, None).await)
 }
 
 fn v2(level: i32) -> String {
@@ -288,7 +288,7 @@ async fn dropping_the_driver_leaves_no_half_watermark_and_gives_the_locks_back()
     for level in 1..20 {
         let (marks, _) = open(base.path()).await;
         let asked = here(WatermarkKind::Block, level);
-        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked, &TERMS)).await;
+        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked, &TERMS, None)).await;
         drop(marks);
         let (marks, _) = open(base.path()).await;
         let same = clear(&marks, asked).await;
@@ -433,7 +433,9 @@ async fn a_thousand_keys_come_back() {
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..1000 {
         let marks = Arc::clone(&marks);
-        tasks.spawn(async move { word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS).await) });
+        tasks.spawn(async move {
+            word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS, None).await)
+        });
     }
     assert!(tasks.join_all().await.into_iter().all(|answer| answer == "advanced"));
     let before = marks.all().await.unwrap();
@@ -624,7 +626,7 @@ async fn an_older_file_signs_nothing_until_the_operator_accepts_it() {
         for level in [9, 15, 21] {
             assert_eq!(clear(&marks, here(WatermarkKind::Block, level)).await, "rolled back");
         }
-        let error = marks.clear(&theirs(), &here(WatermarkKind::Block, 21), &TERMS).await.unwrap_err();
+        let error = marks.clear(&theirs(), &here(WatermarkKind::Block, 21), &TERMS, None).await.unwrap_err();
         let said = format!("{error} {}", marks.rolled_back().await.unwrap().unwrap().hint());
         assert!(said.contains("file of watermarks is older than its witness"), "{said}");
         assert!(said.contains("jwtis watermark raise") && said.contains("--new-watermarks"), "{said}");
@@ -632,7 +634,7 @@ async fn an_older_file_signs_nothing_until_the_operator_accepts_it() {
     let (marks, _) = open(base.path()).await;
     let block = jwtis_tezos::watermark::Mark::new(20, 0, None);
     let raised = ChainMarks::from_iter([(theirs(), KeyMarks { block, ..KeyMarks::default() })]);
-    marks.raise(CHAIN.parse().unwrap(), &raised).await.unwrap();
+    marks.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
     drop(marks);
     let marks = begin_anew(base.path()).await;
     assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "refused");
@@ -659,7 +661,16 @@ async fn a_lowered_watermark_stays_lowered() {
     assert_eq!(clear(&marks, here(WatermarkKind::Block, i32::MAX)).await, "advanced");
     marks.write_copy().await.unwrap();
     let lower = jwtis_tezos::watermark::Mark::new(5, 0, None).unwrap();
-    marks.danger_lower(CHAIN.parse().unwrap(), theirs(), WatermarkKind::Block, lower).await.unwrap();
+    marks
+        .danger_lower(
+            CHAIN.parse().unwrap(),
+            theirs(),
+            WatermarkKind::Block,
+            lower,
+            jwtis_base::Timestamp::from_seconds(1_800_000_000),
+        )
+        .await
+        .unwrap();
     assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "refused");
     drop(marks);
     let (marks, _) = open(base.path()).await;

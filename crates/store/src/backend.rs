@@ -48,6 +48,7 @@ impl<'a> Feed<'a> {
 /// What every engine promises, and `conformance` (feature `testing`) checks:
 ///
 /// * a batch is applied whole or not at all, and only if every precondition holds at that moment;
+/// * what a batch [appends](Append) gets the next numbers of its table at that moment: they have no gaps, and a refused batch takes none;
 /// * `Ok` means durable, and every read that starts afterwards sees it;
 /// * [`CommitError::Conflict`] and [`CommitError::NotWritten`] mean that nothing was written; an engine that is not sure says
 ///   [`CommitError::Unknown`], and a later commit on the same record decides;
@@ -79,6 +80,14 @@ pub trait Backend: Send + Sync + 'static {
         Box::pin(async { Ok(()) })
     }
 
+    /// The last key of `table`, as of the latest commit.
+    fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>>;
+
+    /// The bytes that the records of `table` take in the engine, without what it needs to find them; 0 in an engine that does not count.
+    fn bytes(&self, _table: u8) -> BoxFuture<'_, Result<u64, ReadError>> {
+        Box::pin(async { Ok(0) })
+    }
+
     /// All records as of one moment, whatever is committed afterwards.
     ///
     /// # Errors
@@ -107,7 +116,7 @@ pub trait Snapshot: Send {
 }
 
 /// Ordered name of a record in the engine: table byte ‖ (in time-ordered tables 6 bytes big-endian milliseconds) ‖
-/// 16 bytes keyed hash of the name.
+/// 16 bytes keyed hash of the name. In a table that is appended to: table byte ‖ 8 bytes big-endian number.
 #[derive(Copy, Clone)]
 pub struct RecordKey {
     length: u8,
@@ -137,6 +146,23 @@ impl RecordKey {
     pub fn table(&self) -> u8 {
         let [table, ..] = self.bytes;
         table
+    }
+
+    /// The key of record `number` of a table that is appended to.
+    pub fn numbered(table: u8, number: u64) -> Self {
+        let mut bytes = [0; Self::MAX_BYTES];
+        let mut length = 0_u8;
+        for (slot, byte) in bytes.iter_mut().zip([table].into_iter().chain(number.to_be_bytes())) {
+            *slot = byte;
+            length += 1;
+        }
+        Self { length, bytes }
+    }
+
+    /// The number of a record of a table that is appended to.
+    pub fn number(&self) -> Option<u64> {
+        let (_, number) = self.as_bytes().split_first()?;
+        number.try_into().ok().map(u64::from_be_bytes)
     }
 
     /// `table`, `at_ms` for a time-ordered table (48 bits of it), and the keyed hash of the name.
@@ -258,6 +284,16 @@ pub struct SealedRecord {
     pub sealed: Vec<u8>,
 }
 
+impl SealedRecord {
+    /// The bytes that the record takes under `key`.
+    pub(crate) fn bytes(&self, key: &RecordKey) -> u64 {
+        /// Format, version and expiry.
+        const HEAD: usize = 1 + 8 + 8;
+        let bytes = key.as_bytes().len().saturating_add(HEAD).saturating_add(self.sealed.len());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+}
+
 /// What happens to a key whose precondition holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Write {
@@ -267,10 +303,11 @@ pub enum Write {
     Delete,
 }
 
-/// One atomic change: preconditions and writes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+/// One atomic change: preconditions, writes, and records that are appended.
+#[derive(Clone, Debug, Default)]
 pub struct Batch {
     entries: Vec<(RecordKey, Expect, Option<Write>)>,
+    appends: Vec<Append>,
 }
 
 impl Batch {
@@ -299,14 +336,24 @@ impl Batch {
         &self.entries
     }
 
+    /// Adds a record that gets its number when the batch is committed. The change feed does not tell of it.
+    pub fn append(&mut self, append: Append) {
+        self.appends.push(append);
+    }
+
+    /// What is appended, in order.
+    pub fn appends(&self) -> &[Append] {
+        &self.appends
+    }
+
     /// Whether nothing was added.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.appends.is_empty()
     }
 
     /// Whether the batch has preconditions only.
     pub fn is_read_only(&self) -> bool {
-        self.entries.iter().all(|(_, _, write)| write.is_none())
+        self.appends.is_empty() && self.entries.iter().all(|(_, _, write)| write.is_none())
     }
 
     /// The first key that is written twice. Such a batch has no meaning, so engines refuse it as a conflict.
@@ -328,6 +375,51 @@ impl Batch {
                 Write::Delete => Some(Change { key: *key, version: None }),
             })
             .collect()
+    }
+}
+
+/// A record that gets the next number of its table when its batch is committed.
+#[derive(Clone)]
+pub struct Append {
+    table: u8,
+    seal: Arc<Seal>,
+}
+
+/// Seals the record under its number.
+type Seal = dyn Fn(&RecordKey) -> Result<SealedRecord, BoxError> + Send + Sync;
+
+impl Append {
+    /// A record of `table`, which `seal` seals under the key that it gets.
+    pub fn new(
+        table: u8,
+        seal: impl Fn(&RecordKey) -> Result<SealedRecord, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { table, seal: Arc::new(seal) }
+    }
+
+    /// The table.
+    pub fn table(&self) -> u8 {
+        self.table
+    }
+
+    /// The record behind `last`, which is the last key of the table.
+    ///
+    /// # Errors
+    /// The last key has no number, numbers have run out, or the record cannot be sealed.
+    pub fn after(&self, last: Option<&RecordKey>) -> Result<(RecordKey, SealedRecord), BoxError> {
+        let last = match last {
+            Some(key) => key.number().ok_or("the newest record of a chain has no number")?,
+            None => 0,
+        };
+        let number = last.checked_add(1).ok_or("a chain has no number left")?;
+        let key = RecordKey::numbered(self.table, number);
+        Ok((key, (self.seal)(&key)?))
+    }
+}
+
+impl fmt::Debug for Append {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Append").field("table", &self.table).finish_non_exhaustive()
     }
 }
 

@@ -15,6 +15,8 @@
     reason = "a failed expectation here is a failed test"
 )]
 
+pub mod chain;
+
 use std::{
     future::Future,
     pin::pin,
@@ -51,6 +53,10 @@ pub async fn run<F: Fn() -> Arc<dyn Backend>>(make: F) {
     racing_increments_lose_nothing(make()).await;
     a_dropped_commit_lands_whole_or_not_at_all(&*make()).await;
     a_snapshot_does_not_see_later_commits(&*make()).await;
+    chain::appended_records_are_numbered_in_order(&*make()).await;
+    chain::a_refused_batch_appends_nothing_and_leaves_no_gap(&*make()).await;
+    chain::concurrent_appends_leave_no_gap_and_never_conflict(make()).await;
+    chain::numbers_go_on_after_the_oldest_are_gone(&*make()).await;
 }
 
 /// A commit is seen by the next read.

@@ -7,6 +7,8 @@
 //!   ([`Transaction::replace`], [`Transaction::delete`]); and a transaction may demand more
 //!   ([`Transaction::require`]). All statements are judged at the moment of the commit. If one is wrong, the answer
 //!   is [`CommitError::Conflict`] and nothing was written. Unique names, one-time use and races are all that.
+//! * **Numbered without gaps.** [`Transaction::append`] adds a record to a chain, in the same commit as what it records. The engine gives
+//!   the number, so no two commits compete for it.
 //! * **Durable on `Ok`.** When [`Store::commit`] says `Ok`, the change survives `kill -9` and a power cut, every
 //!   read sees it, and every observer ([`Store::observe`]) has been told, in commit order.
 //! * **Honest on `Err`.** [`CommitError::Conflict`] and [`CommitError::NotWritten`] say that nothing was written. A commit that
@@ -68,6 +70,7 @@
 
 pub mod backend;
 mod cache;
+mod chain;
 mod commit;
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -87,10 +90,11 @@ mod transaction;
 
 pub use crate::{
     backend::{
-        Backend, Batch, BoxError, BoxFuture, Change, Expect, Feed, NotARecordKey, Observer, ReadError,
-        RecordKey, SealedRecord, Snapshot, Version, Write,
+        Append, Backend, Batch, BoxError, BoxFuture, Change, Expect, Feed, NotARecordKey, Observer,
+        ReadError, RecordKey, SealedRecord, Snapshot, Version, Write,
     },
     cache::{Cache, Missed},
+    chain::Numbered,
     commit::{CommitError, NotWritten, OutcomeUnknown, settled},
     keyslot::{FORMAT, KdfParams, Password},
     maintenance::{

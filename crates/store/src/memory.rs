@@ -10,7 +10,7 @@ use crate::{
     backend::{
         Backend, Batch, BoxFuture, Observer, Observers, ReadError, RecordKey, SealedRecord, Snapshot, Write,
     },
-    commit::CommitError,
+    commit::{CommitError, NotWritten},
 };
 
 type Records = BTreeMap<RecordKey, SealedRecord>;
@@ -46,6 +46,12 @@ impl MemoryBackend {
                 return Err(CommitError::Conflict { key: *key });
             }
         }
+        let mut appended: Vec<(RecordKey, SealedRecord)> = Vec::new();
+        for append in batch.appends() {
+            let of_batch = appended.iter().map(|(key, _)| *key).rfind(|key| key.table() == append.table());
+            let last = of_batch.or_else(|| last(&records, append.table()));
+            appended.push(append.after(last.as_ref()).map_err(NotWritten::Unavailable)?);
+        }
         for (key, _, write) in batch.entries() {
             match write {
                 Some(Write::Put(record)) => drop(records.insert(*key, record.clone())),
@@ -53,6 +59,7 @@ impl MemoryBackend {
                 None => {}
             }
         }
+        records.extend(appended);
         Ok(())
     }
 }
@@ -94,9 +101,32 @@ impl Backend for MemoryBackend {
         self.observers.add(observer);
     }
 
+    fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
+        Box::pin(async move { Ok(last(&self.records(), table)) })
+    }
+
+    fn bytes(&self, table: u8) -> BoxFuture<'_, Result<u64, ReadError>> {
+        Box::pin(async move {
+            let records = self.records();
+            Ok(records
+                .iter()
+                .filter(|(key, _)| key.table() == table)
+                .map(|(key, record)| record.bytes(key))
+                .sum())
+        })
+    }
+
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         Ok(Box::new(MemorySnapshot(self.records().clone().into_iter())))
     }
+}
+
+/// The last key of `table`.
+fn last(records: &Records, table: u8) -> Option<RecordKey> {
+    let first = RecordKey::from_bytes(&[table])?;
+    let end = table.checked_add(1).and_then(|next| RecordKey::from_bytes(&[next]));
+    let end = end.map_or(Bound::Unbounded, Bound::Excluded);
+    records.range((Bound::Included(first), end)).next_back().map(|(key, _)| *key)
 }
 
 struct MemorySnapshot(std::collections::btree_map::IntoIter<RecordKey, SealedRecord>);

@@ -46,6 +46,7 @@ use std::{
     time::Duration,
 };
 
+use redb::ReadableTable;
 use tokio::sync::oneshot;
 
 use self::{
@@ -362,6 +363,20 @@ impl Backend for RedbBackend {
         Box::pin(async { self.place.confirm().await.map_err(|error| ReadError::Unavailable(error.into())) })
     }
 
+    fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
+        Box::pin(
+            async move { self.read(|records| last(records, table)).map_err(|error| read_error(error, None)) },
+        )
+    }
+
+    fn bytes(&self, table: u8) -> BoxFuture<'_, Result<u64, ReadError>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.send(Message::Bytes(table, answer)).map_err(|error| read_error(error, None))?;
+            answered.await.map_err(|_| read_error(closed(), None))
+        })
+    }
+
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         let records = self.shared.records().ok_or_else(closed).map_err(|error| read_error(error, None))?;
         Ok(Box::new(RedbSnapshot { records, after: None }))
@@ -441,6 +456,20 @@ fn scan(
         })?;
     }
     Ok(found)
+}
+
+/// The last key of `table`.
+fn last(
+    records: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    table: u8,
+) -> Result<Option<RecordKey>, EngineError> {
+    let (first, next) = ([table], table.checked_add(1).map(|next| [next]));
+    let end = next.as_ref().map_or(Bound::Unbounded, |next| Bound::Excluded(&next[..]));
+    let mut range = records.range::<&[u8]>((Bound::Included(&first[..]), end)).map_err(error::redb)?;
+    let Some(entry) = range.next_back() else { return Ok(None) };
+    let (key, _) = entry.map_err(error::redb)?;
+    let impossible = || EngineError::Damaged("a record has an impossible key".into());
+    RecordKey::from_bytes(key.value()).ok_or_else(impossible).map(Some)
 }
 
 fn read_one(records: &Records, key: &RecordKey) -> Result<Option<SealedRecord>, EngineError> {

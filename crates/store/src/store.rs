@@ -346,6 +346,10 @@ impl Store {
         &self.0.keys
     }
 
+    pub(crate) fn shared_keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.0.keys)
+    }
+
     pub(crate) fn backend(&self) -> &Arc<dyn Backend> {
         &self.0.backend
     }

@@ -25,11 +25,21 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Summary(BTreeMap<u8, Tally>);
 
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, Debug, Default)]
 struct Tally {
     records: u64,
     sum: [u8; 32],
+    /// What the records take. It is counted anew at every opening, and no part of the summary that is written.
+    bytes: u64,
 }
+
+impl PartialEq for Tally {
+    fn eq(&self, other: &Self) -> bool {
+        (self.records, self.sum) == (other.records, other.sum)
+    }
+}
+
+impl Eq for Tally {}
 
 /// What is said where a store must have a summary and has none that verifies.
 pub(crate) const MISSING: &str = "the summary of its records is missing or does not verify";
@@ -48,12 +58,18 @@ impl Summary {
         self.change(keys, key, record, u64::wrapping_sub);
     }
 
+    /// What the records of `table` take.
+    pub(crate) fn bytes(&self, table: u8) -> u64 {
+        self.0.get(&table).map_or(0, |tally| tally.bytes)
+    }
+
     fn change(&mut self, keys: &Keys, key: &RecordKey, record: &SealedRecord, count: fn(u64, u64) -> u64) {
         if key.table() == 0 {
             return;
         }
         let tally = self.0.entry(key.table()).or_default();
         tally.records = count(tally.records, 1);
+        tally.bytes = count(tally.bytes, record.bytes(key));
         for (sum, hash) in tally.sum.iter_mut().zip(keys.hash_record(key, record)) {
             *sum ^= hash;
         }
@@ -77,7 +93,7 @@ impl Summary {
         let (entries, rest) = bytes.as_chunks::<ENTRY_BYTES>();
         let entry = |[table, rest @ ..]: &[u8; ENTRY_BYTES]| {
             let (records, sum) = rest.split_first_chunk()?;
-            let tally = Tally { records: u64::from_be_bytes(*records), sum: *sum.first_chunk()? };
+            let tally = Tally { records: u64::from_be_bytes(*records), sum: *sum.first_chunk()?, bytes: 0 };
             Some((*table, tally))
         };
         let tables = entries.iter().map(entry).collect::<Option<_>>()?;

@@ -282,6 +282,17 @@ impl<B: Backend> Backend for Faulty<B> {
         self.inner.in_place()
     }
 
+    fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
+        Box::pin(async move {
+            self.before_read(None).await?;
+            self.inner.last(table).await
+        })
+    }
+
+    fn bytes(&self, table: u8) -> BoxFuture<'_, Result<u64, ReadError>> {
+        self.inner.bytes(table)
+    }
+
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         match self.count(Call::Read) {
             Some(fault) => Err(read_fault(fault, None)),

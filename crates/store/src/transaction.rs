@@ -1,7 +1,7 @@
 //! One atomic change of typed records, built step by step and handed to [`Store::commit`].
 
 use crate::{
-    backend::{Batch, Expect, RecordKey, Version, Write},
+    backend::{Append, Batch, Expect, RecordKey, Version, Write},
     seal,
     store::{Name, Record, Store, Table},
 };
@@ -83,6 +83,20 @@ impl<'s> Transaction<'s> {
     pub fn require_absent<T: Record>(mut self, name: Name<'_>) -> Self {
         self.batch.check(self.store.key_of::<T>(name), Expect::Absent);
         self
+    }
+
+    pub(crate) fn require_key(mut self, key: RecordKey, version: Version) -> Self {
+        self.batch.check(key, Expect::Version(version));
+        self
+    }
+
+    pub(crate) fn append_to(&mut self, append: Append, table: Table) {
+        self.batch.append(append);
+        self.tables.push(table);
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.store
     }
 
     /// The version that the latest [`Self::create`] or [`Self::replace`] gives its record, once committed.

@@ -68,7 +68,8 @@ impl Issuer {
             .create(client_name(&kid), &record)
             .create(token.name(), &ClientToken { client: kid.clone() });
         let tx = LeftClient::supersede(self.store(), &kid, keys.created_at, tx).await?;
-        match self.store().commit(tx).await {
+        let event = Event::ClientRegistered(&kid).by(access.actor(), self.env().now());
+        match self.store().commit(tx.append(event.record())).await {
             Ok(()) => {}
             Err(CommitError::Conflict { key })
                 if key == self.store().key_of::<ClientRecord>(client_name(&kid)) =>
@@ -79,7 +80,7 @@ impl Issuer {
             Err(CommitError::NotWritten(error)) => return Err(error.into()),
             Err(CommitError::Unknown(error)) => return Err(error.into()),
         }
-        Event::ClientRegistered(&kid).record(access.actor());
+        event.log();
         // Deleted again within this instant: then the name is free, as after any deletion.
         let client = self.load(&kid).await?.ok_or(RegisterError::Deleted)?;
         Ok(Registered { client, client_token })
@@ -120,9 +121,11 @@ impl Issuer {
             // The old set has been making tokens until this moment.
             let times = RotationTimes::of(self);
             rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, times)?;
+            let event = Event::KeysRenewed(client.id(), keys.signing.kid());
+            let event = event.by(access.actor(), self.env().now());
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            if settled::<RenewKeysError>(self.store().commit(tx).await)? {
-                Event::KeysRenewed(client.id(), keys.signing.kid()).record(access.actor());
+            if settled::<RenewKeysError>(self.store().commit(tx.append(event.record())).await)? {
+                event.log();
                 return self.load(client.id()).await?.ok_or(RenewKeysError::Gone);
             }
             // A revocation, or another rotation: the next look tells.
@@ -184,10 +187,12 @@ impl Issuer {
                 Err(ReadError::Damaged { .. }) => tx,
                 Err(error) => return Err(error.into()),
             };
-            let deleted = Deleted::client(kid, stored.value.registration, self.env().now());
+            let now = self.env().now();
+            let deleted = Deleted::client(kid, stored.value.registration, now);
             let tx = deleted.bury(self.store(), tx).await?;
-            if settled::<DeleteError>(self.store().commit(tx).await)? {
-                Event::ClientDeleted(kid).record(Actor::Admin);
+            let event = Event::ClientDeleted(kid).by(Actor::Admin, now);
+            if settled::<DeleteError>(self.store().commit(tx.append(event.record())).await)? {
+                event.log();
                 return Ok(());
             }
         }

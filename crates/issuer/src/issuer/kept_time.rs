@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use jwtis_base::audit::{Actor, AuditRecord};
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_store::{CommitError, ReadError, Store, Transaction, Version};
 
@@ -89,8 +90,10 @@ impl KeptTime {
 ///
 /// # Errors
 /// When the store fails. Where the outcome is unknown, another call decides.
-pub async fn reset_kept_clock(store: &Store) -> Result<Option<KeptClock>, KeepTimeError> {
+pub async fn reset_kept_clock(store: &Store, now: Timestamp) -> Result<Option<KeptClock>, KeepTimeError> {
     let Some(stored) = store.get::<KeptClock>(kept_name()).await? else { return Ok(None) };
-    store.commit(Transaction::new(store).delete::<KeptClock>(kept_name(), stored.version)).await?;
+    let record = AuditRecord::new(now, "clock_reset", Actor::Operator.name());
+    let transaction = Transaction::new(store).delete::<KeptClock>(kept_name(), stored.version);
+    store.commit(transaction.append(&record)).await?;
     Ok(Some(stored.value))
 }

@@ -52,10 +52,11 @@ impl Issuer {
                 return Ok(());
             }
             record.disabled = !enabled;
+            let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
+            let event = event.by(Actor::Admin, self.env().now());
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            if settled::<ClientSwitchError>(self.store().commit(tx).await)? {
-                let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
-                event.record(Actor::Admin);
+            if settled::<ClientSwitchError>(self.store().commit(tx.append(event.record())).await)? {
+                event.log();
                 return Ok(());
             }
         }

@@ -84,7 +84,8 @@ impl Issuer {
     }
 
     /// Whether what has expired by the clock may be deleted for good.
-    pub(crate) fn may_delete(&self) -> bool {
+    #[must_use]
+    pub fn may_delete(&self) -> bool {
         let (watch, steady) = self.0.time.look(self.env());
         watch.may_delete(steady)
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jwtis_base::audit::Event;
+use jwtis_base::audit::{Audited, Event};
 use jwtis_base::env::Timestamp;
 use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, settled};
 
@@ -144,11 +144,13 @@ impl Issuer {
                 }
                 Renewal::Reuse(state) => (state, Err(RenewError::Reused)),
             };
-            if settled::<RenewError>(self.store_session(&client, token.session, &session, state, 0).await)? {
-                if granted.is_err() {
-                    let generation = token.presented.generation;
-                    Event::ReuseDetected(client.id(), token.session, generation).record(access.actor());
-                }
+            let reuse = granted.is_err().then(|| {
+                let event = Event::ReuseDetected(client.id(), token.session, token.presented.generation);
+                event.by(access.actor(), now)
+            });
+            let stored = self.store_session(&client, token.session, &session, state, 0, reuse.as_ref()).await;
+            if settled::<RenewError>(stored)? {
+                reuse.iter().for_each(Audited::log);
                 return granted;
             }
         }

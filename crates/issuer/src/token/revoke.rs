@@ -174,8 +174,10 @@ impl Issuer {
                 return Err(RevokeError::QuotaExceeded);
             }
             let state = SessionState { revoked: true, ..session.state.clone() };
-            if settled::<RevokeError>(self.store_session(&client, id, &session, state, until).await)? {
-                Event::SessionRevoked(client.id(), id).record(access.actor());
+            let event = Event::SessionRevoked(client.id(), id).by(access.actor(), self.env().now());
+            let stored = self.store_session(&client, id, &session, state, until, Some(&event)).await;
+            if settled::<RevokeError>(stored)? {
+                event.log();
                 return Ok(());
             }
         }
@@ -205,8 +207,9 @@ impl Issuer {
                     tx.replace(name, stored.version, &mark)
                 }
             };
-            if settled::<RevokeError>(self.store().commit(tx).await)? {
-                Event::SubjectRevoked(client.id()).record(access.actor());
+            let event = Event::SubjectRevoked(client.id()).by(access.actor(), self.env().now());
+            if settled::<RevokeError>(self.store().commit(tx.append(event.record())).await)? {
+                event.log();
                 return Ok(());
             }
         }
@@ -223,8 +226,9 @@ impl Issuer {
             let barrier = self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?;
             record.not_before = record.not_before.max(barrier);
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            if settled::<RevokeError>(self.store().commit(tx).await)? {
-                Event::ClientRevoked(client.id()).record(access.actor());
+            let event = Event::ClientRevoked(client.id()).by(access.actor(), self.env().now());
+            if settled::<RevokeError>(self.store().commit(tx.append(event.record())).await)? {
+                event.log();
                 return Ok(());
             }
         }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jwtis_base::audit::Audited;
 use jwtis_base::env::Timestamp;
 use jwtis_base::session_id::SessionId;
 use jwtis_store::{CommitError, Name, ReadError, Transaction, Version};
@@ -69,7 +70,7 @@ impl Issuer {
     }
 
     /// Writes the session's state, provided that neither it nor the client has changed since they were read. The record stays for as long
-    /// as any token of the session, and at least until `until`, in seconds since the epoch.
+    /// as any token of the session, and at least until `until`, in seconds since the epoch. What is audited has its record in the same commit.
     pub(super) async fn store_session(
         &self,
         client: &Client,
@@ -77,6 +78,7 @@ impl Issuer {
         previous: &StoredSession,
         state: SessionState,
         until: u64,
+        event: Option<&Audited>,
     ) -> Result<(), CommitError> {
         let grace = self.settings().renew_grace;
         let opened = last_expiry(client, self.latest().max(id.opened_at()), grace);
@@ -88,6 +90,10 @@ impl Issuer {
         let tx = match previous.version {
             None => tx.create(at(&name), &record),
             Some(version) => tx.replace(at(&name), version, &record),
+        };
+        let tx = match event {
+            Some(event) => tx.append(event.record()),
+            None => tx,
         };
         self.store().commit(tx).await
     }

@@ -50,6 +50,10 @@ impl Backend for Yielding {
         self.0.observe(observer);
     }
 
+    fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
+        self.0.last(table)
+    }
+
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         self.0.snapshot()
     }

@@ -4,6 +4,7 @@
 //! | Record | Rule |
 //! |---|---|
 //! | deletion of a client or signing key | what either knows, the later moment |
+//! | audit record | those that the backup lacks are appended to its trail |
 
 use jwtis_base::Timestamp;
 use jwtis_base::rollback::deleted::Deleted;
@@ -34,6 +35,7 @@ pub async fn take_over(
             let mut merge =
                 Merge { old, new, backup_is_younger, now, outcome: &mut outcome, unreadable: Vec::new() };
             merge.join_all::<Deleted>().await?;
+            merge.join_audit_trails().await?;
             jwtis_signer::takeover::take_over(&mut merge).await?;
             jwtis_issuer::takeover::take_over(&mut merge).await?;
             let unreadable = merge.unreadable;

@@ -155,7 +155,7 @@ async fn join(
         if joined == before {
             continue;
         }
-        marks.raise(*chain, found_marks).await?;
+        marks.raise(*chain, found_marks, None).await?;
         info!(
             target: "jwtis::audit",
             event = "watermarks_imported",

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use clap::Args;
+use jwtis_base::audit::Retention;
 use jwtis_base::{BearerSecret, ClientId, Env, SecretKind};
 use jwtis_issuer::{Credentials, IssueToken, Issuer, IssuerSettings, KeyOptions, TokenSet};
 use jwtis_jose::ClaimsSet;
@@ -80,6 +81,7 @@ impl Dev {
             store: Some(issuer.store().clone()),
             issuer: Some(issuer),
             signer,
+            audit: Retention::default(),
             backup_folder: std::env::temp_dir(),
         };
         let outcome = listeners.serve(served, stop, hangups).await;

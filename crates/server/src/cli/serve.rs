@@ -124,7 +124,14 @@ async fn serve(
     if let Some(url) = listeners.issuer_url() {
         out.notice(format_args!("{} is listening on {url}", config.name));
     }
-    let served = Served { metrics, store, issuer, signer, backup_folder: store_folder(&config.store.path) };
+    let served = Served {
+        metrics,
+        store,
+        issuer,
+        signer,
+        audit: config.audit,
+        backup_folder: store_folder(&config.store.path),
+    };
     let outcome = listeners.serve(served, stop, hangups).await;
     outcome.map_err(|error| Failure::refused("a listener was lost").because(&error))
 }

@@ -5,6 +5,7 @@
 //! OpenAPI document.
 
 mod api;
+mod audit;
 mod auth;
 mod backup;
 mod clients;
@@ -96,6 +97,7 @@ fn hurried() -> Described<Arc<IssuerApi>> {
         .route(clients::__path_delete, clients::delete)
         .route(clients::__path_disable, clients::disable)
         .route(clients::__path_enable, clients::enable)
+        .route(audit::__path_page, audit::page)
 }
 
 /// Routes without: reading all of a large store takes its time.

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jwtis_base::audit::AuditRecord;
+use jwtis_base::env::Timestamp;
 use jwtis_signer::watermark::{Clearance, Terms, WatermarkIo, WatermarkObserver};
 use jwtis_signer::{WatermarkError, Watermarks, WentBack};
 use jwtis_store::BoxFuture;
+use jwtis_store::Store;
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::{ChainId, PublicKeyHash};
@@ -38,10 +41,11 @@ impl Watermarks for ObservedWatermarks {
         key: &'a PublicKeyHash,
         asked: &'a Asked,
         terms: &'a Terms,
+        record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
             let started = monotonic();
-            let verdict = self.inner.clear(key, asked, terms).await;
+            let verdict = self.inner.clear(key, asked, terms, record).await;
             let metrics = self.metrics.signer();
             metrics.watermark_operation(verdict.is_ok(), self.name(), asked.kind.name(), started.elapsed());
             verdict
@@ -60,8 +64,13 @@ impl Watermarks for ObservedWatermarks {
         &'a self,
         chain: ChainId,
         marks: &'a ChainMarks,
+        by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.inner.raise(chain, marks)
+        self.inner.raise(chain, marks, by_operator)
+    }
+
+    fn own_trail(&self) -> Option<&Store> {
+        self.inner.own_trail()
     }
 
     fn write_copy(&self) -> BoxFuture<'_, Result<(), WatermarkError>> {

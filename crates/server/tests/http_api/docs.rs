@@ -15,7 +15,7 @@ use crate::support::{Answer, Tokens, World};
 const PAGE: &str = "../../docs/api.md";
 
 /// Every route there is; each has a heading.
-const ROUTES: [&str; 19] = [
+const ROUTES: [&str; 20] = [
     "GET /",
     "GET /ping",
     "GET /openapi.json",
@@ -32,6 +32,7 @@ const ROUTES: [&str; 19] = [
     "POST /clients/{kid}/disable",
     "POST /clients/{kid}/enable",
     "DELETE /clients/{kid}",
+    "GET /audit",
     "GET /store/backup",
     "GET /metrics",
     "GET /healthz",
@@ -123,6 +124,7 @@ async fn exchanges() -> BTreeMap<&'static str, String> {
     show(&mut parts, "renew-keys", &world, "POST /renew_keys", client, &token, body).await;
 
     show(&mut parts, "list", &world, "GET /clients?limit=1", "Bearer jat_…", &admin, Value::Null).await;
+    show(&mut parts, "audit", &world, "GET /audit?limit=2", "Bearer jat_…", &admin, Value::Null).await;
     show(&mut parts, "client", &world, "GET /clients/shop", client, &token, Value::Null).await;
     show(&mut parts, "disable", &world, "POST /clients/shop/disable", "Bearer jat_…", &admin, json!({}))
         .await;

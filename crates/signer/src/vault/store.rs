@@ -4,6 +4,7 @@ mod record;
 
 use std::sync::Arc;
 
+use jwtis_base::audit::{Actor, Event};
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_store::{
@@ -120,8 +121,12 @@ impl StoreVault {
             transaction = transaction.create(Name::plain(alias), &AliasRecord(hash));
         }
         let transaction = Deleted::unbury(&self.store, &hash, transaction).await?;
-        match self.store.commit(transaction).await {
-            Ok(()) => Ok(record.public()),
+        let event = Event::SigningKeyAdded(&name).by(Actor::Operator, Timestamp::from_millis(created_at_ms));
+        match self.store.commit(transaction.append(event.record())).await {
+            Ok(()) => {
+                event.log();
+                Ok(record.public())
+            }
             Err(CommitError::Conflict { key }) if key == self.alias_key(alias) => {
                 Err(StoreVaultError::AliasTaken(alias.to_owned()))
             }
@@ -173,9 +178,12 @@ impl StoreVault {
         }
         // No clock that was set back may date the deletion before the key.
         let created_at = Timestamp::from_millis(stored.value.public().created_at_ms);
-        let deleted = Deleted::signing_key(key, self.env.now().max(created_at));
+        let now = self.env.now();
+        let deleted = Deleted::signing_key(key, now.max(created_at));
         let transaction = deleted.bury(&self.store, transaction).await?;
-        if settled::<StoreVaultError>(self.store.commit(transaction).await)? {
+        let event = Event::SigningKeyDeleted(&name).by(Actor::Operator, now);
+        if settled::<StoreVaultError>(self.store.commit(transaction.append(event.record())).await)? {
+            event.log();
             Ok(())
         } else {
             Err(StoreVaultError::Conflict(*key))

@@ -10,13 +10,15 @@ mod older;
 mod times;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jwtis_base::audit::AuditRecord;
+use jwtis_base::env::Timestamp;
 use jwtis_base::rollback;
 use jwtis_store::{
     BoxFuture, CommitError, OpenError, Rollback, Store, Unplaced, open_unsealed, open_unsealed_unwitnessed,
-    stage_unsealed,
+    read_unsealed, stage_unsealed,
 };
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
@@ -37,6 +39,20 @@ pub use super::file_error::FileError;
 #[must_use]
 pub fn exists(base_dir: &Path) -> bool {
     Places::below(base_dir).file.exists()
+}
+
+/// The store in the file below `base_dir`, for its audit trail. Nobody else may have it open, and nothing is written.
+///
+/// # Errors
+/// [`OpenError::NotFound`] where there is no such file; [`OpenError::InUse`] while a server has it.
+pub fn read_store(base_dir: &Path) -> Result<Store, OpenError> {
+    read_unsealed(&Places::below(base_dir).file)
+}
+
+/// Where that file is.
+#[must_use]
+pub fn path_below(base_dir: &Path) -> PathBuf {
+    Places::below(base_dir).file
 }
 
 /// Watermarks in a file. Dropping it closes the file and gives the folder back.
@@ -133,8 +149,9 @@ impl FileWatermarks {
         key: PublicKeyHash,
         kind: WatermarkKind,
         mark: Mark,
+        at: Timestamp,
     ) -> Result<(), WatermarkError> {
-        self.kept.danger_lower(chain, key, kind, mark).await?;
+        self.kept.danger_lower(chain, key, kind, mark, at).await?;
         self.write_copy().await
     }
 
@@ -242,7 +259,7 @@ async fn take_over(
 ) -> Result<bool, WatermarkError> {
     let before = kept.store().commits();
     for (chain, marks) in found {
-        kept.raise(*chain, marks).await?;
+        kept.raise(*chain, marks, None).await?;
     }
     Ok(kept.store().commits() != before)
 }
@@ -257,8 +274,9 @@ impl Watermarks for FileWatermarks {
         key: &'a PublicKeyHash,
         asked: &'a Asked,
         terms: &'a Terms,
+        record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
-        self.kept.clear(key, asked, terms)
+        self.kept.clear(key, asked, terms, record)
     }
 
     fn rolled_back(&self) -> BoxFuture<'_, Result<Option<WentBack>, WatermarkError>> {
@@ -273,8 +291,13 @@ impl Watermarks for FileWatermarks {
         &'a self,
         chain: ChainId,
         marks: &'a ChainMarks,
+        by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.kept.raise(chain, marks)
+        self.kept.raise(chain, marks, by_operator)
+    }
+
+    fn own_trail(&self) -> Option<&Store> {
+        Some(self.kept.store())
     }
 
     fn write_copy(&self) -> BoxFuture<'_, Result<(), WatermarkError>> {

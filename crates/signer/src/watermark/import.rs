@@ -34,7 +34,7 @@ impl Found {
     /// [`WatermarkError::Unavailable`]; what was raised by then stays. It may be done again.
     pub async fn raise(&self, watermarks: &dyn Watermarks) -> Result<(), WatermarkError> {
         for (chain, marks) in &self.marks {
-            watermarks.raise(*chain, marks).await?;
+            watermarks.raise(*chain, marks, None).await?;
         }
         Ok(())
     }

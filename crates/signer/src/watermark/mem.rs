@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jwtis_base::audit::AuditRecord;
+use jwtis_base::env::Timestamp;
 use jwtis_store::BoxFuture;
 use jwtis_tezos::watermark::Asked;
 use jwtis_tezos::watermark::format::ChainMarks;
@@ -24,6 +26,7 @@ impl Watermarks for MemWatermarks {
         key: &'a PublicKeyHash,
         asked: &'a Asked,
         terms: &'a Terms,
+        _record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
             let mut marks = self.lock();
@@ -49,6 +52,7 @@ impl Watermarks for MemWatermarks {
         &'a self,
         chain: ChainId,
         marks: &'a ChainMarks,
+        _by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(async move {
             self.lock().entry(chain).or_default().join(marks);

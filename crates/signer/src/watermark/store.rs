@@ -16,6 +16,8 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use jwtis_base::audit::{Actor, AuditRecord};
+use jwtis_base::env::Timestamp;
 use jwtis_base::rollback::KnownMark;
 
 use super::record::{WatermarkId, WatermarkRecord};
@@ -73,8 +75,11 @@ impl StoreWatermarks {
         key: PublicKeyHash,
         kind: WatermarkKind,
         mark: Mark,
+        at: Timestamp,
     ) -> Result<(), WatermarkError> {
-        self.update(WatermarkId { chain, key, kind }, None, |_| Ok(((), Some(mark)))).await
+        let id = WatermarkId { chain, key, kind };
+        let record = by_operator("watermark_lowered", id, mark, at);
+        self.update(id, None, Some(&record), |_| Ok(((), Some(mark)))).await
     }
 
     /// Replaces the watermark `id` by what `change` makes of it, in the version that `change` saw.
@@ -85,6 +90,7 @@ impl StoreWatermarks {
         &self,
         id: WatermarkId,
         asked: Option<(&Asked, &Terms)>,
+        audited: Option<&AuditRecord>,
         change: impl Fn(Option<&Mark>) -> Result<(T, Option<Mark>), WatermarkError>,
     ) -> Result<T, WatermarkError> {
         let name = id.name();
@@ -101,7 +107,7 @@ impl StoreWatermarks {
             if stored.is_none() {
                 self.make_room(id, asked).await?;
             }
-            match self.write(&name, version, WatermarkRecord { id, mark }).await {
+            match self.write(&name, version, WatermarkRecord { id, mark }, audited).await {
                 Ok(()) => return Ok(answer),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::NotWritten(error)) => return Err(WatermarkError::Unavailable(error.into())),
@@ -136,7 +142,11 @@ impl StoreWatermarks {
     }
 
     /// Raises watermarks in one commit, so that a start takes over many at the cost of one.
-    async fn raise_some(&self, marks: &[(WatermarkId, Mark)]) -> Result<(), WatermarkError> {
+    async fn raise_some(
+        &self,
+        marks: &[(WatermarkId, Mark)],
+        at: Option<Timestamp>,
+    ) -> Result<(), WatermarkError> {
         for _ in 0..MAX_TRIES {
             let mut transaction = self.store.transaction();
             for (id, mark) in marks {
@@ -155,6 +165,9 @@ impl StoreWatermarks {
                         transaction.create(Name::plain(&name), &record)
                     }
                 };
+                if let Some(at) = at {
+                    transaction = transaction.append(&by_operator("watermark_raised", *id, mark, at));
+                }
             }
             if transaction.is_empty() {
                 return Ok(());
@@ -204,11 +217,16 @@ impl StoreWatermarks {
         name: &str,
         version: Option<Version>,
         record: WatermarkRecord,
+        audited: Option<&AuditRecord>,
     ) -> Result<(), CommitError> {
         let name = Name::plain(name);
         let (io, transaction) = match version {
             Some(version) => (WatermarkIo::Write, self.store.transaction().replace(name, version, &record)),
             None => (WatermarkIo::Create, self.store.transaction().create(name, &record)),
+        };
+        let transaction = match audited {
+            Some(audited) => transaction.append(audited),
+            None => transaction,
         };
         self.commit(io, transaction).await
     }
@@ -236,6 +254,7 @@ impl Watermarks for StoreWatermarks {
         key: &'a PublicKeyHash,
         asked: &'a Asked,
         terms: &'a Terms,
+        record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         let id = WatermarkId { chain: asked.chain, key: *key, kind: asked.kind };
         Box::pin(async move {
@@ -246,7 +265,7 @@ impl Watermarks for StoreWatermarks {
                 let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
                 Ok((clearance, write))
             };
-            self.update(id, Some((asked, terms)), decide).await
+            self.update(id, Some((asked, terms)), record, decide).await
         })
     }
 
@@ -278,6 +297,7 @@ impl Watermarks for StoreWatermarks {
         &'a self,
         chain: ChainId,
         marks: &'a ChainMarks,
+        by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(async move {
             let all = marks.iter().flat_map(|(key, marks)| {
@@ -286,11 +306,21 @@ impl Watermarks for StoreWatermarks {
             });
             let all: Vec<(WatermarkId, Mark)> = all.collect();
             for some in all.chunks(RAISED_AT_ONCE) {
-                self.raise_some(some).await?;
+                self.raise_some(some, by_operator).await?;
             }
             Ok(())
         })
     }
+}
+
+/// The record of a watermark that an operator sets.
+fn by_operator(event: &'static str, id: WatermarkId, mark: Mark, at: Timestamp) -> AuditRecord {
+    AuditRecord::new(at, event, Actor::Operator.name())
+        .with("key", Some(id.key.to_string()))
+        .with("chain", Some(id.chain.to_string()))
+        .with("kind", Some(id.kind.name()))
+        .with("level", Some(mark.level()))
+        .with("round", Some(mark.round()))
 }
 
 fn lock(chains: &Mutex<Chains>) -> MutexGuard<'_, Chains> {

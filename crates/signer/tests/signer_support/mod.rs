@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
 use jwtis_base::Timestamp;
+use jwtis_base::audit::AuditRecord;
 use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_signer::hook::{Hook, HookReply};
 use jwtis_signer::rules::Guard;
@@ -235,12 +236,13 @@ impl Watermarks for NotedMarks {
         key: &'a PublicKeyHash,
         asked: &'a Asked,
         terms: &'a Terms,
+        record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         self.calls.note("mark");
         if *self.fail.lock().unwrap() {
             return Box::pin(std::future::ready(Err(WatermarkError::Unavailable("disk gone".into()))));
         }
-        self.inner.clear(key, asked, terms)
+        self.inner.clear(key, asked, terms, record)
     }
 
     fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
@@ -251,8 +253,9 @@ impl Watermarks for NotedMarks {
         &'a self,
         chain: ChainId,
         marks: &'a ChainMarks,
+        by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.inner.raise(chain, marks)
+        self.inner.raise(chain, marks, by_operator)
     }
 }
 

@@ -76,7 +76,7 @@ impl World {
 
     /// The answer in a word.
     pub async fn clear(&self, key: PublicKeyHash, asked: Asked) -> &'static str {
-        word(&self.marks().clear(&key, &asked, &TERMS).await)
+        word(&self.marks().clear(&key, &asked, &TERMS, None).await)
     }
 
     /// Each call in a task of its own.
@@ -85,7 +85,7 @@ impl World {
             .iter()
             .map(|&(key, asked)| {
                 let marks = Arc::clone(self.marks());
-                tokio::spawn(async move { word(&marks.clear(&key, &asked, &TERMS).await) })
+                tokio::spawn(async move { word(&marks.clear(&key, &asked, &TERMS, None).await) })
             })
             .collect();
         let mut answers = Vec::new();

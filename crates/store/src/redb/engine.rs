@@ -318,6 +318,14 @@ fn apply(
             summary.add(keys, key, now);
         }
     }
+    for append in batch.appends() {
+        let last = super::last(table, append.table())?;
+        let (key, record) = append.after(last.as_ref()).map_err(io::Error::other)?;
+        table.insert(key.as_bytes(), codec::encode(&record).as_slice()).map_err(redb)?;
+        if let Some(keys) = keys {
+            summary.add(keys, &key, &record);
+        }
+    }
     Ok(Verdict::Applied)
 }
 

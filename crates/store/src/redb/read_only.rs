@@ -6,7 +6,7 @@ use super::{
     RedbSnapshot,
     engine::{Engine, Records},
     error::{EngineError, guarded},
-    read_error, read_one, scan,
+    last, read_error, read_one, scan,
 };
 use crate::{
     backend::{Backend, Batch, BoxFuture, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
@@ -17,12 +17,12 @@ use crate::{
 pub(super) struct ReadOnly {
     records: Arc<Records>,
     commits: u64,
-    _engine: Engine,
+    engine: Engine,
 }
 
 impl ReadOnly {
     pub(super) fn over(engine: Engine) -> Result<Self, EngineError> {
-        Ok(Self { records: Arc::new(engine.records()?), commits: engine.commits(), _engine: engine })
+        Ok(Self { records: Arc::new(engine.records()?), commits: engine.commits(), engine })
     }
 }
 
@@ -49,6 +49,16 @@ impl Backend for ReadOnly {
     }
 
     fn observe(&self, _observer: Observer) {}
+
+    fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
+        Box::pin(
+            async move { guarded(|| last(&*self.records, table)).map_err(|error| read_error(error, None)) },
+        )
+    }
+
+    fn bytes(&self, table: u8) -> BoxFuture<'_, Result<u64, ReadError>> {
+        Box::pin(async move { Ok(self.engine.summary().bytes(table)) })
+    }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, ReadError> {
         Ok(Box::new(RedbSnapshot { records: self.records.clone(), after: None }))

@@ -29,6 +29,8 @@ pub(super) enum Message {
     Reopen,
     /// A witness is kept from now on.
     Keep(Keeper),
+    /// What the records of a table take is asked for.
+    Bytes(u8, oneshot::Sender<u64>),
     /// The witness is to be written; the answer is sent afterwards.
     Witness(Sender<()>),
 }
@@ -218,6 +220,10 @@ impl Writer {
             Message::Keep(keeper) => {
                 self.witness = Some(keeper);
                 self.write_witness();
+            }
+            Message::Bytes(table, answer) => {
+                // Whoever asked may have gone away.
+                let _ = answer.send(self.engine.summary().bytes(table));
             }
             Message::Witness(done) => {
                 self.write_witness();

@@ -1,6 +1,7 @@
 //! `jwtis store clock`: what the store knows of the time, and how to make it forget a wrong one.
 
 use clap::Args;
+use jwtis_base::Env;
 use jwtis_issuer::clock::KeptClock;
 use jwtis_issuer::reset_kept_clock;
 use jwtis_store::ReadError;
@@ -35,7 +36,7 @@ impl StoreClock {
         )?;
         let kept = runtime::runtime()?.block_on(async {
             if self.reset {
-                return reset_kept_clock(&store).await.map_err(|error| {
+                return reset_kept_clock(&store, Env::system().now()).await.map_err(|error| {
                     Failure::refused("the kept time cannot be forgotten")
                         .because(&error)
                         .hint("see the reason; `jwtis store check` tells whether the store is whole")

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use jwtis_base::Env;
 use jwtis_signer::watermark::copy;
 use jwtis_signer::watermark::file::FileWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
@@ -36,7 +37,7 @@ impl Keeper {
         let before = self.all().await?;
         let raised = async |kept: &dyn Watermarks| {
             for (chain, marks) in marks {
-                kept.raise(*chain, marks).await?;
+                kept.raise(*chain, marks, Some(Env::system().now())).await?;
             }
             kept.write_copy().await
         };
@@ -59,8 +60,8 @@ impl Keeper {
     ) -> Result<(), Failure> {
         let (chain, key) = (target.chain, target.key);
         let lowered: Result<(), WatermarkError> = match self {
-            Self::Store(kept) => kept.danger_lower(chain, key, kind, mark).await,
-            Self::File(kept) => kept.danger_lower(chain, key, kind, mark).await,
+            Self::Store(kept) => kept.danger_lower(chain, key, kind, mark, Env::system().now()).await,
+            Self::File(kept) => kept.danger_lower(chain, key, kind, mark, Env::system().now()).await,
             Self::Signatory(base_dir) => {
                 return copy::danger_lower(base_dir, chain, key, kind, mark)
                     .map_err(|error| unavailable(&error));

@@ -466,6 +466,22 @@ pub static MAX_CONNECTIONS_PER_SOURCE: Setting = Setting::new(
     "Most connections at once of one IPv4 address or IPv6 /64 network to one listener. Unless given: half of all. Trusted proxies have no such limit.",
 );
 
+/// `audit.max_age`.
+pub static AUDIT_MAX_AGE: Setting = Setting::new(
+    "audit.max_age",
+    Value("DURATION"),
+    "2160h",
+    "How long audit records are kept. Older ones are deleted, but never the newest record.",
+);
+
+/// `audit.max_bytes`.
+pub static AUDIT_MAX_BYTES: Setting = Setting::new(
+    "audit.max_bytes",
+    Value("BYTES"),
+    "1073741824",
+    "How many bytes all audit records take. The oldest above that are deleted, even if they are young.",
+);
+
 /// `-v, --verbose`.
 pub static VERBOSE: Setting =
     Setting::new("log.verbose", Switch, "false", "Log every request, not only warnings and the audit trail.")
@@ -493,7 +509,7 @@ pub static LOG_FILTER: Setting = Setting::new(
 .env("JWTIS_LOG");
 
 /// Every setting, in the order of the help.
-pub static ALL: [&Setting; 51] = [
+pub static ALL: [&Setting; 53] = [
     &CONFIG,
     &STRICT_CONFIG,
     &ENABLED,
@@ -542,6 +558,8 @@ pub static ALL: [&Setting; 51] = [
     &PROXY_HEADER,
     &IDLE_TIMEOUT,
     &MAX_CONNECTIONS_PER_SOURCE,
+    &AUDIT_MAX_AGE,
+    &AUDIT_MAX_BYTES,
     &VERBOSE,
     &LOG_FORMAT,
     &LOG_FILTER,

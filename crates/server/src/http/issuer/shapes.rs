@@ -105,6 +105,27 @@ impl ToSchema for PublicJwk {
     }
 }
 
+/// A record of the audit trail. What it says beside these four depends on the event.
+pub(super) enum AuditRecord {}
+
+impl PartialSchema for AuditRecord {
+    fn schema() -> RefOr<Schema> {
+        let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        let members = [("number", number()), ("at_ms", number()), ("event", text()), ("by", text())];
+        let mut record = ObjectBuilder::new().schema_type(Type::Object);
+        for (name, schema) in members {
+            record = record.property(name, schema).required(name);
+        }
+        record.into()
+    }
+}
+
+impl ToSchema for AuditRecord {
+    fn name() -> Cow<'static, str> {
+        "AuditRecord".into()
+    }
+}
+
 /// That a text member is there and says something.
 pub(super) fn given(name: &str) -> Object {
     holds(name, text().min_length(Some(1)).build().into())
