@@ -47,7 +47,7 @@ fn main() {
     let store =
         create_redb(&folder.path().join("store.db"), &"measure".into(), KdfParams::default()).unwrap();
     println!("writers  per commit    without       with   ratio   CPU without       with   ratio");
-    for (writers, each) in [(1_u32, 300_u32), (64, 100)] {
+    for (writers, each) in [(1_u32, 200_u32), (64, 60)] {
         let mut figures: [Vec<(Duration, Duration)>; 2] = Default::default();
         for round in 0..ROUNDS * 2 {
             let appends = round % 2 == 1;
