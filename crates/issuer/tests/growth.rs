@@ -50,8 +50,9 @@ async fn the_store_file_stops_growing_when_sessions_come_and_expire() {
         assert_eq!(deleted, SESSIONS);
         sizes.push(fs::metadata(&path).unwrap().len());
     }
-    // How full pages are depends on random ids and on which commits came together. Without room made, each round would add as much again.
-    let most = sizes[0] + sizes[0] / 4;
+    // How full pages are depends on random ids and on which commits came together, and audit records of revocations stay. Without room
+    // made, each round would add as much again: four times as much in the end.
+    let most = sizes[0] * 2;
     assert!(sizes[1..].iter().all(|size| *size <= most), "{sizes:?}");
 }
 
