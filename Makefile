@@ -20,11 +20,6 @@ lint:
 import-circles:
 	tools/scripts/import-circles --but crates/server/src/config/setting/table.rs \
 		--but crates/server/src/config/signatory.rs \
-		--but crates/store/src/commit.rs \
-		--but crates/store/src/transaction.rs \
-		--but crates/store/src/redb.rs \
-		--but crates/store/src/redb/error.rs \
-		--but crates/store/src/redb/maintain.rs \
 		--but tools/fuzz/src/seeds.rs \
 		--but tools/load/src/bench/scenario.rs \
 		--but tools/load/src/bench/size.rs \

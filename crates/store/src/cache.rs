@@ -11,10 +11,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use crate::{
-    backend::{Change, Feed, RecordKey},
-    store::{Store, Table},
-};
+use crate::{backend::Feed, batch::Change, record::Table, sealed::RecordKey, store::Store};
 
 /// Values by `K`, each made of one record of one table. Clones are the same cache.
 ///

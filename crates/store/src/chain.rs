@@ -6,9 +6,12 @@
 use std::sync::Arc;
 
 use crate::{
-    backend::{Append, ReadError, RecordKey, Version},
+    batch::Append,
+    read_error::ReadError,
+    record::{Record, Stored},
     seal::Keys,
-    store::{Record, Store, Stored},
+    sealed::{RecordKey, Version},
+    store::Store,
     transaction::Transaction,
 };
 

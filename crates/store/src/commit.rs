@@ -1,6 +1,9 @@
 //! What becomes of a commit: done, in conflict, not written, or unknown.
 
-use crate::backend::{BoxError, ReadError, RecordKey};
+use crate::{
+    read_error::{BoxError, ReadError},
+    sealed::RecordKey,
+};
 
 /// Why [`Store::commit`](crate::Store::commit) does not say that the change was made.
 ///

@@ -25,8 +25,10 @@ use std::{
 };
 
 use crate::{
-    backend::{Backend, Batch, Change, Expect, RecordKey, SealedRecord, Version, Write},
+    backend::Backend,
+    batch::{Batch, Change, Expect, Write},
     commit::CommitError,
+    sealed::{RecordKey, SealedRecord, Version},
 };
 
 /// Puts every case to a fresh engine.

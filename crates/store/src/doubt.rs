@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::backend::RecordKey;
+use crate::sealed::RecordKey;
 
 /// The records in doubt: hardly ever any, so that looking costs one load.
 #[derive(Default)]

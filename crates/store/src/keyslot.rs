@@ -13,8 +13,8 @@ use aws_lc_rs::aead::NONCE_LEN;
 use zeroize::Zeroizing;
 
 use crate::{
-    backend::RecordKey,
     seal::{CryptoUnavailable, DataKey, Keys, SealKey, fill_random},
+    sealed::RecordKey,
 };
 
 /// The format that this release writes, and the newest it reads. Since 2 there is a summary of all records; a store of format 1 gets one

@@ -69,19 +69,26 @@
 //! ```
 
 pub mod backend;
+mod batch;
 mod cache;
+mod census;
 mod chain;
 mod commit;
 #[cfg(feature = "testing")]
 pub mod conformance;
+mod directory;
 mod doubt;
 mod keyslot;
 mod maintenance;
 mod memory;
 mod open;
+mod open_error;
+mod read_error;
+mod record;
 mod redb;
 mod rollback;
 mod seal;
+mod sealed;
 mod store;
 mod summary;
 #[cfg(feature = "testing")]
@@ -89,24 +96,25 @@ pub mod testing;
 mod transaction;
 
 pub use crate::{
-    backend::{
-        Append, Backend, Batch, BoxError, BoxFuture, Change, Expect, Feed, NotARecordKey, Observer,
-        ReadError, RecordKey, SealedRecord, Snapshot, Version, Write,
-    },
+    backend::{Backend, BoxFuture, Feed, Observer, Snapshot},
+    batch::{Append, Batch, Change, Expect, Write},
     cache::{Cache, Missed},
+    census::{Info, Report, SlotInfo, TableInfo},
     chain::Numbered,
     commit::{CommitError, NotWritten, OutcomeUnknown, settled},
     keyslot::{FORMAT, KdfParams, Password},
-    maintenance::{
-        Info, Report, SlotInfo, TableInfo, change_password, change_password_and_cost, check, info, opens_with,
-    },
+    maintenance::{change_password, change_password_and_cost, check, info, opens_with},
     memory::MemoryBackend,
     open::{
-        OpenError, Unplaced, create_redb, open_memory, open_redb, open_redb_beside, open_redb_unwitnessed,
+        Unplaced, create_redb, open_memory, open_redb, open_redb_beside, open_redb_unwitnessed,
         open_unsealed, open_unsealed_unwitnessed, read_unsealed, stage_redb, stage_unsealed,
     },
+    open_error::OpenError,
+    read_error::{BoxError, ReadError},
+    record::{DecodeError, Name, Record, Stored, Table},
     redb::restore::{Replaced, Restoration, Restored},
     rollback::{Rollback, RollbackCause, Witnessed, witness_beside},
-    store::{CommitTimer, DecodeError, Name, Record, Store, Stored, Swept, Table},
+    sealed::{NotARecordKey, RecordKey, SealedRecord, Version},
+    store::{CommitTimer, Store, Swept},
     transaction::Transaction,
 };

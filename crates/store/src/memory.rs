@@ -7,10 +7,11 @@ use std::{
 };
 
 use crate::{
-    backend::{
-        Backend, Batch, BoxFuture, Observer, Observers, ReadError, RecordKey, SealedRecord, Snapshot, Write,
-    },
+    backend::{Backend, BoxFuture, Observer, Observers, Snapshot},
+    batch::{Batch, Write},
     commit::{CommitError, NotWritten},
+    read_error::ReadError,
+    sealed::{RecordKey, SealedRecord},
 };
 
 type Records = BTreeMap<RecordKey, SealedRecord>;

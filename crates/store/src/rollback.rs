@@ -8,8 +8,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::{
-    backend::RecordKey,
-    store::{DecodeError, Record, Table},
+    record::{DecodeError, Record, Table},
+    sealed::RecordKey,
 };
 
 /// Why a store is taken for one that has gone back.

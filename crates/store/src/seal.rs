@@ -14,7 +14,7 @@ use aws_lc_rs::{
 };
 use zeroize::Zeroizing;
 
-use crate::backend::{RecordKey, SealedRecord, Version};
+use crate::sealed::{RecordKey, SealedRecord, Version};
 
 /// First byte of every sealed record; a change of the envelope changes it.
 pub(crate) const ENVELOPE_FORMAT: u8 = 1;

@@ -7,104 +7,17 @@ use std::{
     time::Duration,
 };
 
-use zeroize::Zeroizing;
-
 use crate::{
-    backend::{
-        Backend, Batch, BoxError, Expect, Feed, Observer, ReadError, RecordKey, SealedRecord, Version, Write,
-    },
-    commit::{CommitError, NotWritten, OutcomeUnknown},
+    backend::{Backend, Feed, Observer},
+    batch::{Batch, Expect, Write},
+    commit::{CommitError, OutcomeUnknown},
+    directory::{describe, directory_key},
     doubt::Doubts,
+    read_error::ReadError,
+    record::{Name, Record, Stored, Table},
     seal::Keys,
-    transaction::Transaction,
+    sealed::{RecordKey, SealedRecord, Version},
 };
-
-/// Records of one type: their table in the engine.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Table {
-    /// First byte of every key; unique in the program, and not 0, which is the store's own.
-    pub id: u8,
-    /// Part of what a seal binds, so that a record of one table never opens in another. Not secret.
-    pub name: &'static str,
-    /// Whether keys start with [`Name::at_ms`]. For tables of many rows, since rows in time order cost a sixth of
-    /// rows in random order, and old ones are found without reading young ones.
-    pub time_ordered: bool,
-}
-
-/// A type that is kept in the store.
-pub trait Record: Sized {
-    /// Where.
-    const TABLE: Table;
-
-    /// The value as bytes; they are wiped after sealing.
-    fn encode(&self) -> Zeroizing<Vec<u8>>;
-
-    /// The value of bytes that [`Self::encode`] made, perhaps in an earlier release.
-    ///
-    /// # Errors
-    /// The bytes are no value of this type.
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError>;
-
-    /// When the record may be deleted by [`Store::sweep`], in Unix seconds. The store never hides a record that
-    /// has expired but is still there.
-    fn expires_at(&self) -> Option<u64> {
-        None
-    }
-}
-
-/// Bytes that opened are not a value of the type that was asked for.
-#[derive(Debug, thiserror::Error)]
-#[error("not a value of this type")]
-pub struct DecodeError(#[source] BoxError);
-
-impl DecodeError {
-    /// For this reason: an error or a message, without secrets.
-    pub fn new(reason: impl Into<BoxError>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl From<&str> for DecodeError {
-    fn from(reason: &str) -> Self {
-        Self::new(reason)
-    }
-}
-
-impl From<String> for DecodeError {
-    fn from(reason: String) -> Self {
-        Self::new(reason)
-    }
-}
-
-/// A record's name inside its table. The text is kept only as a keyed hash; the time is kept in clear.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Name<'a> {
-    /// The name.
-    pub text: &'a str,
-    /// Unix milliseconds of a record in a time-ordered table, below 2⁴⁸; ignored in others.
-    pub at_ms: u64,
-}
-
-impl<'a> Name<'a> {
-    /// A name in a plain table.
-    pub fn plain(text: &'a str) -> Self {
-        Self { text, at_ms: 0 }
-    }
-
-    /// A name in a time-ordered table, at Unix milliseconds `at_ms`.
-    pub fn at(at_ms: u64, text: &'a str) -> Self {
-        Self { text, at_ms }
-    }
-}
-
-/// A value and the version it was read in, which a replacement must name.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Stored<T> {
-    /// The value.
-    pub value: T,
-    /// Write id of the record.
-    pub version: Version,
-}
 
 /// What one call of [`Store::sweep`] did.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -143,11 +56,6 @@ impl Store {
             timer: OnceLock::new(),
             doubts: Doubts::default(),
         }))
-    }
-
-    /// A change of nothing, to be filled.
-    pub fn transaction(&self) -> Transaction<'_> {
-        Transaction::new(self)
     }
 
     /// The key under which the record of this name is kept: what the change feed names.
@@ -223,31 +131,6 @@ impl Store {
     ) -> Result<Vec<(RecordKey, Result<Stored<T>, ReadError>)>, ReadError> {
         let records = self.0.backend.scan(T::TABLE.id, after, limit).await?;
         Ok(records.into_iter().map(|(key, record)| (key, self.open(&key, &record))).collect())
-    }
-
-    /// Applies the change, all or nothing. `Ok` means durable, and that every observer has been told.
-    ///
-    /// Dropping the future does not take the change back: it lands or not, whole.
-    ///
-    /// # Errors
-    /// [`CommitError::Conflict`] if a statement of the transaction is wrong, [`CommitError::NotWritten`] if nothing could be written, and
-    /// [`CommitError::Unknown`] if the engine cannot tell. Then the change may still land: only a new conditional commit on the same record
-    /// decides.
-    pub async fn commit(&self, transaction: Transaction<'_>) -> Result<(), CommitError> {
-        let (batch, tables) = transaction.into_batch().map_err(|e| NotWritten::Unavailable(e.into()))?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let mut unlisted: Vec<Table> = Vec::new();
-        for table in tables {
-            if !self.listed().contains(&table.id) && !unlisted.contains(&table) {
-                unlisted.push(table);
-            }
-        }
-        if unlisted.is_empty() {
-            return self.timed_commit(batch).await;
-        }
-        self.commit_listing(batch, unlisted).await
     }
 
     /// Calls `observer` with the changes of every commit, in commit order, after it is durable and before its
@@ -364,7 +247,7 @@ impl Store {
         Ok(Stored { value, version: record.version })
     }
 
-    async fn timed_commit(&self, batch: Batch) -> Result<(), CommitError> {
+    pub(crate) async fn timed_commit(&self, batch: Batch) -> Result<(), CommitError> {
         let begin = tokio::time::Instant::now();
         let written = batch.written();
         let outcome = self.0.backend.commit(batch).await;
@@ -388,36 +271,7 @@ impl Store {
         }
     }
 
-    /// Commits `batch` together with an entry in the store's directory for each of `unlisted`, so that
-    /// maintenance knows the name of every table there is.
-    async fn commit_listing(&self, batch: Batch, mut unlisted: Vec<Table>) -> Result<(), CommitError> {
-        loop {
-            let mut listing = batch.clone();
-            for table in &unlisted {
-                listing.write(directory_key(table.id), Expect::Absent, Write::Put(directory_entry(table)));
-            }
-            let outcome = self.timed_commit(listing).await;
-            match outcome {
-                Err(CommitError::Conflict { key })
-                    if unlisted.iter().any(|table| directory_key(table.id) == key) =>
-                {
-                    self.listed().extend(key.as_bytes().last());
-                    unlisted.retain(|table| directory_key(table.id) != key);
-                }
-                Ok(()) => {
-                    self.listed().extend(unlisted.iter().map(|table| table.id));
-                    return Ok(());
-                }
-                Err(
-                    error @ (CommitError::Conflict { .. }
-                    | CommitError::NotWritten(_)
-                    | CommitError::Unknown(_)),
-                ) => return Err(error),
-            }
-        }
-    }
-
-    fn listed(&self) -> std::sync::MutexGuard<'_, BTreeSet<u8>> {
+    pub(crate) fn listed(&self) -> std::sync::MutexGuard<'_, BTreeSet<u8>> {
         self.0.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -426,31 +280,4 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Store")
     }
-}
-
-/// How messages name a record: never by its name, which is secret.
-pub(crate) fn describe(table: &str, key: &RecordKey) -> String {
-    format!("table {table}, key {key}")
-}
-
-/// Where the directory lists a table: in the store's own table 0.
-pub(crate) fn directory_key(table: u8) -> RecordKey {
-    let mut hash = *b"table directory\0";
-    hash[15] = table;
-    RecordKey::compose(0, None, &hash)
-}
-
-/// The table that a key of table 0 lists.
-pub(crate) fn listed_table(key: &RecordKey) -> Option<u8> {
-    let table = *key.as_bytes().last()?;
-    (directory_key(table) == *key).then_some(table)
-}
-
-/// The name of a table, from its entry in the directory.
-pub(crate) fn table_name(entry: &SealedRecord) -> String {
-    String::from_utf8_lossy(&entry.sealed).into_owned()
-}
-
-pub(crate) fn directory_entry(table: &Table) -> SealedRecord {
-    SealedRecord { version: Version(1), expires_at: u64::MAX, sealed: table.name.as_bytes().to_vec() }
 }

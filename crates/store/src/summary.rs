@@ -17,8 +17,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    backend::{RecordKey, SealedRecord},
     seal::Keys,
+    sealed::{RecordKey, SealedRecord},
 };
 
 /// What is known of the records of each table.
@@ -129,7 +129,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::{backend::Version, seal::DataKey};
+    use crate::{seal::DataKey, sealed::Version};
 
     fn keys() -> Keys {
         Keys::derive(&DataKey::from_bytes(Zeroizing::new([7; 32]))).unwrap()

@@ -11,10 +11,13 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    backend::{Backend, Batch, BoxFuture, Feed, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    backend::{Backend, BoxFuture, Feed, Observer, Snapshot},
+    batch::Batch,
     commit::{CommitError, NotWritten, OutcomeUnknown},
     keyslot::KdfParams,
+    read_error::ReadError,
     seal::{DataKey, Keys},
+    sealed::{RecordKey, SealedRecord},
     store::Store,
 };
 

@@ -1,9 +1,13 @@
-//! One atomic change of typed records, built step by step and handed to [`Store::commit`].
+//! One atomic change of typed records, built step by step and committed whole.
 
 use crate::{
-    backend::{Append, Batch, Expect, RecordKey, Version, Write},
+    batch::{Append, Batch, Expect, Write},
+    commit::{CommitError, NotWritten},
+    directory::{directory_entry, directory_key},
+    record::{Name, Record, Table},
     seal,
-    store::{Name, Record, Store, Table},
+    sealed::{RecordKey, Version},
+    store::Store,
 };
 
 /// One atomic change. Every write states what it replaces; if any statement is wrong at the moment of the commit,
@@ -130,6 +134,67 @@ impl<'s> Transaction<'s> {
         match self.failure {
             Some(failure) => Err(failure),
             None => Ok((self.batch, self.tables)),
+        }
+    }
+}
+
+impl Store {
+    /// A change of nothing, to be filled.
+    pub fn transaction(&self) -> Transaction<'_> {
+        Transaction::new(self)
+    }
+
+    /// Applies the change, all or nothing. `Ok` means durable, and that every observer has been told.
+    ///
+    /// Dropping the future does not take the change back: it lands or not, whole.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] if a statement of the transaction is wrong, [`CommitError::NotWritten`] if nothing could be written, and
+    /// [`CommitError::Unknown`] if the engine cannot tell. Then the change may still land: only a new conditional commit on the same record
+    /// decides.
+    pub async fn commit(&self, transaction: Transaction<'_>) -> Result<(), CommitError> {
+        let (batch, tables) = transaction.into_batch().map_err(|e| NotWritten::Unavailable(e.into()))?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut unlisted: Vec<Table> = Vec::new();
+        for table in tables {
+            if !self.listed().contains(&table.id) && !unlisted.contains(&table) {
+                unlisted.push(table);
+            }
+        }
+        if unlisted.is_empty() {
+            return self.timed_commit(batch).await;
+        }
+        self.commit_listing(batch, unlisted).await
+    }
+
+    /// Commits `batch` together with an entry in the store's directory for each of `unlisted`, so that
+    /// maintenance knows the name of every table there is.
+    async fn commit_listing(&self, batch: Batch, mut unlisted: Vec<Table>) -> Result<(), CommitError> {
+        loop {
+            let mut listing = batch.clone();
+            for table in &unlisted {
+                listing.write(directory_key(table.id), Expect::Absent, Write::Put(directory_entry(table)));
+            }
+            let outcome = self.timed_commit(listing).await;
+            match outcome {
+                Err(CommitError::Conflict { key })
+                    if unlisted.iter().any(|table| directory_key(table.id) == key) =>
+                {
+                    self.listed().extend(key.as_bytes().last());
+                    unlisted.retain(|table| directory_key(table.id) != key);
+                }
+                Ok(()) => {
+                    self.listed().extend(unlisted.iter().map(|table| table.id));
+                    return Ok(());
+                }
+                Err(
+                    error @ (CommitError::Conflict { .. }
+                    | CommitError::NotWritten(_)
+                    | CommitError::Unknown(_)),
+                ) => return Err(error),
+            }
         }
     }
 }

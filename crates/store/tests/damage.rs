@@ -72,7 +72,7 @@ async fn point_09_a_flipped_byte_never_yields_another_value() {
     let (_folder, path) = place();
     for (image, records) in images(3).await {
         let (mut refused, mut tried) = (0, 0);
-        // Here from the file on; `disk_tests.rs` takes every byte that is in use, below the file system.
+        // Here from the file on; `disk_tests/damage.rs` takes every byte that is in use, below the file system.
         for at in (0..image.len()).filter(|at| *at < 320 || image[*at] != 0 && at % 17 == 0 || at % 4099 == 0)
         {
             let mut flipped = image.clone();

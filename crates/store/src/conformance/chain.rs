@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    backend::{Append, Backend, Batch, Expect, RecordKey, SealedRecord, Version, Write},
+    backend::Backend,
+    batch::{Append, Batch, Expect, Write},
     commit::CommitError,
+    sealed::{RecordKey, SealedRecord, Version},
 };
 
 /// The table of the chain, and those beside it.

@@ -1,8 +1,8 @@
 //! A record as a value in the file: format ‖ version 8 ‖ expiry 8 ‖ nonce 12 ‖ ciphertext ‖ tag 16, numbers big-endian.
 
 use crate::{
-    backend::{SealedRecord, Version},
     seal::ENVELOPE_FORMAT,
+    sealed::{SealedRecord, Version},
 };
 
 pub(super) fn encode(record: &SealedRecord) -> Vec<u8> {

@@ -5,8 +5,8 @@
 //! both under the data key: who has no password can put back an older record, but make none, nor one of an old summary and a new number.
 
 use crate::{
-    backend::{RecordKey, SealedRecord, Version},
     seal::{CryptoUnavailable, Keys},
+    sealed::{RecordKey, SealedRecord, Version},
     summary::Summary,
 };
 

@@ -2,31 +2,24 @@
 
 use std::{io, sync::Arc};
 
-use redb::{
-    Database, DatabaseError, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, StorageBackend,
-    TableDefinition,
-};
+use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, StorageBackend};
 
 use super::{
     codec, commits,
     error::{EngineError, database_error, guarded, redb},
     header::{HEADER_BYTES, Header, Slot},
+    records::{self, RECORDS, Records, each_record, read_one, readable},
     stage::{NotPublished, StagedFile},
 };
 use crate::{
-    backend::{Batch, RecordKey, Write},
+    batch::{Batch, Write},
+    directory::{directory_key, table_name},
     keyslot::Meta,
+    open_error::OpenError,
     seal::Keys,
-    store::{directory_key, table_name},
+    sealed::RecordKey,
     summary::{MISSING, Summary},
 };
-
-/// All records of all our tables; a key starts with its table's byte.
-pub(super) const RECORDS: TableDefinition<'static, &'static [u8], &'static [u8]> =
-    TableDefinition::new("records");
-
-/// A view of the records at one commit.
-pub(super) type Records = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Pages that redb keeps in memory, in bytes.
 const CACHE_BYTES: usize = 128 << 20;
@@ -50,6 +43,12 @@ impl CommitFailed {
 
     pub(super) fn into_source(self) -> EngineError {
         self.source
+    }
+}
+
+impl From<CommitFailed> for OpenError {
+    fn from(failed: CommitFailed) -> Self {
+        failed.into_source().into()
     }
 }
 
@@ -183,17 +182,17 @@ impl Engine {
         let records = self.records()?;
         let mut found = Summary::default();
         guarded(|| {
-            super::each_record(&records, std::ops::Bound::Unbounded, |key, record| {
-                found.add(&keys, &key, &super::readable(key, record)?);
+            each_record(&records, std::ops::Bound::Unbounded, |key, record| {
+                found.add(&keys, &key, &readable(key, record)?);
                 Ok(true)
             })
         })?;
-        let record = super::read_one(&records, &commits::key())?;
+        let record = read_one(&records, &commits::key())?;
         let missing = || EngineError::Damaged(MISSING.into());
         self.commits = match record {
             Some(record) => {
                 let (number, committed) = commits::open(&keys, &record).ok_or_else(missing)?;
-                let name = |table| match super::read_one(&records, &directory_key(table)) {
+                let name = |table| match read_one(&records, &directory_key(table)) {
                     Ok(Some(entry)) => table_name(&entry),
                     Ok(None) | Err(_) => table.to_string(),
                 };
@@ -312,14 +311,14 @@ fn apply(
         };
         let Some(keys) = keys else { continue };
         if let Some(before) = before {
-            summary.remove(keys, key, &super::readable(*key, codec::decode(before.value()))?);
+            summary.remove(keys, key, &readable(*key, codec::decode(before.value()))?);
         }
         if let Some(now) = now {
             summary.add(keys, key, now);
         }
     }
     for append in batch.appends() {
-        let last = super::last(table, append.table())?;
+        let last = records::last(table, append.table())?;
         let (key, record) = append.after(last.as_ref()).map_err(io::Error::other)?;
         table.insert(key.as_bytes(), codec::encode(&record).as_slice()).map_err(redb)?;
         if let Some(keys) = keys {

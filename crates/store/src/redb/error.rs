@@ -7,7 +7,7 @@ use std::{
 
 use redb::DatabaseError;
 
-use super::place::Displaced;
+use crate::{open_error::OpenError, read_error::ReadError, sealed::RecordKey};
 
 /// Why the database could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,21 @@ pub(super) enum EngineError {
     /// The file is not where the next start will look for it.
     #[error(transparent)]
     Displaced(#[from] Displaced),
+}
+
+/// The open file is not the one at its path, or not as this process left it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Displaced {
+    #[error("the store file is gone from {0}: it was moved or deleted while it is open")]
+    Gone(String),
+    #[error("another file is at {0}: the store file was replaced while it is open")]
+    Replaced(String),
+    #[error(
+        "another program has written into the store file {0}: its length or its header is not what this server left there"
+    )]
+    Overwritten(String),
+    #[error("whether the store file is still at {path}, unchanged, cannot be told")]
+    Unknown { path: String, source: io::Error },
 }
 
 pub(super) fn database_error(error: DatabaseError) -> EngineError {
@@ -58,4 +73,29 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, EngineError>) -> Resul
         let what = what.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
         Err(EngineError::Damaged(format!("the database contradicts itself: {what}")))
     })
+}
+
+pub(super) fn closed() -> EngineError {
+    EngineError::Io(std::io::Error::other("the store is closed"))
+}
+
+pub(super) fn read_error(error: EngineError, near: Option<&RecordKey>) -> ReadError {
+    match (error, near) {
+        (EngineError::Damaged(what), Some(key)) => {
+            ReadError::Damaged { record: format!("table {}, key {key}: {what}", key.table()) }
+        }
+        (EngineError::Damaged(record), None) => ReadError::Damaged { record },
+        (error, _) => ReadError::Unavailable(error.into()),
+    }
+}
+
+impl From<EngineError> for OpenError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Damaged(what) => Self::Damaged { what },
+            EngineError::Io(error) => Self::Io(error),
+            EngineError::Displaced(error) => Self::other(error),
+            EngineError::Redb(error) => Self::other(error),
+        }
+    }
 }

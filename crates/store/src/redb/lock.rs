@@ -8,11 +8,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    file::{self, Access},
-    place,
-};
-use crate::open::OpenError;
+use super::{paths, place};
+use crate::open_error::OpenError;
+
+/// What the file will be used for.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    ReadWrite,
+}
 
 /// Nobody else opens the store while this lives.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ impl Lock {
     /// checked needs none, its own lock keeps writers out.
     pub(super) fn take(path: &Path, access: Access) -> Result<Self, OpenError> {
         let store = real(path)?;
-        let path = file::sibling(&store, "lock")?;
+        let path = paths::sibling(&store, "lock")?;
         loop {
             let mut options = OpenOptions::new();
             options.read(true);
@@ -48,7 +52,7 @@ impl Lock {
                     if matches!(
                         error.kind(),
                         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-                    ) && !file::exists(&path)? =>
+                    ) && !paths::exists(&path)? =>
                 {
                     tracing::warn!(path = %path.display(), %error, "no lock file can be made; the store file's own lock must do");
                     return Ok(Self::none());

@@ -5,21 +5,26 @@ use std::{fs::File, ops::Bound, path::Path, sync::Arc};
 use redb::Database;
 
 use super::{
-    codec, commits, each_record,
-    engine::{self, Engine, RECORDS},
+    codec, commits,
+    engine::{self, Engine},
     error::{self, EngineError, guarded},
-    file::{self, Access, LockedFile},
-    meta_record,
+    file::LockedFile,
+    lock::Access,
     new_file::{self, NewFile},
-    read_meta, read_one, unlock,
+    paths,
+    records::{RECORDS, each_record, read_one},
+    slots::{Secret, meta_record, read_meta, unlock},
 };
 use crate::{
-    backend::{Batch, Expect, RecordKey, SealedRecord, Snapshot, Write},
+    backend::Snapshot,
+    batch::{Batch, Expect, Write},
+    census::{Census, Info, Report, SlotInfo},
     keyslot::{KdfParams, Meta, Password},
-    maintenance::{Census, Info, Report, SlotInfo},
-    open::{OpenError, Secret},
+    open_error::OpenError,
+    record::Record as _,
     rollback::Rollback,
-    store::{Record as _, Store},
+    sealed::{RecordKey, SealedRecord},
+    store::Store,
 };
 
 /// Records read at a time.
@@ -103,7 +108,7 @@ pub(crate) fn change_password(
 }
 
 pub(crate) fn backup(store: &Store, path: &Path, overwrite: bool) -> Result<Report, OpenError> {
-    if !overwrite && file::exists(path)? {
+    if !overwrite && paths::exists(path)? {
         return Err(OpenError::AlreadyExists);
     }
     let (new, report) = copy_beside(store, path)?;

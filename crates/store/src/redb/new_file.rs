@@ -10,11 +10,12 @@ use std::{
 };
 
 use super::{
-    file::{self, LockedFile},
+    file::LockedFile,
     lock::{self, Lock},
+    paths,
     place::{self, Place},
 };
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// How redb files begin, once they are more than empty.
 const MAGIC: &[u8; 9] = b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -38,7 +39,7 @@ impl NewFile {
     /// As [`Self::beside`], for a file that stays open under the lock of its place.
     pub(super) fn beside_under(target: &Path, lock: Lock) -> Result<(Self, LockedFile), OpenError> {
         for attempt in 0..1000_u32 {
-            let temporary = file::sibling(target, &format!("new-{}-{attempt}", std::process::id()))?;
+            let temporary = paths::sibling(target, &format!("new-{}-{attempt}", std::process::id()))?;
             let mut options = OpenOptions::new();
             let file = match options.read(true).write(true).create_new(true).mode(0o600).open(&temporary) {
                 Ok(file) => file,
@@ -70,18 +71,18 @@ impl NewFile {
                 return Err(OpenError::AlreadyExists);
             }
             // A file system without hard links: check, then rename. Of two that race, the later one wins.
-            Err(_) if !file::exists(&self.target)? => std::fs::rename(&self.temporary, &self.target)?,
+            Err(_) if !paths::exists(&self.target)? => std::fs::rename(&self.temporary, &self.target)?,
             Err(_) => return Err(OpenError::AlreadyExists),
         }
         self.place.move_to(&self.target);
-        file::sync_folder(&self.target)
+        paths::sync_folder(&self.target)
     }
 
     /// Puts the file into its place instead of the one that is there, and makes that durable.
     pub(super) fn replace(self) -> Result<(), OpenError> {
         std::fs::rename(&self.temporary, &self.target)?;
         self.place.move_to(&self.target);
-        file::sync_folder(&self.target)
+        paths::sync_folder(&self.target)
     }
 
     /// Takes the file's name away: it lives as long as it is open.
@@ -104,7 +105,7 @@ impl Drop for NewFile {
 /// Removes the copies of stores beside `path` that processes left behind which were killed during a first start, a backup or a restore.
 /// A copy that somebody still writes is locked, and stays. What cannot be looked at stays, too: it is no obstacle.
 pub(super) fn remove_leftovers(path: &Path) {
-    for entry in std::fs::read_dir(file::folder(path)).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(paths::folder(path)).into_iter().flatten().flatten() {
         if !is_temporary(&entry.file_name()) || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
             continue;
         }

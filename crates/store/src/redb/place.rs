@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use super::contents::Contents;
+use super::{contents::Contents, error::Displaced};
 
 /// How long a difference may last.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
@@ -35,21 +35,6 @@ pub(super) struct Place {
 }
 
 pub(super) type IsAt = fn(&File, &Path) -> io::Result<bool>;
-
-/// The open file is not the one at its path, or not as this process left it.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Displaced {
-    #[error("the store file is gone from {0}: it was moved or deleted while it is open")]
-    Gone(String),
-    #[error("another file is at {0}: the store file was replaced while it is open")]
-    Replaced(String),
-    #[error(
-        "another program has written into the store file {0}: its length or its header is not what this server left there"
-    )]
-    Overwritten(String),
-    #[error("whether the store file is still at {path}, unchanged, cannot be told")]
-    Unknown { path: String, source: io::Error },
-}
 
 impl Place {
     pub(super) fn new(contents: Arc<Contents>, path: &Path, is_at: Option<IsAt>) -> Self {
@@ -154,14 +139,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        backend::{Backend, Batch, Expect, ReadError, RecordKey, SealedRecord, Version, Write},
+        backend::Backend,
+        batch::{Batch, Expect, Write},
         commit::{CommitError, NotWritten},
-        redb::{
-            RedbBackend,
-            engine::Engine,
-            file::{Access, LockedFile},
-        },
+        read_error::ReadError,
+        redb::{backend::RedbBackend, engine::Engine, file::LockedFile, lock::Access},
         seal::{DataKey, Keys},
+        sealed::{RecordKey, SealedRecord, Version},
     };
 
     /// An open engine, the pauses that its thread made, and what happens in the next one.

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    RedbSnapshot,
-    engine::{Engine, Records},
-    error::{EngineError, guarded},
-    last, read_error, read_one, scan,
+    engine::Engine,
+    error::{EngineError, guarded, read_error},
+    records::{Records, RedbSnapshot, last, read_one, scan},
 };
 use crate::{
-    backend::{Backend, Batch, BoxFuture, Observer, ReadError, RecordKey, SealedRecord, Snapshot},
+    backend::{Backend, BoxFuture, Observer, Snapshot},
+    batch::Batch,
     commit::{CommitError, NotWritten},
+    read_error::ReadError,
+    sealed::{RecordKey, SealedRecord},
 };
 
 /// The records of a store at rest, which stays locked as long as this lives.

@@ -12,19 +12,21 @@ use std::{
 use super::{
     commits,
     engine::Engine,
-    file::{self, Access, LockedFile},
-    lock::Lock,
+    file::LockedFile,
+    lock::{Access, Lock},
     maintain::copy,
-    mark_records, meta_record,
     new_file::{self, NewFile},
-    read_meta, read_one,
+    paths,
     read_only::ReadOnly,
-    started, witness,
+    records::{RedbSnapshot, read_one},
+    slots::{meta_record, read_meta},
+    start::{mark_records, started},
+    witness,
 };
 use crate::{
+    census::{Census, Report},
     keyslot::{Meta, Password, SlotError},
-    maintenance::{Census, Report},
-    open::OpenError,
+    open_error::OpenError,
     rollback::{Rollback, RollbackCause},
     seal::{DataKey, Keys},
     store::Store,
@@ -102,8 +104,8 @@ impl Restoration {
         let mut engine = Engine::open(Arc::new(LockedFile::open(backup, Access::Read)?))?;
         let (version, meta) = read_meta(&engine)?;
         // A link to the store stays one.
-        let target = if file::exists(target)? { std::fs::canonicalize(target)? } else { target.to_owned() };
-        file::make_folder(&target)?;
+        let target = if paths::exists(target)? { std::fs::canonicalize(target)? } else { target.to_owned() };
+        paths::make_folder(&target)?;
         let (found, locked) = look(&target)?;
         let same = match &found {
             Found::Store(_, there) if there.store_id == meta.store_id => Some(there.clone()),
@@ -137,7 +139,7 @@ impl Restoration {
             mark_record,
         ];
         let mut census = Census::new(Some(&keys));
-        let mut snapshot = super::RedbSnapshot { records: Arc::new(records), after: None };
+        let mut snapshot = RedbSnapshot { records: Arc::new(records), after: None };
         copy(&mut snapshot, file, &mut census, &overlay)?;
         let report = census.report();
         if let [first, rest @ ..] = &report.faults()[..] {
@@ -204,7 +206,7 @@ impl Restoration {
         drop((store, replaced));
         let kept_aside = match locked {
             Locked::Store(_store) => {
-                let aside = file::keep_aside(&target)?;
+                let aside = paths::keep_aside(&target)?;
                 new.replace()?;
                 Some(aside)
             }
@@ -214,7 +216,7 @@ impl Restoration {
             }
         };
         witness::write(&witness, &keys, &store_id, commits)?;
-        file::sync_folder(&witness)?;
+        paths::sync_folder(&witness)?;
         Ok(Restored { report, kept_aside })
     }
 }
@@ -245,7 +247,7 @@ enum Locked {
 /// The store at `target`, and its lock.
 fn look(target: &Path) -> Result<(Found, Locked), OpenError> {
     let lock = Lock::take(target, Access::ReadWrite)?;
-    if !file::exists(target)? {
+    if !paths::exists(target)? {
         return Ok((Found::Nothing, Locked::Place(lock)));
     }
     let store = Arc::new(LockedFile::open_under(lock, target, Access::Read)?);

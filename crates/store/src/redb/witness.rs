@@ -20,8 +20,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::file;
-use crate::{open::OpenError, seal::Keys};
+use super::paths;
+use crate::{open_error::OpenError, seal::Keys};
 
 /// Time between two writes.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -78,7 +78,7 @@ pub(super) fn write(path: &Path, keys: &Keys, id: &[u8; 16], commit: u64) -> Res
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
     let mac = hex(&keys.witness_mac(head_of(id, commit).as_bytes()));
     // Who holds the store's lock is the only one that writes here.
-    let new = file::sibling(path, "new")?;
+    let new = paths::sibling(path, "new")?;
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(text_of(id, commit, &mac).as_bytes())?;
@@ -166,7 +166,7 @@ impl Pace {
 
 /// Whether something is at the witness's place.
 pub(super) fn exists(path: &Path) -> io::Result<bool> {
-    file::exists(path)
+    paths::exists(path)
 }
 
 #[cfg(test)]

@@ -15,12 +15,13 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::company::{Company, GROUP_LIMIT, LINGER};
-use super::engine::{CommitFailed, Engine, Records, Verdict};
+use super::engine::{CommitFailed, Engine, Verdict};
 use super::error::EngineError;
 use super::place::Place;
+use super::records::Records;
 use super::witness::Keeper;
-use crate::backend::{Batch, Observers};
 use crate::commit::{CommitError, NotWritten, OutcomeUnknown};
+use crate::{backend::Observers, batch::Batch};
 
 /// What the thread is asked for.
 pub(super) enum Message {
