@@ -20,10 +20,7 @@ lint:
 import-circles:
 	tools/scripts/import-circles --but crates/server/src/config/setting/table.rs \
 		--but crates/server/src/config/signatory.rs \
-		--but tools/fuzz/src/seeds.rs \
-		--but tools/load/src/bench/scenario.rs \
-		--but tools/load/src/bench/size.rs \
-		--but tools/load/src/endurance/client.rs
+		--but tools/fuzz/src/seeds.rs
 
 # The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
 schemathesis:

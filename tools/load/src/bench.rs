@@ -73,7 +73,7 @@ pub(crate) fn requests(binary: &Path, options: &Requests) -> Result<(), Fault> {
     let time = Duration::from_secs_f64(*seconds);
     let (mut rows, mut idle) = (Vec::new(), Vec::new());
     report::heading()?;
-    for (name, start) in scenario::WORLDS {
+    for (name, start) in scenario::worlds::WORLDS {
         if !options.world.is_empty() && options.world != name {
             continue;
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::bench::scenario::Row;
-use crate::bench::size::{Cost, Growth, Start};
+use crate::bench::size::measured::{Cost, Growth, Start};
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 300.0;

@@ -3,8 +3,8 @@
 pub(crate) mod expected;
 pub(crate) mod issuer;
 mod signer;
+pub(crate) mod worlds;
 
-use std::path::Path;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -39,18 +39,6 @@ impl World {
         Ok(Self { server, scenarios, disk, idle_kib, _folder: folder })
     }
 }
-
-/// Prepares a world; the path is the program's.
-pub(crate) type Start = fn(&Path) -> Result<World, Fault>;
-
-/// All worlds.
-pub(crate) const WORLDS: [(&str, Start); 5] = [
-    ("issuer", issuer::default_algorithms),
-    ("issuer-eddsa", issuer::eddsa),
-    ("issuer-rsa", issuer::rsa),
-    ("signer", signer::store),
-    ("signer-file", signer::file),
-];
 
 /// Makes that many users, each for a connection of its own.
 pub(crate) type Users = Box<dyn Fn(usize) -> Result<Vec<Box<dyn User>>, Fault>>;

@@ -2,13 +2,15 @@
 //! have state.
 
 mod fill;
+pub(crate) mod measured;
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::measured::{CONNECTIONS, Cost, Growth, Start};
 use crate::bench::load::{self, Arrival};
 use crate::bench::scenario::expected::Expected;
 use crate::bench::scenario::issuer::{LISTENS, Registered, cycle, issue, once, renewing};
@@ -19,8 +21,6 @@ use crate::output::{Fault, say};
 
 const CLIENTS: [u64; 3] = [10, 10_000, 100_000];
 const SESSIONS: [u64; 3] = [1000, 100_000, 1_000_000];
-/// Connections while sessions are measured.
-const CONNECTIONS: usize = 16;
 
 /// How far and how long.
 pub(crate) struct Extent {
@@ -38,35 +38,6 @@ impl Extent {
         sizes.dedup();
         sizes
     }
-}
-
-/// Starts with many clients: medians of the rounds.
-pub(crate) struct Start {
-    pub(crate) clients: u64,
-    pub(crate) store_mib: u64,
-    /// Milliseconds from the start of the process until it serves.
-    pub(crate) ready_ms: f64,
-    /// Without the hash of the store's password.
-    pub(crate) beyond_hash_ms: f64,
-    pub(crate) resident_kib: u64,
-    /// The same after one token of each of the first thousand clients.
-    pub(crate) used_kib: u64,
-}
-
-/// What one kind of request costs.
-pub(crate) struct Cost {
-    pub(crate) kind: &'static str,
-    pub(crate) server_us: f64,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-}
-
-/// What requests cost beside many sessions: medians of the rounds.
-pub(crate) struct Growth {
-    pub(crate) sessions: u64,
-    pub(crate) store_mib: u64,
-    pub(crate) costs: Vec<Cost>,
-    pub(crate) resident_kib: u64,
 }
 
 /// Starts and sessions; the report goes to the terminal and into `folder`.
@@ -169,90 +140,6 @@ fn start(binary: &Path, store: &Path) -> Result<Server, Fault> {
 
 fn mebibytes(path: &Path) -> Result<u64, Fault> {
     Ok(fs::metadata(path)?.len() / (1 << 20))
-}
-
-impl Start {
-    const HEADING: &str = "   clients   store MiB   start to ready ms   beyond the hash ms   RSS MiB   after a token of each of 1000";
-
-    fn line(&self) -> String {
-        let (resident, used) = (self.resident_kib / 1024, self.used_kib / 1024);
-        format!(
-            "{:>10}{:>12}{:>20.0}{:>21.0}{resident:>10}{used:>10}",
-            self.clients, self.store_mib, self.ready_ms, self.beyond_hash_ms
-        )
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "clients": self.clients,
-            "store_mib": self.store_mib,
-            "start_to_ready_ms": self.ready_ms,
-            "beyond_hash_ms": self.beyond_hash_ms,
-            "resident_kib": self.resident_kib,
-            "resident_after_1000_tokens_kib": self.used_kib,
-        })
-    }
-
-    fn markdown(&self) -> String {
-        let (resident, used) = (self.resident_kib / 1024, self.used_kib / 1024);
-        let (clients, store, ready, beyond) =
-            (self.clients, self.store_mib, self.ready_ms, self.beyond_hash_ms);
-        format!("| {clients} | {store} | {ready:.0} | {beyond:.0} | {resident} | {used} |\n")
-    }
-}
-
-impl Growth {
-    const HEADING: &str =
-        "  sessions   store MiB   request               server µs   p50 ms   p99 ms   RSS MiB";
-
-    fn lines(&self) -> impl Iterator<Item = String> {
-        self.costs.iter().map(|cost| {
-            format!(
-                "{:>10}{:>12}   {:<20}{:>11.1}{:>9.2}{:>9.2}{:>10}",
-                self.sessions,
-                self.store_mib,
-                cost.kind,
-                cost.server_us,
-                cost.p50_ms,
-                cost.p99_ms,
-                self.resident_kib / 1024
-            )
-        })
-    }
-
-    fn to_json(&self) -> Value {
-        let cost = |cost: &Cost| {
-            json!({
-                "request": cost.kind,
-                "server_cpu_us": cost.server_us,
-                "p50_ms": cost.p50_ms,
-                "p99_ms": cost.p99_ms,
-            })
-        };
-        json!({
-            "sessions": self.sessions,
-            "store_mib": self.store_mib,
-            "connections": CONNECTIONS,
-            "costs": self.costs.iter().map(cost).collect::<Vec<_>>(),
-            "resident_kib": self.resident_kib,
-        })
-    }
-
-    fn markdown(&self) -> String {
-        let row = |cost: &Cost| {
-            format!(
-                "| {} | {} | {} | {:.0} | {:.2} | {:.2} | {} |\n",
-                self.sessions,
-                self.store_mib,
-                cost.kind,
-                cost.server_us,
-                cost.p50_ms,
-                cost.p99_ms,
-                self.resident_kib / 1024
-            )
-        };
-        self.costs.iter().map(row).collect()
-    }
 }
 
 /// `size.json`, `size.md` and two plots.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::bench::scenario::Row;
-use crate::bench::size::{Growth, Start};
+use crate::bench::size::measured::{Growth, Start};
 
 /// Server CPU over floor, at most.
 const RATIOS: [(&str, f64); 3] = [("issue", 1.20), ("renew, refreshBoth", 1.35), ("verify", 1.25)];

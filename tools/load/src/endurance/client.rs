@@ -4,6 +4,7 @@
 
 mod check;
 mod session;
+mod sessions;
 
 use std::io;
 
