@@ -51,3 +51,11 @@ pub const ALL: &[Target] = &[
 pub fn find(name: &str) -> Option<&'static Target> {
     ALL.iter().find(|target| target.name == name)
 }
+
+/// Writes the seeds of a target into `folder`, a file each.
+pub fn write_seeds(target: &Target, folder: &std::path::Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    for (index, seed) in (target.seeds)().into_iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-{index:04}")), seed).unwrap();
+    }
+}

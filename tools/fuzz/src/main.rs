@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use jwtis_fuzz::{Target, find, seeds};
+use jwtis_fuzz::{Target, find, write_seeds};
 
 static TARGET: OnceLock<&'static Target> = OnceLock::new();
 
@@ -12,7 +12,7 @@ fn begin() {
     let name = std::env::var("JWTIS_FUZZ_TARGET").expect("JWTIS_FUZZ_TARGET names a target");
     let target = TARGET.get_or_init(|| find(&name).expect("there is such a target"));
     if let Some(folder) = std::env::var_os("JWTIS_FUZZ_SEEDS") {
-        seeds::write(target, &PathBuf::from(folder));
+        write_seeds(target, &PathBuf::from(folder));
     }
 }
 

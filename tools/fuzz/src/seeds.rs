@@ -69,11 +69,3 @@ pub fn to_hex(bytes: &[u8]) -> String {
 pub fn bytes(texts: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Vec<Vec<u8>> {
     texts.into_iter().map(Into::into).collect()
 }
-
-/// Writes the seeds of a target into `folder`, a file each.
-pub fn write(target: &super::Target, folder: &std::path::Path) {
-    std::fs::create_dir_all(folder).unwrap();
-    for (index, seed) in (target.seeds)().into_iter().enumerate() {
-        std::fs::write(folder.join(format!("seed-{index:04}")), seed).unwrap();
-    }
-}
