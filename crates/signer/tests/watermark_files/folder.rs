@@ -1,0 +1,162 @@
+//! The folder and its driver: made, locked, moved, dropped, observed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jwtis_signer::watermark::file::{FileError, FileWatermarks};
+use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
+use jwtis_tezos::watermark::{Asked, WatermarkKind};
+use tempfile::TempDir;
+
+use crate::setup::{CHAIN, KEY, begin_anew, clear, here, open, theirs};
+use crate::support::{self, TERMS, key, word};
+
+#[tokio::test]
+async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
+    let base = TempDir::new().unwrap();
+    let base = base.path().join("a/b");
+    let (marks, notices) = open(&base).await;
+    assert!(notices.is_empty(), "{notices:?}");
+    assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 120)).await, "advanced");
+    marks.write_copy().await.unwrap();
+    let mode = |path: &str| fs::metadata(base.join(path)).unwrap().permissions().mode() & 0o7777;
+    let file = format!("watermark_v2/{CHAIN}.json");
+    assert_eq!(mode("watermark_v2") & !0o750, 0);
+    for file in ["watermark_v2/.lock", "watermark_v2/watermarks.db", "watermarks.db.witness", &file] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
+
+    let mut names: Vec<_> = fs::read_dir(base.join("watermark_v2"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, [".lock", &format!("{CHAIN}.json"), "watermarks.db", "watermarks.db.lock"]);
+    // The folder and its witness.
+    assert_eq!(fs::read_dir(&base).unwrap().count(), 2);
+    // As Signatory writes it: four spaces, both names, no newline at the end.
+    let text = fs::read_to_string(base.join(file)).unwrap();
+    assert!(text.starts_with(&format!(
+        "{{\n    \"{KEY}\": {{\n        \"attestation\": {{\n            \"level\": 120,"
+    )));
+    assert!(text.contains("attestation_with_dal") && text.ends_with('}'), "{text}");
+}
+
+#[tokio::test]
+async fn two_signers_do_not_share_a_folder_and_the_lock_of_earlier_releases_counts() {
+    let base = TempDir::new().unwrap();
+    let refused = async || {
+        let error = FileWatermarks::open(base.path(), Arc::new(())).await.err().unwrap();
+        assert!(matches!(error, FileError::InUse(_)), "{error}");
+    };
+    let (marks, _) = open(base.path()).await;
+    refused().await;
+    // An earlier release knows this lock and no other.
+    let lock = fs::File::open(base.path().join("watermark_v2/.lock")).unwrap();
+    lock.try_lock().unwrap_err();
+    // Where somebody removes it, the engine's own locks are left.
+    fs::remove_file(base.path().join("watermark_v2/.lock")).unwrap();
+    refused().await;
+    drop((marks, lock));
+
+    drop(open(base.path()).await);
+    let lock = fs::File::open(base.path().join("watermark_v2/.lock")).unwrap();
+    lock.try_lock().unwrap();
+    refused().await;
+    drop(lock);
+    drop(open(base.path()).await);
+}
+
+#[tokio::test]
+async fn a_folder_that_goes_away_clears_nobody_until_it_is_back() {
+    let base = TempDir::new().unwrap();
+    let (marks, _) = open(base.path()).await;
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "advanced");
+    let (folder, aside) = (base.path().join("watermark_v2"), base.path().join("aside"));
+    fs::rename(&folder, &aside).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "unavailable");
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "unavailable", "not even without a write");
+    fs::rename(&aside, &folder).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "repeated");
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "advanced");
+}
+
+#[tokio::test]
+async fn a_signer_whose_folder_was_replaced_clears_nothing() {
+    let base = TempDir::new().unwrap();
+    let (first, _) = open(base.path()).await;
+    assert_eq!(clear(&first, here(WatermarkKind::Block, 1)).await, "advanced");
+    fs::rename(base.path().join("watermark_v2"), base.path().join("moved")).unwrap();
+    let second = begin_anew(base.path()).await;
+    assert_eq!(clear(&second, here(WatermarkKind::Block, 4)).await, "advanced");
+    for level in [1, 4, 5] {
+        assert_eq!(clear(&first, here(WatermarkKind::Block, level)).await, "unavailable");
+    }
+    first.write_copy().await.unwrap_err();
+}
+
+#[tokio::test]
+async fn dropping_the_driver_leaves_no_half_watermark_and_gives_the_locks_back() {
+    let base = TempDir::new().unwrap();
+    for level in 1..20 {
+        let (marks, _) = open(base.path()).await;
+        let asked = here(WatermarkKind::Block, level);
+        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked, &TERMS, None)).await;
+        drop(marks);
+        let (marks, _) = open(base.path()).await;
+        let same = clear(&marks, asked).await;
+        assert!(["advanced", "repeated"].contains(&same), "level {level}: {same}");
+        let other =
+            Asked { chain: CHAIN.parse().unwrap(), ..support::asked(WatermarkKind::Block, level, 0, 2) };
+        assert_eq!(clear(&marks, other).await, "refused", "level {level}");
+    }
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<(&'static str, WatermarkIo, bool)>>);
+
+impl WatermarkObserver for Heard {
+    fn io(&self, backend: &'static str, operation: WatermarkIo, ok: bool, _took: Duration) {
+        self.0.lock().unwrap().push((backend, operation, ok));
+    }
+}
+
+#[tokio::test]
+async fn the_observer_hears_of_the_driver_file() {
+    let base = TempDir::new().unwrap();
+    let heard = Arc::new(Heard::default());
+    let (marks, _) = FileWatermarks::open(base.path(), heard.clone()).await.unwrap();
+    for level in 1..=2 {
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, level)).await, "advanced");
+    }
+    fs::rename(base.path().join("watermark_v2"), base.path().join("aside")).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 3)).await, "unavailable");
+    let writes: Vec<_> =
+        heard.0.lock().unwrap().iter().copied().filter(|(_, io, _)| *io != WatermarkIo::Read).collect();
+    let wanted = [
+        ("file", WatermarkIo::Create, true),
+        ("file", WatermarkIo::Write, true),
+        ("file", WatermarkIo::Write, false),
+    ];
+    assert_eq!(writes, wanted);
+}
+
+/// Marks of more keys than one group holds come back the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_keys_come_back() {
+    let base = TempDir::new().unwrap();
+    let marks = Arc::new(open(base.path()).await.0);
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..1000 {
+        let marks = Arc::clone(&marks);
+        tasks.spawn(async move {
+            word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS, None).await)
+        });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|answer| answer == "advanced"));
+    let before = marks.all().await.unwrap();
+    drop(Arc::into_inner(marks));
+    assert_eq!(open(base.path()).await.0.all().await.unwrap(), before);
+}

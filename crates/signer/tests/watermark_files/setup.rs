@@ -1,0 +1,97 @@
+//! Folders, files and requests of these tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jwtis_signer::watermark::Watermarks;
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
+use jwtis_tezos::PublicKeyHash;
+use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{Asked, WatermarkKind};
+use tempfile::TempDir;
+
+use crate::support::{TERMS, asked, word};
+
+pub(crate) const CHAIN: &str = "NetXo5iVw1vBoxM";
+pub(crate) const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
+
+pub(crate) async fn open(base: &Path) -> (FileWatermarks, Vec<String>) {
+    FileWatermarks::open(base, Arc::new(())).await.unwrap()
+}
+
+pub(crate) async fn begin_anew(base: &Path) -> FileWatermarks {
+    FileWatermarks::open_or(base, Lost::BeginAnew, Arc::new(())).await.unwrap().0
+}
+
+/// The error of a start, with its causes.
+pub(crate) async fn refusal(base: &Path) -> String {
+    let error = FileWatermarks::open(base, Arc::new(())).await.err().expect("must be refused");
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}
+
+pub(crate) fn put(base: &Path, path: &str, text: impl AsRef<[u8]>) {
+    let path = base.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+pub(crate) fn here(kind: WatermarkKind, level: i32) -> Asked {
+    Asked { chain: CHAIN.parse().unwrap(), ..asked(kind, level, 0, 1) }
+}
+
+pub(crate) fn theirs() -> PublicKeyHash {
+    KEY.parse().unwrap()
+}
+
+pub(crate) async fn clear(marks: &impl Watermarks, asked: Asked) -> &'static str {
+    word(&marks.clear(&theirs(), &asked, &TERMS, None).await)
+}
+
+pub(crate) fn v2(level: i32) -> String {
+    format!(r#"{{"{KEY}":{{"block":{{"level":{level},"round":0,"hash":null}}}}}}"#)
+}
+
+pub(crate) fn v1(level: i32) -> String {
+    format!(r#"{{"{KEY}":{{"level":{level},"order":1}}}}"#)
+}
+
+pub(crate) fn v0(level: i32) -> String {
+    format!(
+        r#"{{"endorsement":{{"{KEY}":{{"level":{level}}}}},"block":{{"{KEY}":{{"level":{level},"round":0}}}}}}"#
+    )
+}
+
+pub(crate) fn json(base: &Path) -> PathBuf {
+    base.join(format!("watermark_v2/{CHAIN}.json"))
+}
+
+pub(crate) fn engine(base: &Path) -> PathBuf {
+    base.join("watermark_v2/watermarks.db")
+}
+
+/// The level of blocks in the copy.
+pub(crate) fn copied(base: &Path) -> Option<i32> {
+    let text = fs::read_to_string(json(base)).ok()?;
+    Some(ChainMarks::parse_v2(&text).unwrap().get(&theirs())?.block?.level())
+}
+
+/// A folder in which a block at level 9 was signed, at rest.
+pub(crate) async fn signed() -> TempDir {
+    let base = TempDir::new().unwrap();
+    // Older watermarks are no substitute for what was signed since.
+    put(base.path(), &format!("watermark_v1/{CHAIN}.json"), v1(1));
+    let (marks, _) = open(base.path()).await;
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "advanced");
+    marks.write_copy().await.unwrap();
+    base
+}
+
+/// What can be lost, and what is in the refusal.
+pub(crate) type Loss = (&'static str, fn(&Path), &'static str);

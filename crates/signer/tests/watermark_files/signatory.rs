@@ -1,0 +1,238 @@
+//! Files of Signatory, of every version: read, joined, refused.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use jwtis_signer::watermark::Watermarks;
+use jwtis_signer::watermark::import::{Busy, from_base_dir, from_folder};
+use jwtis_signer::watermark::mem::MemWatermarks;
+use jwtis_tezos::ChainId;
+use jwtis_tezos::watermark::WatermarkKind;
+use tempfile::TempDir;
+
+use crate::setup::{CHAIN, KEY, clear, here, json, open, put, refusal, theirs, v0, v1, v2};
+
+#[tokio::test]
+async fn what_is_no_mark_is_refused_at_the_start_by_the_name_of_its_file() {
+    let long = format!("{}{}", v2(1), " ".repeat(17 << 20));
+    for (name, text, wanted) in [
+        ("mainnet.json", v2(1).into_bytes(), "mainnet.json: the name is of no network"),
+        (".json", v2(1).into_bytes(), ".json: the name is of no network"),
+        ("NetXo5iVw1vBoxM.json", b"{".to_vec(), "NetXo5iVw1vBoxM.json: not a watermark file"),
+        ("NetXo5iVw1vBoxM.json", Vec::new(), "NetXo5iVw1vBoxM.json: not a watermark file"),
+        ("NetXo5iVw1vBoxM.json", b"\xff".to_vec(), "NetXo5iVw1vBoxM.json"),
+        ("NetXo5iVw1vBoxM.json", v1(1).into_bytes(), "NetXo5iVw1vBoxM.json"),
+        ("NetXo5iVw1vBoxM.json", v2(-1).into_bytes(), "negative"),
+        ("NetXo5iVw1vBoxM.json", long.into_bytes(), "longer than"),
+    ] {
+        let base = TempDir::new().unwrap();
+        put(base.path(), &format!("watermark_v2/{name}"), &text);
+        let error = refusal(base.path()).await;
+        assert!(error.contains(wanted) && error.contains(name), "{name}: {error}");
+        assert_eq!(
+            fs::read(base.path().join("watermark_v2").join(name)).unwrap(),
+            text,
+            "it is left as it is"
+        );
+    }
+    let base = TempDir::new().unwrap();
+    symlink("nowhere", base.path().join("watermark_v2")).unwrap();
+    assert!(refusal(base.path()).await.contains("is not a folder"));
+}
+
+#[tokio::test]
+async fn files_that_are_not_regular_or_not_json_are_passed_over() {
+    let base = TempDir::new().unwrap();
+    let outside = base.path().join("outside");
+    put(base.path(), "outside", v2(100));
+    put(base.path(), "watermark_v2/README", "?");
+    fs::create_dir_all(base.path().join("watermark_v2/folder.json")).unwrap();
+    let link = base.path().join(format!("watermark_v2/{CHAIN}.json"));
+    symlink(&outside, &link).unwrap();
+
+    let (marks, notices) = open(base.path()).await;
+    assert!(
+        notices.iter().any(|notice| notice.contains(CHAIN) && notice.contains("not a regular file")),
+        "{notices:?}"
+    );
+    // Nothing is written behind the link.
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 7)).await, "advanced");
+    marks.write_copy().await.unwrap();
+    assert_eq!(fs::read_to_string(outside).unwrap(), v2(100));
+    assert!(fs::symlink_metadata(link).unwrap().is_file());
+}
+
+#[tokio::test]
+async fn older_folders_are_taken_over_and_kept() {
+    let level = 50;
+    for (name, files, kinds) in [
+        ("v1", vec![("watermark_v1", v1(level))], 3),
+        ("v0", vec![("watermark", v0(level))], 2),
+        ("v1 above v0", vec![("watermark_v1", v1(level)), ("watermark", v0(9))], 3),
+        ("v0 above v1", vec![("watermark_v1", v1(9)), ("watermark", v0(level))], 2),
+        ("v1 without marks", vec![("watermark_v1", "{}".to_owned()), ("watermark", v0(level))], 2),
+    ] {
+        let base = TempDir::new().unwrap();
+        for (folder, text) in &files {
+            put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
+        }
+        let (marks, notices) = open(base.path()).await;
+        assert!(notices.iter().any(|notice| notice.contains("were taken over")), "{name}: {notices:?}");
+        for (folder, _) in &files {
+            let folder = base.path().join(folder).display().to_string();
+            assert!(notices.iter().any(|notice| notice.contains(&folder)), "{name}: {notices:?}");
+        }
+        let all = marks.all().await.unwrap();
+        let of_key = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap();
+        let at_level = WatermarkKind::ALL
+            .iter()
+            .filter(|kind| of_key.get(**kind).is_some_and(|mark| mark.level() == level));
+        assert_eq!(at_level.count(), kinds, "{name}");
+        for (asked, wanted) in [(level, "refused"), (level + 1, "advanced")] {
+            assert_eq!(clear(&marks, here(WatermarkKind::Attestation, asked)).await, wanted, "{name}");
+        }
+        drop(marks);
+
+        let (marks, notices) = open(base.path()).await;
+        assert!(notices.iter().all(|notice| notice.contains("it can be removed")), "{name}: {notices:?}");
+        assert_eq!(notices.len(), files.len(), "{name}");
+        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, level + 1)).await, "repeated", "{name}");
+        for (folder, text) in &files {
+            let path = base.path().join(folder).join(format!("{CHAIN}.json"));
+            assert_eq!(fs::read_to_string(path).unwrap(), *text, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mark_of_an_older_folder_that_cannot_be_read_stops_the_start_and_makes_nothing() {
+    let base = TempDir::new().unwrap();
+    put(base.path(), &format!("watermark_v1/{CHAIN}.json"), "{");
+    assert!(refusal(base.path()).await.contains(&format!("watermark_v1/{CHAIN}.json")));
+    assert!(!base.path().join("watermark_v2").exists());
+}
+
+#[tokio::test]
+async fn legacy_names_in_a_file_of_version_2_are_marks_too() {
+    let base = TempDir::new().unwrap();
+    let text = format!(
+        r#"{{"{KEY}":{{"endorsement":{{"level":8,"round":0,"hash":null}},"preendorsement":{{"level":9,"round":0,"hash":null}}}}}}"#
+    );
+    put(base.path(), &format!("watermark_v2/{CHAIN}.json"), text);
+    let (marks, _) = open(base.path()).await;
+    assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 8)).await, "refused");
+    assert_eq!(clear(&marks, here(WatermarkKind::Preattestation, 9)).await, "refused");
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 8)).await, "advanced");
+}
+
+#[tokio::test]
+async fn a_base_folder_without_marks_has_none_and_every_version_is_joined() {
+    let base = TempDir::new().unwrap();
+    assert!(from_base_dir(base.path(), Busy::Refuse).await.unwrap().is_none());
+    for (folder, text, from, highest) in
+        [("watermark", v0(1), "watermark", 1), ("watermark_v1", v1(3), "", 3), ("watermark_v2", v2(2), "", 3)]
+    {
+        put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
+        let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
+        assert_eq!(found.folder, base.path().join(from));
+        let marks = MemWatermarks::default();
+        found.raise(&marks).await.unwrap();
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, highest)).await, "refused", "{folder}");
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, highest + 1)).await, "advanced", "{folder}");
+    }
+    let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
+    assert_eq!(found.notices.len(), 2, "{:?}", found.notices);
+}
+
+/// Where `watermark_v2` is there already: empty, with some kinds only, or with another chain.
+#[tokio::test]
+async fn older_marks_beside_a_folder_of_version_2_are_joined_at_every_start() {
+    let other = "NetXdQprcVkpaWU";
+    for (name, old, newer) in [
+        ("v0, empty v2", ("watermark", v0(700)), None),
+        ("v1, empty v2", ("watermark_v1", v1(700)), None),
+        ("v0, v2 of blocks", ("watermark", v0(700)), Some((CHAIN, v2(5)))),
+        ("v1, v2 of another chain", ("watermark_v1", v1(700)), Some((other, v2(900)))),
+    ] {
+        let base = TempDir::new().unwrap();
+        drop(open(base.path()).await);
+        put(base.path(), &format!("{}/{CHAIN}.json", old.0), old.1);
+        if let Some((chain, text)) = newer {
+            put(base.path(), &format!("watermark_v2/{chain}.json"), text);
+        }
+        // The import, which is what the driver `store` begins with.
+        let imported = MemWatermarks::default();
+        from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap().raise(&imported).await.unwrap();
+        let (marks, _) = open(base.path()).await;
+        for kind in [WatermarkKind::Block, WatermarkKind::Attestation] {
+            assert_eq!(clear(&marks, here(kind, 700)).await, "refused", "{name}");
+            assert_eq!(clear(&imported, here(kind, 700)).await, "refused", "{name}");
+        }
+        drop(marks);
+
+        // It is durable, a start that changes nothing writes nothing, and the older folder is not needed any more.
+        let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(json(base.path())).unwrap());
+        let before = inode();
+        drop(open(base.path()).await);
+        assert_eq!(inode(), before, "{name}");
+        fs::remove_dir_all(base.path().join(old.0)).unwrap();
+        let (marks, _) = open(base.path()).await;
+        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 700)).await, "refused", "{name}");
+        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 701)).await, "advanced", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_file_of_an_older_version_beside_version_2_stops_the_start_by_its_name() {
+    for older in ["watermark_v1", "watermark"] {
+        let base = TempDir::new().unwrap();
+        let name = format!("{older}/{CHAIN}.json");
+        put(base.path(), &format!("watermark_v2/{CHAIN}.json"), v2(5));
+        put(base.path(), &name, "{");
+        assert!(refusal(base.path()).await.contains(&name));
+        assert!(from_base_dir(base.path(), Busy::Refuse).await.unwrap_err().to_string().contains(&name));
+    }
+}
+
+#[test]
+fn a_lone_folder_is_read_by_what_its_files_say_and_else_by_its_name() {
+    for (folder, text, wanted) in [
+        ("backup", v0(5), Some(2)),
+        ("backup", v1(5), Some(3)),
+        ("backup", v2(5), Some(1)),
+        ("watermark", v2(5), Some(1)),
+        ("watermark_v2", v0(5), Some(2)),
+        ("watermark_v1", "{}".to_owned(), Some(0)),
+        ("watermark", r#"{"stake":{}}"#.to_owned(), Some(0)),
+        ("backup", r#"{"stake":{}}"#.to_owned(), None),
+        ("backup", "[]".to_owned(), None),
+    ] {
+        let base = TempDir::new().unwrap();
+        put(base.path(), &format!("{folder}/{CHAIN}.json"), &text);
+        let found = from_folder(&base.path().join(folder));
+        let count = found.ok().map(|found| {
+            let of_key = found.marks.values().next().and_then(|marks| marks.get(&theirs()).copied());
+            WatermarkKind::ALL
+                .iter()
+                .filter(|kind| of_key.is_some_and(|marks| marks.get(**kind).is_some()))
+                .count()
+        });
+        assert_eq!(count, wanted, "{folder}: {text}");
+    }
+    assert!(from_folder(Path::new("/nowhere/at/all")).is_err());
+}
+
+/// Files of Signatory alone.
+#[tokio::test]
+async fn files_of_signatory_open_with_an_unknown_time_and_are_missed_from_then_on() {
+    let base = TempDir::new().unwrap();
+    put(base.path(), &format!("watermark_v2/{CHAIN}.json"), v2(9));
+    let (marks, _) = open(base.path()).await;
+    let all = marks.all().await.unwrap();
+    let mark = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap().block.unwrap();
+    assert_eq!((mark.level(), mark.pace()), (9, None));
+    drop(marks);
+    fs::remove_dir_all(base.path().join("watermark_v2")).unwrap();
+    assert!(refusal(base.path()).await.contains("is gone"));
+}
