@@ -1,0 +1,18 @@
+//! A store that has gone back: what a restore takes over, and what a marked store refuses.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod marked;
+mod setup;
+mod several;
+#[path = "../../../signer/tests/signer_support/mod.rs"]
+mod signer_support;
+#[path = "../../../issuer/tests/support/mod.rs"]
+mod support;
+mod takeover;
