@@ -225,24 +225,24 @@ impl Issuer {
         if known { Ok(Recognised::found(credentials)) } else { Err(AccessError::Denied) }
     }
 
-    /// Lets in who may act for the client `kid`: the client itself and the admin.
+    /// Lets in who may act for the client `client_id`: the client itself and the admin.
     ///
     /// # Errors
     /// [`AccessError::UnknownClient`] to the admin only; [`AccessError::Denied`] in all other cases, whatever exists.
     pub async fn client_access(
         &self,
         credentials: Option<&Credentials>,
-        kid: &ClientId,
+        client_id: &ClientId,
     ) -> Result<ClientAccess, AccessError> {
         let Credentials { secret, user } = credentials.ok_or(AccessError::Denied)?;
         let admin = self.is_admin(secret).await?;
-        let client = self.load(kid).await?;
+        let client = self.load(client_id).await?;
         if admin {
             return client
                 .map(|client| ClientAccess::granted(client, true))
                 .ok_or(AccessError::UnknownClient);
         }
-        let for_this_client = user.as_ref().is_none_or(|user| user == kid.as_str());
+        let for_this_client = user.as_ref().is_none_or(|user| user == client_id.as_str());
         match client {
             Some(client) if for_this_client && client.token_hash.matches(secret) => {
                 // Told to nobody without the token.
@@ -306,17 +306,17 @@ impl Issuer {
     }
 
     /// The client, from the cache or the store.
-    pub(crate) async fn load(&self, kid: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
-        let missed = match self.0.clients.find(kid) {
+    pub(crate) async fn load(&self, client_id: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
+        let missed = match self.0.clients.find(client_id) {
             Ok(client) => return Ok(Some(client)),
             Err(missed) => missed,
         };
-        let Some(stored) = self.0.store.get::<ClientRecord>(client_name(kid)).await? else {
+        let Some(stored) = self.0.store.get::<ClientRecord>(client_name(client_id)).await? else {
             return Ok(None);
         };
-        let key = self.0.store.key_of::<ClientRecord>(client_name(kid));
+        let key = self.0.store.key_of::<ClientRecord>(client_name(client_id));
         let client = open_keys(&key, stored).await.map(Arc::new)?;
-        self.0.clients.keep(missed, kid.clone(), key, &client);
+        self.0.clients.keep(missed, client_id.clone(), key, &client);
         Ok(Some(client))
     }
 

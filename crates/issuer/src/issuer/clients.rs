@@ -53,26 +53,27 @@ impl Issuer {
     pub async fn register(
         &self,
         access: &RegistrationAccess,
-        kid: ClientId,
+        client_id: ClientId,
         options: KeyOptions,
     ) -> Result<Registered, RegisterError> {
-        let plan = KeyPlan::for_registration(&kid, &options, &self.settings().defaults)?;
-        if self.load(&kid).await?.is_some() {
+        let plan = KeyPlan::for_registration(&client_id, &options, &self.settings().defaults)?;
+        if self.load(&client_id).await?.is_some() {
             return Err(RegisterError::Taken);
         }
-        let keys = self.0.keygen.generate(plan, self.env().clone(), requester(access.actor(), &kid)).await?;
+        let keys =
+            self.0.keygen.generate(plan, self.env().clone(), requester(access.actor(), &client_id)).await?;
         let client_token = BearerSecret::generate(SecretKind::Client, self.env())?;
-        let record = ClientRecord::new(kid.clone(), client_token.hash(), &keys)?;
+        let record = ClientRecord::new(client_id.clone(), client_token.hash(), &keys)?;
         let token = TokenName::of(&record.token_hash);
         let tx = Transaction::new(self.store())
-            .create(client_name(&kid), &record)
-            .create(token.name(), &ClientToken { client: kid.clone() });
-        let tx = LeftClient::supersede(self.store(), &kid, keys.created_at, tx).await?;
-        let event = Event::ClientRegistered(&kid).by(access.actor(), self.env().now());
+            .create(client_name(&client_id), &record)
+            .create(token.name(), &ClientToken { client: client_id.clone() });
+        let tx = LeftClient::supersede(self.store(), &client_id, keys.created_at, tx).await?;
+        let event = Event::ClientRegistered(&client_id).by(access.actor(), self.env().now());
         match self.store().commit(tx.append(event.record())).await {
             Ok(()) => {}
             Err(CommitError::Conflict { key })
-                if key == self.store().key_of::<ClientRecord>(client_name(&kid)) =>
+                if key == self.store().key_of::<ClientRecord>(client_name(&client_id)) =>
             {
                 return Err(RegisterError::Taken);
             }
@@ -82,7 +83,7 @@ impl Issuer {
         }
         event.log();
         // Deleted again within this instant: then the name is free, as after any deletion.
-        let client = self.load(&kid).await?.ok_or(RegisterError::Deleted)?;
+        let client = self.load(&client_id).await?.ok_or(RegisterError::Deleted)?;
         Ok(Registered { client, client_token })
     }
 
@@ -137,8 +138,8 @@ impl Issuer {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn public_client(&self, kid: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
-        self.load(kid).await
+    pub async fn public_client(&self, client_id: &ClientId) -> Result<Option<Arc<Client>>, ReadError> {
+        self.load(client_id).await
     }
 
     /// One page of clients. `after` is the `next` of the page before; `limit` is held between 1 and [`MAX_PAGE`].
@@ -174,9 +175,13 @@ impl Issuer {
     /// # Errors
     /// [`DeleteError::Unknown`] when there is no such client. After [`DeleteError::OutcomeUnknown`] another deletion decides: it deletes, or
     /// finds no such client.
-    pub async fn delete_client(&self, _access: &AdminAccess, kid: &ClientId) -> Result<(), DeleteError> {
+    pub async fn delete_client(
+        &self,
+        _access: &AdminAccess,
+        client_id: &ClientId,
+    ) -> Result<(), DeleteError> {
         for _ in 0..MAX_TRIES {
-            let name = client_name(kid);
+            let name = client_name(client_id);
             let stored = self.store().get::<ClientRecord>(name).await?.ok_or(DeleteError::Unknown)?;
             let token = TokenName::of(&stored.value.token_hash);
             let tx = Transaction::new(self.store()).delete::<ClientRecord>(name, stored.version);
@@ -188,9 +193,9 @@ impl Issuer {
                 Err(error) => return Err(error.into()),
             };
             let now = self.env().now();
-            let deleted = Deleted::client(kid, stored.value.registration, now);
+            let deleted = Deleted::client(client_id, stored.value.registration, now);
             let tx = deleted.bury(self.store(), tx).await?;
-            let event = Event::ClientDeleted(kid).by(Actor::Admin, now);
+            let event = Event::ClientDeleted(client_id).by(Actor::Admin, now);
             if settled::<DeleteError>(self.store().commit(tx.append(event.record())).await)? {
                 event.log();
                 return Ok(());

@@ -41,10 +41,10 @@ impl Issuer {
     pub async fn switch_client(
         &self,
         _access: &AdminAccess,
-        kid: &ClientId,
+        client_id: &ClientId,
         enabled: bool,
     ) -> Result<(), ClientSwitchError> {
-        let name = client_name(kid);
+        let name = client_name(client_id);
         for _ in 0..MAX_TRIES {
             let stored = self.store().get::<ClientRecord>(name).await?.ok_or(ClientSwitchError::Unknown)?;
             let mut record = stored.value;
@@ -52,7 +52,8 @@ impl Issuer {
                 return Ok(());
             }
             record.disabled = !enabled;
-            let event = if enabled { Event::ClientEnabled(kid) } else { Event::ClientDisabled(kid) };
+            let event =
+                if enabled { Event::ClientEnabled(client_id) } else { Event::ClientDisabled(client_id) };
             let event = event.by(Actor::Admin, self.env().now());
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
             if settled::<ClientSwitchError>(self.store().commit(tx.append(event.record())).await)? {

@@ -14,7 +14,8 @@ pub(crate) enum ClientCommand {
     /// Register a client and print its token, which is shown only now.
     Register {
         /// Name of the client: 1 to 128 of A-Z a-z 0-9 . _ - ~
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         options: KeyArgs,
         #[command(flatten)]
@@ -28,14 +29,16 @@ pub(crate) enum ClientCommand {
     /// Show a client, its settings and its key sets.
     Show {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         connection: Connection,
     },
     /// Give a client new keys. Tokens made with the old ones stay valid until they expire.
     RenewKeys {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         options: KeyArgs,
         #[command(flatten)]
@@ -44,21 +47,24 @@ pub(crate) enum ClientCommand {
     /// Switch a client off: its token opens nothing, it issues and renews nothing, and its access tokens are inactive.
     Disable {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         connection: Connection,
     },
     /// Switch a client on again.
     Enable {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         connection: Connection,
     },
     /// Delete a client, its keys, and with them all its tokens.
     Delete {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         connection: Connection,
     },
@@ -130,9 +136,9 @@ impl KeyArgs {
 impl ClientCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
-            Self::Register { kid, options, connection } => {
+            Self::Register { client_id, options, connection } => {
                 let body = Value::Object(options.members());
-                let answer = connection.open(As::Admin)?.post(&format!("/register/{kid}"), &body)?;
+                let answer = connection.open(As::Admin)?.post(&format!("/register/{client_id}"), &body)?;
                 if connection.json {
                     return out.json(&answer);
                 }
@@ -142,29 +148,29 @@ impl ClientCommand {
                     keys(&answer)
                 ))
                 .map_err(|_| {
-                    Failure::refused(format!("{kid} is registered, and its token could not be shown on standard output"))
-                        .hint(format!("`jwtis client delete {kid}`, and register it again with standard output on a terminal"))
+                    Failure::refused(format!("{client_id} is registered, and its token could not be shown on standard output"))
+                        .hint(format!("`jwtis client delete {client_id}`, and register it again with standard output on a terminal"))
                 })
             }
-            Self::RenewKeys { kid, options, connection } => {
+            Self::RenewKeys { client_id, options, connection } => {
                 let mut body = options.members();
-                body.insert("kid".to_owned(), json!(kid.as_str()));
+                body.insert("kid".to_owned(), json!(client_id.as_str()));
                 let answer = connection.open(As::AdminOrClient)?.post("/renew_keys", &Value::Object(body))?;
                 if connection.json { out.json(&answer) } else { out.line(keys(&answer)) }
             }
             Self::List { connection } => list(connection, out),
-            Self::Show { kid, connection } => {
-                let answer = connection.open(As::AdminOrClient)?.get(&format!("/clients/{kid}"))?;
+            Self::Show { client_id, connection } => {
+                let answer = connection.open(As::AdminOrClient)?.get(&format!("/clients/{client_id}"))?;
                 if connection.json { out.json(&answer) } else { out.line(client(&answer)) }
             }
-            Self::Disable { kid, connection } => switch(kid, "disable", connection, out),
-            Self::Enable { kid, connection } => switch(kid, "enable", connection, out),
-            Self::Delete { kid, connection } => {
-                connection.open(As::Admin)?.delete(&format!("/clients/{kid}"))?;
+            Self::Disable { client_id, connection } => switch(client_id, "disable", connection, out),
+            Self::Enable { client_id, connection } => switch(client_id, "enable", connection, out),
+            Self::Delete { client_id, connection } => {
+                connection.open(As::Admin)?.delete(&format!("/clients/{client_id}"))?;
                 if connection.json {
                     out.json(&json!({}))
                 } else {
-                    out.line(format_args!("{kid} is deleted"))
+                    out.line(format_args!("{client_id} is deleted"))
                 }
             }
         }
@@ -172,9 +178,9 @@ impl ClientCommand {
 }
 
 /// Switches a client off or on.
-fn switch(kid: &ClientId, action: &str, connection: &Connection, out: &mut Output<'_>) -> Outcome {
-    connection.open(As::Admin)?.post(&format!("/clients/{kid}/{action}"), &json!({}))?;
-    if connection.json { out.json(&json!({})) } else { out.line(format_args!("{kid} is {action}d")) }
+fn switch(client_id: &ClientId, action: &str, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+    connection.open(As::Admin)?.post(&format!("/clients/{client_id}/{action}"), &json!({}))?;
+    if connection.json { out.json(&json!({})) } else { out.line(format_args!("{client_id} is {action}d")) }
 }
 
 /// All pages of the list.

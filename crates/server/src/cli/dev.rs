@@ -67,7 +67,7 @@ impl Dev {
         out.line(demo.lines(&url))?;
         let signer = match listeners.signer_url() {
             Some(signer_url) => {
-                let signer = DemoSigner::prepare(&issuer, &demo.kid)?;
+                let signer = DemoSigner::prepare(&issuer, &demo.client_id)?;
                 out.line(signer.lines(&signer_url, &demo.signer_token, &demo.revoke(&url, SIGNER_SUBJECT)))?;
                 out.line(format_args!("signer is at {signer_url}"))?;
                 let max_body_bytes = setting::MAX_BODY_BYTES.default.parse().unwrap_or_default();
@@ -123,7 +123,7 @@ async fn bind(
 struct Demo {
     admin_token: BearerSecret,
     client_token: BearerSecret,
-    kid: ClientId,
+    client_id: ClientId,
     tokens: TokenSet,
     signer_token: String,
 }
@@ -140,11 +140,13 @@ impl Demo {
         issuer.set_admin_token(&admin_token).await.map_err(|e| failed(&e))?;
 
         let admin = Credentials { secret: admin_token, user: None };
-        let kid: ClientId = CLIENT.parse().map_err(|e| failed(&e))?;
+        let client_id: ClientId = CLIENT.parse().map_err(|e| failed(&e))?;
         let access = issuer.registration(Some(&admin)).await.map_err(|e| failed(&e))?;
-        let client =
-            issuer.register(&access, kid.clone(), KeyOptions::default()).await.map_err(|e| failed(&e))?;
-        let access = issuer.client_access(Some(&admin), &kid).await.map_err(|e| failed(&e))?;
+        let client = issuer
+            .register(&access, client_id.clone(), KeyOptions::default())
+            .await
+            .map_err(|e| failed(&e))?;
+        let access = issuer.client_access(Some(&admin), &client_id).await.map_err(|e| failed(&e))?;
         let issue = |subject: &str| {
             let mut claims = ClaimsSet::new();
             claims.insert("sub", subject);
@@ -153,8 +155,13 @@ impl Demo {
         };
         let tokens = issue(SUBJECT)?;
         let signer_token = issue(SIGNER_SUBJECT)?.access_token;
-        let demo =
-            Self { admin_token: admin.secret, client_token: client.client_token, kid, tokens, signer_token };
+        let demo = Self {
+            admin_token: admin.secret,
+            client_token: client.client_token,
+            client_id,
+            tokens,
+            signer_token,
+        };
         Ok((issuer, demo))
     }
 

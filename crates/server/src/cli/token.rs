@@ -20,7 +20,8 @@ pub(crate) enum TokenCommand {
     /// Issue an access token and a refresh token.
     Issue {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         claims: ClaimArgs,
         /// Shorten the access token's life, like 5m.
@@ -37,7 +38,8 @@ pub(crate) enum TokenCommand {
     /// Exchange a refresh token for new tokens.
     Renew {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         /// The refresh token, or `-` to read it from standard input.
         refresh_token: String,
         /// A stricter strategy than the client's, for this call.
@@ -51,7 +53,8 @@ pub(crate) enum TokenCommand {
     /// Ask the server whether an access token is active. Ends with 1 if it is not.
     Verify {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         /// The access token, or `-` to read it from standard input.
         auth_token: String,
         /// Ask too whether this refresh token belongs to it.
@@ -63,7 +66,8 @@ pub(crate) enum TokenCommand {
     /// Revoke a session, all sessions of a subject, or all of a client.
     Revoke {
         /// Name of the client.
-        kid: ClientId,
+        #[arg(value_name = "KID")]
+        client_id: ClientId,
         #[command(flatten)]
         target: Target,
         #[command(flatten)]
@@ -127,9 +131,9 @@ pub(crate) struct Target {
 impl TokenCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
-            Self::Issue { kid, claims, auth_valid_time, refresh_valid_time, only, connection } => {
+            Self::Issue { client_id, claims, auth_valid_time, refresh_valid_time, only, connection } => {
                 let mut body = Map::new();
-                body.insert("kid".to_owned(), json!(kid.as_str()));
+                body.insert("kid".to_owned(), json!(client_id.as_str()));
                 body.insert("claims".to_owned(), claims.object()?);
                 insert(&mut body, "auth_token_valid_time", auth_valid_time.as_deref());
                 insert(&mut body, "refresh_token_valid_time", refresh_valid_time.as_deref());
@@ -140,10 +144,10 @@ impl TokenCommand {
                     out,
                 )
             }
-            Self::Renew { kid, refresh_token, refresh_strategy, only, connection } => {
+            Self::Renew { client_id, refresh_token, refresh_strategy, only, connection } => {
                 let token = argument_or_input(refresh_token)?;
                 let mut body = Map::new();
-                body.insert("kid".to_owned(), json!(kid.as_str()));
+                body.insert("kid".to_owned(), json!(client_id.as_str()));
                 insert(&mut body, "refresh_token", Some(&token));
                 insert(&mut body, "refresh_strategy", refresh_strategy.as_deref());
                 tokens(
@@ -153,10 +157,10 @@ impl TokenCommand {
                     out,
                 )
             }
-            Self::Verify { kid, auth_token, refresh_token, connection } => {
+            Self::Verify { client_id, auth_token, refresh_token, connection } => {
                 let token = argument_or_input(auth_token)?;
                 let mut body = Map::new();
-                body.insert("kid".to_owned(), json!(kid.as_str()));
+                body.insert("kid".to_owned(), json!(client_id.as_str()));
                 insert(&mut body, "auth_token", Some(&token));
                 insert(&mut body, "refresh_token", refresh_token.as_deref());
                 verified(
@@ -165,9 +169,9 @@ impl TokenCommand {
                     out,
                 )
             }
-            Self::Revoke { kid, target, connection } => {
+            Self::Revoke { client_id, target, connection } => {
                 let mut body = target.members()?;
-                body.insert("kid".to_owned(), json!(kid.as_str()));
+                body.insert("kid".to_owned(), json!(client_id.as_str()));
                 let answer = connection.open(As::Client)?.post("/revoke_token", &Value::Object(body))?;
                 // Unknown tokens are answered like known ones, so that is all there is to say.
                 if connection.json { out.json(&answer) } else { out.line("revoked") }

@@ -42,9 +42,13 @@ pub(super) struct Kid(pub(super) ClientId);
 
 impl TokenHolder {
     /// Lets the caller act for `kid`, and names that client in the log.
-    pub(super) async fn client(&self, api: &IssuerApi, kid: &ClientId) -> Result<ClientAccess, Problem> {
-        let access = api.issuer.client_access(Some(self.0.credentials()), kid).await?;
-        authenticated(kid.as_str());
+    pub(super) async fn client(
+        &self,
+        api: &IssuerApi,
+        client_id: &ClientId,
+    ) -> Result<ClientAccess, Problem> {
+        let access = api.issuer.client_access(Some(self.0.credentials()), client_id).await?;
+        authenticated(client_id.as_str());
         Ok(access)
     }
 }

@@ -84,9 +84,9 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(api): State<Arc<IssuerApi>>,
     caller: TokenHolder,
-    Kid(kid): Kid,
+    Kid(client_id): Kid,
 ) -> Result<Response, Problem> {
-    let access = caller.client(&api, &kid).await?;
+    let access = caller.client(&api, &client_id).await?;
     let client =
         ClientSummary::of(access.client()).map_err(|error| Problem::caused_by(Code::Internal, error))?;
     Ok(Json(ShownClient::of(&client, api.issuer.env().now())).into_response())
@@ -103,9 +103,9 @@ pub(super) async fn show(
 pub(super) async fn delete(
     State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
-    Kid(kid): Kid,
+    Kid(client_id): Kid,
 ) -> Result<StatusCode, Problem> {
-    api.issuer.delete_client(&access, &kid).await?;
+    api.issuer.delete_client(&access, &client_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -120,9 +120,9 @@ pub(super) async fn delete(
 pub(super) async fn disable(
     State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
-    Kid(kid): Kid,
+    Kid(client_id): Kid,
 ) -> Result<Json<Nothing>, Problem> {
-    api.issuer.switch_client(&access, &kid, false).await?;
+    api.issuer.switch_client(&access, &client_id, false).await?;
     Ok(Json(Nothing {}))
 }
 
@@ -137,9 +137,9 @@ pub(super) async fn disable(
 pub(super) async fn enable(
     State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
-    Kid(kid): Kid,
+    Kid(client_id): Kid,
 ) -> Result<Json<Nothing>, Problem> {
-    api.issuer.switch_client(&access, &kid, true).await?;
+    api.issuer.switch_client(&access, &client_id, true).await?;
     Ok(Json(Nothing {}))
 }
 

@@ -41,8 +41,11 @@ pub(super) const CACHE_CONTROL: &str = "public, max-age=300";
         Problems<(Kid, PublicError)>,
     ),
 )]
-pub(super) async fn public(State(api): State<Arc<IssuerApi>>, Kid(kid): Kid) -> Result<Response, Problem> {
-    let client = find(&api, &kid).await?;
+pub(super) async fn public(
+    State(api): State<Arc<IssuerApi>>,
+    Kid(client_id): Kid,
+) -> Result<Response, Problem> {
+    let client = find(&api, &client_id).await?;
     Ok(Json(PublicKeys::of(&client, api.issuer.env().now())).into_response())
 }
 
@@ -66,10 +69,10 @@ pub(super) async fn public(State(api): State<Arc<IssuerApi>>, Kid(kid): Kid) -> 
 )]
 pub(super) async fn jwks(
     State(api): State<Arc<IssuerApi>>,
-    Kid(kid): Kid,
+    Kid(client_id): Kid,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let client = find(&api, &kid).await?;
+    let client = find(&api, &client_id).await?;
     let set = client.keys().jwks(api.issuer.env().now());
     let body = serde_json::to_vec(&set).map_err(|error| Problem::caused_by(Code::Internal, error))?;
 
@@ -94,8 +97,8 @@ impl Refuses for PublicError {
     const CODES: &'static [Code] = &[Code::UnknownKid, Code::StoreUnavailable];
 }
 
-async fn find(api: &IssuerApi, kid: &ClientId) -> Result<Arc<Client>, Problem> {
-    api.issuer.public_client(kid).await?.ok_or(Problem::new(Code::UnknownKid))
+async fn find(api: &IssuerApi, client_id: &ClientId) -> Result<Arc<Client>, Problem> {
+    api.issuer.public_client(client_id).await?.ok_or(Problem::new(Code::UnknownKid))
 }
 
 /// Whether `If-None-Match` names `tag`, by the weak comparison (RFC 9110 §13.1.2).

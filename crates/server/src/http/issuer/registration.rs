@@ -116,10 +116,10 @@ options_of_keys! {
 pub(super) async fn register(
     State(api): State<Arc<IssuerApi>>,
     Registrar(access): Registrar,
-    Kid(kid): Kid,
+    Kid(client_id): Kid,
     request: StrictJson<RegisterRequest>,
 ) -> Result<Response, Problem> {
-    let registered = api.issuer.register(&access, kid, request.options()).await?;
+    let registered = api.issuer.register(&access, client_id, request.options()).await?;
     let token = registered.client_token.reveal();
     let answer = Registration::of(&registered.client, token, api.issuer.env().now());
     Ok((StatusCode::CREATED, Json(answer)).into_response())
