@@ -74,8 +74,11 @@ impl RedbBackend {
         if !Arc::ptr_eq(&records, &current) {
             return guarded(|| work(&current));
         }
-        if !matches!(error, EngineError::Damaged(_)) {
-            drop(self.send(Message::Reopen));
+        match error {
+            EngineError::Damaged(_) => {}
+            EngineError::Io(_) | EngineError::Redb(_) | EngineError::Displaced(_) => {
+                drop(self.send(Message::Reopen));
+            }
         }
         Err(error)
     }

@@ -113,7 +113,10 @@ impl Engine {
             probe(&file, primary)?;
             match Self::open_slot(&file, secondary) {
                 Err(EngineError::Damaged(_)) => {}
-                opened => return opened,
+                opened @ (Ok(_)
+                | Err(EngineError::Io(_) | EngineError::Redb(_) | EngineError::Displaced(_))) => {
+                    return opened;
+                }
             }
         }
         Self::open_slot(&file, primary)

@@ -85,7 +85,9 @@ pub(super) fn read_error(error: EngineError, near: Option<&RecordKey>) -> ReadEr
             ReadError::Damaged { record: format!("table {}, key {key}: {what}", key.table()) }
         }
         (EngineError::Damaged(record), None) => ReadError::Damaged { record },
-        (error, _) => ReadError::Unavailable(error.into()),
+        (error @ (EngineError::Io(_) | EngineError::Redb(_) | EngineError::Displaced(_)), _) => {
+            ReadError::Unavailable(error.into())
+        }
     }
 }
 

@@ -149,7 +149,7 @@ impl Restoration {
         }
         let store = reopened(&new, &keys, meta.store_id)?;
         Ok(Self {
-            password_of_backup: slots.is_none() && matches!(replaced, Replaced::Same { .. }),
+            password_of_backup: slots.is_none() && replaced.is_same(),
             new,
             target,
             witness: witness.to_owned(),
@@ -228,6 +228,13 @@ impl std::fmt::Debug for Restoration {
 }
 
 impl Replaced {
+    const fn is_same(&self) -> bool {
+        match self {
+            Self::Same { .. } => true,
+            Self::Nothing | Self::Another | Self::Unreadable(_) => false,
+        }
+    }
+
     fn commits(&self) -> u64 {
         match self {
             Self::Same { store, .. } => store.commits(),

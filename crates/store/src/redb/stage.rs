@@ -132,7 +132,10 @@ fn header_last(group: &[Order]) -> impl Iterator<Item = &Order> {
 
 impl Order {
     fn touches_header(&self) -> bool {
-        matches!(self, Self::Write(offset, _) if *offset < HEADER_BYTES as u64)
+        match self {
+            Self::Write(offset, _) => *offset < HEADER_BYTES as u64,
+            Self::Resize(_) | Self::Sync => false,
+        }
     }
 }
 

@@ -284,7 +284,10 @@ impl Writer {
         let verdicts = match self.engine.commit(group.iter().map(|request| &request.batch)) {
             Ok(verdicts) => verdicts,
             Err(mut failed) => {
-                failed.in_file &= self.recover() != Recovery::TakenBack;
+                failed.in_file &= match self.recover() {
+                    Recovery::TakenBack => false,
+                    Recovery::Broken | Recovery::Staged => true,
+                };
                 return Err(failed);
             }
         };
@@ -292,8 +295,10 @@ impl Writer {
         match self.engine.records() {
             Ok(records) => self.shared.show(Some(records)),
             // The commit stands, so nobody may go on reading what was before it.
-            Err(_) if self.recover() == Recovery::Broken => self.shared.show(None),
-            Err(_) => {}
+            Err(_) => match self.recover() {
+                Recovery::Broken => self.shared.show(None),
+                Recovery::Staged | Recovery::TakenBack => {}
+            },
         }
         Ok(verdicts)
     }
