@@ -379,7 +379,10 @@ impl Curve {
 
     /// Ed25519 and X25519 have key type OKP and one coordinate (RFC 8037 §2).
     pub(crate) const fn is_okp(self) -> bool {
-        matches!(self, Self::Ed25519 | Self::X25519)
+        match self {
+            Self::Ed25519 | Self::X25519 => true,
+            Self::P256 | Self::P384 | Self::P521 => false,
+        }
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {

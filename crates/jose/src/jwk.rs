@@ -167,20 +167,23 @@ impl Jwk {
 
     fn check_algorithm(&self, alg: KeyAlgorithm) -> Result<(), KeyError> {
         let able = match (alg, &self.parameters) {
-            (KeyAlgorithm::Signature(alg), Parameters::Rsa { .. }) => {
-                matches!(alg.scheme(), SignatureScheme::Rsa(..))
-            }
+            (KeyAlgorithm::Signature(alg), Parameters::Rsa { .. }) => match alg.scheme() {
+                SignatureScheme::Rsa(..) => true,
+                SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa | SignatureScheme::Hmac => false,
+            },
             (KeyAlgorithm::Signature(alg), Parameters::Curve { curve, .. }) => match alg.scheme() {
                 SignatureScheme::Ecdsa(needed, ..) => needed == *curve,
                 SignatureScheme::EdDsa => *curve == crate::jwa::Curve::Ed25519,
                 SignatureScheme::Rsa(..) | SignatureScheme::Hmac => false,
             },
-            (KeyAlgorithm::KeyManagement(alg), Parameters::Rsa { .. }) => {
-                matches!(alg.scheme(), KeyManagementScheme::Rsa(_))
-            }
-            (KeyAlgorithm::KeyManagement(alg), Parameters::Curve { curve, .. }) => {
-                matches!(alg.scheme(), KeyManagementScheme::Ecdh(_)) && curve.agreement().is_some()
-            }
+            (KeyAlgorithm::KeyManagement(alg), Parameters::Rsa { .. }) => match alg.scheme() {
+                KeyManagementScheme::Rsa(_) => true,
+                KeyManagementScheme::Ecdh(_) => false,
+            },
+            (KeyAlgorithm::KeyManagement(alg), Parameters::Curve { curve, .. }) => match alg.scheme() {
+                KeyManagementScheme::Ecdh(_) => curve.agreement().is_some(),
+                KeyManagementScheme::Rsa(_) => false,
+            },
         };
         if !able {
             return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: self.parameters.describe() });

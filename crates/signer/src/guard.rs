@@ -61,7 +61,8 @@ impl Authenticated {
                 guard.user(&user.name).is_some_and(|user| user.has_secret(secret, now))
             }
             (Ground::Issuer(issuer), Caller::User(_)) => guard.issuers().contains(issuer),
-            _ => false,
+            (Ground::None, _)
+            | (Ground::Login(_) | Ground::Issuer(_), Caller::Anonymous | Caller::Client(_)) => false,
         }
     }
 
@@ -96,8 +97,11 @@ impl Signer {
     /// [`TokenRefusal`].
     pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
         let snapshot = self.snapshot();
-        let Guard::Tokens(guard) = &snapshot.rules().guard else {
-            return Ok(Authenticated { caller: Caller::Anonymous, ground: Ground::None, snapshot });
+        let guard = match &snapshot.rules().guard {
+            Guard::Tokens(guard) => guard,
+            Guard::Open | Guard::Keys(_) => {
+                return Ok(Authenticated { caller: Caller::Anonymous, ground: Ground::None, snapshot });
+            }
         };
 
         let token = presented.token.map(without_scheme).filter(|token| !token.is_empty());
@@ -119,7 +123,14 @@ impl Signer {
 
     /// Counts a refusal by its source where no key of ours has verified the token, and writes what is due into the audit trail.
     pub fn note_refusal(&self, refusal: &TokenRefusal, source: IpAddr) {
-        let TokenRefusal::Unverified(reason) = refusal else { return };
+        let reason = match refusal {
+            TokenRefusal::Unverified(reason) => reason,
+            TokenRefusal::Missing
+            | TokenRefusal::Invalid
+            | TokenRefusal::Claims(_)
+            | TokenRefusal::Revoked
+            | TokenRefusal::Unavailable => return,
+        };
         let Some(refused) = self.0.refusals.count(source, self.0.env.now()) else { return };
         tracing::warn!(
             target: "jwtis::audit",

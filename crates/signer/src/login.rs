@@ -64,7 +64,10 @@ impl Signer {
         source: IpAddr,
     ) -> Result<String, LoginError> {
         let rules = self.rules();
-        let Guard::Tokens(guard) = &rules.guard else { return Err(LoginError::NoLogin) };
+        let guard = match &rules.guard {
+            Guard::Tokens(guard) => guard,
+            Guard::Open | Guard::Keys(_) => return Err(LoginError::NoLogin),
+        };
         if guard.users.is_empty() {
             return Err(LoginError::NoLogin);
         }

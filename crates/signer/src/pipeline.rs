@@ -159,7 +159,9 @@ impl Signer {
         match rule.policy.possession(&key, caller) {
             Err(PossessionDenial::Denied(denial)) => return Err(denial.into()),
             Err(PossessionDenial::NotSupported) => return Err(SignError::ProofNotSupported),
-            _ if !backend.can_prove() => return Err(SignError::ProofNotSupported),
+            Err(PossessionDenial::NotAllowed) | Ok(()) if !backend.can_prove() => {
+                return Err(SignError::ProofNotSupported);
+            }
             Err(PossessionDenial::NotAllowed) => {
                 tracing::warn!(%key, "to give proofs of possession, set `allow_proof_of_possession: true` in the key's entry");
                 return Err(SignError::ProofNotAllowed);

@@ -72,7 +72,10 @@ impl Restrictions {
         }
         self.jumps = rules.jumps.clone();
         self.public_keys = rules.restrict_public_keys == Some(true);
-        let Guard::Tokens(guard) = &rules.guard else { return };
+        let guard = match &rules.guard {
+            Guard::Tokens(guard) => guard,
+            Guard::Open | Guard::Keys(_) => return,
+        };
         for entry in guard.issuers() {
             self.issuers.entry(entry.client.clone()).or_default().last.clear();
         }
@@ -104,7 +107,10 @@ impl Restrictions {
         if self.public_keys && next.restrict_public_keys.is_none() {
             return Err(GuardRemoved::PublicKeys);
         }
-        let Guard::Tokens(guard) = &next.guard else { return Ok(()) };
+        let guard = match &next.guard {
+            Guard::Tokens(guard) => guard,
+            Guard::Open | Guard::Keys(_) => return Ok(()),
+        };
         guard.issuers().iter().try_for_each(|entry| self.issuer(entry))?;
         guard.users().try_for_each(|user| self.user(user))
     }

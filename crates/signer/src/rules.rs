@@ -52,6 +52,16 @@ pub enum Guard {
     Tokens(TokenGuard),
 }
 
+impl Guard {
+    /// Whether anybody may ask.
+    const fn is_open(&self) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Keys(_) | Self::Tokens(_) => false,
+        }
+    }
+}
+
 /// The rules of one key.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct KeyRules {
@@ -121,13 +131,13 @@ pub enum GuardRemoved {
 impl Rules {
     /// The keys that sign for a caller whom nobody knows.
     pub fn open_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
-        let open = matches!(self.guard, Guard::Open);
+        let open = self.guard.is_open();
         self.keys.iter().filter(move |(_, rules)| open && rules.policy.serves_anybody()).map(|(key, _)| key)
     }
 
     /// The keys that are for authenticated callers alone, or for nobody.
     pub(super) fn guarded_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
-        let open = matches!(self.guard, Guard::Open);
+        let open = self.guard.is_open();
         let is_guarded = move |rules: &KeyRules| {
             !open || rules.policy.names_users() || rules.policy.authorized_keys.is_some()
         };

@@ -184,13 +184,13 @@ impl SignRequest {
     /// As [`Self::decode`], and [`Fault::WrongKeyKind`].
     pub fn decode_for(message: &[u8], version: SigningVersion, curve: Curve) -> Result<Self, DecodeError> {
         let request = Self::decode(message, version)?;
-        if let Body::Consensus { operation, .. } = &request.body
-            && operation.is_bls() != (curve == Curve::Bls12381)
-        {
-            let fault = Fault::WrongKeyKind { tag: operation.tag() };
-            return Err(DecodeError::new(fault, CONSENSUS_TAG_AT).within("operation"));
+        match &request.body {
+            Body::Consensus { operation, .. } if operation.is_bls() != (curve == Curve::Bls12381) => {
+                let fault = Fault::WrongKeyKind { tag: operation.tag() };
+                Err(DecodeError::new(fault, CONSENSUS_TAG_AT).within("operation"))
+            }
+            Body::Consensus { .. } | Body::Generic { .. } | Body::Block { .. } | Body::Pack => Ok(request),
         }
-        Ok(request)
     }
 
     /// The message: what will be signed.

@@ -124,14 +124,16 @@ impl Signature {
     pub fn with_low_s(self) -> Self {
         match self {
             Self::Secp256k1(_) => self.with_low_s_for(Curve::Secp256k1),
-            _ => self,
+            Self::Ed25519(_) | Self::P256(_) | Self::Bls12381(_) | Self::Generic(_) => self,
         }
     }
 
     /// As [`Signature::with_low_s`], of a signature that is to be checked with a key of this curve.
     pub(crate) fn with_low_s_for(self, curve: Curve) -> Self {
-        let (Curve::Secp256k1, Self::Secp256k1(bytes) | Self::Generic(bytes)) = (curve, self) else {
-            return self;
+        let bytes = match (curve, self) {
+            (Curve::Secp256k1, Self::Secp256k1(bytes) | Self::Generic(bytes)) => bytes,
+            (Curve::Secp256k1, Self::Ed25519(_) | Self::P256(_) | Self::Bls12381(_))
+            | (Curve::Ed25519 | Curve::P256 | Curve::Bls12381, _) => return self,
         };
         match k256::ecdsa::Signature::from_slice(&bytes) {
             Ok(signature) => Self::Secp256k1(signature.normalize_s().to_bytes().into()),

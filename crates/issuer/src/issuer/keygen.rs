@@ -84,7 +84,10 @@ impl KeyGenerator {
             let rank = queue.rank(&requester);
             // Whoever has gone away waits no more.
             rank.retain(|waiting| !waiting.turn.is_closed());
-            let one_each = matches!(requester, Requester::Client(_));
+            let one_each = match requester {
+                Requester::Client(_) => true,
+                Requester::Admin | Requester::Anybody => false,
+            };
             if rank.len() >= WAITING
                 || (one_each && rank.iter().any(|waiting| waiting.requester == requester))
             {

@@ -48,14 +48,17 @@ impl KeySetState {
     pub const fn at(self, now: Timestamp) -> Self {
         match self {
             Self::Retiring(until) if until <= now.millis() => Self::Retired,
-            other => other,
+            Self::Pending | Self::Active | Self::Retiring(_) | Self::Retired => self,
         }
     }
 
     /// Whether tokens of this set are verified and decrypted. Ask it of [`Self::at`].
     #[must_use]
     pub const fn verifies(self) -> bool {
-        matches!(self, Self::Active | Self::Retiring(_))
+        match self {
+            Self::Active | Self::Retiring(_) => true,
+            Self::Pending | Self::Retired => false,
+        }
     }
 
     /// The state of a set of which two copies of a store know: the later one in its life.
@@ -77,7 +80,9 @@ impl KeySetState {
     pub const fn activate(self) -> Result<Self, ImpossibleStep> {
         match self {
             Self::Pending => Ok(Self::Active),
-            from => Err(ImpossibleStep { from, to: "active" }),
+            Self::Active | Self::Retiring(_) | Self::Retired => {
+                Err(ImpossibleStep { from: self, to: "active" })
+            }
         }
     }
 
@@ -98,7 +103,9 @@ impl KeySetState {
                 let until = now.plus(longest).min(expires_at.max(now)).plus(RETIRING_SLACK);
                 Ok(Self::Retiring(until.millis()))
             }
-            from => Err(ImpossibleStep { from, to: "retiring" }),
+            Self::Pending | Self::Retiring(_) | Self::Retired => {
+                Err(ImpossibleStep { from: self, to: "retiring" })
+            }
         }
     }
 

@@ -89,7 +89,9 @@ impl DecryptionKey {
                 let private = agreement::PrivateKey::from_private_key_der(algorithm, der)?;
                 Self::from_agreement(alg, curve, private, None)
             }
-            _ => Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() }),
+            (KeyManagementScheme::Rsa(_), Some(_)) | (KeyManagementScheme::Ecdh(_), None) => {
+                Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() })
+            }
         }
     }
 
@@ -247,7 +249,9 @@ impl DecryptionKey {
                 Self::from_agreement(alg, *curve, private, kid)
             }
             // The secret is always of the parameters' kind.
-            _ => Err(KeyError::HalvesDiffer),
+            (Parameters::Rsa { .. }, Secret::Scalar(_)) | (Parameters::Curve { .. }, Secret::Rsa(_)) => {
+                Err(KeyError::HalvesDiffer)
+            }
         }
     }
 

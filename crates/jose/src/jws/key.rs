@@ -74,7 +74,9 @@ impl SigningKey {
             (SignatureScheme::EdDsa, Some(Curve::Ed25519)) => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(der)?),
             (SignatureScheme::Rsa(encoding, _), None) => Pair::Rsa(RsaKeyPair::from_pkcs8(der)?, encoding),
             (SignatureScheme::Hmac, _) => return Err(not_a_pair(alg)),
-            _ => return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() }),
+            (SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa | SignatureScheme::Rsa(..), _) => {
+                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() });
+            }
         };
         Self::new(alg, pair, None)
     }
@@ -211,7 +213,14 @@ impl SigningKey {
                 Pair::Rsa(rsa_pair(n, e, members)?, encoding)
             }
             // `alg` was checked against the parameters, and the secret is of their kind.
-            _ => return Err(not_a_pair(alg)),
+            (
+                SignatureScheme::Ecdsa(..)
+                | SignatureScheme::EdDsa
+                | SignatureScheme::Rsa(..)
+                | SignatureScheme::Hmac,
+                Parameters::Curve { .. } | Parameters::Rsa { .. },
+                Secret::Scalar(_) | Secret::Rsa(_),
+            ) => return Err(not_a_pair(alg)),
         };
         Self::new(alg, pair, jwk.kid().map(str::to_owned))
     }
@@ -314,7 +323,9 @@ impl VerifyingKey {
                 (PublicKeyComponents { n, e }.to_parsed_public_key(parameters)?, n.len())
             }
             // `alg` was checked against the parameters.
-            _ => return Err(not_a_pair(alg)),
+            (SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa, Parameters::Rsa { .. })
+            | (SignatureScheme::Rsa(..), Parameters::Curve { .. })
+            | (SignatureScheme::Hmac, _) => return Err(not_a_pair(alg)),
         };
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), str::to_owned);
         Ok(Self(Arc::new(Public { alg, kid, jwk, key, signature_len })))

@@ -44,7 +44,7 @@ impl Inspect {
         let found = Token::read(bare(&pasted))?;
         let verdict = match (&self.jwks, &found) {
             (Some(source), Token::Signed { jws, .. }) => Some(verdict(jws, &self.keys(source)?, now)),
-            _ => None,
+            (Some(_), Token::Encrypted { .. } | Token::Secret(_)) | (None, _) => None,
         };
         if self.json {
             out.json(&found.as_json(verdict.as_ref(), now))?;
@@ -175,7 +175,7 @@ impl<'a> Token<'a> {
     fn claims(&self) -> Option<&ClaimsSet> {
         match self {
             Self::Signed { claims, .. } => claims.as_ref(),
-            _ => None,
+            Self::Encrypted { .. } | Self::Secret(_) => None,
         }
     }
 

@@ -48,11 +48,21 @@ impl SignerConfig {
     /// revocations are there.
     #[must_use]
     pub fn needs_store(&self) -> bool {
-        let has_issuers =
-            matches!(&self.rules.guard, GuardConfig::Tokens { issuers, .. } if !issuers.is_empty());
+        let has_issuers = match &self.rules.guard {
+            GuardConfig::Tokens { issuers, .. } => !issuers.is_empty(),
+            GuardConfig::Open | GuardConfig::Keys(_) => false,
+        };
+        let keeps_watermarks = match self.watermark {
+            WatermarkDriver::Store => true,
+            WatermarkDriver::File | WatermarkDriver::Mem => false,
+        };
+        let has_vault = self.vaults.iter().any(|vault| match vault.driver {
+            VaultDriver::Store => true,
+            VaultDriver::File { .. } | VaultDriver::Mem { .. } => false,
+        });
         has_issuers
-            || self.watermark == WatermarkDriver::Store
-            || self.vaults.iter().any(|vault| matches!(vault.driver, VaultDriver::Store))
+            || keeps_watermarks
+            || has_vault
             || self.rules.keys.values().any(|rules| rules.policy.limits.per.is_some())
     }
 }

@@ -185,9 +185,14 @@ impl SignerMetrics {
                 Round { address: address.clone(), operation_type: op, chain_id: chain_id.clone(), round };
             self.rounds.get_or_create(&labels).inc();
         }
-        if matches!(kind, RequestKind::Generic | RequestKind::Pack)
-            && let Some(backend) = self.backend.get()
-        {
+        let has_watermark = match kind {
+            RequestKind::Generic | RequestKind::Pack => false,
+            RequestKind::Attestation
+            | RequestKind::AttestationWithDal
+            | RequestKind::Block
+            | RequestKind::Preattestation => true,
+        };
+        if !has_watermark && let Some(backend) = self.backend.get() {
             // Signatory counts those without a mark too.
             let labels = WatermarkOperation { result: "success", backend, request_type: op };
             self.watermark_operations.get_or_create(&labels).inc();

@@ -93,6 +93,8 @@ fn same_key(kind: &'static str, key: &PublicKey, asked: &PublicKeyHash) -> Resul
 fn of_curve(signature: Signature, key: &PublicKey) -> Signature {
     match signature {
         Signature::Generic(bytes) => Signature::from_bytes(key.curve(), &bytes).unwrap_or(signature),
-        named => named,
+        Signature::Ed25519(_) | Signature::Secp256k1(_) | Signature::P256(_) | Signature::Bls12381(_) => {
+            signature
+        }
     }
 }

@@ -234,7 +234,10 @@ impl StoreWatermarks {
     async fn commit(&self, io: WatermarkIo, transaction: Transaction<'_>) -> Result<(), CommitError> {
         let begin = Instant::now();
         let outcome = self.store.commit(transaction).await;
-        let ok = matches!(outcome, Ok(()) | Err(CommitError::Conflict { .. }));
+        let ok = match &outcome {
+            Ok(()) | Err(CommitError::Conflict { .. }) => true,
+            Err(CommitError::NotWritten(_) | CommitError::Unknown(_)) => false,
+        };
         self.tell(io, ok, begin.elapsed());
         outcome
     }

@@ -88,7 +88,49 @@ impl OperationKind {
     /// Whether it is a staking call that a transaction carries.
     #[must_use]
     pub const fn is_staking(self) -> bool {
-        matches!(self, Self::Stake | Self::Unstake | Self::FinalizeUnstake | Self::SetDelegateParameters)
+        match self {
+            Self::Stake | Self::Unstake | Self::FinalizeUnstake | Self::SetDelegateParameters => true,
+            Self::ActivateAccount
+            | Self::Attestation
+            | Self::AttestationWithDal
+            | Self::AttestationsAggregate
+            | Self::Ballot
+            | Self::DalEntrapmentEvidence
+            | Self::DalPublishCommitment
+            | Self::Delegation
+            | Self::DoubleAttestationEvidence
+            | Self::DoubleBakingEvidence
+            | Self::DoubleConsensusOperationEvidence
+            | Self::DoublePreattestationEvidence
+            | Self::DrainDelegate
+            | Self::FailingNoop
+            | Self::IncreasePaidStorage
+            | Self::Origination
+            | Self::Preattestation
+            | Self::PreattestationsAggregate
+            | Self::Proposals
+            | Self::RegisterGlobalConstant
+            | Self::Reveal
+            | Self::SeedNonceRevelation
+            | Self::SetDepositsLimit
+            | Self::SignaturePrefix
+            | Self::SmartRollupAddMessages
+            | Self::SmartRollupCement
+            | Self::SmartRollupExecuteOutboxMessage
+            | Self::SmartRollupOriginate
+            | Self::SmartRollupPublish
+            | Self::SmartRollupRecoverBond
+            | Self::SmartRollupRefute
+            | Self::SmartRollupTimeout
+            | Self::Transaction
+            | Self::TransferTicket
+            | Self::UpdateCompanionKey
+            | Self::UpdateConsensusKey
+            | Self::VdfRevelation
+            | Self::ZkRollupOrigination
+            | Self::ZkRollupPublish
+            | Self::ZkRollupUpdate => false,
+        }
     }
 }
 

@@ -28,8 +28,9 @@ impl Policy {
     pub fn possession(&self, key: &PublicKeyHash, caller: &Caller) -> Result<(), PossessionDenial> {
         self.admit(key, caller)?;
         self.client(caller)?;
-        if let Caller::User(user) = caller {
-            user.may_prove()?;
+        match caller {
+            Caller::User(user) => user.may_prove()?,
+            Caller::Anonymous | Caller::Client(_) => {}
         }
         if key.curve() != Curve::Bls12381 {
             return Err(PossessionDenial::NotSupported);

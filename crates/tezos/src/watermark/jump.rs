@@ -171,7 +171,10 @@ impl JumpRule {
     /// The [`Limit`] that `level` is above.
     pub(super) fn rise(&self, stored: Option<&Mark>, level: i32, now_ms: u64) -> Result<Pace, Limit> {
         let before = stored.and_then(|mark| mark.pace);
-        let &Self::Bounded { block_time, max_jump } = self else { return Ok(Pace::next(before, now_ms, 0)) };
+        let (block_time, max_jump) = match *self {
+            Self::Off => return Ok(Pace::next(before, now_ms, 0)),
+            Self::Bounded { block_time, max_jump } => (block_time, max_jump),
+        };
         let Some(stored) = stored else {
             let blocks = block_time.blocks_in(now_ms.saturating_sub(MAINNET_GENESIS_MS));
             let highest = i32::try_from(blocks).unwrap_or(i32::MAX);

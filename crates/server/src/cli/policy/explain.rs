@@ -180,7 +180,9 @@ fn said(policy: &Policy, caller: &Caller, request: &SignRequest) -> Vec<String> 
         (Some(keys), Caller::Client(client)) => {
             lines.push(format!("`authorized_keys` {} {client}", says(keys.contains(client))));
         }
-        (Some(_), _) => lines.push("`authorized_keys` wants a request that is signed by a client".to_owned()),
+        (Some(_), Caller::Anonymous | Caller::User(_)) => {
+            lines.push("`authorized_keys` wants a request that is signed by a client".to_owned());
+        }
     }
     lines.extend(policy.explain(request));
     lines

@@ -136,7 +136,7 @@ impl Location {
         let signer = match (self.driver, self.store.file.config()) {
             (None, Some(path)) => configuration::signer(path)?,
             (Some(Driver::File), Some(path)) if self.base_dir.is_none() => configuration::signer(path)?,
-            _ => None,
+            (Some(Driver::File | Driver::Store), Some(_)) | (None | Some(_), None) => None,
         };
         let driver = match (self.driver, signer.as_ref().map(|signer| signer.watermark)) {
             (Some(driver), _) => driver,

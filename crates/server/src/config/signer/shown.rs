@@ -113,7 +113,11 @@ pub(in super::super) fn allow_text(allow: &Allow) -> String {
         RequestKind::Generic => {
             format!("generic: {}", list(allow.operations().map(|operation| quoted(&operation.name()))))
         }
-        _ => format!("{}: ", kind.name()),
+        RequestKind::Attestation
+        | RequestKind::AttestationWithDal
+        | RequestKind::Block
+        | RequestKind::Pack
+        | RequestKind::Preattestation => format!("{}: ", kind.name()),
     };
     let requests: Vec<String> = allow.requests().map(request).collect();
     format!("{{{}}}", requests.join(", "))

@@ -179,7 +179,55 @@ impl Code {
             Self::ClockBehind => Some(60),
             // The count is of a day, and begins anew at a start.
             Self::TooManyRevocations => Some(3600),
-            _ => None,
+            Self::EmptyBody
+            | Self::MalformedBody
+            | Self::DuplicateMember
+            | Self::BodyTooDeep
+            | Self::NumberOutOfRange
+            | Self::MissingMember
+            | Self::InvalidMember
+            | Self::UnknownMember
+            | Self::ConflictingMembers
+            | Self::NotAToken
+            | Self::InvalidKid
+            | Self::InvalidQuery
+            | Self::OwnedClaim
+            | Self::ForeignIssuer
+            | Self::AmbiguousCredentials
+            | Self::MalformedHead
+            | Self::Unauthorized
+            | Self::ClientDisabled
+            | Self::NotGranted
+            | Self::InvalidToken
+            | Self::NotARefreshToken
+            | Self::TokenNotYetValid
+            | Self::TokenRevoked
+            | Self::TokenReused
+            | Self::SessionUnknown
+            | Self::ForeignOrigin
+            | Self::UnknownKid
+            | Self::UnknownRoute
+            | Self::MethodNotAllowed
+            | Self::BodyTimeout
+            | Self::SessionFromFuture
+            | Self::KidTaken
+            | Self::KeysExpired
+            | Self::TokenExpired
+            | Self::TooManyKeySets
+            | Self::ConcurrentChange
+            | Self::BodyTooLarge
+            | Self::UnsupportedMediaType
+            | Self::Expectation
+            | Self::ForeignHost
+            | Self::ClaimsTooDeep
+            | Self::ClaimsNumberOutOfRange
+            | Self::ClaimsTooLarge
+            | Self::InvalidClaim
+            | Self::ExpiryInPast
+            | Self::ExpiryBeyondLimit
+            | Self::HeadTooLarge
+            | Self::Internal
+            | Self::TransferCoding => None,
         }
     }
 }
