@@ -5,6 +5,7 @@
 
 mod address;
 mod audit;
+pub(crate) mod concealed;
 pub mod environment;
 mod file;
 mod http;

@@ -62,6 +62,17 @@ fn a_signer_that_needs_no_store_makes_none() {
         assert!(run.stderr.contains(line), "{line} is not in {}", run.stderr);
     }
     assert!(!run.stderr.contains(SECRET) && !run.stdout.contains(SECRET));
+    assert!(!run.stderr.contains("kill switches"), "{}", run.stderr);
+}
+
+#[test]
+fn a_signer_that_no_longer_needs_its_store_says_that_switches_in_it_do_not_count() {
+    let place = Place::new();
+    place.start(&["-c", &with_store(&place)]).stop();
+    let run = place.start(&["-c", &pure(&place)]).stop();
+    let warning = "kill switches and spending in it do not count";
+    let store = place.store();
+    assert!(run.stderr.contains(warning) && run.stderr.contains(store.to_str().unwrap()), "{}", run.stderr);
 }
 
 #[test]

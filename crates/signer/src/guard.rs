@@ -6,6 +6,7 @@
 
 mod issuer_token;
 mod login_token;
+mod narrowing;
 mod refusal;
 
 use std::net::IpAddr;

@@ -21,3 +21,17 @@ pub(crate) fn shown(text: &str) -> String {
 }
 
 const MAX_SHOWN_CHARS: usize = 64;
+
+/// A text that may quote much of what a stranger sent: beyond 200 characters its middle is left out.
+pub(crate) fn cut(text: &str) -> String {
+    let count = text.chars().count();
+    let Some(middle) = count.checked_sub(HEAD_CHARS + TAIL_CHARS).filter(|middle| *middle > 0) else {
+        return text.to_owned();
+    };
+    let tail = text.chars().skip(HEAD_CHARS.saturating_add(middle));
+    text.chars().take(HEAD_CHARS).chain(['…']).chain(tail).collect()
+}
+
+const HEAD_CHARS: usize = 140;
+/// The end says what was expected, and where.
+const TAIL_CHARS: usize = 60;

@@ -18,8 +18,9 @@ use jwtis_base::Timestamp;
 use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_signer::Signer;
 use jwtis_signer::rules::Guard;
-use jwtis_signer::{ClientRefusal, Presented, Rules};
+use jwtis_signer::{ClientRefusal, Presented, Rules, TokenRefusal};
 use jwtis_tezos::Caller;
+use jwtis_tezos::policy::{Permissions, User};
 
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// The one answer to whatever no secret of a user has verified.
@@ -150,6 +151,35 @@ async fn each_row_of_the_checks_of_a_token() {
                 let fits = text.strip_suffix('…').map_or(found == text, |start| found.starts_with(start));
                 assert!(fits, "{name}: {found}");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn claims_of_a_login_token_narrow_and_never_widen() {
+    let signer = alice_and_bob();
+    let with = |claims: &str| hs256(&format!(r#"{{"user":"alice","exp":1800000001,{claims}}}"#), SECRET);
+    let plain = User::named("alice");
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    for (claims, wanted) in [
+        (r#""keys":["tz1a","tz1b"]"#, Ok(User { keys: Some(texts(&["tz1a", "tz1b"])), ..plain.clone() })),
+        (r#""keys":[]"#, Ok(User { keys: Some(texts(&[])), ..plain.clone() })),
+        (
+            r#""permissions":["block"]"#,
+            Ok(User { permissions: Some(Permissions::from_names(["block"])), ..plain.clone() }),
+        ),
+        // Whoever holds the secret could give himself any role.
+        (r#""roles":["treasurer"]"#, Ok(plain.clone())),
+        (r#""keys":"tz1a""#, Err(())),
+        (r#""keys":null"#, Err(())),
+        (r#""roles":[1]"#, Err(())),
+        (r#""permissions":{"block":true}"#, Err(())),
+    ] {
+        let token = with(claims);
+        let outcome = signer.authenticate(Presented { token: Some(&token), username: None }).await;
+        match wanted {
+            Ok(user) => assert_eq!(outcome.unwrap().caller(), &Caller::User(user), "{claims}"),
+            Err(()) => assert_eq!(outcome.unwrap_err(), TokenRefusal::Invalid, "{claims}"),
         }
     }
 }

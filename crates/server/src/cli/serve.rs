@@ -23,6 +23,7 @@ use crate::app::signer::{Prepared, Surroundings};
 use crate::app::{
     BindError, EarlyHangups, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which,
 };
+use crate::config::concealed::concealed;
 use crate::config::setting::Setting;
 use crate::config::value::Raw;
 use crate::config::{Config, Reloader};
@@ -86,6 +87,9 @@ async fn serve(
         None => None,
     };
     let issuer = if needs_store { Some(open(&config, &listeners, out).await?) } else { None };
+    if signer.is_some() && !needs_store {
+        warn_of_unused_store(&config.store.path);
+    }
     config.forget_secrets();
 
     let metrics = Arc::new(Metrics::new());
@@ -134,6 +138,16 @@ async fn serve(
     };
     let outcome = listeners.serve(served, stop, hangups).await;
     outcome.map_err(|error| Failure::refused("a listener was lost").because(&error))
+}
+
+/// A store that the file asked for before may switch a key off, and this start does not look into it.
+fn warn_of_unused_store(path: &Path) {
+    if fs::symlink_metadata(path).is_ok() {
+        warn!(
+            store = concealed(&path.to_string_lossy()),
+            "the configuration needs no store, so this one is not opened: kill switches and spending in it do not count"
+        );
+    }
 }
 
 /// Opens the store, or makes it at the first start, and the issuer over it. Where the issuer's API is switched off, its tokens may still

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::concealed::concealed;
+
 /// Largest file with a password or a token, in bytes.
 pub(crate) const MAX_SECRET_BYTES: usize = 64 * 1024;
 /// Largest file or input with a token, claims or public keys, in bytes.
@@ -31,7 +33,7 @@ pub(crate) fn file(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Stri
 pub(crate) fn file_as_it_is(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, String> {
     File::open(path)
         .and_then(|file| whole(file, limit))
-        .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        .map_err(|error| format!("{} cannot be read: {error}", concealed(&path.to_string_lossy())))
 }
 
 /// All of the file at `path`, as text.

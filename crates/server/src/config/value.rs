@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use super::concealed::concealed;
 use super::environment::Environment;
 use super::path;
 use super::setting::{self, Kind, Setting};
@@ -80,7 +81,8 @@ impl Fault {
 }
 
 impl fmt::Display for Fault {
-    /// One line: what a file says may be repeated in it, so control characters are written as `\n` and `\u{1b}`.
+    /// One line: what a file says may be repeated in it, so control characters are written as `\n` and `\u{1b}`,
+    /// and secret keys are cut.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.origin.is_empty() {
             visible(f, &self.origin)?;
@@ -98,7 +100,7 @@ impl fmt::Display for Fault {
 }
 
 fn visible(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    text.split_inclusive(char::is_control).try_for_each(|piece| {
+    concealed(text).split_inclusive(char::is_control).try_for_each(|piece| {
         match piece.char_indices().next_back().filter(|(_, last)| last.is_control()) {
             Some((at, last)) => {
                 f.write_str(piece.get(..at).unwrap_or_default())?;
@@ -282,7 +284,7 @@ pub fn shown(setting: &Setting, raw: Option<&Raw>) -> String {
     match (setting.kind, raw) {
         (_, None) => "-".to_owned(),
         (Kind::Secret(_), Some(_)) => "(given)".to_owned(),
-        (Kind::Value(_) | Kind::Path(_) | Kind::Switch | Kind::List(_), Some(raw)) => raw.text.to_string(),
+        (Kind::Value(_) | Kind::Path(_) | Kind::Switch | Kind::List(_), Some(raw)) => concealed(&raw.text),
     }
 }
 

@@ -1,19 +1,15 @@
 //! Tokens of our own issuer: access tokens of clients that the rules trust, for our audience, not revoked.
-//!
-//! `sub` is the user. `keys`, `roles` and `permissions` narrow what he may do. One that is not a list of texts is refused, since
-//! whoever wrote it meant to narrow something.
+//! `sub` is the user.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jwtis_base::inactive::Inactive;
 use jwtis_jose::ClaimsSet;
-use jwtis_tezos::policy::{Permissions, User};
-use serde_json::Value;
+use jwtis_tezos::policy::User;
 
+use super::narrowing::narrowed;
 use super::refusal::{ClaimFault, TokenRefusal, UnverifiedReason, warn_of_mismatch};
 use crate::login::{TokenGuard, TrustedIssuer};
-use crate::text::shown;
 use crate::trusted::TrustedTokens;
 
 /// Whose token it is, and of which issuer.
@@ -62,33 +58,7 @@ fn user_of(guard: &TokenGuard, claims: &ClaimsSet, username: Option<&str>) -> Re
         warn_of_mismatch(requested, name);
         return Err(TokenRefusal::Invalid);
     }
-    let permissions = texts(claims, "permissions")?.map(Permissions::from_names);
-    for unknown in permissions.iter().flat_map(Permissions::unknown) {
-        if guard.is_new_permission(unknown) {
-            tracing::warn!(
-                permission = shown(unknown),
-                "a token has a permission that means nothing here, and permits nothing"
-            );
-        }
-    }
-    let set_of = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
-    Ok(User {
-        name: name.to_owned(),
-        keys: texts(claims, "keys")?.map(set_of),
-        roles: texts(claims, "roles")?.map(set_of).unwrap_or_default(),
-        permissions,
-    })
-}
-
-/// The claim as a list of texts; `None` where it is absent.
-fn texts<'a>(claims: &'a ClaimsSet, name: &str) -> Result<Option<Vec<&'a str>>, TokenRefusal> {
-    match claims.get(name) {
-        None => Ok(None),
-        Some(Value::Array(members)) => {
-            members.iter().map(Value::as_str).collect::<Option<_>>().map(Some).ok_or(TokenRefusal::Invalid)
-        }
-        Some(_) => Err(TokenRefusal::Invalid),
-    }
+    narrowed(guard, claims, name)
 }
 
 fn inactive(reason: Inactive) -> TokenRefusal {

@@ -1,5 +1,6 @@
 //! Tokens of logins (§2.3, fixed as in §2.6): HS256 under the user's secret, with `exp` and the user's own name.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use jwtis_base::env::Timestamp;
@@ -8,6 +9,7 @@ use jwtis_jose::{ClaimsSet, HmacKey};
 use jwtis_tezos::policy::User;
 use serde_json::Value;
 
+use super::narrowing::narrowed;
 use super::refusal::{ClaimFault, TokenRefusal, UnverifiedReason, warn_of_mismatch};
 use crate::login::{LoginSecretHash, TokenGuard};
 
@@ -43,7 +45,9 @@ pub(super) fn check(
         warn_of_mismatch(user.name(), of_token);
         return Err(TokenRefusal::Invalid);
     }
-    Ok((User::named(user.name()), pair.secret_hash))
+    // A role is what a key asks for, and nobody gave the login one: who holds the secret cannot take it.
+    let user = User { roles: BTreeSet::new(), ..narrowed(guard, &claims, user.name())? };
+    Ok((user, pair.secret_hash))
 }
 
 /// Whom the token says that it is of. It selects the secret, nothing else: the claim is looked at again when it has been verified.

@@ -11,6 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq as _;
 
+use crate::text::{cut, in_one_line};
+
 /// Bytes of the nonce that a signed reply must repeat.
 pub(super) const NONCE_BYTES: usize = 32;
 
@@ -49,8 +51,9 @@ impl HookError {
         Self { status, text: text.to_string(), source: None }
     }
 
+    /// The source may quote the reply, and the log is not for all of it.
     fn because(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(cut(&in_one_line(&*source.into())).into());
         self
     }
 }
@@ -135,7 +138,6 @@ mod tests {
     use jwtis_tezos::{Curve, SecretKey};
 
     use super::*;
-    use crate::text::in_one_line;
 
     const NONCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
 
@@ -348,6 +350,25 @@ mod tests {
             let cause = std::error::Error::source(&error).expect(name).to_string();
             let chain = in_one_line(&error);
             assert!(chain.ends_with(&cause) && chain != error.to_string(), "{name}: {chain}");
+        }
+    }
+
+    #[test]
+    fn the_log_quotes_at_most_200_characters_of_a_reply() {
+        let service = Service::new(Curve::Ed25519);
+        let keys = [service.0.public_key().clone()];
+        let (good, long) = (service.payload(200, ""), "ä".repeat(4096));
+        for (name, body) in [
+            ("a_payload_in_base64", format!(r#"{{"payload":"{long}","signature":""}}"#)),
+            ("no_key_hash", service.seal(&good.replace(&service.hash(), &long))),
+            ("no_signature", format!(r#"{{"payload":{good},"signature":"{long}"}}"#)),
+        ] {
+            let error = judge(&reply(200, body), Some(&keys), &NONCE).unwrap_err();
+            let cause = std::error::Error::source(&error).expect(name).to_string();
+            assert!(cause.chars().count() <= 201, "{name}: {cause}");
+            if name == "a_payload_in_base64" {
+                assert!(cause.contains("expected struct Payload at line 1"), "{cause}");
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use super::super::file::{misplaced, position, settings_of, unknown};
 use super::super::secret::{OTHERS_READ, first_line, tidy};
 use super::super::value::{Fault, OnOff, Position};
 use super::super::yaml::{Entry, Mark, Node, Value};
-use super::super::{path, schema, setting::Setting};
+use super::super::{concealed, path, schema, setting::Setting};
 
 /// What was found, by how much it matters.
 #[derive(Default)]
@@ -136,7 +136,13 @@ impl<'a> Reading<'a> {
                     continue;
                 }
                 let known = schema::below(path).chain(settings_of(path).map(Setting::key));
-                let stray = unknown(self.at(entry.mark), &entry.key, known, "key");
+                // A secret can become a key here, by a line that was cut or a colon too many.
+                let key = if path.starts_with("server.jwt.users") {
+                    concealed::name(&entry.key)
+                } else {
+                    entry.key.clone()
+                };
+                let stray = unknown(self.at(entry.mark), &key, known, "key");
                 if schema::is_ours(path) {
                     self.found.faults.push(stray);
                 } else {
@@ -268,6 +274,7 @@ impl<'a> Reading<'a> {
                 let value =
                     (self.environment)(name).and_then(|value| value.into_string().ok()).map(Zeroizing::new);
                 let Some(value) = value else {
+                    let name = concealed::variable(name);
                     let hint = format!("set it; where `${name}` itself is meant, give it by {key_file}");
                     let message = format!("{key}: the environment has no text in {name}");
                     self.fault_with_hint(node.mark, message, &hint);

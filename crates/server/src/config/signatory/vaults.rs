@@ -3,6 +3,7 @@
 use jwtis_tezos::{PublicKeyHash, StoredSecretKey};
 use zeroize::Zeroizing;
 
+use super::super::concealed::concealed;
 use super::super::file::{is_section, misplaced, nearest};
 use super::super::signer::{VaultConfig, VaultDriver};
 use super::super::yaml::{Entry, Node, Value};
@@ -58,6 +59,10 @@ fn is_no_vault(entry: &Entry) -> bool {
 
 fn driver(reading: &mut Reading<'_>, entry: &Entry, strict: bool) -> Option<VaultDriver> {
     let name = &entry.key;
+    if concealed(name) != *name {
+        reading.fault(entry.mark, "a secret key stands where the name of a vault should");
+        return None;
+    }
     let fields = reading.fields("vaults.NAME", &entry.value);
     let Some(node) = fields.value("driver") else {
         if matches!(entry.value.value, Value::Null | Value::Map(_)) {

@@ -6,6 +6,7 @@ use jwtis_tezos::policy::{Allow, Limits};
 use jwtis_tezos::watermark::jump::MaxJump;
 use jwtis_tezos::{Policy, RequestKind};
 
+use super::super::concealed::concealed;
 use super::{GuardConfig, SignerConfig, VaultDriver};
 
 impl SignerConfig {
@@ -47,7 +48,7 @@ impl SignerConfig {
             }
             rows.push((format!("tezos.{hash}"), text));
         }
-        rows
+        rows.into_iter().map(|(name, value)| (concealed(&name), concealed(&value))).collect()
     }
 
     fn guard_rows(&self) -> Vec<(String, String)> {

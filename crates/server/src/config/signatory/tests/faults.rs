@@ -325,3 +325,40 @@ fn kinds_in_the_wrong_place_are_told_where_they_belong() {
         assert!(found.iter().any(|fault| fault.ends_with(wanted)), "{policy}: {found:?}");
     }
 }
+
+/// Wherever a secret stands by mistake, what is said of the file does not repeat it.
+#[test]
+fn no_text_repeats_a_secret_in_the_wrong_place() {
+    let of_user = "Zz9!-a-secret-of-forty-characters-or-more-1";
+    let users = |user: &str| format!("server: {{jwt: {{users: {{ua: {{{user}}}}}}}}}\ntezos:\n");
+    for (text, wanted) in [
+        (format!("vaults: {{m: {{driver: {SECRET}}}}}\ntezos:\n"), "unknown driver `edsk…`"),
+        (format!("vaults: {{{SECRET}: {{driver: store}}}}\ntezos:\n"), "where the name of a vault should"),
+        (format!("vaults: {{m: {{driver: store, {SECRET}: 1}}}}\ntezos:\n"), "unknown key `edsk…`"),
+        (format!("tezos: {{{SECRET}: }}\n"), "`edsk…` is no hash of a key"),
+        (format!("tezos: {{{PKH}: {{{SECRET}: 1, {SECRET}: 2}}}}\n"), "`edsk…` stands here twice"),
+        (
+            format!("server: {{jwt: {{users: {{ua: {{password_file: /n/{SECRET}}}}}}}}}\ntezos:\n"),
+            "/n/edsk… cannot be read",
+        ),
+        (users(&format!("\"{of_user}\": 1")), "unknown key `Zz9!-a-s…`"),
+        (users(&format!("new_data: {{\"{of_user}\": 1}}")), "unknown key `Zz9!-a-s…`"),
+        (
+            users("password: $Aa1xbbbbbbbbbbbb"),
+            "the environment has no text in A…; set it; where `$A…` itself",
+        ),
+    ] {
+        let place = Place::new();
+        let said = match place.load(&text) {
+            Ok(config) => [place.warnings(&config), place.lines(&config.notices)].concat(),
+            Err(faults) => faults,
+        };
+        let said = said.join("\n");
+        assert!(said.contains(wanted), "{text}: {said}");
+        for secret in [&SECRET[..12], "secret-of", "xbbbb"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+    let shown = signer(&format!("vaults: {{m: {{driver: file, config: {SECRET}}}}}\ntezos:\n")).rows();
+    assert!(shown.contains(&("vaults.m".to_owned(), "file edsk…".to_owned())), "{shown:?}");
+}
