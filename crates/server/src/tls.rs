@@ -77,12 +77,17 @@ pub(crate) fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error
         .with_no_client_auth())
 }
 
-/// What is trusted here: the list that `SSL_CERT_FILE` or `SSL_CERT_DIR` names, or else the operating system's.
+/// What is trusted here: the file that `SSL_CERT_FILE` names, or else the folder that `SSL_CERT_DIR` names, or else the operating
+/// system's list.
 ///
 /// # Errors
 /// There is no list, or nothing in it can be used.
 pub(crate) fn system_roots() -> Result<RootCertStore, BoxError> {
-    let found = rustls_native_certs::load_native_certs();
+    // A file that is named is the whole list: with SSL_CERT_DIR beside it, the library would add what is in that folder.
+    let found = match std::env::var_os("SSL_CERT_FILE") {
+        Some(file) => rustls_native_certs::load_certs_from_paths(Some(Path::new(&file)), None),
+        None => rustls_native_certs::load_native_certs(),
+    };
     let mut roots = RootCertStore::empty();
     // Lists hold old certificates that rustls does not take; the others count.
     let (added, _) = roots.add_parsable_certificates(found.certs);

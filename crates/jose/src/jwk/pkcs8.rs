@@ -30,7 +30,7 @@ impl<'a> PrivateKeyInfo<'a> {
     /// Reads the envelope.
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, KeyError> {
         let info = PrivateKeyInfoRef::from_der(der).map_err(|_| DAMAGED)?;
-        let kind = info.algorithm.oids().map_err(|_| DAMAGED)?;
+        let kind = info.algorithm.oids().map_err(|_| OF_ANOTHER_KIND)?;
         let (_, curve) = KINDS.iter().find(|(known, _)| *known == kind).ok_or(OF_ANOTHER_KIND)?;
         // The parameters of RSA are null (RFC 8017 §A.1); those of a curve are its name, or absent.
         let is_null = info.algorithm.parameters.is_some_and(|parameters| parameters.is_null());

@@ -264,7 +264,8 @@ impl Api {
     }
 
     fn text(&self, answer: Response<Incoming>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let body = self.runtime.block_on(http_client::body(answer, MAX_ANSWER_BYTES));
+        let body = async { http_client::within(TIMEOUT, http_client::body(answer, MAX_ANSWER_BYTES)).await };
+        let body = self.runtime.block_on(body);
         body.map(|body| Zeroizing::new(body.into())).map_err(|error| self.no_answer(&error))
     }
 
@@ -289,7 +290,8 @@ fn secret_header(text: &str) -> Result<HeaderValue, Failure> {
 
 async fn copy(mut body: Incoming, file: &mut fs::File) -> io::Result<u64> {
     let mut copied: u64 = 0;
-    while let Some(frame) = body.frame().await {
+    // Each part has its own time: a large backup may take longer as a whole.
+    while let Some(frame) = tokio::time::timeout(TIMEOUT, body.frame()).await? {
         if let Ok(chunk) = frame.map_err(io::Error::other)?.into_data() {
             file.write_all(&chunk)?;
             copied = copied.saturating_add(chunk.len() as u64);

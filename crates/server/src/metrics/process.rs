@@ -30,7 +30,8 @@ impl Collector for ProcessCollector {
             let since_boot = stat.starttime.checked_div(ticks_per_second)?;
             procfs::boot_time_secs().ok()?.checked_add(since_boot)
         });
-        let open_fds = process.fd_count().ok().and_then(|count| u64::try_from(count).ok());
+        // Without the one that this look itself needs.
+        let open_fds = process.fd_count().ok().and_then(|count| u64::try_from(count.checked_sub(1)?).ok());
         let max_fds = process.limits().ok().and_then(|limits| match limits.max_open_files.soft_limit {
             LimitValue::Value(most) => Some(most),
             LimitValue::Unlimited => None,

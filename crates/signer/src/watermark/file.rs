@@ -17,8 +17,8 @@ use jwtis_base::audit::AuditRecord;
 use jwtis_base::env::Timestamp;
 use jwtis_base::rollback;
 use jwtis_store::{
-    BoxFuture, CommitError, OpenError, Rollback, Store, Unplaced, open_unsealed, open_unsealed_unwitnessed,
-    read_unsealed, stage_unsealed,
+    BoxFuture, CommitError, OpenError, Rollback, RollbackCause, Store, Unplaced, Witnessed, open_unsealed,
+    open_unsealed_unwitnessed, read_unsealed, stage_unsealed,
 };
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
@@ -60,7 +60,7 @@ pub struct FileWatermarks {
     kept: StoreWatermarks,
     copy: Arc<SignatoryCopy>,
     /// The commit that the copy knows. Held while the copy is written, so that no older one is written over a newer.
-    copied: Mutex<Option<u64>>,
+    copied: Arc<Mutex<Option<u64>>>,
     _lock: FolderLock,
 }
 
@@ -132,7 +132,7 @@ impl FileWatermarks {
         }
         older.remove(base_dir, &places.folder).map_err(|source| FileError::io(&places.folder, source))?;
         let copy = Arc::new(SignatoryCopy::new(places.folder));
-        let opened = Self { kept, copy, copied: Mutex::default(), _lock: lock };
+        let opened = Self { kept, copy, copied: Arc::default(), _lock: lock };
         if let Err(error) = opened.write_copy().await {
             notices.push(format!("the copy of the watermarks for Signatory is not up to date: {error}"));
         }
@@ -152,11 +152,12 @@ impl FileWatermarks {
         at: Timestamp,
     ) -> Result<(), WatermarkError> {
         self.kept.danger_lower(chain, key, kind, mark, at).await?;
-        self.write_copy().await
+        // A copy that a power cut brought back would undo what was answered.
+        self.bring_copy_up_to_date(Durable::Yes).await
     }
 
-    async fn bring_copy_up_to_date(&self) -> Result<(), WatermarkError> {
-        let mut copied = self.copied.lock().await;
+    async fn bring_copy_up_to_date(&self, durable: Durable) -> Result<(), WatermarkError> {
+        let mut copied = Arc::clone(&self.copied).lock_owned().await;
         let commit = self.kept.store().commits();
         if *copied == Some(commit) {
             return Ok(());
@@ -165,12 +166,16 @@ impl FileWatermarks {
         // Another signer may have the folder at that path by now, with watermarks that are higher.
         self.kept.store().in_place().await.map_err(|error| WatermarkError::Unavailable(error.into()))?;
         let copy = Arc::clone(&self.copy);
-        let written = tokio::task::spawn_blocking(move || copy.write(&all, Durable::No)).await;
+        // The guard goes along: where the caller gives up, the next copy waits for this one all the same.
+        let written = tokio::task::spawn_blocking(move || {
+            copy.write(&all, durable)?;
+            *copied = Some(commit);
+            Ok::<_, std::io::Error>(())
+        });
         written
+            .await
             .map_err(|error| WatermarkError::Unavailable(error.into()))?
-            .map_err(|error| WatermarkError::Unavailable(error.into()))?;
-        *copied = Some(commit);
-        Ok(())
+            .map_err(|error| WatermarkError::Unavailable(error.into()))
     }
 }
 
@@ -199,11 +204,11 @@ fn enter(base_dir: &Path, places: &Places, lost: Lost) -> Result<FolderLock, Fil
 async fn engine(places: &Places, lost: Lost) -> Result<(Store, Option<Unplaced>), FileError> {
     let Places { file, witness, .. } = places;
     let opened = match lost {
-        Lost::Refuse => open_unsealed(file, witness),
-        Lost::BeginAnew => open_unsealed_unwitnessed(file, witness).map(|(store, _)| store),
+        Lost::Refuse => open_unsealed(file, witness).map(|store| (store, Witnessed::UpToDate)),
+        Lost::BeginAnew => open_unsealed_unwitnessed(file, witness),
     };
-    let store = match (opened, lost) {
-        (Ok(store), _) => store,
+    let (store, witnessed) = match (opened, lost) {
+        (Ok(opened), _) => opened,
         (Err(OpenError::NotFound), _) | (Err(OpenError::StoreGone { .. }), Lost::BeginAnew) => {
             let (store, unplaced) = stage_unsealed(file).map_err(|source| engine_error(places, source))?;
             return Ok((store, Some(unplaced)));
@@ -212,7 +217,7 @@ async fn engine(places: &Places, lost: Lost) -> Result<(Store, Option<Unplaced>)
     };
     if lost == Lost::BeginAnew {
         // What the file has forgotten by going back, it has forgotten: the operator says so.
-        accept(&store).await.map_err(|error| FileError::NotTaken {
+        accept(&store, witnessed).await.map_err(|error| FileError::NotTaken {
             path: file.display().to_string(),
             source: WatermarkError::Unavailable(error.into()),
         })?;
@@ -221,8 +226,16 @@ async fn engine(places: &Places, lost: Lost) -> Result<(Store, Option<Unplaced>)
     Ok((store, None))
 }
 
-/// Ends the state of a file that has gone back.
-async fn accept(store: &Store) -> Result<(), CommitError> {
+/// Ends the state of a file that has gone back. A commit of its own makes that durable, since the file is behind its witness until then.
+async fn accept(store: &Store, witnessed: Witnessed) -> Result<(), CommitError> {
+    match witnessed {
+        Witnessed::Behind { .. } | Witnessed::OfAnother | Witnessed::Damaged => {
+            if rollback::stored_mark(store).await?.is_none() {
+                rollback::begin(store, RollbackCause::BehindWitness).await?;
+            }
+        }
+        Witnessed::Nothing | Witnessed::UpToDate => {}
+    }
     match rollback::stored_mark(store).await? {
         Some(mark) => store.commit(store.transaction().delete_at(&Rollback::key(), mark.version)).await,
         None => Ok(()),
@@ -301,6 +314,6 @@ impl Watermarks for FileWatermarks {
     }
 
     fn write_copy(&self) -> BoxFuture<'_, Result<(), WatermarkError>> {
-        Box::pin(self.bring_copy_up_to_date())
+        Box::pin(self.bring_copy_up_to_date(Durable::No))
     }
 }
