@@ -66,7 +66,7 @@ codes! {
     InvalidKid = "invalid_kid", BAD_REQUEST, "The kid is not well-formed",
         "1 to 128 characters out of A-Z a-z 0-9 . _ - ~";
     InvalidQuery = "invalid_query", BAD_REQUEST, "The query of the URL is not understood",
-        "`limit` is 1 to 100; `after` is the `next` of the page before, unchanged.";
+        "`detail` says what is possible. `after` is the `next` of the page before, unchanged.";
     OwnedClaim = "owned_claim", BAD_REQUEST, "A claim belongs to the server",
         "Leave out iat, nbf, jti, sid, gen and jwtis_ttl: the server sets them.";
     ForeignIssuer = "foreign_issuer", BAD_REQUEST, "The claim iss is not the client's issuer",
