@@ -126,3 +126,16 @@ async fn a_lowered_watermark_stays_lowered() {
     assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "refused");
     assert_eq!(clear(&marks, here(WatermarkKind::Block, 6)).await, "advanced");
 }
+
+#[tokio::test]
+async fn an_older_file_that_is_accepted_stays_accepted_though_nothing_was_signed() {
+    let base = signed().await;
+    let older = fs::read(engine(base.path())).unwrap();
+    let (marks, _) = open(base.path()).await;
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "advanced");
+    drop(marks);
+    fs::write(engine(base.path()), older).unwrap();
+    drop(begin_anew(base.path()).await);
+    let (marks, _) = open(base.path()).await;
+    assert!(marks.rolled_back().await.unwrap().is_none());
+}
