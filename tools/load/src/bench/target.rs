@@ -186,7 +186,7 @@ mod tests {
     use hdrhistogram::Histogram;
 
     use super::*;
-    use crate::bench::size::Cost;
+    use crate::bench::size::measured::Cost;
 
     fn row(scenario: &str, server_us: f64, floor_us: f64, half_load_ms: u64) -> Row {
         let mut latency = Histogram::new(3).unwrap();
