@@ -370,7 +370,8 @@ impl Issuer {
         };
         let stored = self.0.store.get::<SessionFloor>(floor_name()).await?;
         let floor = stored.map(|stored| stored.value.moment()).unwrap_or_default();
-        self.0.latest_floor.store(floor.millis(), Ordering::Relaxed);
+        // Another reader may have met a newer one meanwhile.
+        self.0.latest_floor.fetch_max(floor.millis(), Ordering::Relaxed);
         self.0.floor.keep(missed, (), self.0.store.key_of::<SessionFloor>(floor_name()), &floor);
         Ok(floor)
     }

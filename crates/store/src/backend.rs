@@ -25,7 +25,7 @@ pub type Observer = Arc<dyn Fn(Feed<'_>) + Send + Sync>;
 /// What the change feed says.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Feed<'a> {
-    /// These records have changed, in one commit.
+    /// These records have changed, in one commit. Or they may have changed, where its outcome is unknown.
     Changed(&'a [Change]),
     /// Track is lost: any record may have changed, and changes are not told until [`Feed::Resumed`].
     Lost,
@@ -52,7 +52,8 @@ impl<'a> Feed<'a> {
 /// * `Ok` means durable, and every read that starts afterwards sees it;
 /// * [`CommitError::Conflict`] and [`CommitError::NotWritten`] mean that nothing was written; an engine that is not sure says
 ///   [`CommitError::Unknown`], and a later commit on the same record decides;
-/// * a commit whose future is dropped, or whose outcome is unknown, still lands or does not, whole; if it lands, observers are told.
+/// * a commit whose future is dropped, or whose outcome is unknown, still lands or does not, whole; if it lands, observers are told;
+/// * what such a commit writes is [in doubt](Self::in_doubt) until it is decided, and observers are told of an unknown outcome, too.
 pub trait Backend: Send + Sync + 'static {
     /// The record under `key`, as of the latest commit.
     fn get<'a>(&'a self, key: &'a RecordKey) -> BoxFuture<'a, Result<Option<SealedRecord>, ReadError>>;
@@ -73,6 +74,10 @@ pub trait Backend: Send + Sync + 'static {
     /// `Ok`, one commit after the other. It must be quick, must not block and must not commit. An engine that cannot tell what changes says so:
     /// [`Feed::Lost`].
     fn observe(&self, observer: Observer);
+
+    /// Whether nobody can say what the last commit on the record under `key` has become: its outcome is unknown, or it is under way and
+    /// nobody waits for it any more. A later commit that is done has decided all before it.
+    fn in_doubt(&self, key: &RecordKey) -> bool;
 
     /// Whether what is committed lands where the next start will look for it. An engine that stores nothing under a name need not look.
     /// Waits for a moment where the file is just being put back.

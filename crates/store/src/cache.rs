@@ -67,8 +67,13 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Clone + Send + Sync + 'sta
         kept.values.get(key).map(|(_, value)| value.clone()).ok_or(Missed(kept.epoch))
     }
 
-    /// Keeps a value that was read from the record under `record` after the miss, unless a record of the table has changed since.
+    /// Keeps a value that was read from the record under `record` after the miss, unless a record of the table has changed since. One that
+    /// is heavier than the whole cache is not kept, and moves nothing out.
     pub fn keep(&self, missed: Missed, key: K, record: RecordKey, value: &V) {
+        let weight = (self.0.weigh)(value);
+        if weight > self.0.most {
+            return;
+        }
         let mut dropped = Vec::new();
         {
             let mut kept = self.0.kept.write().unwrap_or_else(PoisonError::into_inner);
@@ -76,7 +81,6 @@ impl<K: Clone + Eq + Hash + Send + Sync + 'static, V: Clone + Send + Sync + 'sta
                 return;
             }
             dropped.extend(kept.remove(&record, self.0.weigh));
-            let weight = (self.0.weigh)(value);
             // Which ones go is the order of the hash table: as good as chance, and nothing to keep up.
             while kept.weight.saturating_add(weight) > self.0.most {
                 let Some(other) = kept.by_record.keys().next().copied() else { break };

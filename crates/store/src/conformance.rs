@@ -368,6 +368,36 @@ pub async fn a_dropped_commit_lands_whole_or_not_at_all(backend: &dyn Backend) {
     }
 }
 
+/// The caller may go away before the engine knows that it does not know. `fail` makes the next commit an unknown outcome and the one after
+/// it a failure, and `mend` ends that.
+pub async fn a_dropped_commit_with_unknown_outcome_leaves_its_records_in_doubt(
+    backend: &dyn Backend,
+    fail: impl FnOnce(),
+    mend: impl FnOnce(),
+) {
+    let key = plain_key(1, 1);
+    backend.commit(create(key, 7, b"one")).await.unwrap();
+    let heard: Arc<Mutex<Vec<RecordKey>>> = Arc::default();
+    let ear = heard.clone();
+    backend.observe(Arc::new(move |feed| {
+        ear.lock().unwrap().extend(feed.named().iter().map(|change| change.key));
+    }));
+    assert!(!backend.in_doubt(&key));
+    fail();
+    {
+        let mut commit = pin!(backend.commit(replace(key, 7, b"two")));
+        let _started = commit.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+    assert!(backend.in_doubt(&key), "from the moment when the caller goes");
+    // Whatever was sent before has its outcome before this.
+    backend.commit(create(plain_key(2, 1), 1, b"other")).await.unwrap_err();
+    assert!(backend.in_doubt(&key), "what failed has decided");
+    assert_eq!(heard.lock().unwrap().first(), Some(&key));
+    mend();
+    backend.commit(create(plain_key(2, 2), 1, b"other")).await.unwrap();
+    assert!(!backend.in_doubt(&key), "a later commit has not decided");
+}
+
 /// A backup is of one moment.
 pub async fn a_snapshot_does_not_see_later_commits(backend: &dyn Backend) {
     let keys: Vec<_> = (0..5).map(|n| plain_key(n + 1, n)).collect();

@@ -102,6 +102,11 @@ impl Backend for MemoryBackend {
         self.observers.add(observer);
     }
 
+    /// Every commit has its outcome in the call.
+    fn in_doubt(&self, _key: &RecordKey) -> bool {
+        false
+    }
+
     fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
         Box::pin(async move { Ok(last(&self.records(), table)) })
     }

@@ -15,6 +15,7 @@
 //! * `backend`: the engine behind an open store.
 //! * `engine`: opening with proof of integrity, group commit.
 //! * `writer`: the thread.
+//! * `waiting`: who waits for it.
 //! * `maintain`: info, check, change of password, backup, restore.
 //! * `codec`: a record as a value.
 //! * `commits`: the number of the latest commit.
@@ -42,6 +43,7 @@ pub(crate) mod restore;
 mod slots;
 mod stage;
 mod start;
+mod waiting;
 pub(crate) mod witness;
 mod writer;
 

@@ -12,7 +12,6 @@ use crate::{
     batch::{Batch, Expect, Write},
     commit::{CommitError, OutcomeUnknown},
     directory::{describe, directory_key},
-    doubt::Doubts,
     read_error::ReadError,
     record::{Name, Record, Stored, Table},
     seal::Keys,
@@ -39,7 +38,6 @@ struct StoreState {
     listed: Mutex<BTreeSet<u8>>,
     /// Who is told how long commits take.
     timer: OnceLock<CommitTimer>,
-    doubts: Doubts,
 }
 
 /// Told how long each commit took; see [`Store::time_commits`].
@@ -49,13 +47,7 @@ impl Store {
     /// The records of `backend`, under the subkeys of its data key.
     pub(crate) fn over(backend: Arc<dyn Backend>, keys: impl Into<Arc<Keys>>) -> Self {
         let keys = keys.into();
-        Self(Arc::new(StoreState {
-            backend,
-            keys,
-            listed: Mutex::default(),
-            timer: OnceLock::new(),
-            doubts: Doubts::default(),
-        }))
+        Self(Arc::new(StoreState { backend, keys, listed: Mutex::default(), timer: OnceLock::new() }))
     }
 
     /// The key under which the record of this name is kept: what the change feed names.
@@ -81,8 +73,9 @@ impl Store {
     /// # Errors
     /// As [`Self::get`].
     pub async fn get_key<T: Record>(&self, key: &RecordKey) -> Result<Option<Stored<T>>, ReadError> {
-        let record = self.0.backend.get(key).await?;
-        let record = if self.0.doubts.have_any_of(&[*key]) { self.settled(key).await? } else { record };
+        // Asked before the read: what is decided then, the read shows.
+        let in_doubt = self.0.backend.in_doubt(key);
+        let record = if in_doubt { self.settled(key).await? } else { self.0.backend.get(key).await? };
         record.map(|record| self.open(key, &record)).transpose()
     }
 
@@ -96,10 +89,7 @@ impl Store {
                 None => batch.check(*key, Expect::Absent),
             }
             match self.timed_commit(batch).await {
-                Ok(()) => {
-                    self.0.doubts.settle(&[*key]);
-                    return Ok(record);
-                }
+                Ok(()) => return Ok(record),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error @ (CommitError::NotWritten(_) | CommitError::Unknown(_))) => {
                     return Err(ReadError::Unavailable(error.into()));
@@ -255,19 +245,14 @@ impl Store {
             timer(begin.elapsed());
         }
         match outcome {
-            Ok(()) => {
-                self.0.doubts.settle(&written);
-                Ok(())
-            }
             // What an earlier commit left in doubt is not decided by one that failed.
-            Err(CommitError::NotWritten(error)) if self.0.doubts.have_any_of(&written) => {
+            Err(CommitError::NotWritten(error)) if written.iter().any(|key| self.0.backend.in_doubt(key)) => {
                 Err(OutcomeUnknown(error.into()).into())
             }
-            Err(error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_))) => Err(error),
-            Err(error @ CommitError::Unknown(_)) => {
-                self.0.doubts.add(&written);
-                Err(error)
-            }
+            Ok(()) => Ok(()),
+            Err(
+                error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_)),
+            ) => Err(error),
         }
     }
 

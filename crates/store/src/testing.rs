@@ -14,6 +14,7 @@ use crate::{
     backend::{Backend, BoxFuture, Feed, Observer, Snapshot},
     batch::Batch,
     commit::{CommitError, NotWritten, OutcomeUnknown},
+    doubt::Doubts,
     keyslot::KdfParams,
     read_error::ReadError,
     seal::{DataKey, Keys},
@@ -80,6 +81,7 @@ pub struct Faulty<B: Backend> {
     orders: Mutex<Vec<Order>>,
     /// Commits that land before the next one.
     late: Mutex<Vec<Batch>>,
+    doubts: Doubts,
     observers: Mutex<Vec<Observer>>,
     is_lost: Arc<AtomicBool>,
     hanging: watch::Sender<Hanging>,
@@ -113,6 +115,7 @@ impl<B: Backend> Faulty<B> {
             commits: AtomicU64::new(0),
             orders: Mutex::default(),
             late: Mutex::default(),
+            doubts: Doubts::default(),
             observers: Mutex::default(),
             is_lost: Arc::default(),
             hanging: watch::Sender::new(Hanging::default()),
@@ -216,6 +219,34 @@ impl<B: Backend> Faulty<B> {
     }
 }
 
+impl<B: Backend> Faulty<B> {
+    async fn commit_faulty(&self, fault: Option<Fault>, batch: Batch) -> Result<(), CommitError> {
+        let first = batch.entries().first().map(|(key, _, _)| *key);
+        let unknown = || Err(OutcomeUnknown(INJECTED.into()).into());
+        match fault {
+            None => self.inner.commit(batch).await,
+            Some(Fault::Conflict) => match first {
+                Some(key) => Err(CommitError::Conflict { key }),
+                None => Ok(()),
+            },
+            Some(Fault::ReadOnly) => Err(NotWritten::ReadOnly(INJECTED.into()).into()),
+            Some(Fault::Full) => Err(NotWritten::Full(INJECTED.into()).into()),
+            Some(fault @ (Fault::Unavailable | Fault::Damaged)) => {
+                Err(read_fault(fault, first.as_ref()).into())
+            }
+            Some(Fault::UnknownNotDone) => unknown(),
+            Some(Fault::UnknownDone) => {
+                self.inner.commit(batch).await?;
+                unknown()
+            }
+            Some(Fault::UnknownDoneLater) => {
+                self.late().push(batch);
+                unknown()
+            }
+        }
+    }
+}
+
 impl<B: Backend> Backend for Faulty<B> {
     fn get<'a>(&'a self, key: &'a RecordKey) -> BoxFuture<'a, Result<Option<SealedRecord>, ReadError>> {
         Box::pin(async move {
@@ -245,30 +276,24 @@ impl<B: Backend> Backend for Faulty<B> {
                 // What has changed meanwhile wins.
                 drop(self.inner.commit(late).await);
             }
-            let first = batch.entries().first().map(|(key, _, _)| *key);
-            let unknown = || Err(OutcomeUnknown(INJECTED.into()).into());
-            match fault {
-                None => self.inner.commit(batch).await,
-                Some(Fault::Conflict) => match first {
-                    Some(key) => Err(CommitError::Conflict { key }),
-                    None => Ok(()),
-                },
-                Some(Fault::ReadOnly) => Err(NotWritten::ReadOnly(INJECTED.into()).into()),
-                Some(Fault::Full) => Err(NotWritten::Full(INJECTED.into()).into()),
-                Some(fault @ (Fault::Unavailable | Fault::Damaged)) => {
-                    Err(read_fault(fault, first.as_ref()).into())
+            let (written, changes) = (batch.written(), batch.changes());
+            let outcome = self.commit_faulty(fault, batch).await;
+            match &outcome {
+                Ok(()) => self.doubts.clear(),
+                Err(CommitError::Unknown(_)) => {
+                    self.doubts.add(&written);
+                    if !self.is_lost.load(Ordering::SeqCst) {
+                        self.tell(Feed::Changed(&changes));
+                    }
                 }
-                Some(Fault::UnknownNotDone) => unknown(),
-                Some(Fault::UnknownDone) => {
-                    self.inner.commit(batch).await?;
-                    unknown()
-                }
-                Some(Fault::UnknownDoneLater) => {
-                    self.late().push(batch);
-                    unknown()
-                }
+                Err(CommitError::Conflict { .. } | CommitError::NotWritten(_)) => {}
             }
+            outcome
         })
+    }
+
+    fn in_doubt(&self, key: &RecordKey) -> bool {
+        self.doubts.have(key)
     }
 
     fn observe(&self, observer: Observer) {

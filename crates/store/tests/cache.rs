@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use common::{Client, client};
-use jwtis_store::testing::{Faulty, store_over};
+use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{Cache, MemoryBackend, Name, Record, RecordKey, Store};
 
 /// A store, and a cache of the lengths of its clients, whose weights are these lengths.
@@ -96,6 +96,21 @@ async fn nothing_is_served_or_kept_while_the_feed_has_lost_track() {
 }
 
 #[tokio::test]
+async fn nothing_is_served_of_a_record_in_doubt() {
+    for fault in Fault::UNKNOWN {
+        let (backend, store, cache) = world(100);
+        put(&store, "a", "one").await;
+        length(&store, &cache, "a").await;
+        let one = store.get::<Client>(Name::plain("a")).await.unwrap().unwrap();
+        backend.fail_commit(1, fault);
+        let three = store.transaction().replace(Name::plain("a"), one.version, &client("three"));
+        store.commit(three).await.unwrap_err();
+        let length = length(&store, &cache, "a").await;
+        assert_eq!(length, (if fault == Fault::UnknownNotDone { 3 } else { 5 }, true), "{fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_full_cache_makes_room_and_keeps_the_newest() {
     let (_, store, cache) = world(9);
     for name in ["a", "b", "c", "d", "e"] {
@@ -109,5 +124,7 @@ async fn a_full_cache_makes_room_and_keeps_the_newest() {
     assert_eq!(kept, 3);
     put(&store, "f", "1234567890").await;
     assert_eq!(length(&store, &cache, "f").await, (10, true));
-    assert_eq!(length(&store, &cache, "f").await, (10, false), "one that alone is too heavy is kept alone");
+    assert_eq!(length(&store, &cache, "f").await, (10, true), "one that alone is too heavy is not kept");
+    let kept = ["a", "b", "c", "d", "e"].into_iter().filter(|name| cache.find(*name).is_ok()).count();
+    assert_eq!(kept, 3, "and moves nothing out");
 }

@@ -29,6 +29,15 @@ async fn redb_conforms() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_faulty_engine_without_faults_conforms() {
+async fn a_faulty_engine_conforms() {
     conformance::run(|| testing::Faulty::new(MemoryBackend::new()) as Arc<dyn Backend>).await;
+    for fault in testing::Fault::UNKNOWN {
+        let faulty = testing::Faulty::new(MemoryBackend::new());
+        let fail = || {
+            faulty.fail_commit(1, fault);
+            faulty.fail_commit(2, testing::Fault::Full);
+        };
+        conformance::a_dropped_commit_with_unknown_outcome_leaves_its_records_in_doubt(&*faulty, fail, || {})
+            .await;
+    }
 }

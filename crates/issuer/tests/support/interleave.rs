@@ -50,6 +50,10 @@ impl Backend for Yielding {
         self.0.observe(observer);
     }
 
+    fn in_doubt(&self, key: &RecordKey) -> bool {
+        self.0.in_doubt(key)
+    }
+
     fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
         self.0.last(table)
     }

@@ -14,6 +14,7 @@ use super::{
     error::{EngineError, closed, guarded, read_error},
     place::Place,
     records::{Records, RedbSnapshot, last, read_one, scan},
+    waiting::Waiting,
     witness::Keeper,
     writer::{self, Message, Request, Shared, Writer},
 };
@@ -108,17 +109,22 @@ impl Backend for RedbBackend {
 
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(async move {
+            let written = batch.written();
             let (answer, answered) = oneshot::channel();
             self.shared.in_flight.fetch_add(1, Ordering::Relaxed);
             self.send(Message::Commit(Request { batch, answer }))
                 .map_err(|error| NotWritten::Unavailable(error.into()))?;
-            // The thread has ended in the middle of its work.
-            answered.await.map_err(|_| OutcomeUnknown(closed().into()))?
+            let outcome = Waiting::new(&self.shared.doubts, written, answered).outcome().await;
+            outcome.ok_or_else(|| OutcomeUnknown(closed().into()))?
         })
     }
 
     fn observe(&self, observer: Observer) {
         self.shared.observers.add(observer);
+    }
+
+    fn in_doubt(&self, key: &RecordKey) -> bool {
+        self.shared.doubts.have(key)
     }
 
     fn in_place(&self) -> BoxFuture<'_, Result<(), ReadError>> {

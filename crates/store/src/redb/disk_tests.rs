@@ -1,6 +1,7 @@
 //! Power cuts, failing disks and damage, simulated below redb.
 
 mod damage;
+mod doubt;
 mod failing;
 mod power_cuts;
 
@@ -34,6 +35,8 @@ struct State {
     refuse: Refuse,
     /// So many reads fail.
     unreadable: usize,
+    /// No sync is confirmed.
+    unsynced: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +70,9 @@ impl Disk {
 
     fn order(&self, order: Order) -> io::Result<()> {
         let mut state = self.state();
+        if state.unsynced && matches!(order, Order::Sync) {
+            return Err(io::Error::from_raw_os_error(IO));
+        }
         let refuse = &mut state.refuse;
         refuse.seen += 1;
         let refused = refuse.times > 0 && refuse.seen > refuse.from;

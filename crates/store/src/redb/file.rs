@@ -9,7 +9,6 @@ use std::{
 };
 
 use redb::StorageBackend;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{
     contents::Contents,
@@ -98,14 +97,8 @@ impl StorageBackend for LockedFile {
         self.bytes()
     }
 
-    /// Reads pages that redb does not have in memory. On a worker of a runtime its other tasks go on elsewhere meanwhile: whoever waits for
-    /// the disk holds up nobody else.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let mut read = || self.contents.file().read_exact_at(out, offset);
-        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(read),
-            _ => read(),
-        }
+        self.contents.file().read_exact_at(out, offset)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

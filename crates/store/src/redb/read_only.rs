@@ -52,6 +52,10 @@ impl Backend for ReadOnly {
 
     fn observe(&self, _observer: Observer) {}
 
+    fn in_doubt(&self, _key: &RecordKey) -> bool {
+        false
+    }
+
     fn last(&self, table: u8) -> BoxFuture<'_, Result<Option<RecordKey>, ReadError>> {
         Box::pin(
             async move { guarded(|| last(&*self.records, table)).map_err(|error| read_error(error, None)) },

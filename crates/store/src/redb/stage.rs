@@ -14,6 +14,7 @@ use std::{
 };
 
 use redb::StorageBackend;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::header::HEADER_BYTES;
 
@@ -113,6 +114,21 @@ impl StagedFile {
         self.0.log.lock().unwrap_or_else(PoisonError::into_inner).push(order);
     }
 
+    fn read_staged(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let view = self.view();
+        match view.length {
+            None => self.0.file.read(offset, out)?,
+            Some(length) => {
+                if offset.checked_add(out.len() as u64).is_none_or(|end| end > length) {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                below(view.kept, &*self.0.file, offset, out)?;
+            }
+        }
+        view.lay_over(offset, out);
+        Ok(())
+    }
+
     fn view(&self) -> RwLockReadGuard<'_, View> {
         self.0.view.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,19 +161,13 @@ impl StorageBackend for StagedFile {
         length.map_or_else(|| self.0.file.len(), Ok)
     }
 
+    /// Reads pages that redb does not have in memory. On a worker of a runtime its other tasks go on elsewhere meanwhile: whoever waits for
+    /// the disk, or for the view, holds up nobody else.
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let view = self.view();
-        match view.length {
-            None => self.0.file.read(offset, out)?,
-            Some(length) => {
-                if offset.checked_add(out.len() as u64).is_none_or(|end| end > length) {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                below(view.kept, &*self.0.file, offset, out)?;
-            }
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(|| self.read_staged(offset, out)),
+            _ => self.read_staged(offset, out),
         }
-        view.lay_over(offset, out);
-        Ok(())
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
@@ -292,6 +302,22 @@ mod tests {
         staged.set_len(10 << 20).unwrap();
         assert!(staged.view().blocks.is_empty());
         assert!(bytes_of(&staged).iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn who_waits_for_the_view_holds_up_no_other_task() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let behind = Arc::new(InMemoryBackend::new());
+        behind.set_len(100).unwrap();
+        let staged = StagedFile::new(behind);
+        let reader = staged.clone();
+        let changing = staged.view_mut();
+        let read = runtime.spawn(async move { reader.read(0, &mut [0; 10]) });
+        let (done, is_done) = std::sync::mpsc::channel();
+        runtime.spawn(async move { done.send(()) });
+        is_done.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
+        drop(changing);
+        runtime.block_on(read).unwrap().unwrap();
     }
 
     proptest! {

@@ -19,8 +19,10 @@ use super::engine::{CommitFailed, Engine, Verdict};
 use super::error::EngineError;
 use super::place::Place;
 use super::records::Records;
+use super::waiting::Outcome;
 use super::witness::Keeper;
 use crate::commit::{CommitError, NotWritten, OutcomeUnknown};
+use crate::doubt::Doubts;
 use crate::{backend::Observers, batch::Batch};
 
 /// What the thread is asked for.
@@ -39,7 +41,7 @@ pub(super) enum Message {
 /// A batch and who waits for it. If nobody waits any more, it is committed all the same.
 pub(super) struct Request {
     pub(super) batch: Batch,
-    pub(super) answer: oneshot::Sender<Result<(), CommitError>>,
+    pub(super) answer: oneshot::Sender<Outcome>,
 }
 
 /// What readers and the writing thread share.
@@ -48,6 +50,7 @@ pub(super) struct Shared {
     /// The records at the last acknowledged commit; `None` after the end.
     records: RwLock<Option<Arc<Records>>>,
     pub(super) observers: Observers,
+    pub(super) doubts: Doubts,
     /// Commits that were sent and not answered.
     pub(super) in_flight: AtomicUsize,
     /// The number of the latest commit.
@@ -248,7 +251,7 @@ impl Writer {
                     }
                 }
                 for (request, verdict) in group.into_iter().zip(verdicts) {
-                    answer(
+                    self.answer(
                         request,
                         match verdict {
                             Verdict::Applied => Ok(()),
@@ -266,15 +269,28 @@ impl Writer {
                     tracing::error!(%error, "the store cannot be written");
                 }
                 let error = Arc::new(error);
+                if is_unknown {
+                    for Request { batch, .. } in &group {
+                        self.shared.doubts.add(&batch.written());
+                        self.shared.observers.tell(&batch.changes());
+                    }
+                }
                 for request in group {
                     let error = if is_unknown {
                         OutcomeUnknown(Box::new(error.clone())).into()
                     } else {
                         not_written(&error).into()
                     };
-                    answer(request, Err(error));
+                    self.answer(request, Err(error));
                 }
             }
+        }
+    }
+
+    fn answer(&self, Request { batch, answer }: Request, outcome: Outcome) {
+        if answer.send(outcome).is_err() {
+            // Whoever asked has gone away.
+            self.shared.doubts.answer_abandoned(&batch.written());
         }
     }
 
@@ -310,7 +326,9 @@ impl Writer {
             return Err(EngineError::Io(io::Error::other("the database could not be opened again")));
         }
         // What an earlier failure left to take back comes first, and needs no new transaction when it fails.
-        self.engine.publish_rest()
+        self.engine.publish_rest()?;
+        self.shared.doubts.clear();
+        Ok(())
     }
 
     /// Goes back to the last acknowledged commit. Readers keep their view until the new one stands.
@@ -362,11 +380,6 @@ enum Recovery {
     Staged,
     /// The file does not hold it any more.
     TakenBack,
-}
-
-fn answer(request: Request, outcome: Result<(), CommitError>) {
-    // Whoever asked may have gone away.
-    drop(request.answer.send(outcome));
 }
 
 fn not_written(error: &Arc<EngineError>) -> NotWritten {
