@@ -17,6 +17,7 @@ pub(crate) mod secret;
 pub mod setting;
 mod signatory;
 pub mod signer;
+mod text;
 pub mod value;
 mod yaml;
 
@@ -26,6 +27,7 @@ pub use http::HttpConfig;
 pub use reload::Reloader;
 pub use secret::{SecretSource, read_secret_file};
 pub(crate) use signatory::permission_hint;
+pub use text::FileText;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -72,6 +74,8 @@ pub struct Config {
     pub notices: Vec<Fault>,
     /// Every value with its source, for `config show`.
     pub values: Values,
+    /// The text of the file, to be compared with that of a reload.
+    pub text: FileText,
 }
 
 /// The issuer's part.
@@ -125,6 +129,7 @@ impl Config {
             issuer.admin_token = None;
         }
         self.values.forget_secrets();
+        self.text = FileText::default();
     }
 
     /// Puts the configuration together from the flags, the environment and the file that one of them names.
@@ -187,6 +192,7 @@ impl Config {
                 warnings,
                 notices: found.notices,
                 values,
+                text: file.text,
             }),
             _ => Err(faults),
         }

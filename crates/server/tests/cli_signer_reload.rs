@@ -222,8 +222,13 @@ fn a_file_that_was_cut_off_signs_nothing_that_was_refused_before() {
         let stranger = Client::new(&running.url);
         let guest = Client::logged_in(&running.url, "guest", "Long-Enough-Pass-2");
         let payouts = Client::logged_in(&running.url, "payouts", "Long-Enough-Pass-3");
+        place.file("jwtis.yaml", text.trim_end().rsplit_once('\n').unwrap().0);
+        running.send("HUP");
+        wait_until("the refusal", || running.log().contains("the file looks cut off"));
+        assert_eq!(applied(&running), 0);
+        // With the line that ends a document it is a shorter file, and what is missing decides.
         for (end, _) in text.match_indices('\n') {
-            let cut = &text[..end];
+            let cut = &format!("{}\n...\n", &text[..end]);
             let before = refused(&running) + applied(&running);
             place.file("jwtis.yaml", cut);
             running.send("HUP");

@@ -34,7 +34,7 @@ pub use command::{About, Decided, ProofCommand, SignCommand, SignError, Signed};
 pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal, UnverifiedReason};
 pub use hook::{HookError, PolicyHook};
 pub use login::LoginError;
-pub use rules::{GuardRemoved, KeyRules, Rules};
+pub use rules::{AllowSource, GuardRemoved, KeyRules, Rules};
 pub use signer::{Signer, SignerParts};
 pub use snapshot::Snapshot;
 pub use switch::Switcher;

@@ -13,7 +13,7 @@ use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Policy, PublicKeyHash};
 
 use super::login::{LoginSecretHash, LoginUser, TokenLife, TrustedIssuer};
-use super::rules::{Guard, GuardRemoved, Rules};
+use super::rules::{AllowSource, Guard, GuardRemoved, KeyRules, Rules};
 
 /// What the rules so far had.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(super) struct Restrictions {
     guarded: BTreeSet<PublicKeyHash>,
     /// The settings that restricted each key.
     keys: BTreeMap<PublicKeyHash, BTreeSet<&'static str>>,
+    /// Keys that had an `allow` of their own.
+    own_allow: BTreeSet<PublicKeyHash>,
     /// The longest window that each key's spending was counted in.
     windows: BTreeMap<PublicKeyHash, Duration>,
     issuers: BTreeMap<ClientId, Entries>,
@@ -65,6 +67,9 @@ impl Restrictions {
         self.guarded.extend(rules.guarded_keys());
         for (key, rules) in &rules.keys {
             self.keys.entry(*key).or_default().extend(settings_of(&rules.policy));
+            if rules.allow_source == AllowSource::Allow {
+                self.own_allow.insert(*key);
+            }
             if let Some(per) = &rules.policy.limits.per {
                 let longest = self.windows.entry(*key).or_default();
                 *longest = per.window.max(*longest);
@@ -99,7 +104,7 @@ impl Restrictions {
         if let Some(key) = next.open_keys().find(|key| self.guarded.contains(key)) {
             return Err(GuardRemoved::Key(*key));
         }
-        next.keys.iter().try_for_each(|(key, rules)| self.key(*key, &rules.policy))?;
+        next.keys.iter().try_for_each(|(key, rules)| self.key(*key, rules))?;
         let missing = jumps::loosened(&self.jumps, &next.jumps);
         if !missing.is_empty() {
             return Err(GuardRemoved::Jumps(missing.join(", ")));
@@ -133,17 +138,23 @@ impl Restrictions {
         Ok(())
     }
 
-    fn key(&self, key: PublicKeyHash, policy: &Policy) -> Result<(), GuardRemoved> {
+    fn key(&self, key: PublicKeyHash, rules: &KeyRules) -> Result<(), GuardRemoved> {
+        let policy = &rules.policy;
         let signs_nothing = policy.allow.requests().next().is_none() && !policy.allow_proof_of_possession;
         let Some(known) = self.keys.get(&key).filter(|_| !signs_nothing) else { return Ok(()) };
         let present = settings_of(policy);
-        let missing: Vec<&str> = known
+        let mut missing: Vec<&str> = known
             .iter()
             .copied()
             .filter(|setting| !present.contains(setting))
             // Another `allow` is a change; none, in an entry without a mapping, lets the key bake.
             .filter(|setting| *setting != ALLOW || *policy == Policy::baker())
             .collect();
+        // None beside the deprecated lists brings them into force.
+        let lists = rules.allow_source == AllowSource::DeprecatedLists && self.own_allow.contains(&key);
+        if lists && !missing.contains(&ALLOW) {
+            missing.push(ALLOW);
+        }
         if !missing.is_empty() {
             return Err(GuardRemoved::Setting { key, missing: missing.join(", ") });
         }

@@ -69,6 +69,20 @@ pub struct KeyRules {
     pub policy: Policy,
     /// Whether messages are logged at level info instead of debug.
     pub log_payloads: bool,
+    /// What its table of permissions was made of.
+    pub allow_source: AllowSource,
+}
+
+/// What a key's table of permissions was made of.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub enum AllowSource {
+    /// Nothing: it is a default.
+    #[default]
+    Default,
+    /// `allow`.
+    Allow,
+    /// `allowed_operations` and `allowed_kinds`, which are deprecated and count only where `allow` is not.
+    DeprecatedLists,
 }
 
 /// A guard that other rules would take away. Only a restart does that: a file that was cut off must not open a key.

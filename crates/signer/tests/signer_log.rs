@@ -241,7 +241,7 @@ async fn messages_are_logged_only_where_the_key_says_so_or_at_debug() {
         let log = Log::default();
         let _listening = log.listen(filter);
         let signer = signer(&key, Policy::baker());
-        let rule = KeyRules { policy: Policy::baker(), log_payloads };
+        let rule = KeyRules { policy: Policy::baker(), log_payloads, ..KeyRules::default() };
         let rules = Rules { keys: [(pkh(&key), rule)].into(), ..Rules::default() };
         signer.apply(rules, None);
         sign(&signer, &key, &message).await.outcome.unwrap();

@@ -19,7 +19,9 @@ use jwtis_base::{RegistrationId, Timestamp};
 use jwtis_signer::hook::Hook;
 use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
 use jwtis_signer::rules::Guard;
-use jwtis_signer::{Authenticated, GuardRemoved, KeyRules, Presented, Rules, SignCommand, Vault};
+use jwtis_signer::{
+    AllowSource, Authenticated, GuardRemoved, KeyRules, Presented, Rules, SignCommand, Vault,
+};
 use jwtis_tezos::policy::{Allow, Limits, LimitsMode, Mutez, Rate};
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::watermark::jump::{BlockTime, ChainJumps, MaxJump};
@@ -31,7 +33,7 @@ use signer_support::{
 
 /// Rules with this guard for one key with that policy; `None` lists no key.
 fn rules(guard: Guard, key: PublicKeyHash, policy: Option<Policy>) -> Rules {
-    let keys = policy.map(|policy| (key, KeyRules { policy, log_payloads: false }));
+    let keys = policy.map(|policy| (key, KeyRules { policy, ..KeyRules::default() }));
     Rules { guard, keys: keys.into_iter().collect(), ..Rules::default() }
 }
 
@@ -206,6 +208,40 @@ fn what_restricted_a_key_changes_its_value_and_is_never_dropped_by_a_reload() {
         assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
         let wanted =
             missing.map(|missing| format!("{hash} is without {missing}, and that restricted it before"));
+        assert_eq!(*last, wanted, "{name}");
+    }
+}
+
+#[test]
+fn the_loss_of_an_allow_never_brings_the_deprecated_lists_into_force_by_a_reload() {
+    let hash = pkh(&new_key(Curve::Ed25519));
+    let of = |allow_source, allow: &[RequestKind]| {
+        let policy = Policy { allow: Allow::new(allow.iter().copied(), []), ..Policy::default() };
+        let rules = KeyRules { policy, allow_source, ..KeyRules::default() };
+        Rules { guard: tokens(), keys: [(hash, rules)].into(), ..Rules::default() }
+    };
+    let block = [RequestKind::Block];
+    let generic = [RequestKind::Block, RequestKind::Generic];
+    let bakes = [RequestKind::Block, RequestKind::Preattestation, RequestKind::Attestation];
+    let own = |kinds: &[RequestKind]| of(AllowSource::Allow, kinds);
+    let lists = |kinds: &[RequestKind]| of(AllowSource::DeprecatedLists, kinds);
+    let default = || of(AllowSource::Default, &bakes);
+    for (name, steps, is_refused) in [
+        ("it_goes", vec![own(&block), lists(&generic)], true),
+        ("it_allowed_nothing", vec![own(&[]), lists(&block)], true),
+        ("it_said_the_default", vec![own(&bakes), lists(&generic)], true),
+        ("the_lists_say_the_default", vec![own(&block), lists(&bakes)], true),
+        ("it_signed_nothing_for_a_while", vec![own(&block), lists(&[]), lists(&block)], true),
+        ("the_key_was_gone", vec![own(&block), rules(tokens(), hash, None), lists(&block)], true),
+        ("it_stays", vec![own(&block), own(&generic)], false),
+        ("it_comes", vec![lists(&generic), own(&block)], false),
+        ("the_lists_change", vec![lists(&block), lists(&generic)], false),
+        ("the_lists_come", vec![default(), lists(&block)], false),
+    ] {
+        let refused = reloads(steps);
+        let (last, before) = refused.split_last().unwrap();
+        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let wanted = is_refused.then(|| format!("{hash} is without allow, and that restricted it before"));
         assert_eq!(*last, wanted, "{name}");
     }
 }

@@ -31,7 +31,8 @@ fn vault(store: &Store) -> StoreVault {
 }
 
 fn listing(keys: &[PublicKeyHash]) -> Rules {
-    let rule = KeyRules { policy: allowing(&[RequestKind::Generic]), log_payloads: false };
+    let rule =
+        KeyRules { policy: allowing(&[RequestKind::Generic]), log_payloads: false, ..KeyRules::default() };
     Rules { keys: keys.iter().map(|key| (*key, rule.clone())).collect(), ..Rules::default() }
 }
 

@@ -270,7 +270,9 @@ pub(crate) fn signer_router(hook: Option<Hook>) -> Router {
     let policies = [everything(), Policy::baker(), Policy::default(), everything()];
     let mut rules = Rules { hook, ..Rules::default() };
     for (key, policy) in keys.iter().zip(policies) {
-        rules.keys.insert(key.public_key().hash(), KeyRules { policy, log_payloads: false });
+        rules
+            .keys
+            .insert(key.public_key().hash(), KeyRules { policy, log_payloads: false, ..KeyRules::default() });
     }
     let clock = ManualClock::at(Timestamp::from_seconds(START));
     let parts = SignerParts {

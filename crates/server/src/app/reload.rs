@@ -17,7 +17,7 @@ use super::watch::{PAUSE, Seen, undisturbed};
 use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::value::Fault;
-use crate::config::{Config, Reloader};
+use crate::config::{Config, FileText, Reloader};
 
 /// What applies a changed configuration to a running signer.
 pub struct Reload {
@@ -27,6 +27,8 @@ pub struct Reload {
     opener: Opener,
     vaults: Vec<String>,
     watch: Option<Seen>,
+    /// The file in force.
+    text: FileText,
 }
 
 /// What the start settled, and only another start changes.
@@ -37,6 +39,15 @@ pub struct Started {
     /// Whether anybody can register, whatever the file says by now.
     open_registration: bool,
     watch: Option<Seen>,
+    text: FileText,
+}
+
+/// What a file is told that is the beginning of the one in force.
+fn cut_off() -> String {
+    let message = "the file looks cut off: it is the beginning of the one in force";
+    Fault::new("", message)
+        .hint("to shorten it at its end, write `...` as its last line, or restart")
+        .to_string()
 }
 
 /// Settings with their values, to be compared.
@@ -57,6 +68,7 @@ impl Started {
             has_store: config.needs_store(),
             open_registration: issuer.is_some_and(|issuer| issuer.settings.open_registration),
             watch,
+            text: config.text.clone(),
         })
     }
 }
@@ -66,8 +78,8 @@ impl Reload {
     #[must_use]
     pub fn new(reloader: Reloader, mut started: Started, running: Running) -> Self {
         let Running { signer, opener, vaults } = running;
-        let watch = started.watch.take();
-        Self { reloader, started, signer, opener, vaults, watch }
+        let (watch, text) = (started.watch.take(), std::mem::take(&mut started.text));
+        Self { reloader, started, signer, opener, vaults, watch, text }
     }
 
     /// Reloads at each SIGHUP and, where that is wanted, whenever the files have changed. Never ends.
@@ -107,6 +119,9 @@ impl Reload {
             ]);
         };
         let mut config = loaded.map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
+        if config.text.is_cut_off_from(&self.text) {
+            return Err(vec![cut_off()]);
+        }
         for warning in &config.warnings {
             warn!("{warning}");
         }
@@ -140,6 +155,7 @@ impl Reload {
             prepared.open(&self.opener, &mut |_| Ok(None)).await.map_err(|error| one(&error))?;
         let removed = |guard| format!("{guard}; a restart removes a guard, a reload does not");
         self.signer.reload(rules, Some(opened.vaults.clone())).map_err(|guard| vec![removed(guard)])?;
+        self.text = std::mem::take(&mut config.text);
         warn_of_issuers(&self.signer).await;
         self.vaults = self.opener.keep(opened).into_iter().map(|vault| vault.name).collect();
 
@@ -265,7 +281,13 @@ mod tests {
             (true, GuardConfig::Open, None),
             (false, of(None), None),
         ] {
-            let started = Started { fixed: Vec::new(), has_store: true, open_registration, watch: None };
+            let started = Started {
+                fixed: Vec::new(),
+                has_store: true,
+                open_registration,
+                watch: None,
+                text: FileText::default(),
+            };
             assert_eq!(started.unpinned(&guard).map(ToString::to_string).as_deref(), wanted);
         }
     }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::limited;
 use super::schema;
 use super::setting::{self, Kind, Setting};
+use super::text::FileText;
 use super::value::{Fault, Position, Raw, Source};
 use super::yaml::{self, Entry, Mark, Node, Value};
 
@@ -25,6 +26,8 @@ pub struct ConfigFile {
     pub faults: Vec<Fault>,
     /// What is odd and harmless; a fault under `--strict-config`.
     pub warnings: Vec<Fault>,
+    /// What it holds, where it was read.
+    pub(super) text: FileText,
     /// Signatory's sections, without what is a setting.
     pub(super) sections: Vec<Entry>,
 }
@@ -45,7 +48,7 @@ impl ConfigFile {
     #[must_use]
     pub fn read(path: &Path) -> Self {
         match limited::text_file(path, limited::MAX_INPUT_BYTES) {
-            Ok(text) => Self::parse(path, &text),
+            Ok(text) => Self { text: FileText::new(text.clone()), ..Self::parse(path, &text) },
             Err(message) => Self { faults: vec![Fault::new("", message)], ..Self::default() },
         }
     }

@@ -105,7 +105,7 @@ impl World {
             RequestKind::AttestationWithDal,
         ];
         let policy = Policy { allow: Allow::new(requests, []), ..Policy::default() };
-        let rules = KeyRules { policy, log_payloads: false };
+        let rules = KeyRules { policy, log_payloads: false, ..KeyRules::default() };
         let keys: BTreeMap<_, _> =
             (0..3).map(|key| (secret_key(key).public_key().hash(), rules.clone())).collect();
         let signer = Signer::new(SignerParts {

@@ -91,7 +91,7 @@ async fn chains_that_a_caller_makes_up_do_not_fill_the_disk() {
     let mut rules = jwtis_signer::Rules::default();
     let mut policy = crate::support::everything();
     policy.allowed_chains = Some([allowed.to_string()].into());
-    let rule = jwtis_signer::KeyRules { policy, log_payloads: false };
+    let rule = jwtis_signer::KeyRules { policy, log_payloads: false, ..jwtis_signer::KeyRules::default() };
     rules.keys.insert(pkh(&keys()[0]), rule);
     world.signer.apply(rules, None);
     assert_eq!(world.sign(TZ1, &on(201)).send().await.status.as_u16(), 200, "allowed_chains names it");

@@ -73,7 +73,10 @@ impl Setup {
         let [listed @ .., _] = keys();
         let mut rules = Rules::default();
         for key in listed {
-            rules.keys.insert(pkh(&key), KeyRules { policy: everything(), log_payloads: false });
+            rules.keys.insert(
+                pkh(&key),
+                KeyRules { policy: everything(), log_payloads: false, ..KeyRules::default() },
+            );
         }
         let vault: Arc<dyn KeyBackend> = Arc::new(SoftwareVault::new("Mem", keys().to_vec()));
         Self {
@@ -99,7 +102,7 @@ impl Setup {
     }
 
     pub(crate) fn policy(mut self, key: &SecretKey, policy: Policy) -> Self {
-        self.rules.keys.insert(pkh(key), KeyRules { policy, log_payloads: false });
+        self.rules.keys.insert(pkh(key), KeyRules { policy, log_payloads: false, ..KeyRules::default() });
         self
     }
 

@@ -330,7 +330,7 @@ impl Setup {
     }
 
     pub fn list(mut self, key: &SecretKey, policy: Policy) -> Self {
-        self.rules.keys.insert(pkh(key), KeyRules { policy, log_payloads: false });
+        self.rules.keys.insert(pkh(key), KeyRules { policy, log_payloads: false, ..KeyRules::default() });
         self
     }
 

@@ -138,6 +138,13 @@ impl AllowWords {
                         reader.operations(operations.as_deref().unwrap_or_default(), "allow.generic");
                     }
                 }
+                let lists = [
+                    ("allowed_operations", &self.allowed_operations),
+                    ("allowed_kinds", &self.allowed_kinds),
+                ];
+                for (list, _) in lists.iter().filter(|(_, names)| names.is_some()) {
+                    reader.warnings.push(format!("'{list}' counts for nothing beside `allow`: remove it"));
+                }
             }
             None => {
                 for name in self.allowed_operations.as_deref().unwrap_or_default() {

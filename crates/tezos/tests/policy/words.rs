@@ -91,6 +91,13 @@ fn deprecated_fields_count_only_without_allow() {
     let mut both = words(Some(&["block"]), Some(&["transaction"]));
     both.allow = Some(BTreeMap::from([("pack".to_owned(), None)]));
     assert_eq!(passes(&resolved(&both)), ["pack"]);
+    assert_eq!(
+        both.resolve().unwrap().1,
+        [
+            "'allowed_operations' counts for nothing beside `allow`: remove it",
+            "'allowed_kinds' counts for nothing beside `allow`: remove it",
+        ]
+    );
     both.allow = Some(BTreeMap::new());
     assert_eq!(passes(&resolved(&both)), Vec::<&str>::new());
 }

@@ -49,7 +49,11 @@ impl DemoSigner {
         let (guard, _) = TokenGuard::new(vec![user], vec![trusted], &env).map_err(|faults| {
             Failure::refused("the demo cannot be prepared").details(faults.iter().map(ToString::to_string))
         })?;
-        let rules = KeyRules { policy: Policy { allow: allow(), ..Policy::default() }, log_payloads: false };
+        let rules = KeyRules {
+            policy: Policy { allow: allow(), ..Policy::default() },
+            log_payloads: false,
+            ..KeyRules::default()
+        };
         let parts = SignerParts {
             env,
             rules: Rules {

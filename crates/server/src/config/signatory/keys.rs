@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use jwtis_base::Ttl;
-use jwtis_signer::KeyRules;
+use jwtis_signer::{AllowSource, KeyRules};
 use jwtis_tezos::policy::{AllowError, AllowWords, Limits, LimitsMode, Mutez, Rate};
 use jwtis_tezos::{ChainId, Curve, KeyError, Policy, PublicKey, PublicKeyHash};
 
@@ -45,11 +45,13 @@ pub(super) fn keys(
 fn rules(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry, guard: &GuardConfig) -> KeyRules {
     let rules = match &entry.value.value {
         // Null is the baker's policy; a mapping, however empty, is only what it says (trap 1).
-        Value::Null => KeyRules { policy: Policy::baker(), log_payloads: false },
+        Value::Null => KeyRules { policy: Policy::baker(), ..KeyRules::default() },
         _ => {
             let fields = reading.fields("tezos.PKH", &entry.value);
+            let words = Words::read(reading, &fields);
             KeyRules {
-                policy: policy(reading, hash, entry, &fields, guard),
+                allow_source: words.source(),
+                policy: policy(reading, hash, entry, &fields, &words, guard),
                 log_payloads: reading.switch(&fields, "log_payloads"),
             }
         }
@@ -65,9 +67,9 @@ fn policy(
     hash: &PublicKeyHash,
     entry: &Entry,
     fields: &Fields<'_>,
+    words: &Words,
     guard: &GuardConfig,
 ) -> Policy {
-    let words = Words::read(reading, fields);
     let allow = match words.words.resolve() {
         Ok((allow, warnings)) => {
             for warning in warnings {
@@ -110,6 +112,9 @@ fn policy(
     }
 }
 
+/// What to write for an `allow:` with nothing behind it.
+const ALLOW_HINT: &str = "write `allow: {}` to allow nothing, or remove `allow:` to use the lists";
+
 /// The words of `allow` and its deprecated kin, with their places.
 #[derive(Default)]
 struct Words {
@@ -143,8 +148,24 @@ impl Words {
         };
         found.words.allowed_operations = old(&mut found, reading, "allowed_operations");
         found.words.allowed_kinds = old(&mut found, reading, "allowed_kinds");
+        if let Some(entry) = fields.given("allow").filter(|_| found.source() == AllowSource::DeprecatedLists)
+        {
+            // Signatory takes it as absent, and a file that was cut off here would allow what the lists say.
+            let message =
+                "`allow:` has nothing behind it, and allowed_operations or allowed_kinds stand beside it";
+            reading.fault_with_hint(entry.mark, message, ALLOW_HINT);
+        }
         found.failed = reading.found.faults.len() > before;
         found
+    }
+
+    fn source(&self) -> AllowSource {
+        let AllowWords { allow, allowed_operations, allowed_kinds } = &self.words;
+        match (allow, allowed_operations, allowed_kinds) {
+            (Some(_), _, _) => AllowSource::Allow,
+            (None, None, None) => AllowSource::Default,
+            (None, Some(_), _) | (None, _, Some(_)) => AllowSource::DeprecatedLists,
+        }
     }
 
     fn list(

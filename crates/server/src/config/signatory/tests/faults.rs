@@ -25,6 +25,10 @@ fn every_fault_has_its_text_and_its_line() {
             format!("tezos:\n  {PKH}:\n    allow:\n      generic: [reveal, tranfer]\n"),
             "4:25: invalid operation kind `tranfer` in `allow.generic` list",
         ),
+        (
+            format!("tezos:\n  {PKH}:\n    allowed_operations: [block]\n    allow:\n"),
+            "4:5: `allow:` has nothing behind it, and allowed_operations or allowed_kinds stand beside it",
+        ),
         (format!("tezos:\n  {PKH}:\n    allow: {{generic: reveal}}\n"), "3:22: generic must be a list"),
         (
             format!("tezos:\n  {PKH}:\n    allowed_operations: [x]\n"),

@@ -1,5 +1,6 @@
 //! `tezos:`: every row of §3.2, down to the verdict.
 
+use jwtis_signer::AllowSource;
 use jwtis_tezos::policy::{Circumstances, LimitsMode, Usage};
 use jwtis_tezos::{Caller, Curve, Policy, SignRequest, SigningVersion, Verdict};
 
@@ -63,7 +64,6 @@ fn trap_1_null_policy_is_the_baker_default_and_a_mapping_without_allow_denies_ev
         ("{log_payloads: true}", &[]),
         ("{allow: {}}", &[]),
         ("{allow: null}", &[]),
-        ("{allow: , allowed_operations: [block]}", &["block"]),
         ("{allow: {}, allowed_operations: [block]}", &[]),
         ("{allow: {block: }}", &["block"]),
         ("{allow: {block: null, pack: []}}", &["block", "pack"]),
@@ -132,6 +132,22 @@ fn case_10_policies_below_an_extension_section_are_taken_by_alias_and_by_merge_k
     assert_eq!(signer.rules.keys.len(), 2);
 }
 
+#[test]
+fn it_is_known_what_the_permissions_of_a_key_were_made_of() {
+    for (entry, wanted) in [
+        ("", AllowSource::Default),
+        ("{}", AllowSource::Default),
+        ("{allow: }", AllowSource::Default),
+        ("{allow: {}}", AllowSource::Allow),
+        ("{allow: {block: }, allowed_operations: [generic]}", AllowSource::Allow),
+        ("{allowed_operations: [block]}", AllowSource::DeprecatedLists),
+        ("{allowed_kinds: [reveal]}", AllowSource::DeprecatedLists),
+    ] {
+        let signer = signer(&format!("tezos:\n  {PKH}: {entry}\n"));
+        assert_eq!(rules_of(&signer).allow_source, wanted, "{entry}");
+    }
+}
+
 fn rules_of(signer: &SignerConfig) -> &jwtis_signer::KeyRules {
     &signer.rules.keys[&PKH.parse().unwrap()]
 }
@@ -194,6 +210,14 @@ fn what_a_policy_makes_one_wonder_is_said_with_its_line() {
                 "5:7: Deprecated configuration detected: 'preendorsement' should be replaced with 'preattestation'".to_owned(),
                 "6:33: Deprecated configuration detected: 'double_endorsement_evidence' should be replaced with 'double_consensus_operation_evidence'".to_owned(),
                 "4:7: Deprecated configuration detected: 'allowed_operations' and 'allowed_kinds' should be replaced by `allow: {generic: [\"ballot:yay\", double_consensus_operation_evidence], preattestation: }`".to_owned(),
+            ],
+            vec![],
+        ),
+        (
+            format!("tezos:\n  {PKH}:\n    allowed_operations: [block]\n    allowed_kinds: []\n    allow: {{pack: }}\n"),
+            vec![
+                "3:26: 'allowed_operations' counts for nothing beside `allow`: remove it".to_owned(),
+                "2:3: 'allowed_kinds' counts for nothing beside `allow`: remove it".to_owned(),
             ],
             vec![],
         ),
