@@ -11,8 +11,10 @@
 mod support;
 
 use jwtis_base::Ttl;
+use jwtis_base::audit::AuditPage;
 use jwtis_issuer::housekeeping::{HousekeepingCursor, KeySetCensus};
-use jwtis_issuer::{ClientAccess, KeyOptions, RefreshStrategy, RenewKeysError};
+use jwtis_issuer::key::rotation::{MAX_LIVE_SETS, MAX_LIVE_SETS_BY_CLIENT};
+use jwtis_issuer::{ClientAccess, Credentials, KeyOptions, RefreshStrategy, RenewKeysError};
 use jwtis_jose::SignatureAlgorithm;
 use support::{World, jwks, verified_by_jwks, with_alg};
 
@@ -20,6 +22,23 @@ async fn rotate(world: &World, options: KeyOptions) -> ClientAccess {
     let access = world.access("shop").await;
     world.issuer.renew_keys(&access, options).await.unwrap();
     world.access("shop").await
+}
+
+/// Registers `shop` and returns its token.
+async fn registered(world: &World) -> Credentials {
+    let access = world.issuer.registration(Some(&world.admin)).await.unwrap();
+    let options = with_alg(SignatureAlgorithm::EdDsa);
+    let secret = world.issuer.register(&access, support::id("shop"), options).await.unwrap().client_token;
+    Credentials { secret, user: None }
+}
+
+async fn by_client(
+    world: &World,
+    own: &Credentials,
+    options: KeyOptions,
+) -> Result<std::sync::Arc<jwtis_issuer::Client>, RenewKeysError> {
+    let access = world.issuer.client_access(Some(own), &support::id("shop")).await.unwrap();
+    world.issuer.renew_keys(&access, options).await
 }
 
 fn keys_in(jwks: &str) -> usize {
@@ -86,17 +105,59 @@ async fn an_expired_set_is_renewed_and_lives_as_long_as_the_one_before() {
 }
 
 #[tokio::test]
-async fn more_rotations_than_a_ring_holds_are_refused_until_old_sets_retire() {
+async fn more_rotations_by_the_client_than_it_has_slots_are_refused_until_old_sets_retire() {
     let world = World::new().await;
-    world.client("shop", with_alg(SignatureAlgorithm::EdDsa)).await;
-    for _ in 1..jwtis_issuer::key::rotation::MAX_LIVE_SETS {
+    let own = registered(&world).await;
+    for _ in 1..MAX_LIVE_SETS_BY_CLIENT {
+        by_client(&world, &own, KeyOptions::default()).await.unwrap();
+    }
+    let refused = by_client(&world, &own, KeyOptions::default()).await;
+    assert!(matches!(refused, Err(RenewKeysError::TooManyKeySets)));
+    world.seconds_pass(721 * 3600);
+    by_client(&world, &own, KeyOptions::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stolen_client_token_cannot_keep_the_admin_from_renewing_the_keys() {
+    let world = World::new().await;
+    let own = registered(&world).await;
+    let second = Some(Ttl::from_seconds(1));
+    let short = KeyOptions { expiry: second, auth_ttl: second, refresh_ttl: second, ..KeyOptions::default() };
+    for renewal in 2..MAX_LIVE_SETS_BY_CLIENT {
+        by_client(&world, &own, KeyOptions::default())
+            .await
+            .unwrap_or_else(|error| panic!("{renewal}: {error}"));
+    }
+    by_client(&world, &own, short).await.unwrap();
+    world.seconds_pass(2);
+    let refused = by_client(&world, &own, KeyOptions::default()).await;
+    assert!(matches!(refused, Err(RenewKeysError::TooManyKeySets)));
+    let access = rotate(&world, KeyOptions::default()).await;
+    let active = access.client().keys().active();
+    assert_eq!(active.expires_at().since(active.created_at()).as_secs(), 4320 * 3600, "as it was granted");
+    world.issue(&access, "{}");
+}
+
+#[tokio::test]
+async fn the_admin_s_renewal_ends_the_oldest_set_where_all_slots_are_full_and_the_audit_trail_says_so() {
+    let world = World::new().await;
+    let access = world.client("shop", with_alg(SignatureAlgorithm::EdDsa)).await;
+    let oldest = world.issue(&access, "{}");
+    let kid = access.client().keys().active().public_signing_key().kid().unwrap().to_owned();
+    let access = rotate(&world, KeyOptions::default()).await;
+    let younger = world.issue(&access, "{}");
+    for _ in 2..MAX_LIVE_SETS {
         rotate(&world, KeyOptions::default()).await;
     }
     let access = world.access("shop").await;
-    let refused = world.issuer.renew_keys(&access, KeyOptions::default()).await;
-    assert!(matches!(refused, Err(RenewKeysError::TooManyKeySets)));
-    world.seconds_pass(721 * 3600);
-    rotate(&world, KeyOptions::default()).await;
+    assert_eq!(world.status(&access, &oldest.access_token).await, "active");
+    let access = rotate(&world, KeyOptions::default()).await;
+    assert_eq!(world.status(&access, &oldest.access_token).await, "unknown_key");
+    assert_eq!(world.status(&access, &younger.access_token).await, "active");
+    let trail = AuditPage::of(world.issuer.store(), 0, 1000).await.unwrap().records;
+    let [.., ended, renewed] = &trail[..] else { panic!("{trail:?}") };
+    assert_eq!((ended.record.event(), renewed.record.event()), ("key_set_ended", "keys_renewed"));
+    assert!(format!("{ended:?}").contains(&kid), "{ended:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 //! `/healthz` says that no more are wanted; the store closes last.
 
 mod certificates;
-mod clock;
+pub mod clock;
 mod descriptors;
 mod house;
 mod listeners;

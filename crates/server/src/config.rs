@@ -29,7 +29,7 @@ pub use secret::{SecretSource, read_secret_file};
 pub(crate) use signatory::permission_hint;
 pub use text::FileText;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ use jwtis_base::audit::Retention;
 use jwtis_base::{Ttl, TtlError};
 use jwtis_issuer::key::plan::{KeyDefaults, KeyOptions, KeyPlan};
 use jwtis_issuer::{IssuerSettings, Maxima};
-use jwtis_store::witness_beside;
+use jwtis_store::{check_witness_place, witness_beside};
 
 use crate::telemetry::{LogFormat, LogSettings};
 use crate::tls;
@@ -175,6 +175,9 @@ impl Config {
 
         let store = values.path(&setting::DB_PATH);
         let witness = values.path(&setting::WITNESS).or_else(|| store.as_deref().map(witness_beside));
+        if let Some((path, witness)) = store.as_deref().zip(witness.as_deref()) {
+            faults.extend(misplaced_witness(&values, witness, path));
+        }
         match (issuer, store.zip(witness), http.zip(audit)) {
             (Some(issuer), Some((path, witness)), Some((http, audit))) if faults.is_empty() => Ok(Self {
                 issuer: enabled.then_some(issuer),
@@ -206,6 +209,16 @@ impl Config {
         self.issuer.is_some() || self.signer.as_ref().is_some_and(SignerConfig::needs_store)
     }
 }
+
+/// A witness at the place of the store or of what belongs to it.
+fn misplaced_witness(values: &Values, witness: &Path, store: &Path) -> Option<Fault> {
+    let error = check_witness_place(witness, store).err()?;
+    let at = origin(&setting::WITNESS, &values.source(&setting::WITNESS));
+    Some(Fault::new(at, error.to_string()).hint(MISPLACED_WITNESS_HINT))
+}
+
+/// What to do about a witness at a place that is taken.
+pub(crate) const MISPLACED_WITNESS_HINT: &str = "nothing was written; name a file of its own by --witness or `store.witness`. If a damaged witness is there, move it away";
 
 /// Secrets that came by a way on which others can see them.
 fn exposed_secrets(values: &Values) -> impl Iterator<Item = Fault> {

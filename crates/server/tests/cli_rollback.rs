@@ -246,6 +246,36 @@ fn the_witness_lies_where_the_operator_says() {
 }
 
 #[test]
+fn a_witness_at_the_place_of_a_store_its_lock_or_a_backup_is_refused_and_nothing_is_written() {
+    let mut place = Place::new();
+    for (store, witness) in [("new.db", "./new.db"), ("new.db", "new.db.lock")] {
+        let run = place.run(&["-d", store, "--witness", witness, "-l", "127.0.0.1:0"]);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        assert!(!place.path().join("new.db").exists());
+    }
+    let check = place.run(&["config", "check", "-d", "new.db", "--witness", "new.db"]);
+    assert_eq!(check.code, Some(2), "{}", check.stderr);
+    let server = place.serve(&[]);
+    place.set("JWTIS_PSWD", &server.export("JWTIS_PSWD"));
+    server.stop();
+    place.ok(&["store", "backup", "b.db"]);
+    let files = || ["data/keys.db", "b.db"].map(|name| fs::read(place.path().join(name)).unwrap());
+    let before = files();
+    for args in [
+        &["store", "restore", "b.db", "--witness", "./data/keys.db"][..],
+        &["store", "restore", "b.db", "--witness", "./b.db"],
+        &["store", "accept-rollback", "--yes", "--witness", "data/keys.db"],
+        &["store", "accept-rollback", "--yes", "--witness", "b.db"],
+        &["key", "generate", "--alias", "one", "--witness", "data/keys.db.lock"],
+    ] {
+        let run = place.run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {}", run.stderr);
+        assert!(run.stderr.contains("hint: "), "{args:?}: {}", run.stderr);
+    }
+    assert!(files() == before, "a file was written");
+}
+
+#[test]
 fn a_backup_of_a_named_server_needs_no_store_here() {
     let mut place = Place::new();
     let server = place.serve(&[]);
@@ -282,6 +312,10 @@ fn a_store_whose_witness_cannot_be_believed_revokes_its_sessions_when_it_is_acce
     let story = Story::until_level_20();
     fs::copy(story.place.path().join("level-10.db"), story.place.store()).unwrap();
     fs::write(story.witness(), "garbage").unwrap();
+    let run = story.place.run(&["store", "accept-rollback", "--yes"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("no witness") && run.stderr.contains("hint: "), "{}", run.stderr);
+    fs::write(story.witness(), "jwtis witness 1\ngarbage").unwrap();
     story.place.ok(&["store", "accept-rollback", "--yes"]);
     let running = story.start();
     assert!(!story.is_active(&running), "the session was revoked after the copy was made");

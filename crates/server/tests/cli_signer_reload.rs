@@ -123,6 +123,23 @@ fn sighup_applies_users_keys_and_policies_and_drops_no_request() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_the_configuration_is_refused_and_holds_up_no_later_reload() {
+    let place = Place::new();
+    let good = Wanted::PLAIN.write(&place);
+    let running = place.start(&["-c", &good]);
+    fs::remove_file(&good).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&good).status().unwrap().success());
+    running.send("HUP");
+    wait_until("the refusal", || refused(&running) == 1);
+    assert!(running.log().contains("is not a file any more"), "{}", running.log());
+    fs::remove_file(&good).unwrap();
+    Wanted::PLAIN.write(&place);
+    running.send("HUP");
+    wait_until("the next reload", || applied(&running) == 1);
+    running.stop();
+}
+
+#[test]
 fn a_configuration_with_a_fault_changes_nothing() {
     let place = Place::new();
     let good = Wanted::PLAIN.write(&place);

@@ -113,7 +113,7 @@ pub use crate::{
     read_error::{BoxError, ReadError},
     record::{DecodeError, Name, Record, Stored, Table},
     redb::restore::{Replaced, Restoration, Restored},
-    rollback::{Rollback, RollbackCause, Witnessed, witness_beside},
+    rollback::{Rollback, RollbackCause, Witnessed, check_witness_place, witness_beside},
     sealed::{NotARecordKey, RecordKey, SealedRecord, Version},
     store::{CommitTimer, Store, Swept},
     transaction::Transaction,

@@ -72,6 +72,14 @@ pub enum OpenError {
         /// The witness.
         witness: PathBuf,
     },
+    /// A witness cannot be written there.
+    #[error("the witness cannot be at {}, which is {what}", witness.display())]
+    WitnessMisplaced {
+        /// The place.
+        witness: PathBuf,
+        /// What is there, or belongs there.
+        what: &'static str,
+    },
     /// The file system or the engine refused.
     #[error("the store cannot be used")]
     Io(#[from] io::Error),

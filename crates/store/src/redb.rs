@@ -20,6 +20,7 @@
 //! * `codec`: a record as a value.
 //! * `commits`: the number of the latest commit.
 //! * `witness`: the small file beside the store that knows the highest commit.
+//! * `witness_place`: where it may be written.
 //! * `restore`: a backup takes the place of a store.
 //! * `read_only`: a store that is only read.
 
@@ -45,6 +46,7 @@ mod stage;
 mod start;
 mod waiting;
 pub(crate) mod witness;
+pub(crate) mod witness_place;
 mod writer;
 
 #[cfg(test)]

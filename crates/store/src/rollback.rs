@@ -104,6 +104,14 @@ pub fn witness_beside(path: &Path) -> std::path::PathBuf {
     crate::redb::witness::beside(path)
 }
 
+/// That a witness at `witness` would lie apart from all files of the store at `path`. Neither need be there.
+///
+/// # Errors
+/// [`crate::OpenError::WitnessMisplaced`].
+pub fn check_witness_place(witness: &Path, path: &Path) -> Result<(), crate::OpenError> {
+    crate::redb::witness_place::check_apart(witness, path, None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

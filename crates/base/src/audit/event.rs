@@ -54,6 +54,8 @@ pub enum Event<'a> {
     SigningKeyEnabled(&'a str),
     /// A client got new keys; the second is the `kid` that signs.
     KeysRenewed(&'a ClientId, &'a str),
+    /// A retiring key set of a client ended before its time, to make room for new keys; the second is its `kid` that signed.
+    KeySetEnded(&'a ClientId, &'a str),
     /// A session was revoked.
     SessionRevoked(&'a ClientId, SessionId),
     /// The sessions of a subject were revoked.
@@ -81,7 +83,7 @@ impl Event<'_> {
             | Self::SigningKeyDeleted(key)
             | Self::SigningKeyDisabled(key)
             | Self::SigningKeyEnabled(key) => record.with("key", Some(key)),
-            Self::KeysRenewed(client, kid) => {
+            Self::KeysRenewed(client, kid) | Self::KeySetEnded(client, kid) => {
                 record.with("client", Some(client.as_str())).with("signing_kid", Some(kid))
             }
             Self::SessionRevoked(client, session) => {
@@ -107,6 +109,7 @@ impl Event<'_> {
             Self::SigningKeyDisabled(_) => "signing_key_disabled",
             Self::SigningKeyEnabled(_) => "signing_key_enabled",
             Self::KeysRenewed(..) => "keys_renewed",
+            Self::KeySetEnded(..) => "key_set_ended",
             Self::SessionRevoked(..) => "session_revoked",
             Self::SubjectRevoked(_) => "subject_revoked",
             Self::ClientRevoked(_) => "client_sessions_revoked",
@@ -119,6 +122,7 @@ impl Event<'_> {
             Self::SigningKeyDeleted(_)
             | Self::SigningKeyDisabled(_)
             | Self::SigningKeyEnabled(_)
+            | Self::KeySetEnded(..)
             | Self::ReuseDetected(..) => true,
             Self::AdminTokenSet
             | Self::ClientRegistered(_)

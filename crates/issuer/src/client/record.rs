@@ -118,6 +118,28 @@ impl ClientRecord {
         before.saturating_sub(self.sets.len())
     }
 
+    /// How many sets verify tokens.
+    pub(crate) fn live_sets(&self, now: Timestamp) -> usize {
+        self.sets.iter().filter(|set| set.header.state.at(now).verifies()).count()
+    }
+
+    /// Ends the oldest retiring set before its time, and returns its kid.
+    pub(crate) fn end_oldest(&mut self, now: Timestamp) -> Option<String> {
+        let retiring = |set: &&mut StoredKeySet| matches!(set.header.state.at(now), KeySetState::Retiring(_));
+        let oldest = self.sets.iter_mut().rev().find(retiring)?;
+        oldest.header.state = KeySetState::Retired;
+        Some(oldest.header.sig_kid.clone())
+    }
+
+    /// Drops the oldest sets that have retired by a clock that is not sure, until there is room for one more.
+    pub(crate) fn drop_oldest_retired(&mut self, now: Timestamp) {
+        while self.sets.len() >= MAX_KEPT_SETS
+            && let Some(oldest) = self.sets.iter().rposition(|set| !set.header.state.at(now).verifies())
+        {
+            self.sets.remove(oldest);
+        }
+    }
+
     /// What two copies of a store know of one client together, the `newer` copy and the `older` one; and what the older one does not know.
     ///
     /// A name that was registered again is the newer registration alone. Else the later `not_before` counts, it is

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jwtis_base::audit::{Actor, Event};
+use jwtis_base::audit::{Actor, Audited, Event};
 use jwtis_base::bearer::{BearerSecret, SecretKind};
 use jwtis_base::client_id::ClientId;
 use jwtis_base::env::{NoEntropy, Timestamp};
@@ -20,7 +20,7 @@ use crate::client::left::LeftClient;
 use crate::client::summary::ClientSummary;
 use crate::client::{Client, ClientRecord, ClientToken, MAX_KEPT_SETS, StoredKeySet, TokenName, client_name};
 use crate::key::plan::{KeyOptions, KeyPlan, OptionsError};
-use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
+use crate::key::rotation::{KeySetState, MAX_LIVE_SETS, MAX_LIVE_SETS_BY_CLIENT};
 use crate::tries::MAX_TRIES;
 
 /// Most clients on one page of a list.
@@ -89,6 +89,9 @@ impl Issuer {
 
     /// Makes new keys for a client. The present ones go on verifying and decrypting until their last token has expired.
     ///
+    /// The client itself may have [`MAX_LIVE_SETS_BY_CLIENT`] sets in use. The admin's renewal is never refused for their number: it ends
+    /// the oldest retiring set where there are [`MAX_LIVE_SETS`], and with it that set's tokens.
+    ///
     /// # Errors
     /// [`RenewKeysError::Options`] is the caller's to mend; [`RenewKeysError::Conflict`] and [`RenewKeysError::Gone`] tell that somebody
     /// else renewed or deleted at the same moment. After [`RenewKeysError::OutcomeUnknown`] the new keys may be in use. A retry renews them
@@ -99,7 +102,12 @@ impl Issuer {
         options: KeyOptions,
     ) -> Result<Arc<Client>, RenewKeysError> {
         let client = access.client();
-        let plan = KeyPlan::for_renewal(client.keys().active(), &options, &self.settings().defaults)?;
+        let (active, defaults) = (client.keys().active(), &self.settings().defaults);
+        let plan = if access.is_admin() && active.expires_at() <= self.env().now() {
+            KeyPlan::for_renewal_of_expired(active, &client.granted(), &options, defaults)?
+        } else {
+            KeyPlan::for_renewal(active, &options, defaults)?
+        };
         let granted = if access.is_admin() { plan.clone() } else { client.granted() };
         plan.check_granted(&granted, &options)?;
         let requester = requester(access.actor(), client.id());
@@ -121,12 +129,16 @@ impl Issuer {
             record.granted = Some(granted.clone());
             // The old set has been making tokens until this moment.
             let times = RotationTimes::of(self);
-            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, times)?;
-            let event = Event::KeysRenewed(client.id(), keys.signing.kid());
-            let event = event.by(access.actor(), self.env().now());
+            let ended = make_room(&mut record, access.is_admin(), &times)?;
+            rotate(&mut record, StoredKeySet::new(&keys, KeySetState::Pending)?, &times)?;
+            let ended = ended.iter().map(|kid| Event::KeySetEnded(client.id(), kid));
+            let renewed = Event::KeysRenewed(client.id(), keys.signing.kid());
+            let events = ended.chain([renewed]).map(|event| event.by(access.actor(), times.now));
+            let events: Vec<_> = events.collect();
             let tx = Transaction::new(self.store()).replace(name, stored.version, &record);
-            if settled::<RenewKeysError>(self.store().commit(tx.append(event.record())).await)? {
-                event.log();
+            let tx = events.iter().fold(tx, |tx, event| tx.append(event.record()));
+            if settled::<RenewKeysError>(self.store().commit(tx).await)? {
+                events.iter().for_each(Audited::log);
                 return self.load(client.id()).await?.ok_or(RenewKeysError::Gone);
             }
             // A revocation, or another rotation: the next look tells.
@@ -230,20 +242,40 @@ impl RotationTimes {
     }
 }
 
-/// New set in front and active, the active one retiring, retired ones gone.
-fn rotate(
+/// Retired sets gone, and room for one more: the admin gets it in any case. Returns the kids of the sets that end for it.
+fn make_room(
     record: &mut ClientRecord,
-    mut new: StoredKeySet,
-    RotationTimes { now, latest, drops }: RotationTimes,
-) -> Result<(), RenewKeysError> {
+    by_admin: bool,
+    &RotationTimes { now, drops, .. }: &RotationTimes,
+) -> Result<Vec<String>, RenewKeysError> {
+    let mut ended = Vec::new();
+    if by_admin {
+        while record.live_sets(now) >= MAX_LIVE_SETS
+            && let Some(kid) = record.end_oldest(now)
+        {
+            ended.push(kid);
+        }
+    } else if record.live_sets(now) >= MAX_LIVE_SETS_BY_CLIENT {
+        return Err(RenewKeysError::TooManyKeySets);
+    }
     if drops {
         record.drop_retired(now);
     } else if record.sets.len() >= MAX_KEPT_SETS {
-        return Err(RenewKeysError::TooManyKeySets);
+        // A clock that is ahead may have retired them too early. Only the admin may risk that.
+        if !by_admin {
+            return Err(RenewKeysError::TooManyKeySets);
+        }
+        record.drop_oldest_retired(now);
     }
-    if record.sets.iter().filter(|set| set.header.state.at(now).verifies()).count() >= MAX_LIVE_SETS {
-        return Err(RenewKeysError::TooManyKeySets);
-    }
+    Ok(ended)
+}
+
+/// New set in front and active, the active one retiring.
+fn rotate(
+    record: &mut ClientRecord,
+    mut new: StoredKeySet,
+    &RotationTimes { latest, .. }: &RotationTimes,
+) -> Result<(), RenewKeysError> {
     for set in record.sets.iter_mut().filter(|set| set.header.state == KeySetState::Active) {
         let header = &mut set.header;
         let expires_at = Timestamp::from_millis(header.expires_at_ms);
@@ -298,8 +330,10 @@ pub enum RenewKeysError {
     /// The options cannot be.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// [`MAX_LIVE_SETS`] sets still verify tokens.
-    #[error("{MAX_LIVE_SETS} key sets of this client still verify tokens; wait until the oldest has retired")]
+    /// As many sets still verify tokens as there may be after a renewal by the client, [`MAX_LIVE_SETS_BY_CLIENT`].
+    #[error(
+        "{MAX_LIVE_SETS_BY_CLIENT} key sets of this client are kept, which is the most by the client itself; wait until the oldest has retired, or ask the admin to renew the keys"
+    )]
     TooManyKeySets,
     /// The client is disabled.
     #[error("the client is disabled")]

@@ -203,14 +203,21 @@ impl KeyPlan {
         options: &KeyOptions,
         defaults: &KeyDefaults,
     ) -> Result<Self, OptionsError> {
-        let base = Base {
-            sig: (previous.signing.algorithm(), Some(previous.signing.public_jwk().bits())),
-            enc: (previous.encryption.algorithm(), Some(previous.encryption.public_jwk().bits())),
-            cont_enc: previous.content,
-            expiry: previous.expires_at.since(previous.created_at),
-            policy: previous.policy.clone(),
-        };
-        base.with(options, defaults)
+        Base::of(previous).with(options, defaults)
+    }
+
+    /// As [`Self::for_renewal`], for the admin who renews a set that has expired: lives that are left out are those `granted`. A client, or
+    /// who has stolen its token, may have made the lives of `previous` so short that keys like it would be of no use.
+    pub(crate) fn for_renewal_of_expired(
+        previous: &KeySet,
+        granted: &Self,
+        options: &KeyOptions,
+        defaults: &KeyDefaults,
+    ) -> Result<Self, OptionsError> {
+        let base = Base::of(previous);
+        let TokenPolicy { auth_ttl, refresh_ttl, .. } = granted.policy;
+        let policy = TokenPolicy { auth_ttl, refresh_ttl, ..base.policy };
+        Base { expiry: granted.expiry, policy, ..base }.with(options, defaults)
     }
 
     /// Whether making the keys takes long enough to block others: RSA does.
@@ -249,6 +256,16 @@ struct Base {
 }
 
 impl Base {
+    fn of(previous: &KeySet) -> Self {
+        Self {
+            sig: (previous.signing.algorithm(), Some(previous.signing.public_jwk().bits())),
+            enc: (previous.encryption.algorithm(), Some(previous.encryption.public_jwk().bits())),
+            cont_enc: previous.content,
+            expiry: previous.expires_at.since(previous.created_at),
+            policy: previous.policy.clone(),
+        }
+    }
+
     fn with(self, options: &KeyOptions, defaults: &KeyDefaults) -> Result<KeyPlan, OptionsError> {
         let sig_alg = options.sig_alg.unwrap_or(self.sig.0);
         let inherited = self.sig.1.filter(|_| sig_alg == self.sig.0);

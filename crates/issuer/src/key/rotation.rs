@@ -15,8 +15,12 @@ use crate::policy::TokenPolicy;
 /// longer than the longest token life, so that such a token too can be verified to its end.
 pub const RETIRING_SLACK: Duration = Duration::from_secs(60);
 
-/// Most sets of one client that may be active or retiring at once. More rotations than this within one refresh token life are refused.
+/// Most sets of one client that may be active or retiring at once. Where a renewal by the admin finds as many, the oldest retiring set ends.
 pub const MAX_LIVE_SETS: usize = 16;
+
+/// Most of them that there may be after a renewal by the client itself: the rest are the admin's, so that a stolen client token cannot
+/// take them all.
+pub const MAX_LIVE_SETS_BY_CLIENT: usize = MAX_LIVE_SETS - 2;
 
 /// Where a key set stands.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

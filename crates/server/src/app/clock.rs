@@ -8,6 +8,7 @@ use std::time::Duration;
 use jwtis_base::{Env, Timestamp};
 use jwtis_issuer::Issuer;
 use jwtis_issuer::clock;
+use jwtis_issuer::clock::KeptClock;
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -40,6 +41,18 @@ pub(super) async fn keep(issuer: &Issuer) {
 pub(super) async fn keep_last(issuer: &Issuer) {
     if let Err(error) = issuer.keep_time().await {
         warn!(error = &error as &dyn std::error::Error, "the time of the stop is not kept");
+    }
+}
+
+/// Warns of a clock that was set back across the restart. `kept` is what the store kept of it before this run.
+pub fn warn_if_set_back(kept: Option<KeptClock>, now: Timestamp) {
+    let latest = kept.map(|kept| kept.seen().max(kept.confirmed())).unwrap_or_default();
+    let behind = latest.since(now);
+    if behind > TOLERANCE {
+        warn!(
+            seconds = behind.as_secs(),
+            "the clock is behind the latest time that this store has seen: it was set back, or it was ahead in the run before; sessions opened after the last confirmed time are not valid until the clock reaches their time"
+        );
     }
 }
 
@@ -106,13 +119,43 @@ mod tests {
         }
     }
 
+    impl Log {
+        fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
+            let log = Self::default();
+            let writer = log.clone();
+            let subscriber =
+                tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+            (log, tracing::subscriber::set_default(subscriber))
+        }
+
+        fn take(&self) -> String {
+            String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_start_behind_the_latest_time_of_the_store_is_a_warning_confirmed_or_not() {
+        let (log, _listening) = Log::listen();
+        let start = Timestamp::from_seconds(1_800_000_000);
+        let after = |seconds| start.plus(Duration::from_secs(seconds)).millis();
+        for (confirmed_ms, seen_ms, warns) in [
+            (0, after(59), false),
+            (0, after(3600), true),
+            (after(3600), 0, true),
+            (after(0), after(0), false),
+        ] {
+            let kept = KeptClock { confirmed_ms, seen_ms, last_commit_ms: 0 };
+            warn_if_set_back(Some(kept), start);
+            let text = log.take();
+            assert_eq!(text.contains("WARN") && text.contains("behind the latest time"), warns, "{text}");
+        }
+        warn_if_set_back(None, start);
+        assert_eq!(log.take(), "", "a store that knows no time");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_hour_back_or_forward_is_a_warning() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let _listening = tracing::subscriber::set_default(subscriber);
+        let (log, _listening) = Log::listen();
         let start = Timestamp::from_seconds(1_800_000_000);
         let clock = ManualClock::at(start);
         let env = env(&clock);
@@ -122,7 +165,7 @@ mod tests {
             [(0, None), (-3600, Some("stepped back")), (0, None), (3600, Some("stepped forward"))]
         {
             tokio::task::yield_now().await;
-            log.0.lock().unwrap().clear();
+            log.take();
             now = now.plus(PAUSE);
             now = Timestamp::from_seconds(now.seconds().checked_add_signed(step).unwrap());
             clock.set(now);
@@ -130,7 +173,7 @@ mod tests {
             for _ in 0..10 {
                 tokio::task::yield_now().await;
             }
-            let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+            let text = log.take();
             match words {
                 Some(words) => assert!(text.contains("WARN") && text.contains(words), "{step}: {text}"),
                 None => assert_eq!(text, ""),

@@ -17,7 +17,7 @@ use super::watch::{PAUSE, Seen, undisturbed};
 use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::value::Fault;
-use crate::config::{Config, FileText, Reloader};
+use crate::config::{Config, FileText, Reloader, limited};
 
 /// What applies a changed configuration to a running signer.
 pub struct Reload {
@@ -111,8 +111,12 @@ impl Reload {
     /// Applies the configuration as it is now, whole, or says all that is wrong. `seen` turns to the files that it consists of.
     async fn apply(&mut self, seen: &mut Option<Seen>) -> Result<(), Vec<String>> {
         let reloader = self.reloader.clone();
-        let load = move || undisturbed(reloader.path(), || reloader.load());
+        let load = move || {
+            reloader.path().as_deref().map_or(Ok(()), limited::check_regular)?;
+            Ok(undisturbed(reloader.path(), || reloader.load()))
+        };
         let loaded = tokio::task::spawn_blocking(load).await.map_err(|error| one(&error))?;
+        let loaded = loaded.map_err(|message: String| vec![message])?;
         let Some(loaded) = loaded else {
             return Err(vec![
                 "its file changed while it was read: write a new file and rename it".to_owned(),
@@ -144,6 +148,9 @@ impl Reload {
         let differ = self.started.differences(&config, &signer);
         if let Some(seen) = seen {
             seen.follow(files(&config, &signer));
+        }
+        for file in files(&config, &signer) {
+            limited::check_regular(&file).map_err(|message| vec![message])?;
         }
         let (users, keys) = (users(&signer.rules.guard), signer.rules.keys.len());
 

@@ -152,6 +152,11 @@ impl Failure {
                 witness.display()
             ))
             .hint("find out who wrote to it; then `jwtis store accept-rollback` writes a new one"),
+            OpenError::WitnessMisplaced { witness, what } => Self::usage(format!(
+                "the witness of {path} cannot be at {}, which is {what}",
+                witness.display()
+            ))
+            .hint(crate::config::MISPLACED_WITNESS_HINT),
             OpenError::Io(error) => Self::refused(format!("the store {path} cannot be used"))
                 .because(error)
                 .hint(disk_hint(error)),

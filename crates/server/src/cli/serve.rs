@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::{Env, rollback};
+use jwtis_issuer::clock::KeptClock;
 use jwtis_issuer::{AccessError, Credentials, Issuer};
 use jwtis_store::{OpenError, Rollback};
 use tracing::{error, info, warn};
@@ -19,6 +20,7 @@ use super::output::Output;
 use super::printable::printable;
 use super::runtime::{no_signals, no_threads, runtime};
 use super::{Failure, Outcome, config as configuration, harden, password, prompt, signer_start};
+use crate::app::clock::warn_if_set_back;
 use crate::app::signer::{Prepared, Surroundings};
 use crate::app::{
     BindError, EarlyHangups, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which,
@@ -176,6 +178,8 @@ async fn open(config: &Config, listeners: &Listeners, out: &mut Output<'_>) -> R
         env!("CARGO_PKG_VERSION"),
         printable(&path.display().to_string())
     ));
+    // A record that cannot be read is told when the issuer opens.
+    warn_if_set_back(KeptClock::of(&store).await.ok().flatten(), Env::system().now());
     let issuer = open_issuer(store, &issuer_settings(config)).await?;
     if let Some(mark) = issuer.rollback() {
         say_rolled_back(mark);

@@ -62,6 +62,7 @@ pub(super) fn engine_hint(error: &OpenError) -> &'static str {
         OpenError::Sealed { .. } => {
             "it is a store with a password; name the folder of the watermarks by --base-dir"
         }
+        OpenError::WitnessMisplaced { .. } => "a file that is no witness is in its place: move it away",
         OpenError::Io(error) => disk_hint(error),
         OpenError::NotFound
         | OpenError::AlreadyExists

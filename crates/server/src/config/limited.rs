@@ -36,6 +36,19 @@ pub(crate) fn file_as_it_is(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u
         .map_err(|error| format!("{} cannot be read: {error}", concealed(&path.to_string_lossy())))
 }
 
+/// That the file at `path`, if there is one, can be read again while the server runs: a pipe would keep the reader for as long as nobody
+/// writes into it.
+///
+/// # Errors
+/// When it is no regular file; the message names it.
+pub(crate) fn check_regular(path: &Path) -> Result<(), String> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(format!("{} is not a file any more", path.display())),
+        // Whatever else is wrong with it, reading it tells.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// All of the file at `path`, as text.
 ///
 /// # Errors

@@ -49,7 +49,8 @@ impl RequestId {
         let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let given = headers
             .get(REQUEST_ID)
-            .filter(|id| (1..=MAX_ID_CHARS).contains(&id.len()) && id.as_bytes().iter().all(harmless));
+            .filter(|id| (1..=MAX_ID_CHARS).contains(&id.len()) && id.as_bytes().iter().all(harmless))
+            .filter(|id| !id.to_str().is_ok_and(looks_like_a_token));
         Self(given.cloned().unwrap_or_else(|| Self::generate(env)))
     }
 
@@ -59,6 +60,11 @@ impl RequestId {
         let id = format!("{:020x}", bytes.iter().fold(0_u128, |id, byte| id << 8 | u128::from(*byte)));
         HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("0"))
     }
+}
+
+/// Whether it may be an admin token, a client token or a JWT that its caller has put into the wrong header: the log must not hold it.
+fn looks_like_a_token(id: &str) -> bool {
+    ["jat_", "jct_", "eyJ"].iter().any(|prefix| id.contains(prefix))
 }
 
 /// What a handler's error leaves in the answer's extensions for the log.
@@ -170,6 +176,28 @@ impl Drop for Report {
     fn drop(&mut self) {
         if !self.sent {
             self.send(CLIENT_CLOSED_REQUEST, None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_of_the_caller_is_taken_over_unless_it_is_odd_or_may_be_a_token() {
+        for (given, taken) in [
+            ("0af7651916cd43dd8448eb211c80319c", true),
+            ("order-7.retry_2", true),
+            ("two words", false),
+            ("jat_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", false),
+            ("jct_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", false),
+            ("Bearer-jct_AAAA", false),
+            ("eyJhbGciOiJIUzI1NiJ9.e30.AAAA", false),
+        ] {
+            let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_static(given))]);
+            let id = RequestId::of(&headers, &Env::system());
+            assert_eq!(id.as_str() == given, taken, "{given}");
         }
     }
 }

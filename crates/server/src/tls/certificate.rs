@@ -20,6 +20,7 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use super::files::{TlsError, read_chain, read_key};
+use crate::config::limited;
 
 /// A certificate that ends within this time gets a warning; within a third of its life where that is shorter.
 const SOON: Duration = Duration::from_secs(14 * DAY);
@@ -58,13 +59,7 @@ impl LiveCertificate {
     /// [`TlsError`]; the certificate before stays in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         for (what, path) in [("certificate", &self.certificate), ("key", &self.key)] {
-            // A pipe would keep the thread for as long as nobody writes into it.
-            if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-                return Err(TlsError::Read {
-                    what,
-                    reason: format!("{} is not a file any more", path.display()),
-                });
-            }
+            limited::check_regular(path).map_err(|reason| TlsError::Read { what, reason })?;
         }
         let loaded = Arc::new(load(&self.certificate, &self.key)?);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = loaded;

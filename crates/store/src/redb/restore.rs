@@ -21,7 +21,7 @@ use super::{
     records::{RedbSnapshot, read_one},
     slots::{meta_record, read_meta},
     start::{mark_records, started},
-    witness,
+    witness, witness_place,
 };
 use crate::{
     census::{Census, Report},
@@ -101,6 +101,8 @@ impl Restoration {
         witness: &Path,
         password: &Password,
     ) -> Result<Self, OpenError> {
+        witness_place::check_apart(witness, target, Some(backup))?;
+        witness_place::check_replaceable(witness)?;
         let mut engine = Engine::open(Arc::new(LockedFile::open(backup, Access::Read)?))?;
         let (version, meta) = read_meta(&engine)?;
         // A link to the store stays one.

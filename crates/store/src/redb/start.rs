@@ -13,7 +13,7 @@ use super::{
     read_only::ReadOnly,
     records::read_one,
     slots::{Secret, made, meta_record, read_meta, unlock},
-    witness,
+    witness, witness_place,
 };
 use crate::{
     batch::{Batch, Expect, Write},
@@ -92,6 +92,8 @@ pub(crate) fn open_unwitnessed(
     secret: Secret<'_>,
 ) -> Result<(Store, Witnessed), OpenError> {
     let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
+    // Whoever asks is about to write it anew.
+    witness_place::check_replaceable(witness)?;
     let said = match witness::read(witness, &keys, &meta.store_id) {
         Ok(None) => Witnessed::Nothing,
         Ok(Some(seen)) if seen > engine.commits() => {
@@ -122,6 +124,7 @@ fn unlocked(
     witness: &Path,
     secret: Secret<'_>,
 ) -> Result<(Engine, Arc<Place>, Meta, Arc<Keys>), OpenError> {
+    witness_place::check_apart(witness, path, None)?;
     let file = match LockedFile::open(path, Access::ReadWrite) {
         Err(OpenError::NotFound) if witness::exists(witness)? => {
             return Err(OpenError::StoreGone { witness: witness.to_owned() });

@@ -20,16 +20,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::paths;
+use super::{
+    paths,
+    witness_place::{HEAD, MAX_BYTES, check_replaceable},
+};
 use crate::{open_error::OpenError, seal::Keys};
 
 /// Time between two writes.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// More bytes than any witness has.
-const MAX_BYTES: u64 = 1024;
-
-const HEAD: &str = "jwtis witness 1";
 
 /// The place of the witness of the store at `path`, unless a setting names another.
 pub(crate) fn beside(path: &Path) -> PathBuf {
@@ -73,12 +71,14 @@ fn read_text(path: &Path) -> io::Result<Option<String>> {
     Ok(String::from_utf8(bytes).ok())
 }
 
-/// Writes the witness, durably, in place of the one that is there.
+/// Writes the witness, durably, in place of the one that is there. A file that is no witness stays as it is.
 pub(super) fn write(path: &Path, keys: &Keys, id: &[u8; 16], commit: u64) -> Result<(), OpenError> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
     let mac = hex(&keys.witness_mac(head_of(id, commit).as_bytes()));
     // Who holds the store's lock is the only one that writes here.
     let new = paths::sibling(path, "new")?;
+    check_replaceable(path)?;
+    check_replaceable(&new)?;
     let mut options = std::fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(text_of(id, commit, &mac).as_bytes())?;
@@ -215,5 +215,18 @@ mod tests {
         }
         std::fs::write(&path, [&whole[..], b"\n"].concat()).unwrap();
         assert!(read(&path, &keys, &[5; 16]).is_err(), "a byte more");
+    }
+
+    #[test]
+    fn a_file_that_is_no_witness_is_not_replaced_and_neither_is_one_at_the_place_of_its_draft() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::derive(&DataKey::random().unwrap()).unwrap();
+        for (witness, taken) in [("keys.db", "keys.db"), ("keys", "keys.new")] {
+            let taken = folder.path().join(taken);
+            std::fs::write(&taken, "redb and more").unwrap();
+            let refused = write(&folder.path().join(witness), &keys, &[5; 16], 7);
+            assert!(matches!(refused, Err(OpenError::WitnessMisplaced { .. })), "{witness}: {refused:?}");
+            assert_eq!(std::fs::read(&taken).unwrap(), b"redb and more");
+        }
     }
 }

@@ -141,6 +141,7 @@ fn restore_failure(backup: &Path, store: &Path, error: &OpenError) -> Failure {
                 .because(error)
                 .hint(disk_hint(error))
         }
+        OpenError::WitnessMisplaced { .. } => Failure::from_store(store, error),
         _ => Failure::from_store(backup, error),
     }
 }

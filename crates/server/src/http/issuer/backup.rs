@@ -76,7 +76,8 @@ fn failed(error: OpenError) -> Problem {
         | OpenError::NewerFormat { .. }
         | OpenError::StoreGone { .. }
         | OpenError::WitnessOfAnother { .. }
-        | OpenError::WitnessDamaged { .. } => Code::Internal,
+        | OpenError::WitnessDamaged { .. }
+        | OpenError::WitnessMisplaced { .. } => Code::Internal,
     };
     Problem::caused_by(code, error)
 }

@@ -112,7 +112,7 @@ codes! {
     TokenExpired = "token_expired", CONFLICT, "The refresh token has expired",
         "Log the user in again.";
     TooManyKeySets = "too_many_key_sets", CONFLICT, "Too many key sets of this client are still in use",
-        "Renew keys less often than 16 times within the life of a refresh token.";
+        "Renew keys less often than 14 times within the life of a refresh token; the admin can renew them at any time.";
     ConcurrentChange = "concurrent_change", CONFLICT, "Another request changed the client at the same moment",
         "Look at its state with GET `/clients/{kid}`, then decide again.";
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large",
