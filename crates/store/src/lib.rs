@@ -107,7 +107,8 @@ pub use crate::{
     memory::MemoryBackend,
     open::{
         Unplaced, create_redb, open_memory, open_redb, open_redb_beside, open_redb_unwitnessed,
-        open_unsealed, open_unsealed_unwitnessed, read_unsealed, stage_redb, stage_unsealed,
+        open_unsealed, open_unsealed_unwitnessed, read_unsealed, read_unsealed_beside, stage_redb,
+        stage_unsealed,
     },
     open_error::OpenError,
     read_error::{BoxError, ReadError},

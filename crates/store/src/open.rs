@@ -120,6 +120,14 @@ pub fn read_unsealed(path: &Path) -> Result<Store, OpenError> {
     redb::read(path, Secret::None)
 }
 
+/// As [`read_unsealed`], and what the witness at `witness` says of the file. Neither is changed.
+///
+/// # Errors
+/// As [`read_unsealed`]; [`OpenError::StoreGone`] where there is a witness and no file.
+pub fn read_unsealed_beside(path: &Path, witness: &Path) -> Result<(Store, Witnessed), OpenError> {
+    redb::read_beside(path, witness, Secret::None)
+}
+
 /// A throw-away store in memory, under a random key that nobody has.
 ///
 /// # Panics

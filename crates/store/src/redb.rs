@@ -55,5 +55,5 @@ mod disk_tests;
 pub(crate) use self::{
     new_file::NewFile,
     slots::Secret,
-    start::{open, open_unwitnessed, read, stage},
+    start::{open, open_unwitnessed, read, read_beside, stage},
 };

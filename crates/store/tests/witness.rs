@@ -47,6 +47,47 @@ async fn every_commit_has_the_next_number_and_copies_keep_it() {
     assert_eq!(open_redb(&path, &"new".into()).unwrap().commits(), first + 3);
 }
 
+/// Whether the first one was asked for something meanwhile or not.
+#[tokio::test]
+async fn a_store_that_was_away_while_a_copy_went_on_is_refused_when_it_is_back() {
+    for is_asked in [false, true] {
+        let (folder, path) = place();
+        drop(created(&path));
+        let first = opened(&path);
+        add(&first, "one").await;
+        // Known to the witness, as after a second.
+        first.backup_to(&folder.path().join("backup.db")).unwrap();
+        let beside = |suffix: &str| std::path::PathBuf::from(format!("{}.{suffix}", path.display()));
+        let names = [path.clone(), beside("lock")];
+        let aside = [beside("aside"), beside("lock.aside")];
+        for (name, aside) in names.iter().zip(&aside) {
+            fs::rename(name, aside).unwrap();
+            fs::copy(aside, name).unwrap();
+        }
+        if is_asked {
+            first.in_place().await.unwrap_err();
+        }
+        let second = opened(&path);
+        add(&second, "two").await;
+        drop(second);
+        for (name, aside) in names.iter().zip(&aside) {
+            fs::rename(aside, name).unwrap();
+        }
+        let late = first.transaction().create(Name::plain("three"), &client("three"));
+        first.commit(late).await.unwrap_err();
+        first.in_place().await.unwrap_err();
+        drop(first);
+        let again = opened(&path);
+        assert_eq!(clients(&again).await.unwrap(), ["one"]);
+        assert_eq!(
+            mark(&again).await.unwrap().cause,
+            RollbackCause::BehindWitness,
+            "the witness was not lowered"
+        );
+        add(&again, "three").await;
+    }
+}
+
 #[tokio::test]
 async fn an_older_copy_in_the_place_of_the_store_is_marked() {
     let (_folder, path) = place();

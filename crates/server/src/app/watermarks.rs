@@ -119,8 +119,9 @@ pub(super) async fn open(
             }
             if let Some(store) = store {
                 // The driver was another one before, perhaps: what it has signed is signed.
-                let left = StoreWatermarks::new(store.clone(), Arc::new(()));
-                let left = left.all().await.map_err(WatermarksError::Store)?;
+                let left = marks.left_in(store).await;
+                let left =
+                    left.map_err(|source| WatermarksError::Files { path: base_dir.to_path_buf(), source })?;
                 join(&marks, &left, "the store").await.map_err(WatermarksError::File)?;
             }
             Ok(Arc::new(marks))

@@ -1,6 +1,8 @@
 //! What `jwtis serve` says when the signer cannot start.
 
+use jwtis_base::rollback;
 use jwtis_signer::watermark::file::FileError;
+use jwtis_signer::watermark::import::Fault;
 use jwtis_store::OpenError;
 use jwtis_tezos::SecretKeyError;
 
@@ -8,6 +10,9 @@ use super::Failure;
 use super::failure::disk_hint;
 use crate::app::signer::{RulesFault, StartError};
 use crate::app::{VaultFault, WatermarksError};
+
+/// What to do where another driver than `file` finds that a file of watermarks is gone or has gone back.
+pub(super) const LOST_HINT: &str = "bring the file back from where it went: its watermarks protect the stake. If that is impossible, start once with `watermark.driver: file` and --new-watermarks, and raise the watermarks with `jwtis watermark raise`";
 
 /// What failed, and what to try.
 pub(super) fn failure(error: &StartError) -> Failure {
@@ -30,12 +35,16 @@ pub(super) fn failure(error: &StartError) -> Failure {
                 FileError::InUse(_) => "stop the other signer that uses the folder",
                 FileError::Watermarks(_) => "mend the file, do not remove it: its watermarks protect the stake",
                 FileError::Engine { source, .. } => engine_hint(source),
+                FileError::StoreWentBack(_) => rollback::HINT,
                 FileError::NotTaken { .. } | FileError::Io { .. } => "look at the folder and its disk; without its watermarks the signer signs nothing",
             }),
             WatermarksError::File(_) => refused()
                 .hint("look at the folder and its disk; without its watermarks the signer signs nothing"),
-            WatermarksError::Import(_) => refused()
-                .hint("mend the file, or let this user read it: a watermark that is passed over would be forgotten. Another folder is looked at by --base-dir"),
+            WatermarksError::Import(error) => refused().hint(match error.fault {
+                Fault::InUse => "stop the signer that keeps its watermarks there",
+                Fault::Lost => LOST_HINT,
+                Fault::Unreadable => "mend the file, or let this user read it: a watermark that is passed over would be forgotten. Another folder is looked at by --base-dir",
+            }),
             WatermarksError::Store(_) | WatermarksError::NoStore => {
                 refused().hint("`jwtis store check` says whether the store is well")
             }

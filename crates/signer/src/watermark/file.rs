@@ -10,6 +10,7 @@ mod older;
 mod times;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,8 +62,11 @@ pub struct FileWatermarks {
     copy: Arc<SignatoryCopy>,
     /// The commit that the copy knows. Held while the copy is written, so that no older one is written over a newer.
     copied: Arc<Mutex<Option<u64>>>,
-    _lock: FolderLock,
+    _locks: Locks,
 }
+
+/// The lock outside of the folder, and the one in it.
+type Locks = [FolderLock; 2];
 
 /// What to do where files of watermarks were there and are gone, or have gone back to an earlier state.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -95,10 +99,14 @@ impl FileWatermarks {
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), FileError> {
         let places = Places::below(base_dir);
+        let io = |source| FileError::io(&places.folder, source);
         let folders = import::older_folders(base_dir)?;
-        let lock = enter(base_dir, &places, lost)?;
+        let locks = enter(base_dir, &places, lost)?;
         let older = Older::read(base_dir, &places.folder)?;
         let (store, unplaced) = engine(&places, lost).await?;
+        if unplaced.is_some() && lost == Lost::Refuse && were_kept(&locks).map_err(io)? {
+            return Err(FileError::lost(&places.file, "is gone, and a lock file says that it was there"));
+        }
         let blank = if unplaced.is_none() { Blank::PassedOver } else { Blank::Refused };
         let mut copies = import::read(&places.folder, Some(Version::V2), blank)?;
         if lost == Lost::Refuse {
@@ -130,9 +138,10 @@ impl FileWatermarks {
             unplaced.place().map_err(|source| engine_error(&places, source))?;
             kept.store().keep_witness(&places.witness);
         }
-        older.remove(base_dir, &places.folder).map_err(|source| FileError::io(&places.folder, source))?;
+        locks.iter().try_for_each(FolderLock::note_kept).map_err(io)?;
+        older.remove(base_dir, &places.folder).map_err(io)?;
         let copy = Arc::new(SignatoryCopy::new(places.folder));
-        let opened = Self { kept, copy, copied: Arc::default(), _lock: lock };
+        let opened = Self { kept, copy, copied: Arc::default(), _locks: locks };
         if let Err(error) = opened.write_copy().await {
             notices.push(format!("the copy of the watermarks for Signatory is not up to date: {error}"));
         }
@@ -154,6 +163,24 @@ impl FileWatermarks {
         self.kept.danger_lower(chain, key, kind, mark, at).await?;
         // A copy that a power cut brought back would undo what was answered.
         self.bring_copy_up_to_date(Durable::Yes).await
+    }
+
+    /// The watermarks of `store`, which may have kept them before, to be joined into the file.
+    ///
+    /// # Errors
+    /// [`FileError::StoreWentBack`] where the store may have forgotten some: it has gone back to an earlier state, and it kept watermarks,
+    /// or the file has none.
+    pub async fn left_in(&self, store: &Store) -> Result<BTreeMap<ChainId, ChainMarks>, FileError> {
+        let not_taken = |source| FileError::NotTaken { path: "the store".to_owned(), source };
+        let kept = StoreWatermarks::new(store.clone(), Arc::new(()));
+        let left = kept.all().await.map_err(not_taken)?;
+        let is_filled = left.values().any(has_some);
+        match kept.rolled_back().await.map_err(not_taken)? {
+            Some(back) if is_filled || self.all().await.map_err(not_taken)?.is_empty() => {
+                Err(FileError::StoreWentBack(back.why()))
+            }
+            Some(_) | None => Ok(left),
+        }
     }
 
     async fn bring_copy_up_to_date(&self, durable: Durable) -> Result<(), WatermarkError> {
@@ -179,25 +206,34 @@ impl FileWatermarks {
     }
 }
 
-/// Makes the folder where there was none, and takes its lock.
-fn enter(base_dir: &Path, places: &Places, lost: Lost) -> Result<FolderLock, FileError> {
-    let Places { folder, witness, .. } = places;
+/// Makes the folder where there was none, and takes its lock and the one outside of it.
+fn enter(base_dir: &Path, places: &Places, lost: Lost) -> Result<Locks, FileError> {
+    let Places { folder, witness, lock, .. } = places;
     let io = |source| FileError::io(folder, source);
+    let in_use = || FileError::InUse(folder.display().to_string());
+    folder::make(base_dir).map_err(|source| FileError::io(base_dir, source))?;
+    let outside = FolderLock::take_file(lock).map_err(|source| FileError::io(lock, source))?;
+    let outside = outside.ok_or_else(in_use)?;
     if !import::is_folder(folder)? {
         let witnessed = Older::read(base_dir, folder)?.has_witnessed()
-            || folder::look(witness).map_err(|source| FileError::io(witness, source))?.is_some();
+            || folder::look(witness).map_err(|source| FileError::io(witness, source))?.is_some()
+            || outside.says_kept().map_err(|source| FileError::io(lock, source))?;
         if lost == Lost::Refuse && witnessed {
             return Err(FileError::lost(
                 folder,
-                "is gone, and the witness beside it says that it held watermarks",
+                "is gone, and a file beside it says that it held watermarks",
             ));
         }
         folder::make(folder).map_err(io)?;
     }
-    let lock = FolderLock::take(folder).map_err(io)?;
-    let lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
+    let inside = FolderLock::take(folder).map_err(io)?.ok_or_else(in_use)?;
     copy::remove_leftovers(folder).map_err(io)?;
-    Ok(lock)
+    Ok([outside, inside])
+}
+
+/// Whether a lock file says that there was a file of watermarks.
+fn were_kept(locks: &Locks) -> io::Result<bool> {
+    locks.iter().try_fold(false, |kept, lock| Ok(kept || lock.says_kept()?))
 }
 
 /// The file of the store's engine. A new one has no name yet.

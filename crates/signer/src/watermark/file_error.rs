@@ -33,6 +33,9 @@ pub enum FileError {
         /// Why.
         source: OpenError,
     },
+    /// The store that kept the watermarks before has gone back to an earlier state.
+    #[error("the store may not know all watermarks that the file would take over: {0}")]
+    StoreWentBack(&'static str),
     /// What was found cannot be taken over.
     #[error("the watermarks of {path} cannot be taken over")]
     NotTaken {

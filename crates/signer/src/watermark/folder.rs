@@ -1,18 +1,18 @@
 //! The folder of watermark files: what is in it, and its lock.
 //!
 //! Files of Signatory's form are read by several parts, and the lock is that of every release: one that keeps the watermarks in these files
-//! holds it as long as it runs.
+//! holds it as long as it runs. A second lock is outside of the folder, which may be moved away and replaced while a signer runs.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The folder's name below a base folder: that of Signatory's newest version.
 pub(super) const NAME: &str = "watermark_v2";
 
 /// The file that is locked.
-const LOCK: &str = ".lock";
+pub(super) const LOCK: &str = ".lock";
 
 /// What a name stands for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -91,17 +91,24 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
 /// Held until it is dropped: no other signer uses the folder meanwhile.
 #[derive(Debug)]
 pub(super) struct FolderLock {
-    _file: File,
+    file: File,
 }
+
+/// What a lock file says when watermarks were kept beside it.
+const KEPT: &[u8] = b"watermarks were kept here\n";
 
 impl FolderLock {
     /// Locks a folder; `None` while somebody else has it.
     pub(super) fn take(folder: &Path) -> io::Result<Option<Self>> {
-        let path = folder.join(LOCK);
+        Self::take_file(&folder.join(LOCK))
+    }
+
+    /// Locks by the file at `path`; `None` while somebody else has it.
+    pub(super) fn take_file(path: &Path) -> io::Result<Option<Self>> {
         loop {
-            let file = match create(&path) {
+            let file = match create(path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    OpenOptions::new().read(true).write(true).open(&path)?
+                    OpenOptions::new().read(true).write(true).open(path)?
                 }
                 created => created?,
             };
@@ -111,16 +118,51 @@ impl FolderLock {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // Somebody may have put another file there between opening and locking.
-            let (ours, there) = (file.metadata()?, fs::metadata(&path));
+            let (ours, there) = (file.metadata()?, fs::metadata(path));
             match there {
                 Ok(there) if (there.ino(), there.dev()) == (ours.ino(), ours.dev()) => {
-                    return Ok(Some(Self { _file: file }));
+                    return Ok(Some(Self { file }));
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Whether somebody holds the lock of the file at `path`, which is not made.
+    pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        match file.try_lock() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Whether watermarks were kept beside the lock file.
+    pub(super) fn says_kept(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.len() > 0)
+    }
+
+    /// Notes, durably, that watermarks are kept beside the lock file.
+    pub(super) fn note_kept(&self) -> io::Result<()> {
+        if self.says_kept()? {
+            return Ok(());
+        }
+        self.file.write_all_at(KEPT, 0)?;
+        self.file.sync_all()
+    }
+}
+
+/// Whether the lock file at `path` says that watermarks were kept beside it.
+pub(super) fn says_kept(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        there => Ok(there?.len() > 0),
     }
 }
 

@@ -10,7 +10,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::Value as Json;
 
 use super::folder::{self, Entry};
-use super::kept::{self, KeptError, Places};
+use super::kept::{self, Kept, KeptError, Places};
 use super::{WatermarkError, Watermarks};
 
 /// Bytes of the longest file that is read, and written.
@@ -48,22 +48,33 @@ pub struct ImportError {
     pub path: String,
     /// What is wrong.
     pub reason: String,
-    /// Whether nothing is wrong but that a signer has it open.
-    pub in_use: bool,
+    /// What kind of fault that is.
+    pub fault: Fault,
+}
+
+/// What is wrong with watermarks that cannot be taken over.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Nothing, but a signer has them open.
+    InUse,
+    /// They were there, and are gone or have gone back to an earlier state.
+    Lost,
+    /// They cannot be read.
+    Unreadable,
 }
 
 impl ImportError {
     pub(super) fn new(path: &Path, reason: impl ToString) -> Self {
-        Self { path: path.display().to_string(), reason: reason.to_string(), in_use: false }
+        Self { path: path.display().to_string(), reason: reason.to_string(), fault: Fault::Unreadable }
     }
 }
 
-/// What is done about a file that a running signer has open.
+/// What is done about a file that a running signer has open, or whose witness says that it held more.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Busy {
-    /// Refused: its last watermarks are in that file alone.
+    /// Refused: the last watermarks are in that file alone.
     Refuse,
-    /// Its copy is read instead, which is a second old at most.
+    /// What is there is read, with a notice: of an open file the copy, which is a second old at most.
     ReadCopy,
 }
 
@@ -75,20 +86,30 @@ pub enum Busy {
 pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>, ImportError> {
     let Places { folder, file, .. } = Places::below(base_dir);
     let mut notices = Vec::new();
-    let kept = match kept::read(base_dir).await {
+    let Kept { marks: kept, lost } = match kept::read(base_dir).await {
         Ok(kept) => kept,
         Err(KeptError::Open(OpenError::InUse)) if busy == Busy::ReadCopy => {
             notices.push(format!(
                 "a signer has {} open: these watermarks are of the copy beside it, which is a second old at most",
                 file.display()
             ));
-            None
+            Kept::default()
         }
         Err(error) => {
-            let in_use = matches!(error, KeptError::Open(OpenError::InUse));
-            return Err(ImportError { in_use, ..ImportError::new(&file, with_causes(&error)) });
+            let fault = match error {
+                KeptError::Open(OpenError::InUse) => Fault::InUse,
+                KeptError::Open(_) | KeptError::Read(_) | KeptError::Mark(_) => Fault::Unreadable,
+            };
+            return Err(ImportError { fault, ..ImportError::new(&file, with_causes(&error)) });
         }
     };
+    if let Some(lost) = lost {
+        let error = ImportError { fault: Fault::Lost, ..ImportError::new(&file, lost) };
+        match busy {
+            Busy::Refuse => return Err(error),
+            Busy::ReadCopy => notices.push(format!("{error}: watermarks may be lower than what was signed")),
+        }
+    }
     let blank = if kept.is_some() { Blank::PassedOver } else { Blank::Refused };
     let mut folders = Vec::new();
     if is_folder(&folder)? {
@@ -99,7 +120,7 @@ pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>,
         // Before the others, of which one is the copy.
         folders.insert(0, Found { marks, folder: folder.clone(), notices: Vec::new() });
     }
-    if folders.is_empty() {
+    if folders.is_empty() && notices.is_empty() {
         return Ok(None);
     }
     let older = folders.iter().skip(1).filter(|older| older.folder != folder);

@@ -4,18 +4,21 @@
 //! <base_dir>/watermark_v2/watermarks.db        the watermarks, with times and allowances
 //! <base_dir>/watermark_v2/watermarks.db.lock   the engine's lock
 //! <base_dir>/watermarks.db.witness             the witness, outside of the folder, which may be gone or put back as a whole
+//! <base_dir>/watermarks.db.witness.lock        the lock of a signer that runs, outside of the folder for the same reason
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jwtis_store::{OpenError, read_unsealed};
+use jwtis_base::rollback;
+use jwtis_store::{OpenError, ReadError, Witnessed, read_unsealed_beside};
 use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::format::ChainMarks;
 
+use super::folder::{FolderLock, LOCK, says_kept};
 use super::store::StoreWatermarks;
-use super::{Keeper, WatermarkError, Watermarks as _, folder};
+use super::{Keeper, WatermarkError, Watermarks as _, folder as folders};
 
 /// The file's name.
 const NAME: &str = "watermarks.db";
@@ -25,13 +28,16 @@ pub(super) struct Places {
     pub(super) folder: PathBuf,
     pub(super) file: PathBuf,
     pub(super) witness: PathBuf,
+    pub(super) lock: PathBuf,
 }
 
 impl Places {
     pub(super) fn below(base_dir: &Path) -> Self {
-        let folder = folder::below(base_dir);
+        let folder = folders::below(base_dir);
         let file = folder.join(NAME);
-        Self { folder, file, witness: base_dir.join(format!("{NAME}.witness")) }
+        let witness = base_dir.join(format!("{NAME}.witness"));
+        let lock = base_dir.join(format!("{NAME}.witness.lock"));
+        Self { folder, file, witness, lock }
     }
 }
 
@@ -42,13 +48,51 @@ pub(super) enum KeptError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Read(#[from] WatermarkError),
+    #[error(transparent)]
+    Mark(#[from] ReadError),
 }
 
-/// The watermarks of the file below `base_dir`, which nobody may have open, and which is not changed; `None` where there is no such file.
-pub(super) async fn read(base_dir: &Path) -> Result<Option<BTreeMap<ChainId, ChainMarks>>, KeptError> {
-    let store = match read_unsealed(&Places::below(base_dir).file) {
-        Err(OpenError::NotFound) => return Ok(None),
+/// What is read.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// The watermarks; `None` where there is no such file.
+    pub(super) marks: Option<BTreeMap<ChainId, ChainMarks>>,
+    /// Why they may be less than what was signed.
+    pub(super) lost: Option<String>,
+}
+
+/// The watermarks of the file below `base_dir`, which nobody may have open, and which is not changed. The witness is looked at.
+pub(super) async fn read(base_dir: &Path) -> Result<Kept, KeptError> {
+    let Places { folder, file, witness, lock } = Places::below(base_dir);
+    // The file at its path may be another than the one that the signer has open.
+    if FolderLock::is_held(&lock).map_err(OpenError::Io)? {
+        return Err(OpenError::InUse.into());
+    }
+    let (store, said) = match read_unsealed_beside(&file, &witness) {
+        Err(OpenError::NotFound) => {
+            let kept = [folder.join(LOCK), lock]
+                .iter()
+                .try_fold(false, |kept, lock| says_kept(lock).map(|says| kept || says));
+            let lost = kept
+                .map_err(OpenError::Io)?
+                .then(|| "is gone, and a lock file says that it was there".to_owned());
+            return Ok(Kept { marks: None, lost });
+        }
+        Err(OpenError::StoreGone { witness }) => {
+            let lost = format!("is gone, and its witness {} says that it held watermarks", witness.display());
+            return Ok(Kept { marks: None, lost: Some(lost) });
+        }
         opened => opened?,
     };
-    Ok(Some(StoreWatermarks::kept_by(Keeper::File, store, Arc::new(())).all().await?))
+    let lost = match said {
+        Witnessed::Behind { .. } => Some("is older than its witness".to_owned()),
+        Witnessed::OfAnother => Some(format!("is not the file of its witness {}", witness.display())),
+        Witnessed::Damaged => Some(format!("has a damaged witness, {}", witness.display())),
+        // A start has found it, and nobody has accepted it.
+        Witnessed::Nothing | Witnessed::UpToDate => rollback::mark(&store)
+            .await?
+            .map(|_| "has gone back to an earlier state, and nobody has accepted that".to_owned()),
+    };
+    let marks = StoreWatermarks::kept_by(Keeper::File, store, Arc::new(())).all().await?;
+    Ok(Kept { marks: Some(marks), lost })
 }

@@ -5,12 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jwtis_signer::watermark::file::{FileError, FileWatermarks};
+use jwtis_signer::watermark::file::{FileError, FileWatermarks, Lost};
+use jwtis_signer::watermark::import::{Busy, Fault, from_base_dir};
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
 use jwtis_tezos::watermark::{Asked, WatermarkKind};
 use tempfile::TempDir;
 
-use crate::setup::{CHAIN, KEY, begin_anew, clear, here, open, theirs};
+use crate::setup::{CHAIN, KEY, begin_anew, clear, copy_folder, here, open, remove_outer_lock, theirs};
 use crate::support::{self, TERMS, key, word};
 
 #[tokio::test]
@@ -24,7 +25,8 @@ async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
     let mode = |path: &str| fs::metadata(base.join(path)).unwrap().permissions().mode() & 0o7777;
     let file = format!("watermark_v2/{CHAIN}.json");
     assert_eq!(mode("watermark_v2") & !0o750, 0);
-    for file in ["watermark_v2/.lock", "watermark_v2/watermarks.db", "watermarks.db.witness", &file] {
+    let outside = ["watermarks.db.witness", "watermarks.db.witness.lock"];
+    for file in ["watermark_v2/.lock", "watermark_v2/watermarks.db", &file].into_iter().chain(outside) {
         assert_eq!(mode(file), 0o600, "{file}");
     }
 
@@ -34,8 +36,8 @@ async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
         .collect();
     names.sort();
     assert_eq!(names, [".lock", &format!("{CHAIN}.json"), "watermarks.db", "watermarks.db.lock"]);
-    // The folder and its witness.
-    assert_eq!(fs::read_dir(&base).unwrap().count(), 2);
+    // The folder, its witness, and the lock outside of it.
+    assert_eq!(fs::read_dir(&base).unwrap().count(), 3);
     // As Signatory writes it: four spaces, both names, no newline at the end.
     let text = fs::read_to_string(base.join(file)).unwrap();
     assert!(text.starts_with(&format!(
@@ -56,8 +58,9 @@ async fn two_signers_do_not_share_a_folder_and_the_lock_of_earlier_releases_coun
     // An earlier release knows this lock and no other.
     let lock = fs::File::open(base.path().join("watermark_v2/.lock")).unwrap();
     lock.try_lock().unwrap_err();
-    // Where somebody removes it, the engine's own locks are left.
+    // Where somebody removes it and the one outside, the engine's own locks are left.
     fs::remove_file(base.path().join("watermark_v2/.lock")).unwrap();
+    remove_outer_lock(base.path());
     refused().await;
     drop((marks, lock));
 
@@ -89,6 +92,7 @@ async fn a_signer_whose_folder_was_replaced_clears_nothing() {
     let (first, _) = open(base.path()).await;
     assert_eq!(clear(&first, here(WatermarkKind::Block, 1)).await, "advanced");
     fs::rename(base.path().join("watermark_v2"), base.path().join("moved")).unwrap();
+    remove_outer_lock(base.path());
     let second = begin_anew(base.path()).await;
     assert_eq!(clear(&second, here(WatermarkKind::Block, 4)).await, "advanced");
     for level in [1, 4, 5] {
@@ -159,4 +163,51 @@ async fn a_thousand_keys_come_back() {
     let before = marks.all().await.unwrap();
     drop(Arc::into_inner(marks));
     assert_eq!(open(base.path()).await.0.all().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn while_a_signer_runs_no_second_one_starts_on_a_copy_of_its_folder_nor_takes_it_over() {
+    let base = TempDir::new().unwrap();
+    let (folder, aside) = (base.path().join("watermark_v2"), base.path().join("aside"));
+    let (marks, _) = open(base.path()).await;
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "advanced");
+    fs::rename(&folder, &aside).unwrap();
+    for is_copied in [false, true] {
+        if is_copied {
+            copy_folder(&aside, &folder);
+        }
+        for lost in [Lost::Refuse, Lost::BeginAnew] {
+            let second = FileWatermarks::open_or(base.path(), lost, Arc::new(())).await;
+            assert!(matches!(second.err(), Some(FileError::InUse(_))), "{is_copied}");
+        }
+        let error = from_base_dir(base.path(), Busy::Refuse).await.unwrap_err();
+        assert_eq!(error.fault, Fault::InUse, "{is_copied}: {error}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "advanced");
+}
+
+#[tokio::test]
+async fn a_signer_whose_folder_was_away_while_a_copy_went_on_clears_nothing_when_it_is_back() {
+    let base = TempDir::new().unwrap();
+    let (folder, aside) = (base.path().join("watermark_v2"), base.path().join("aside"));
+    let (first, _) = open(base.path()).await;
+    assert_eq!(clear(&first, here(WatermarkKind::Block, 1)).await, "advanced");
+    // Known to the witness, as after a second.
+    first.own_trail().unwrap().backup_to(&base.path().join("backup")).unwrap();
+    fs::rename(&folder, &aside).unwrap();
+    copy_folder(&aside, &folder);
+    remove_outer_lock(base.path());
+    let (second, _) = open(base.path()).await;
+    assert_eq!(clear(&second, here(WatermarkKind::Block, 2)).await, "advanced");
+    drop(second);
+    fs::remove_dir_all(&folder).unwrap();
+    fs::rename(&aside, &folder).unwrap();
+    for level in [1, 2, 3] {
+        assert_eq!(clear(&first, here(WatermarkKind::Block, level)).await, "unavailable");
+    }
+    drop(first);
+    let (again, _) = open(base.path()).await;
+    assert_eq!(clear(&again, here(WatermarkKind::Block, 3)).await, "rolled back");
 }

@@ -1,13 +1,20 @@
 //! Watermarks that are gone, damaged or older, and what the operator may do.
 
 use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 
 use jwtis_signer::watermark::Watermarks;
+use jwtis_signer::watermark::file::{FileError, FileWatermarks};
+use jwtis_signer::watermark::import::{Busy, Fault, from_base_dir};
+use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::{KeyMarks, WatermarkKind};
 use tempfile::TempDir;
 
-use crate::setup::{CHAIN, Loss, begin_anew, clear, engine, here, json, open, refusal, signed, theirs};
+use crate::setup::{
+    CHAIN, Loss, begin_anew, clear, engine, here, json, open, refusal, remove_outer_lock, signed, theirs,
+};
 use crate::support::TERMS;
 
 const LOSSES: [Loss; 5] = [
@@ -138,4 +145,93 @@ async fn an_older_file_that_is_accepted_stays_accepted_though_nothing_was_signed
     drop(begin_anew(base.path()).await);
     let (marks, _) = open(base.path()).await;
     assert!(marks.rolled_back().await.unwrap().is_none());
+}
+
+/// What the driver `store` begins with, and `jwtis watermark export`; and `jwtis watermark show`, which only warns.
+#[tokio::test]
+async fn a_file_that_went_back_or_is_gone_is_taken_over_by_no_other_driver() {
+    let older = async |base: &Path| {
+        let image = fs::read(engine(base)).unwrap();
+        let (marks, _) = open(base).await;
+        assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "advanced");
+        drop(marks);
+        fs::write(engine(base), image).unwrap();
+    };
+    for (loss, wanted) in [
+        ("older", "is older than its witness"),
+        ("older, and a start has found it", "has gone back to an earlier state"),
+        ("file", "watermarks.db is gone"),
+        ("file and witness", "watermarks.db is gone"),
+        ("folder", "watermarks.db is gone"),
+        ("witness", "has a damaged witness"),
+    ] {
+        let base = signed().await;
+        let witness = base.path().join("watermarks.db.witness");
+        match loss {
+            "older" => older(base.path()).await,
+            "file" => fs::remove_file(engine(base.path())).unwrap(),
+            "file and witness" => {
+                fs::remove_file(engine(base.path())).unwrap();
+                fs::remove_file(witness).unwrap();
+            }
+            "folder" => fs::remove_dir_all(base.path().join("watermark_v2")).unwrap(),
+            "witness" => fs::write(witness, "?").unwrap(),
+            _ => {
+                older(base.path()).await;
+                drop(open(base.path()).await);
+            }
+        }
+        let error = from_base_dir(base.path(), Busy::Refuse).await.map(drop).unwrap_err();
+        assert_eq!(error.fault, Fault::Lost, "{loss}: {error}");
+        assert!(error.to_string().replace(": is", " is").contains(wanted), "{loss}: {error}");
+        let shown = from_base_dir(base.path(), Busy::ReadCopy).await.unwrap().unwrap();
+        assert!(shown.notices.iter().any(|notice| notice.contains("may be lower")), "{:?}", shown.notices);
+        drop(begin_anew(base.path()).await);
+        from_base_dir(base.path(), Busy::Refuse).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_with_its_witness_is_missed_by_the_lock_files() {
+    for (name, lose, wanted) in &LOSSES[..3] {
+        let base = signed().await;
+        lose(base.path());
+        fs::remove_file(base.path().join("watermarks.db.witness")).unwrap();
+        for _ in 0..2 {
+            let error = refusal(base.path()).await;
+            assert!(error.contains(wanted), "{name}: {error}");
+        }
+        drop(begin_anew(base.path()).await);
+        drop(open(base.path()).await);
+    }
+    // By the one in the folder alone, too.
+    let base = signed().await;
+    fs::remove_file(engine(base.path())).unwrap();
+    fs::remove_file(base.path().join("watermarks.db.witness")).unwrap();
+    remove_outer_lock(base.path());
+    assert!(refusal(base.path()).await.contains("watermarks.db is gone"));
+}
+
+#[tokio::test]
+async fn a_store_that_has_gone_back_fills_no_file() {
+    let store = jwtis_store::open_memory();
+    let (base, new) = (signed().await, TempDir::new().unwrap());
+    let (kept, _) = open(base.path()).await;
+    let (empty, _) = open(new.path()).await;
+    let in_store = StoreWatermarks::new(store.clone(), Arc::new(()));
+    let refused = async |file: &FileWatermarks| {
+        let left = file.left_in(&store).await;
+        matches!(left, Err(FileError::StoreWentBack(_))) || {
+            left.unwrap();
+            false
+        }
+    };
+    assert!(!refused(&kept).await && !refused(&empty).await, "it has not gone back");
+    jwtis_base::rollback::begin(&store, jwtis_store::RollbackCause::BehindWitness).await.unwrap();
+    assert!(refused(&empty).await, "what it held, nobody knows");
+    assert!(!refused(&kept).await, "it keeps limits alone");
+    let block = jwtis_tezos::watermark::Mark::new(5, 0, None);
+    let raised = ChainMarks::from_iter([(theirs(), KeyMarks { block, ..KeyMarks::default() })]);
+    in_store.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
+    assert!(refused(&empty).await && refused(&kept).await);
 }

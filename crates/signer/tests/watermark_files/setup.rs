@@ -36,6 +36,19 @@ pub(crate) async fn refusal(base: &Path) -> String {
     text
 }
 
+/// Removes the lock outside of the folder, which keeps a second signer from a folder that takes the place of the first one's.
+pub(crate) fn remove_outer_lock(base: &Path) {
+    fs::remove_file(base.join("watermarks.db.witness.lock")).unwrap();
+}
+
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
 pub(crate) fn put(base: &Path, path: &str, text: impl AsRef<[u8]>) {
     let path = base.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -15,7 +15,7 @@ use super::{
     place::Place,
     records::{Records, RedbSnapshot, last, read_one, scan},
     waiting::Waiting,
-    witness::Keeper,
+    witness::{Keeper, Watch},
     writer::{self, Message, Request, Shared, Writer},
 };
 use crate::{
@@ -158,6 +158,8 @@ impl Backend for RedbBackend {
         // A store that is closing has said its last word already.
         drop(self.send(Message::Keep(Keeper::new(path.to_owned(), self.keys.clone(), self.id))));
         self.catch_up();
+        let commits = self.shared.commits.clone();
+        self.place.watch(Watch::new(path.to_owned(), self.keys.clone(), self.id, commits));
     }
 
     fn catch_up(&self) {

@@ -37,6 +37,8 @@ pub(super) enum Displaced {
         "another program has written into the store file {0}: its length or its header is not what this server left there"
     )]
     Overwritten(String),
+    #[error("a copy of the store {path} went on elsewhere: the witness {witness} knows a later commit")]
+    WentOnElsewhere { path: String, witness: String },
     #[error("whether the store file is still at {path}, unchanged, cannot be told")]
     Unknown { path: String, source: io::Error },
 }

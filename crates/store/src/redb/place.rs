@@ -4,6 +4,8 @@
 //! path. So the writing thread looks before each commit, and whoever signs without a commit looks, too: the path, the length and the
 //! header (see `contents.rs`). A difference may be a
 //! restore or a rename in progress, so it counts only when it is still there after a pause.
+//!
+//! A file that is back at its path may have been away while a copy of it went on. The witness knows the commits of that copy.
 
 use std::{
     fs::File,
@@ -17,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use super::{contents::Contents, error::Displaced};
+use super::{contents::Contents, error::Displaced, witness::Watch};
 
 /// How long a difference may last.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
@@ -30,6 +32,8 @@ pub(super) struct Place {
     /// How it is compared with the one at its path; `None` where that is off.
     is_at: Option<IsAt>,
     path: RwLock<PathBuf>,
+    /// The witness, where one is kept.
+    watch: RwLock<Option<Watch>>,
     /// At the last look the file was not there: said once, and waited for no more.
     displaced: AtomicBool,
 }
@@ -42,6 +46,7 @@ impl Place {
             contents: Some(contents),
             is_at,
             path: RwLock::new(path.to_owned()),
+            watch: RwLock::default(),
             displaced: AtomicBool::new(false),
         }
     }
@@ -49,12 +54,23 @@ impl Place {
     /// Of an engine that has no file.
     #[cfg(test)]
     pub(super) fn nowhere() -> Self {
-        Self { contents: None, is_at: None, path: RwLock::default(), displaced: AtomicBool::new(false) }
+        Self {
+            contents: None,
+            is_at: None,
+            path: RwLock::default(),
+            watch: RwLock::default(),
+            displaced: AtomicBool::new(false),
+        }
     }
 
     /// The file gets another name.
     pub(super) fn move_to(&self, path: &Path) {
         path.clone_into(&mut self.path.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// From now on a witness is looked at, too.
+    pub(super) fn watch(&self, watch: Watch) {
+        *self.watch.write().unwrap_or_else(PoisonError::into_inner) = Some(watch);
     }
 
     /// Looks, for the writing thread, which may wait: `pause` waits as long as it is told.
@@ -92,9 +108,15 @@ impl Place {
             Err(source) => return Err(Displaced::Unknown { path: shown(), source }),
         }
         match contents.is_ours() {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Displaced::Overwritten(shown())),
-            Err(source) => Err(Displaced::Unknown { path: shown(), source }),
+            Ok(true) => {}
+            Ok(false) => return Err(Displaced::Overwritten(shown())),
+            Err(source) => return Err(Displaced::Unknown { path: shown(), source }),
+        }
+        match &*self.watch.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(watch) if watch.knows_later() => {
+                Err(Displaced::WentOnElsewhere { path: shown(), witness: watch.path().display().to_string() })
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -115,6 +137,10 @@ impl Place {
             Err(error @ Displaced::Overwritten(_)) if !before => tracing::error!(
                 error = error as &dyn std::error::Error,
                 "nothing is written or signed any more; put the right file there or restore a backup, then restart this server"
+            ),
+            Err(error @ Displaced::WentOnElsewhere { .. }) if !before => tracing::error!(
+                error = error as &dyn std::error::Error,
+                "nothing is written or signed any more; restart this server, which then takes the store for one that has gone back"
             ),
             Err(error) if !before => tracing::error!(
                 error = error as &dyn std::error::Error,

@@ -94,29 +94,53 @@ pub(crate) fn open_unwitnessed(
     let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
     // Whoever asks is about to write it anew.
     witness_place::check_replaceable(witness)?;
-    let said = match witness::read(witness, &keys, &meta.store_id) {
-        Ok(None) => Witnessed::Nothing,
-        Ok(Some(seen)) if seen > engine.commits() => {
-            let commit = engine.commits();
-            engine.number_above(seen);
-            Witnessed::Behind { commit, witness: seen }
-        }
-        Ok(Some(_)) => Witnessed::UpToDate,
-        Err(OpenError::WitnessOfAnother { .. }) => Witnessed::OfAnother,
-        Err(OpenError::WitnessDamaged { .. }) => Witnessed::Damaged,
-        Err(error) => return Err(error),
-    };
+    let said = said(witness, &keys, &meta, engine.commits())?;
+    if let Witnessed::Behind { witness, .. } = said {
+        engine.number_above(witness);
+    }
     publish(&mut engine, secret, path)?;
     Ok((started(engine, place, keys, meta.store_id)?, said))
 }
 
+/// What the witness says of a store at `commit`.
+fn said(witness: &Path, keys: &Keys, meta: &Meta, commit: u64) -> Result<Witnessed, OpenError> {
+    match witness::read(witness, keys, &meta.store_id) {
+        Ok(None) => Ok(Witnessed::Nothing),
+        Ok(Some(seen)) if seen > commit => Ok(Witnessed::Behind { commit, witness: seen }),
+        Ok(Some(_)) => Ok(Witnessed::UpToDate),
+        Err(OpenError::WitnessOfAnother { .. }) => Ok(Witnessed::OfAnother),
+        Err(OpenError::WitnessDamaged { .. }) => Ok(Witnessed::Damaged),
+        Err(error) => Err(error),
+    }
+}
+
 /// Opens a store to be read; see [`crate::read_unsealed`].
 pub(crate) fn read(path: &Path, secret: Secret<'_>) -> Result<Store, OpenError> {
+    Ok(read_with(path, secret)?.0)
+}
+
+/// As [`read`], and what the witness says; see [`crate::read_unsealed_beside`].
+pub(crate) fn read_beside(
+    path: &Path,
+    witness: &Path,
+    secret: Secret<'_>,
+) -> Result<(Store, Witnessed), OpenError> {
+    let (store, meta, keys) = match read_with(path, secret) {
+        Err(OpenError::NotFound) if witness::exists(witness)? => {
+            return Err(OpenError::StoreGone { witness: witness.to_owned() });
+        }
+        read => read?,
+    };
+    let said = said(witness, &keys, &meta, store.commits())?;
+    Ok((store, said))
+}
+
+fn read_with(path: &Path, secret: Secret<'_>) -> Result<(Store, Meta, Arc<Keys>), OpenError> {
     let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
     let (_, meta) = read_meta(&engine)?;
     let keys = Arc::new(unlock(&meta, secret, path)?);
     engine.number_commits(keys.clone(), Some(&meta))?;
-    Ok(Store::over(Arc::new(ReadOnly::over(engine)?), keys))
+    Ok((Store::over(Arc::new(ReadOnly::over(engine)?), keys.clone()), meta, keys))
 }
 
 fn unlocked(

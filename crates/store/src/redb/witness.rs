@@ -12,9 +12,13 @@
 //! ```
 
 use std::{
-    io,
+    fmt, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -124,9 +128,14 @@ impl Keeper {
         self.pace.due_in(commit, now)
     }
 
-    /// Writes it. The store does not stop for a witness that cannot be written.
+    /// Writes it, unless it knows a later commit: then a copy of the store went on elsewhere, and nobody may forget that. The store does not
+    /// stop for a witness that cannot be written.
     pub(super) fn write(&mut self, commit: u64, now: Instant) {
-        match write(&self.path, &self.keys, &self.id, commit) {
+        let written = match read(&self.path, &self.keys, &self.id) {
+            Ok(Some(seen)) if seen > commit => Ok(()),
+            Ok(_) | Err(_) => write(&self.path, &self.keys, &self.id, commit),
+        };
+        match written {
             Ok(()) => self.failing = false,
             Err(error) if !self.failing => {
                 self.failing = true;
@@ -137,6 +146,60 @@ impl Keeper {
         }
         // A failed write is tried again after the same pause.
         self.pace.wrote((!self.failing).then_some(commit), now);
+    }
+}
+
+/// Looks at the witness of an open store for a commit that this process did not make: then a copy of the store went on elsewhere.
+pub(super) struct Watch {
+    path: PathBuf,
+    keys: Arc<Keys>,
+    id: [u8; 16],
+    /// The number of this process's latest commit.
+    commits: Arc<AtomicU64>,
+    /// The witness that was read last, and was right.
+    known: Mutex<Option<Stamp>>,
+    /// A later commit was seen. That stays so.
+    later: AtomicBool,
+}
+
+/// Device, inode, and when it changed in seconds and nanoseconds: tells one witness from the next, which is another file.
+type Stamp = (u64, u64, i64, i64);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Watch {
+    pub(super) fn new(path: PathBuf, keys: Arc<Keys>, id: [u8; 16], commits: Arc<AtomicU64>) -> Self {
+        Self { path, keys, id, commits, known: Mutex::default(), later: AtomicBool::new(false) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the witness knows of a later commit, or did once. One that is gone or no witness of this store knows nothing; the next start
+    /// judges it.
+    pub(super) fn knows_later(&self) -> bool {
+        if self.later.load(Ordering::Relaxed) {
+            return true;
+        }
+        // Before it is read: what is put there meanwhile is read the next time.
+        let stamp = std::fs::metadata(&self.path).ok();
+        let stamp = stamp.map(|there| (there.dev(), there.ino(), there.ctime(), there.ctime_nsec()));
+        if *self.known.lock().unwrap_or_else(PoisonError::into_inner) == stamp {
+            return false;
+        }
+        let seen = read(&self.path, &self.keys, &self.id).ok().flatten();
+        // After it was read: our own thread may have written it just now.
+        if seen.is_some_and(|seen| seen > self.commits.load(Ordering::SeqCst)) {
+            self.later.store(true, Ordering::Relaxed);
+            return true;
+        }
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = stamp;
+        false
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Shared {
     /// Commits that were sent and not answered.
     pub(super) in_flight: AtomicUsize,
     /// The number of the latest commit.
-    pub(super) commits: AtomicU64,
+    pub(super) commits: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -107,7 +107,7 @@ impl Writer {
         pause: Pause,
     ) -> Result<Self, EngineError> {
         shared.show(Some(engine.records()?));
-        shared.commits.store(engine.commits(), Ordering::Relaxed);
+        shared.commits.store(engine.commits(), Ordering::SeqCst);
         Ok(Self {
             engine,
             _telling: Telling(shared.clone()),
@@ -307,7 +307,7 @@ impl Writer {
                 return Err(failed);
             }
         };
-        self.shared.commits.store(self.engine.commits(), Ordering::Relaxed);
+        self.shared.commits.store(self.engine.commits(), Ordering::SeqCst);
         match self.engine.records() {
             Ok(records) => self.shared.show(Some(records)),
             // The commit stands, so nobody may go on reading what was before it.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jwtis_signer::watermark::copy;
-use jwtis_signer::watermark::import::{self, Busy, Found};
+use jwtis_signer::watermark::import::{self, Busy, Fault, Found};
 
 use super::location::{Location, cannot_open};
 use super::raise::raise_all;
 use super::table::{changes, show_changes};
 use crate::cli::failure::warn;
+use crate::cli::signer_start::LOST_HINT;
 use crate::cli::{Failure, Outcome, Output, runtime};
 
 /// The folder below a base folder of Signatory in which its files are.
@@ -75,9 +76,14 @@ fn read_folder(folder: &Path) -> Result<Found, Failure> {
         Err(error) => Err(error),
     };
     let found = found.map_err(|error| {
-        Failure::refused("the watermarks cannot be taken over, and none was")
-            .because(&error)
-            .hint("mend or remove that file: a watermark that is passed over would be forgotten")
+        let hint = match error.fault {
+            Fault::InUse => "stop the server that keeps its watermarks there, and run this again",
+            Fault::Lost => LOST_HINT,
+            Fault::Unreadable => {
+                "mend or remove that file: a watermark that is passed over would be forgotten"
+            }
+        };
+        Failure::refused("the watermarks cannot be taken over, and none was").because(&error).hint(hint)
     })?;
     if found.marks.values().all(|marks| marks.iter().next().is_none()) {
         return Err(Failure::refused(format!("there are no watermarks in {}", folder.display()))

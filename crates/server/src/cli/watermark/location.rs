@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
+use jwtis_base::rollback;
 use jwtis_signer::watermark::file::{self, FileError, FileWatermarks};
-use jwtis_signer::watermark::import::{self, Busy};
+use jwtis_signer::watermark::import::{self, Busy, Fault};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_tezos::watermark::JumpRules;
 
 use super::keeper::Keeper;
 use super::table::AllWatermarks;
 use crate::cli::failure::{disk_hint, warn};
-use crate::cli::signer_start::engine_hint;
+use crate::cli::signer_start::{LOST_HINT, engine_hint};
 use crate::cli::store_file::StoreAtRest;
 use crate::cli::{Failure, config as configuration, opening, runtime};
 use crate::config::signer::WatermarkDriver;
@@ -56,10 +57,14 @@ impl Location {
                 existing(&base)?;
                 let found = runtime::runtime()?.block_on(import::from_base_dir(&base, busy));
                 let found = found.map_err(|error| {
-                    let hint = if error.in_use {
-                        "stop the server that keeps its watermarks there, run this again, and start it"
-                    } else {
-                        "mend or remove that file; docs/signer.md says how watermarks are kept"
+                    let hint = match error.fault {
+                        Fault::InUse => {
+                            "stop the server that keeps its watermarks there, run this again, and start it"
+                        }
+                        Fault::Lost => LOST_HINT,
+                        Fault::Unreadable => {
+                            "mend or remove that file; docs/signer.md says how watermarks are kept"
+                        }
                     };
                     Failure::refused("the watermarks cannot be read").because(&error).hint(hint)
                 })?;
@@ -193,6 +198,7 @@ pub(super) fn cannot_open(base: &Path, error: &FileError) -> Failure {
         FileError::Watermarks(_) => "mend or remove that file; docs/signer.md says how watermarks are kept",
         FileError::Engine { source, .. } => engine_hint(source),
         FileError::Io { source, .. } => disk_hint(source),
+        FileError::StoreWentBack(_) => rollback::HINT,
         FileError::NotTaken { .. } => "look at the folder and its disk, and run it again",
     };
     Failure::refused(format!("the watermarks below {} cannot be opened", base.display()))
