@@ -71,8 +71,9 @@ fn a_signer_that_no_longer_needs_its_store_says_that_switches_in_it_do_not_count
     place.start(&["-c", &with_store(&place)]).stop();
     let run = place.start(&["-c", &pure(&place)]).stop();
     let warning = "kill switches and spending in it do not count";
-    let store = place.store();
-    assert!(run.stderr.contains(warning) && run.stderr.contains(store.to_str().unwrap()), "{}", run.stderr);
+    let said =
+        run.stderr.lines().find(|line| line.contains(warning)).unwrap_or_else(|| panic!("{}", run.stderr));
+    assert!(said.contains("data/keys.db"), "{said}");
 }
 
 #[test]

@@ -334,6 +334,8 @@ fn kinds_in_the_wrong_place_are_told_where_they_belong() {
 #[test]
 fn no_text_repeats_a_secret_in_the_wrong_place() {
     let of_user = "Zz9!-a-secret-of-forty-characters-or-more-1";
+    let pair =
+        |n: u8| format!("password: Aa1!-a-password-{n}, secret: Aa1!-a-text-of-thirty-two-letters-{n}");
     let users = |user: &str| format!("server: {{jwt: {{users: {{ua: {{{user}}}}}}}}}\ntezos:\n");
     for (text, wanted) in [
         (format!("vaults: {{m: {{driver: {SECRET}}}}}\ntezos:\n"), "unknown driver `edsk…`"),
@@ -345,8 +347,11 @@ fn no_text_repeats_a_secret_in_the_wrong_place() {
             format!("server: {{jwt: {{users: {{ua: {{password_file: /n/{SECRET}}}}}}}}}\ntezos:\n"),
             "/n/edsk… cannot be read",
         ),
-        (users(&format!("\"{of_user}\": 1")), "unknown key `Zz9!-a-s…`"),
-        (users(&format!("new_data: {{\"{of_user}\": 1}}")), "unknown key `Zz9!-a-s…`"),
+        (users(&format!("{}, \"{of_user}\": 1", pair(1))), "unknown key `Zz9!-a-s…`"),
+        (
+            users(&format!("{}, new_data: {{{}, \"{of_user}\": 1}}", pair(1), pair(2))),
+            "unknown key `Zz9!-a-s…`",
+        ),
         (
             users("password: $Aa1xbbbbbbbbbbbb"),
             "the environment has no text in A…; set it; where `$A…` itself",
