@@ -223,7 +223,9 @@ fn metrics_and_health_are_served_beside_and_housekeeping_counts_key_sets() {
     let server = place.serve(&[]);
     assert_eq!(post(&format!("{}/register/shop", server.url), &admin, &json!({})).unwrap().0, 201);
     let (_, page) = get(&format!("{}/metrics", server.utility_url()));
-    assert!(page.contains("jwtis_store_commit_duration_seconds_count 1\n"), "{page}");
+    // A process tries its first change again where the store lists the change's table already.
+    let counted = |tries| page.contains(&format!("jwtis_store_commit_duration_seconds_count {tries}\n"));
+    assert!(counted(1) || counted(2), "{page}");
     server.stop();
 
     let server = place.serve(&[]);

@@ -22,7 +22,6 @@ mod source;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{self, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -42,11 +41,7 @@ pub const MAX_UNKNOWN_NAMES: usize = 10_000;
 pub const MAX_SOURCES_OF_USER: usize = 16;
 
 /// Who failed how often, and how long they have to wait. Bounded in size; it outlives a change of the rules.
-pub struct Lockout {
-    state: sync::Mutex<State>,
-    /// Whose try is judged.
-    turn: Mutex<()>,
-}
+pub struct Lockout(Mutex<State>);
 
 struct State {
     /// Names of configured users, of which there are as many as the file has.
@@ -107,8 +102,7 @@ impl State {
 /// A try under way. No other is judged before it is dropped.
 #[must_use]
 pub(super) struct Attempt<'a> {
-    lockout: &'a Lockout,
-    _turn: MutexGuard<'a, ()>,
+    state: MutexGuard<'a, State>,
     who: Who,
     /// What the counter of the source was before.
     of_source: Counter,
@@ -124,10 +118,9 @@ impl Attempt<'_> {
     }
 
     /// The password was right.
-    pub(super) fn succeeded(self) {
-        let mut state = self.lockout.state();
-        *state.sources.entry(self.who.source) = self.of_source;
-        let account = state.account(&self.who);
+    pub(super) fn succeeded(mut self) {
+        *self.state.sources.entry(self.who.source) = self.of_source;
+        let account = self.state.account(&self.who);
         account.counter = self.of_user;
         *account.homes.entry(self.who.source) = Counter::default();
     }
@@ -135,12 +128,11 @@ impl Attempt<'_> {
 
 impl Default for Lockout {
     fn default() -> Self {
-        let state = State {
+        Self(Mutex::new(State {
             users: Bounded::holding(usize::MAX),
             unknown: Bounded::holding(MAX_UNKNOWN_NAMES),
             sources: Bounded::holding(MAX_SOURCES),
-        };
-        Self { state: sync::Mutex::new(state), turn: Mutex::default() }
+        }))
     }
 }
 
@@ -158,13 +150,7 @@ impl Lockout {
         env: &Env,
     ) -> Result<Attempt<'_>, Duration> {
         let who = Who { name: hash_of(user), is_configured, source: Source::of(source) };
-        // Who is paused hears so at once, however many others are judged before.
-        let pause = self.state().pause(&who, env.now());
-        if !pause.is_zero() {
-            return Err(pause);
-        }
-        let turn = self.turn.lock().await;
-        let mut state = self.state();
+        let mut state = self.0.lock().await;
         let now = env.now();
         let pause = state.pause(&who, now);
         if !pause.is_zero() {
@@ -176,12 +162,7 @@ impl Lockout {
         let of_user = if counter.pause(now).is_zero() { Counter::default() } else { *counter };
         state.fail(&who, now);
         let pause = state.pause(&who, now);
-        drop(state);
-        Ok(Attempt { lockout: self, _turn: turn, who, of_source, of_user, pause })
-    }
-
-    fn state(&self) -> sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(Attempt { state, who, of_source, of_user, pause })
     }
 }
 

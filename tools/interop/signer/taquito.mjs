@@ -66,7 +66,7 @@ await checks.that('tz4: the proof of possession is the one that Taquito makes', 
 const { signer: client, pkh } = await local('tz1');
 await checks.that('a message that is none is Taquito\'s BadSigningData', async () => {
   const remote = new RemoteSigner(pkh, open);
-  await refused(() => remote.sign('ffff', GENERIC), { name: 'BadSigningData', status: 400, text: 'unknown tag 255' });
+  await refused(() => remote.sign('ffff', GENERIC), { name: 'BadSigningData', status: 400, text: 'the message ends too early' });
 });
 await checks.that('a key that is nowhere is Taquito\'s PublicKeyNotFoundError', async () => {
   const remote = new RemoteSigner('tz1burnburnburnburnburnburnburjAYjjX', open);

@@ -175,7 +175,7 @@ async fn a_file_that_went_back_or_is_gone_is_taken_over_by_no_other_driver() {
                 fs::remove_file(witness).unwrap();
             }
             "folder" => fs::remove_dir_all(base.path().join("watermark_v2")).unwrap(),
-            "witness" => fs::write(witness, "?").unwrap(),
+            "witness" => fs::write(witness, "jwtis witness 1\n?").unwrap(),
             _ => {
                 older(base.path()).await;
                 drop(open(base.path()).await);
