@@ -2,7 +2,7 @@
 //!
 //! [`Signer`] is the door; each method is one use case. What has been checked is shown by types: a [`jwtis_tezos::Caller`] inside
 //! [`Authenticated`] was authenticated here, a [`Cleared`] request was allowed by the policy and its watermark is durable, and a
-//! [`Signature`] that leaves has been verified ([`VerifiedSignature`]). A vault signs only what is [`Cleared`], so that no key is used before
+//! signature that leaves has been verified ([`VerifiedSignature`]). A vault signs only what is [`Cleared`], so that no key is used before
 //! policy and watermark have spoken is a matter of types.
 //!
 //! Sections (§) are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.

@@ -24,7 +24,7 @@ pub enum SecretKeyError {
     /// `<scheme>:…` with a scheme that says that the secret is elsewhere, or that is not known.
     #[error("not a secret key: the scheme before the colon is neither `unencrypted` nor `encrypted`")]
     Scheme,
-    /// A password is needed: see [`StoredSecretKey`].
+    /// A password is needed: see `StoredSecretKey`.
     #[error("the secret key is encrypted: it needs its password")]
     Encrypted,
     /// There is nothing to decrypt.
