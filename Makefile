@@ -45,10 +45,10 @@ bench-short:
 	$${CARGO_TARGET_DIR:-target}/debug/jwtis-load bench --rounds 1 --seconds 0.2 --out target/bench-short
 	$${CARGO_TARGET_DIR:-target}/debug/jwtis-load size --largest 1000 --rounds 1 --seconds 0.2 --out target/bench-short
 
-# Other people's libraries and clients against a running server, and what they found into docs/interop.md. Nothing may be skipped.
+# Other people's libraries and clients against a running server, and what they found into docs/reference/interop.md. Nothing may be skipped.
 interop:
 	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test issuer_interop --test signer_interop
-# Fuzzing (docs/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
+# Fuzzing (docs/internals/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
 SECONDS_EACH ?= 120
 TARGETS ?=
 
@@ -58,7 +58,7 @@ fuzz:
 fuzz-short:
 	JWTIS_FUZZ_SECONDS=5 cargo test -p jwtis --test fuzz_targets -- --nocapture
 
-# Endurance (docs/reliability.md): kills at random moments; load for a long time. `endurance-short` is CI's round of both.
+# Endurance (docs/reference/reliability.md): kills at random moments; load for a long time. `endurance-short` is CI's round of both.
 .PHONY: crash soak endurance-short
 ROUNDS ?= 300
 MINUTES ?= 20

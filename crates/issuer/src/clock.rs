@@ -3,7 +3,7 @@
 //! A wall clock is believed once it has kept step with the steady clock for [`CONFIRMED_AFTER`]. The latest such time is kept in the
 //! store, so that a clock that is set back across a restart does not make the server forget how late it has been. A single look at a far
 //! future confirms nothing. After a jump of more than [`JUMP`] nothing is deleted for [`HOLD`]: a clock that is ahead for a moment must not
-//! end what it may not end (docs/operations.md, "Clocks").
+//! end what it may not end (docs/reference/reliability.md, "Clocks").
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What the server counts, for `/metrics`, which Prometheus scrapes.
 //!
-//! No label takes its value from a caller: routes are those of the router, reasons are the codes of `docs/api.md`, so that nobody can
+//! No label takes its value from a caller: routes are those of the router, reasons are the codes of `docs/reference/issuer-api.md`, so that nobody can
 //! fill the memory with label values. Our names begin with `jwtis_`; the signer's and the process's are those of Signatory.
 
 pub mod exposition;

@@ -15,10 +15,25 @@ use jwtis::config::setting::{self, Kind, Setting};
 const SETTINGS: (&str, &str) = ("<!-- settings: ", "<!-- end of settings -->");
 const SIGNER_KEYS: (&str, &str) = ("<!-- signer keys: ", "<!-- end of signer keys -->");
 
-fn document(name: &str) -> (PathBuf, String) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The page of the configuration.
+fn configuration() -> (PathBuf, String) {
+    let path = root().join("docs/reference/configuration.md");
     let text = fs::read_to_string(&path).unwrap();
     (path, text)
+}
+
+/// Every page of the project, with its path.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![root().join("docs/README.md")];
+    for folder in ["", "docs/guide", "docs/internals", "docs/reference"] {
+        let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+        paths.extend(entries.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    }
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
 /// One line per setting, as Markdown.
@@ -69,7 +84,7 @@ const fn applied(reloaded: bool) -> &'static str {
 fn configuration_md_has_the_tables_of_the_code() {
     for ((begin_mark, end_mark), table) in [(SETTINGS, settings_table()), (SIGNER_KEYS, signer_keys_table())]
     {
-        let (path, text) = document("configuration.md");
+        let (path, text) = configuration();
         let begin = text.find(begin_mark).unwrap();
         let begin = begin + text[begin..].find('\n').unwrap() + 1;
         let end = text.find(end_mark).unwrap();
@@ -83,7 +98,7 @@ fn configuration_md_has_the_tables_of_the_code() {
 
 #[test]
 fn the_example_files_are_valid() {
-    let (_, text) = document("configuration.md");
+    let (_, text) = configuration();
     let mut examples = 0;
     for block in text.split("```yaml\n").skip(1) {
         let (yaml, _) = block.split_once("```").unwrap();
@@ -101,14 +116,17 @@ fn the_example_files_are_valid() {
 /// Blocks marked `running` run beside a server, blocks marked `at-rest` without; a server is started and stopped in between.
 #[test]
 fn the_commands_of_the_documents_run() {
-    for name in ["operations.md", "configuration.md"] {
-        let (_, text) = document(name);
+    let mut blocks = 0;
+    for (page, text) in pages() {
+        if !text.contains("```sh ") {
+            continue;
+        }
+        let name = page.display();
         let mut place = Place::new();
         let server = place.serve(&[]);
         place.set("JWTIS_PSWD", &server.export("JWTIS_PSWD"));
         place.set("JWTIS_ADMIN_TOKEN", &server.export("JWTIS_ADMIN_TOKEN"));
         let mut server = Some(server);
-        let mut blocks = 0;
         for block in text.split("```sh ").skip(1) {
             let (kind, rest) = block.split_once('\n').unwrap();
             let (commands, _) = rest.split_once("```").unwrap();
@@ -130,6 +148,30 @@ fn the_commands_of_the_documents_run() {
             }
             blocks += 1;
         }
-        assert!(blocks > 0, "{name} has no commands");
     }
+    assert!(blocks > 12, "{blocks} blocks");
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    for (page, text) in pages() {
+        for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link}", page.display());
+            let found = anchor.is_empty()
+                || fs::read_to_string(&target).unwrap().lines().any(|line| anchor_of(line) == anchor);
+            assert!(found, "{}: no heading for {link}", page.display());
+        }
+    }
+}
+
+/// The anchor that a heading gets.
+fn anchor_of(line: &str) -> String {
+    let Some((_, heading)) = line.split_once("# ") else { return String::new() };
+    let kept = heading.trim().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
 }

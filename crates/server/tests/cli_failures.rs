@@ -228,7 +228,7 @@ fn a_server_with_a_ca_s_certificate_is_said_to_need_another() {
 fn faults_of_the_configuration_do_not_send_to_a_command_that_fails_alike() {
     let place = Place::new();
     let run = place.run(&["--sigAlg", "ES257"]);
-    refused(&run, 2, "docs/configuration.md");
+    refused(&run, 2, "docs/reference/configuration.md");
     assert!(!run.stderr.contains("config show") && run.stderr.contains("config check"), "{}", run.stderr);
 }
 

@@ -1,5 +1,5 @@
-//! The README and the signer's page show what is really printed: their commands run in order, and what they print is what they say, but
-//! for tokens, ids, times and numbers.
+//! The README and the guide show real output: their commands run in order, and what they print is what the page says, but for
+//! tokens, ids, times and numbers.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -12,21 +12,28 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn the_readme_shows_what_is_really_printed() {
-    console::follow("README.md", true, 14);
+    console::follow(&["README.md"], true, 14);
 }
 
+/// Pages that follow each other: the later ones use files and keys of the first.
 #[test]
-fn the_signers_page_shows_what_is_really_printed() {
-    console::follow("docs/signer.md", false, 13);
+fn the_signers_guide_shows_what_is_really_printed() {
+    let pages = [
+        "docs/guide/first-signature.md",
+        "docs/guide/from-signatory.md",
+        "docs/guide/policies.md",
+        "docs/guide/signing-keys.md",
+    ];
+    console::follow(&pages, false, 13);
 }
 
 /// What stands for other texts in the table of refusals.
 const PLACEHOLDERS: [&str; 8] = ["…", "tz1", "NAME", "KIND", "Net", " N ", "tag N", "N byte"];
 
 #[test]
-fn every_refusal_of_the_signers_page_is_one_of_the_program() {
+fn every_refusal_on_its_page_is_one_of_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = fs::read_to_string(root.join("docs/signer.md")).unwrap();
+    let page = fs::read_to_string(root.join("docs/reference/refusals.md")).unwrap();
     let (_, table) = page.split_once("<!-- refusals: ").unwrap();
     let mut sources = String::new();
     for name in ["tezos", "signer", "server"] {

@@ -1,6 +1,6 @@
 //! The fuzz targets of `tools/fuzz/`, driven by a plain loop of mutations: a short round in every test run, without an instrumented build.
 //!
-//! `JWTIS_FUZZ_SECONDS` is the time for each target, `JWTIS_FUZZ_SEED` repeats a run. docs/fuzzing.md has the rest.
+//! `JWTIS_FUZZ_SECONDS` is the time for each target, `JWTIS_FUZZ_SEED` repeats a run. docs/internals/fuzzing.md has the rest.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

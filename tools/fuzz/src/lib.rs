@@ -2,7 +2,7 @@
 //!
 //! A target is a function of bytes that panics where a property is broken. libFuzzer drives them with coverage (`make fuzz`), and
 //! a plain loop of mutations drives the same functions in the ordinary tests (`crates/server/tests/fuzz_targets.rs`).
-//! docs/fuzzing.md says what was run and what was found.
+//! docs/internals/fuzzing.md says what was run and what was found.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,7 +1,7 @@
 //! The instruments that start a real server as a child process and load it.
 //!
-//! `bench` and `size` measure what requests cost beyond their cryptography (docs/performance.md). `crash`, `soak` and `flood` find out
-//! what a server survives (docs/reliability.md). All end with 1 and a reason where a promise is broken.
+//! `bench` and `size` measure what requests cost beyond their cryptography (docs/reference/performance.md). `crash`, `soak` and `flood` find out
+//! what a server survives (docs/reference/reliability.md). All end with 1 and a reason where a promise is broken.
 
 mod bench;
 mod clock;

@@ -370,7 +370,7 @@ fn problem(status: u16, text: &str, presented: Option<SecretKind>) -> Failure {
     let mut failure = Failure::refused(format!("{sentence} ({code})"));
     failure = failure.hint(match status {
         500.. => "the server's log says why, under the request id; try again".to_owned(),
-        _ => format!("docs/api.md explains `{code}`"),
+        _ => format!("docs/reference/issuer-api.md explains `{code}`"),
     });
     if let (500.., Some(id)) = (status, member("request_id")) {
         failure = failure.details([format!("request id: {id}")]);
@@ -438,7 +438,7 @@ mod tests {
         let failure = problem(401, r#"{"title":"T","code":"unauthorized"}"#, None);
         assert!(format!("{failure:?}").contains("JWTIS_ADMIN_TOKEN"), "{failure:?}");
         for (status, code, wanted) in [
-            (400, "invalid_request", "docs/api.md explains `invalid_request`"),
+            (400, "invalid_request", "docs/reference/issuer-api.md explains `invalid_request`"),
             (500, "of_tomorrow", "the server's log says why"),
         ] {
             let failure = problem(status, &format!(r#"{{"title":"T","code":"{code}"}}"#), None);

@@ -135,6 +135,6 @@ pub(crate) fn failure(faults: &[Fault]) -> Failure {
         count => format!("the configuration has {count} faults"),
     };
     Failure::usage(what).details(faults.iter().map(Fault::to_string)).hint(
-        "`jwtis config check` says all that is wrong without starting anything; docs/configuration.md explains each setting",
+        "`jwtis config check` says all that is wrong without starting anything; docs/reference/configuration.md explains each setting",
     )
 }

@@ -9,7 +9,7 @@ use jwtis_store::OpenError;
 
 use super::printable::printable;
 
-/// Exit codes, documented in `docs/operations.md`.
+/// Exit codes, documented in `docs/guide/troubleshooting.md`.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Exit {
     /// 1: a request was refused or something outside failed.
@@ -26,7 +26,7 @@ impl Exit {
     /// What to try where nobody knew better.
     const fn hint(self) -> &'static str {
         match self {
-            Self::Refused => "see \"What to do when\" in docs/operations.md",
+            Self::Refused => "see docs/guide/troubleshooting.md",
             Self::Usage | Self::ReaderGone => {
                 "`jwtis --help` and `jwtis COMMAND --help` say what can be given"
             }

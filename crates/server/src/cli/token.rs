@@ -289,7 +289,7 @@ fn verified(answer: &Value, connection: &Connection, out: &mut Output<'_>) -> Ou
             "expired" => "renew it with its refresh token, or issue another",
             "revoked" => "its session has ended: issue another",
             _ => {
-                "`jwtis token inspect TOKEN` shows what it says; see `verify_token` in docs/api.md for the reasons"
+                "`jwtis token inspect TOKEN` shows what it says; see `verify_token` in docs/reference/issuer-api.md for the reasons"
             }
         };
         Err(Failure::refused(format!("the token is not active: {reason}")).hint(hint))

@@ -1,6 +1,6 @@
 //! The keys of Signatory's sections that are no settings of their own: what the signer's reader knows, once.
 //!
-//! The file is checked against this table, and a test compares `docs/configuration.md` with it. `NAME`, `PKH` and `N` in a path are
+//! The file is checked against this table, and a test compares `docs/reference/configuration.md` with it. `NAME`, `PKH` and `N` in a path are
 //! for the operator to choose. Sections (§) are those of the signer's behaviour specification.
 
 /// One key of the file.

@@ -131,7 +131,7 @@ pub fn openapi() -> Value {
     let header = |description: &str, schema: Value| json!({ "description": description, "required": true, "schema": schema });
     let frame = Frame {
         title: "jwtis issuer",
-        description: "An application server registers once and from then on asks for JSON Web Tokens. docs/api.md explains.",
+        description: "An application server registers once and from then on asks for JSON Web Tokens. docs/reference/issuer-api.md explains.",
         server: "http://127.0.0.1:4343",
         schemes: vec![
             ("bearer", http(HttpAuthScheme::Bearer, bearer)),

@@ -74,7 +74,7 @@ pub fn openapi() -> Value {
     let header = |name: &str| SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new(name)));
     let frame = Frame {
         title: "jwtis signer",
-        description: "A remote signer for Tezos, which octez-client, octez-baker and Taquito use as they use octez-signer or Signatory. docs/signer.md explains. Tokens are asked for where users or issuers are configured.",
+        description: "A remote signer for Tezos, which octez-client, octez-baker and Taquito use as they use octez-signer or Signatory. docs/reference/signer-protocol.md explains. Tokens are asked for where users or issuers are configured.",
         server: "http://127.0.0.1:6732",
         schemes: vec![
             ("token", bearer("of a login, or of a trusted client of the issuer")),

@@ -2,7 +2,7 @@
 //! balancing, and under `/openapi` the documents of the APIs: the signer's routes are Signatory's, so its document is here.
 //!
 //! It listens on another address than the APIs and asks for no credentials: it tells counts and a state, never names. The status and the
-//! member `ready` of `/healthz` are Signatory's (docs/signer.md). `/livez` looks at nothing: a server that is not ready on purpose must
+//! member `ready` of `/healthz` are Signatory's (docs/reference/signer-protocol.md). `/livez` looks at nothing: a server that is not ready on purpose must
 //! not be restarted for it.
 
 use std::error::Error;

@@ -1,4 +1,4 @@
-//! `docs/api.md` shows what the server really says: its exchanges and tables are compared with a run, and written by
+//! `docs/reference/issuer-api.md` shows what the server really says: its exchanges and tables are compared with a run, and written by
 //! `UPDATE_DOCS=1 cargo test -p jwtis --test http_api docs`.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Tokens, World};
 
-const PAGE: &str = "../../docs/api.md";
+const PAGE: &str = "../../docs/reference/issuer-api.md";
 
 /// Every route there is; each has a heading.
 const ROUTES: [&str; 20] = [

@@ -1,4 +1,4 @@
-//! Other people's programs for tests: installed once into folders of the project, and what they found, on the page `docs/interop.md`.
+//! Other people's programs for tests: installed once into folders of the project, and what they found, on the page `docs/reference/interop.md`.
 
 #![allow(dead_code, unreachable_pub, reason = "a module of several test programs, each of which uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
@@ -85,12 +85,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// Writes the part of this name of `docs/interop.md`, with `UPDATE_DOCS` and if nothing was skipped.
+    /// Writes the part of this name of `docs/reference/interop.md`, with `UPDATE_DOCS` and if nothing was skipped.
     pub fn update(&self, part: &str) {
         match (std::env::var_os("UPDATE_DOCS"), self.complete) {
             (Some(_), true) => write(part, &self.text()),
             (Some(_), false) => {
-                tell(&format!("docs/interop.md keeps its table {part}: something was skipped"))
+                tell(&format!("docs/reference/interop.md keeps its table {part}: something was skipped"))
             }
             (None, _) => {}
         }
@@ -145,13 +145,14 @@ fn circumstances() -> String {
 }
 
 fn page() -> PathBuf {
-    root().join("docs/interop.md")
+    root().join("docs/reference/interop.md")
 }
 
 /// Where a part begins and ends in the page.
 fn place(page: &str, part: &str) -> (usize, usize) {
     let open = format!("<!-- from a run: {part} -->\n");
-    let start = page.find(&open).unwrap_or_else(|| panic!("docs/interop.md has no {open}")) + open.len();
+    let start =
+        page.find(&open).unwrap_or_else(|| panic!("docs/reference/interop.md has no {open}")) + open.len();
     (start, start + page[start..].find("<!-- end -->").unwrap())
 }
 

@@ -1,4 +1,4 @@
-//! What an operation can cost its source, and whom it pays, calls or gives power: kind by kind (docs/signer.md, "What counts").
+//! What an operation can cost its source, and whom it pays, calls or gives power: kind by kind (docs/reference/limits.md).
 //!
 //! The figures are upper bounds. A manager operation burns for storage, for originations and for new accounts, its internal
 //! operations included, at most what its `storage_limit` covers: the chain refuses an operation that needs more. Only

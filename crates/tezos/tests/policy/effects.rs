@@ -1,5 +1,5 @@
 //! What every operation counts for in `max_amount` and `per.amount`, and whom `destinations` and `entrypoints` see: the table of
-//! docs/signer.md, "What counts".
+//! docs/reference/limits.md.
 
 use jwtis_tezos::operation::{Amount, Effects};
 use jwtis_tezos::policy::{Limits, Mutez};

@@ -176,7 +176,7 @@ fn refuses_integers_beyond_31_bits_and_long_raw_data() {
     assert_eq!(refused(&raw(4097)), Fault::Length { had: 4097 });
 }
 
-/// docs/signer.md, "What is stricter": what octez or Signatory read and we do not.
+/// docs/guide/from-signatory.md: what octez or Signatory read and we do not.
 #[test]
 fn padding_of_contracts_is_zero() {
     let to = |padding: u8| tag(108).manager().nat(1).u8(1).fill(7, 20).u8(padding).u8(0);
@@ -186,7 +186,7 @@ fn padding_of_contracts_is_zero() {
     }
 }
 
-/// docs/signer.md, "What is stricter".
+/// docs/guide/from-signatory.md.
 #[test]
 fn a_proof_byte_that_only_the_last_of_a_batch_lacks_is_refused() {
     let update = |flag: &[u8]| tag(114).manager().u8(0).fill(0x50, 32).raw(flag);

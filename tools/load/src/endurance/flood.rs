@@ -21,7 +21,7 @@ const SENT: usize = 120 * 1024;
 /// Longest that a write waits for a server that does not read.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the bodies of one source may take (docs/api.md, "Limits"): half of what is shared, and half of the reserve.
+/// What the bodies of one source may take (docs/reference/issuer-api.md, "Limits"): half of what is shared, and half of the reserve.
 const BODIES_KIB: u64 = 32 * 1024;
 /// What a connection takes beside its body: buffers of the listener, the task, and what the allocator keeps for a second.
 const CONNECTION_KIB: u64 = 72;

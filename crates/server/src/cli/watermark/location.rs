@@ -63,7 +63,7 @@ impl Location {
                         }
                         Fault::Lost => LOST_HINT,
                         Fault::Unreadable => {
-                            "mend or remove that file; docs/signer.md says how watermarks are kept"
+                            "mend or remove that file; docs/reference/watermarks.md says how watermarks are kept"
                         }
                     };
                     Failure::refused("the watermarks cannot be read").because(&error).hint(hint)
@@ -195,7 +195,9 @@ pub(super) fn cannot_open(base: &Path, error: &FileError) -> Failure {
         FileError::Lost { .. } => {
             "bring the file back from where it went; if what was signed does not matter, start the server once with --new-watermarks"
         }
-        FileError::Watermarks(_) => "mend or remove that file; docs/signer.md says how watermarks are kept",
+        FileError::Watermarks(_) => {
+            "mend or remove that file; docs/reference/watermarks.md says how watermarks are kept"
+        }
         FileError::Engine { source, .. } => engine_hint(source),
         FileError::Io { source, .. } => disk_hint(source),
         FileError::StoreWentBack(_) => rollback::HINT,

@@ -1,7 +1,7 @@
 //! The table of settings: every flag, environment variable, file key and default of the server, once.
 //!
 //! The command line is built from this table, the file is checked against it, `config show` prints it and a test compares
-//! `docs/configuration.md` with it. A new setting is one entry here and one reader in [`crate::config::Config`].
+//! `docs/reference/configuration.md` with it. A new setting is one entry here and one reader in [`crate::config::Config`].
 
 use super::Kind::{List, Path, Secret, Switch, Value};
 use super::Setting;

@@ -48,7 +48,7 @@ impl Client {
         Ok(checks)
     }
 
-    /// The name is unknown, the client's token opens nothing, and no token of it is active (docs/api.md: 404 for the admin, 401 for others).
+    /// The name is unknown, the client's token opens nothing, and no token of it is active (docs/reference/issuer-api.md: 404 for the admin, 401 for others).
     fn check_deleted(&self, server: &mut Connection, admin: &str) -> Result<u64, Fault> {
         let keys = server.get(&format!("/keys/{}", self.kid), "")?;
         self.expect(keys.status == 404, "deleted, and its keys are served", &keys)?;

@@ -1,4 +1,4 @@
-//! The error codes of the API. They are a promise: a code is never renamed, nor given another meaning or status. `docs/api.md` prints
+//! The error codes of the API. They are a promise: a code is never renamed, nor given another meaning or status. `docs/reference/issuer-api.md` prints
 //! this table, and a test compares the two.
 
 use axum::http::StatusCode;
@@ -154,7 +154,7 @@ codes! {
     Contended = "contended", SERVICE_UNAVAILABLE, "Too many requests change the same thing at once",
         "Nothing was changed. Try again after `Retry-After` seconds.";
     ClockBehind = "clock_behind", SERVICE_UNAVAILABLE, "The server's clock is behind, so the revocation could miss sessions",
-        "Nothing was revoked. Revoke by token, which always works, or have the operator mend the clock: docs/operations.md, \"Clocks\".";
+        "Nothing was revoked. Revoke by token, which always works, or have the operator mend the clock: docs/reference/reliability.md, \"Clocks\".";
     Timeout = "timeout", SERVICE_UNAVAILABLE, "The server did not finish in time",
         "It is unknown whether the change was made. Reading and renewing are safe to repeat.";
 }
