@@ -12,7 +12,12 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn the_readme_shows_what_is_really_printed() {
-    console::follow(&["README.md"], true, 14);
+    console::follow(&["README.md"], true, 10);
+}
+
+#[test]
+fn the_issuers_tutorial_shows_what_is_really_printed() {
+    console::follow(&["docs/guide/first-token.md"], true, 13);
 }
 
 /// Pages that follow each other: the later ones use files and keys of the first.
@@ -20,9 +25,9 @@ fn the_readme_shows_what_is_really_printed() {
 fn the_signers_guide_shows_what_is_really_printed() {
     let pages = [
         "docs/guide/first-signature.md",
-        "docs/guide/from-signatory.md",
         "docs/guide/policies.md",
         "docs/guide/signing-keys.md",
+        "docs/guide/watermarks.md",
     ];
     console::follow(&pages, false, 13);
 }
