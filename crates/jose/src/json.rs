@@ -22,12 +22,12 @@ pub const MAX_INTEGER: u64 = 1 << 53;
 /// # Errors
 /// [`JsonError`] says which rule is broken and, for a syntax error, where.
 pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
-    parse_with(bytes, Limits { max_depth, max_safe_numbers: true })
+    parse_with(bytes, JsonLimits { max_depth, max_safe_numbers: true })
 }
 
 /// What [`parse_with`] lets through.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Limits {
+pub struct JsonLimits {
     /// Deepest nesting; an object or array at the top has depth 1.
     pub max_depth: usize,
     /// Whether numbers end at 2^53, as [`parse`] has it. Without it integers pass as far as 64 bits hold them exactly:
@@ -39,7 +39,7 @@ pub struct Limits {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_with(bytes: &[u8], limits: Limits) -> Result<Value, JsonError> {
+pub fn parse_with(bytes: &[u8], limits: JsonLimits) -> Result<Value, JsonError> {
     let broken = RefCell::new(None);
     let mut reader = serde_json::Deserializer::from_slice(bytes);
 
@@ -64,7 +64,7 @@ pub(crate) fn deserialize_strict<'de, D: Deserializer<'de>>(
     max_depth: usize,
 ) -> Result<Result<Value, JsonError>, D::Error> {
     let broken = RefCell::new(None);
-    match Strict::new(Limits { max_depth, max_safe_numbers: true }, &broken).deserialize(deserializer) {
+    match Strict::new(JsonLimits { max_depth, max_safe_numbers: true }, &broken).deserialize(deserializer) {
         Ok(value) => Ok(Ok(value)),
         Err(error) => broken.take().map(Err).ok_or(error),
     }
@@ -74,12 +74,12 @@ pub(crate) fn deserialize_strict<'de, D: Deserializer<'de>>(
 #[derive(Copy, Clone)]
 struct Strict<'a> {
     depth_left: usize,
-    limits: Limits,
+    limits: JsonLimits,
     broken: &'a RefCell<Option<JsonError>>,
 }
 
 impl<'a> Strict<'a> {
-    const fn new(limits: Limits, broken: &'a RefCell<Option<JsonError>>) -> Self {
+    const fn new(limits: JsonLimits, broken: &'a RefCell<Option<JsonError>>) -> Self {
         Self { depth_left: limits.max_depth, limits, broken }
     }
 
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn wider_numbers_pass_only_where_they_are_exact() {
-        let wide = Limits { max_depth: 1, max_safe_numbers: false };
+        let wide = JsonLimits { max_depth: 1, max_safe_numbers: false };
         for text in ["9007199254740993", "-9007199254740993", "18446744073709551615", "-9223372036854775808"]
         {
             assert_eq!(parse_with(text.as_bytes(), wide).unwrap().to_string(), text);

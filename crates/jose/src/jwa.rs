@@ -77,13 +77,13 @@ impl SignatureAlgorithm {
         use SignatureScheme::{Ecdsa, EdDsa, Hmac, Rsa};
         match self {
             Self::Es256 => {
-                ("ES256", Ecdsa(Curve::P256, &ECDSA_P256_SHA256_FIXED_SIGNING, &ECDSA_P256_SHA256_FIXED))
+                ("ES256", Ecdsa(JwkCurve::P256, &ECDSA_P256_SHA256_FIXED_SIGNING, &ECDSA_P256_SHA256_FIXED))
             }
             Self::Es384 => {
-                ("ES384", Ecdsa(Curve::P384, &ECDSA_P384_SHA384_FIXED_SIGNING, &ECDSA_P384_SHA384_FIXED))
+                ("ES384", Ecdsa(JwkCurve::P384, &ECDSA_P384_SHA384_FIXED_SIGNING, &ECDSA_P384_SHA384_FIXED))
             }
             Self::Es512 => {
-                ("ES512", Ecdsa(Curve::P521, &ECDSA_P521_SHA512_FIXED_SIGNING, &ECDSA_P521_SHA512_FIXED))
+                ("ES512", Ecdsa(JwkCurve::P521, &ECDSA_P521_SHA512_FIXED_SIGNING, &ECDSA_P521_SHA512_FIXED))
             }
             Self::EdDsa => ("EdDSA", EdDsa),
             Self::Rs256 => ("RS256", Rsa(&RSA_PKCS1_SHA256, &RSA_PKCS1_2048_8192_SHA256)),
@@ -111,7 +111,7 @@ impl SignatureAlgorithm {
     pub const fn default_bits(self) -> u32 {
         match self.scheme() {
             SignatureScheme::Ecdsa(curve, ..) => curve.bits(),
-            SignatureScheme::EdDsa => Curve::Ed25519.bits(),
+            SignatureScheme::EdDsa => JwkCurve::Ed25519.bits(),
             SignatureScheme::Rsa(..) => 2048,
             SignatureScheme::Hmac => 256,
         }
@@ -124,8 +124,8 @@ impl SignatureAlgorithm {
     pub fn check_bits(self, bits: u32) -> Result<(), BitsError> {
         match self.scheme() {
             SignatureScheme::Rsa(..) => check_bits(self.name(), "is RSA", RSA_BITS, bits),
-            SignatureScheme::Ecdsa(Curve::P256, ..) => check_bits(self.name(), "uses P-256", &[256], bits),
-            SignatureScheme::Ecdsa(Curve::P384, ..) => check_bits(self.name(), "uses P-384", &[384], bits),
+            SignatureScheme::Ecdsa(JwkCurve::P256, ..) => check_bits(self.name(), "uses P-256", &[256], bits),
+            SignatureScheme::Ecdsa(JwkCurve::P384, ..) => check_bits(self.name(), "uses P-384", &[384], bits),
             SignatureScheme::Ecdsa(..) => check_bits(self.name(), "uses P-521", &[521], bits),
             SignatureScheme::EdDsa => check_bits(self.name(), "uses Ed25519", &[256], bits),
             SignatureScheme::Hmac => check_bits(self.name(), "is HMAC with SHA-256", &[256], bits),
@@ -136,7 +136,7 @@ impl SignatureAlgorithm {
 /// What stands behind a signature algorithm.
 #[derive(Copy, Clone)]
 pub(crate) enum SignatureScheme {
-    Ecdsa(Curve, &'static EcdsaSigningAlgorithm, &'static EcdsaVerificationAlgorithm),
+    Ecdsa(JwkCurve, &'static EcdsaSigningAlgorithm, &'static EcdsaVerificationAlgorithm),
     EdDsa,
     Rsa(&'static RsaSignatureEncoding, &'static RsaParameters),
     Hmac,
@@ -328,7 +328,7 @@ impl From<KeyManagementAlgorithm> for KeyAlgorithm {
 
 /// An elliptic curve, the `crv` of a JWK (RFC 7518 §6.2.1.1, RFC 8037 §2).
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Curve {
+pub enum JwkCurve {
     /// NIST P-256.
     P256,
     /// NIST P-384.
@@ -341,7 +341,7 @@ pub enum Curve {
     X25519,
 }
 
-impl Curve {
+impl JwkCurve {
     pub(crate) const ALL: &'static [Self] =
         &[Self::P256, Self::P384, Self::P521, Self::Ed25519, Self::X25519];
 
@@ -390,7 +390,7 @@ impl Curve {
     }
 }
 
-impl fmt::Display for Curve {
+impl fmt::Display for JwkCurve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

@@ -27,7 +27,7 @@ pub use self::{
 };
 pub(crate) use self::{
     parameters::Parameters,
-    private::{Operation, PrivateJwk},
+    private::{KeyOperation, PrivateJwk},
 };
 use crate::{
     base64url, json,
@@ -173,7 +173,7 @@ impl Jwk {
             },
             (KeyAlgorithm::Signature(alg), Parameters::Curve { curve, .. }) => match alg.scheme() {
                 SignatureScheme::Ecdsa(needed, ..) => needed == *curve,
-                SignatureScheme::EdDsa => *curve == crate::jwa::Curve::Ed25519,
+                SignatureScheme::EdDsa => *curve == crate::jwa::JwkCurve::Ed25519,
                 SignatureScheme::Rsa(..) | SignatureScheme::Hmac => false,
             },
             (KeyAlgorithm::KeyManagement(alg), Parameters::Rsa { .. }) => match alg.scheme() {

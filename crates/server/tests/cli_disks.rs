@@ -170,7 +170,7 @@ fn commands_that_write_a_store_say_that_there_is_no_room_and_change_nothing() {
 }
 
 #[test]
-fn no_room_for_files_of_marks_refuses_signatures_and_passes() {
+fn no_room_for_files_of_watermarks_refuses_signatures_and_passes() {
     use cli_support::signer::{Client, KEY, SECRET, attestation, config, server};
     let mut place = Place::new();
     place.set("JWTIS_PSWD", "a password of the store");
@@ -191,7 +191,7 @@ fn no_room_for_files_of_marks_refuses_signatures_and_passes() {
     limit(&server, "fsize", "unlimited:unlimited");
     assert_eq!(client.sign(KEY, &attestation(2, 1)).0, 200);
     assert_eq!(client.sign(KEY, &attestation(2, 2)).0, 409);
-    assert_eq!(client.sign(KEY, &attestation(1, 2)).0, 409, "the mark of before is kept");
+    assert_eq!(client.sign(KEY, &attestation(1, 2)).0, 409, "the watermark of before is kept");
     assert_eq!(server.stop().code, Some(0));
 }
 

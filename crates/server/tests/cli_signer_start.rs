@@ -1,4 +1,4 @@
-//! How the signer of the real program starts: with and without a store, its vaults, its marks, and what stops it.
+//! How the signer of the real program starts: with and without a store, its vaults, its watermarks, and what stops it.
 
 mod cli_support;
 
@@ -14,7 +14,7 @@ use cli_support::signer::{
 use cli_support::{Place, post};
 use serde_json::json;
 
-/// A signer alone that keeps its marks in files and its key in one.
+/// A signer alone that keeps its watermarks in files and its key in one.
 fn pure(place: &Place) -> String {
     let keys = place.file("secret_keys", &secret_keys(&[("demo", &format!("unencrypted:{SECRET}"))]));
     let sections = format!(
@@ -24,7 +24,7 @@ fn pure(place: &Place) -> String {
     config(place, &sections)
 }
 
-/// A signer alone that keeps its marks in the store and its key in the configuration.
+/// A signer alone that keeps its watermarks in the store and its key in the configuration.
 fn with_store(place: &Place) -> String {
     let sections =
         format!("{}vaults:\n  local: {{driver: mem, config: [{SECRET}]}}\ntezos:\n  {KEY}:\n", server(""));
@@ -124,7 +124,7 @@ fn keys_of_remote_signers_and_ledgers_are_named_and_the_others_are_served() {
 }
 
 #[test]
-fn marks_in_files_survive_a_restart_and_belong_to_one_process() {
+fn watermarks_in_files_survive_a_restart_and_belong_to_one_process() {
     let place = Place::new();
     let file = pure(&place);
     let running = place.start(&["-c", &file]);
@@ -139,7 +139,7 @@ fn marks_in_files_survive_a_restart_and_belong_to_one_process() {
 }
 
 #[test]
-fn marks_in_files_that_are_gone_stop_the_start_until_the_operator_begins_anew() {
+fn watermarks_in_files_that_are_gone_stop_the_start_until_the_operator_begins_anew() {
     let place = Place::new();
     let file = pure(&place);
     let running = place.start(&["-c", &file]);
@@ -327,13 +327,13 @@ fn a_busy_port_names_the_flag_of_its_listener() {
 }
 
 #[test]
-fn marks_that_signatory_left_are_taken_over_at_every_start_and_the_higher_wins() {
+fn watermarks_that_signatory_left_are_taken_over_at_every_start_and_the_higher_wins() {
     let mut place = Place::new();
     let file = with_store(&place);
     let left = |place: &Place, level: u32| {
         fs::create_dir_all(place.path().join("marks/watermark_v2")).unwrap();
-        let mark = json!({ KEY: { "attestation": { "level": level, "round": 0, "hash": null } } });
-        place.file("marks/watermark_v2/NetXo5iVw1vBoxM.json", &mark.to_string());
+        let watermark = json!({ KEY: { "attestation": { "level": level, "round": 0, "hash": null } } });
+        place.file("marks/watermark_v2/NetXo5iVw1vBoxM.json", &watermark.to_string());
     };
     left(&place, 100);
     let running = place.start(&["-c", &file]);
@@ -366,7 +366,7 @@ fn marks_that_signatory_left_are_taken_over_at_every_start_and_the_higher_wins()
 }
 
 #[test]
-fn marks_of_the_store_are_taken_over_by_a_change_to_the_driver_file() {
+fn watermarks_of_the_store_are_taken_over_by_a_change_to_the_driver_file() {
     let mut place = Place::new();
     let running = place.start(&["-c", &with_store(&place)]);
     let password = running.export("JWTIS_PSWD");
@@ -467,7 +467,7 @@ fn a_request_that_runs_is_answered_while_the_server_stops_and_healthz_says_that_
 }
 
 #[test]
-fn a_flood_of_connections_leaves_descriptors_for_the_marks() {
+fn a_flood_of_connections_leaves_descriptors_for_the_watermarks() {
     let place = Place::new();
     let limited = r#"ulimit -n 256; exec "$0" "$@""#;
     let file = pure(&place);

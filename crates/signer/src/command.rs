@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jwtis_store::ReadError;
 use jwtis_tezos::policy::LimitDenial;
-use jwtis_tezos::{ChainId, DecodeError, Denial, PublicKeyHash, RequestKind, Signature, SigningVersion};
+use jwtis_tezos::{ChainId, Denial, MessageError, PublicKeyHash, RequestKind, Signature, SigningVersion};
 
 use crate::guard::Authenticated;
 use crate::hook::HookError;
@@ -89,7 +89,7 @@ pub enum SignError {
     Denied(#[from] Denial),
     /// 400: the message is not understood.
     #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Decode(#[from] MessageError),
     /// 404: no vault holds the key. 500: a vault cannot be asked whether it does.
     #[error(transparent)]
     NotHeld(#[from] NotHeld),

@@ -131,7 +131,7 @@ impl Signer {
                     Clearance::Advanced => "advanced",
                     Clearance::Repeated => "repeated",
                 };
-                tracing::debug!(key = %allowed.key, chain = %asked.chain, kind = %asked.kind, mark = %asked.mark, step, "the watermark is clear");
+                tracing::debug!(key = %allowed.key, chain = %asked.chain, kind = %asked.kind, watermark = %asked.watermark, step, "the watermark is clear");
             }
             Need::CannotTell => return Err(SignError::NoWatermark),
         }

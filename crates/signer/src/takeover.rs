@@ -33,7 +33,7 @@ impl Joins for WatermarkRecord {
     const KIND: &'static str = "watermark";
 
     fn join(&self, other: &Self) -> Self {
-        Self { id: self.id, mark: self.mark.join(other.mark) }
+        Self { id: self.id, watermark: self.watermark.join(other.watermark) }
     }
 
     fn name(&self) -> String {
@@ -41,7 +41,7 @@ impl Joins for WatermarkRecord {
     }
 
     fn what(&self) -> String {
-        self.mark.to_string()
+        self.watermark.to_string()
     }
 }
 

@@ -1,4 +1,4 @@
-//! What keys have spent, kept in the store so that a restart does not forget. The rule is [`jwtis_tezos::policy::Limits`].
+//! What keys have spent, kept in the store so that a restart does not forget. The rule is [`jwtis_tezos::policy::SpendingLimits`].
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};

@@ -11,15 +11,15 @@ pub mod mem;
 pub(crate) mod record;
 pub mod store;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jwtis_base::audit::AuditRecord;
 use jwtis_base::env::Timestamp;
 use jwtis_base::rollback;
 use jwtis_store::{BoxFuture, OutcomeUnknown, RollbackCause, Store};
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, Judgement, JumpRule, Mark, Refusal, judge};
+use jwtis_tezos::watermark::{
+    AllWatermarks, Asked, ChainWatermarks, Judgement, JumpRule, Refusal, Watermark, judge,
+};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
 /// Chains on which one key may have watermarks that the configuration does not name. Callers choose the chain of a message, and a
@@ -60,7 +60,7 @@ pub trait Watermarks: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`].
-    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>>;
+    fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>>;
 
     /// Raises the watermarks of `chain` to at least these, durably. None is ever lowered. Where an operator does so, at this time, a driver
     /// with an audit trail appends a record for each that rises.
@@ -70,7 +70,7 @@ pub trait Watermarks: Send + Sync + 'static {
     fn raise<'a>(
         &'a self,
         chain: ChainId,
-        marks: &'a ChainMarks,
+        watermarks: &'a ChainWatermarks,
         by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>>;
 
@@ -227,12 +227,12 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { refusal, key, asked: Asked { chain, kind, mark } } = self;
+        let Self { refusal, key, asked: Asked { chain, kind, watermark } } = self;
         f.write_str(&refusal.detail())?;
         match refusal {
             Refusal::NotAbove { .. } => Ok(()),
             Refusal::Jump { .. } => {
-                let level = mark.level().saturating_sub(1);
+                let level = watermark.level().saturating_sub(1);
                 write!(
                     f,
                     "; if the chain is there, stop the signer and allow one jump by `jwtis watermark raise --key {key} --chain {chain} --kind {kind} --level {level}`"
@@ -248,24 +248,24 @@ impl std::error::Error for Refused {}
 struct Cleared {
     clearance: Clearance,
     /// The new watermark; `None` where the stored one stands.
-    write: Option<Mark>,
+    write: Option<Watermark>,
 }
 
 /// The rule's step, for a driver.
 fn decide(
-    stored: Option<&Mark>,
+    stored: Option<&Watermark>,
     key: &PublicKeyHash,
     asked: &Asked,
     terms: &Terms,
 ) -> Result<Cleared, WatermarkError> {
-    let (clearance, mark) = match judge(stored, &asked.mark, &terms.jump, terms.now_ms) {
-        Judgement::Advance(mark) => (Clearance::Advanced, mark),
-        Judgement::Repeat(mark) => (Clearance::Repeated, mark),
+    let (clearance, watermark) = match judge(stored, &asked.watermark, &terms.jump, terms.now_ms) {
+        Judgement::Advance(watermark) => (Clearance::Advanced, watermark),
+        Judgement::Repeat(watermark) => (Clearance::Repeated, watermark),
         Judgement::Refuse(refusal) => {
             return Err(WatermarkError::Refused(Box::new(Refused { refusal, key: *key, asked: *asked })));
         }
     };
-    Ok(Cleared { clearance, write: (stored != Some(&mark)).then_some(mark) })
+    Ok(Cleared { clearance, write: (stored != Some(&watermark)).then_some(watermark) })
 }
 
 /// Whether a key that has watermarks on so many chains may have its first one on the chain of `asked`.

@@ -23,9 +23,8 @@ use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{WatermarkError, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Store, open_memory};
-use jwtis_tezos::policy::{Limits, Rate};
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Mark, WatermarkKind};
+use jwtis_tezos::policy::{Rate, SpendingLimits};
+use jwtis_tezos::watermark::{ChainWatermarks, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, Policy, RequestKind, SecretKey, SignRequest, SigningVersion};
 use serde_json::json;
 use signer_support::{
@@ -35,13 +34,13 @@ use signer_support::{
 /// Attestations, and at most two operations an hour.
 fn policy() -> Policy {
     let rate = Rate { window: Duration::from_secs(3600), amount: None, count: Some(2) };
-    let limits = Limits { per: Some(rate), ..Limits::default() };
+    let limits = SpendingLimits { per: Some(rate), ..SpendingLimits::default() };
     Policy { limits, ..allowing(&[RequestKind::Generic, RequestKind::Attestation]) }
 }
 
 fn signer(store: &Store, key: &Arc<SecretKey>, policy: Policy) -> Signer {
     let setup = Setup::new().list(key, policy).vault("v", ScriptedVault::new(&Calls::default(), &[key]));
-    setup.marks(Arc::new(StoreWatermarks::new(store.clone(), Arc::new(())))).store(store).build()
+    setup.watermarks(Arc::new(StoreWatermarks::new(store.clone(), Arc::new(())))).store(store).build()
 }
 
 async fn trail(store: &Store) -> Vec<NumberedRecord> {
@@ -132,8 +131,8 @@ async fn the_driver_file_keeps_the_records_in_its_own_file_and_mem_keeps_none() 
     let key = new_key(Curve::Ed25519);
     let file: Arc<dyn Watermarks> =
         Arc::new(FileWatermarks::open(folder.path(), Arc::new(())).await.unwrap().0);
-    for (marks, records) in [(file, 1), (Arc::new(MemWatermarks::default()) as _, 0)] {
-        let setup = Setup::new().list(&key, policy()).store(&store).marks(marks);
+    for (watermarks, records) in [(file, 1), (Arc::new(MemWatermarks::default()) as _, 0)] {
+        let setup = Setup::new().list(&key, policy()).store(&store).watermarks(watermarks);
         let signer = setup.vault("v", ScriptedVault::new(&Calls::default(), &[&key])).build();
         assert_eq!(code(&sign(&signer, &key, &attestation(7, 1)).await), "signed");
         let own = match signer.own_trail() {
@@ -151,18 +150,18 @@ async fn what_the_operator_does_to_keys_and_watermarks_leaves_one_record_each() 
     let env = jwtis_base::Env::system();
     let vault = StoreVault::new(store.clone(), env.clone());
     let switches = KeySwitches::new(store.clone(), env);
-    let marks = StoreWatermarks::new(store.clone(), Arc::new(()));
+    let watermarks = StoreWatermarks::new(store.clone(), Arc::new(()));
     let key = vault.generate(Curve::Ed25519, "baker").await.unwrap().public_key.hash();
     switches.disable(&key, &Switcher::operator()).await.unwrap();
     assert!(!switches.disable(&key, &Switcher::operator()).await.unwrap(), "it is disabled already");
     switches.enable(&key, &Switcher::operator()).await.unwrap();
     let chain = ChainId::new([1; 4]);
-    let at = |level| Mark::new(level, 0, None).unwrap();
-    let mut raised = ChainMarks::default();
+    let at = |level| Watermark::new(level, 0, None).unwrap();
+    let mut raised = ChainWatermarks::default();
     raised.entry(key).set(WatermarkKind::Block, at(9));
-    raise(&marks, chain, &raised).await.unwrap();
-    raise(&marks, chain, &raised).await.unwrap();
-    marks.danger_lower(chain, key, WatermarkKind::Block, at(3), START).await.unwrap();
+    raise(&watermarks, chain, &raised).await.unwrap();
+    raise(&watermarks, chain, &raised).await.unwrap();
+    watermarks.danger_lower(chain, key, WatermarkKind::Block, at(3), START).await.unwrap();
     vault.delete(&key).await.unwrap();
     let trail = shown(&trail(&store).await);
     let events: Vec<_> = trail.iter().map(|record| record["event"].as_str().unwrap()).collect();
@@ -179,6 +178,10 @@ async fn what_the_operator_does_to_keys_and_watermarks_leaves_one_record_each() 
     assert_eq!((&trail[3]["level"], &trail[4]["level"]), (&json!(9), &json!(3)));
 }
 
-async fn raise(marks: &StoreWatermarks, chain: ChainId, to: &ChainMarks) -> Result<(), WatermarkError> {
-    marks.raise(chain, to, Some(START)).await
+async fn raise(
+    watermarks: &StoreWatermarks,
+    chain: ChainId,
+    to: &ChainWatermarks,
+) -> Result<(), WatermarkError> {
+    watermarks.raise(chain, to, Some(START)).await
 }

@@ -145,7 +145,7 @@ async fn a_hook_that_is_down_fails_the_requests_that_need_it_and_nothing_else() 
     signer.snapshot().public_key(&pkh(&key)).await.unwrap();
     assert_eq!(signer.snapshot().known_keys().await.unwrap().len(), 1);
     assert!(signer.snapshot().ready().await);
-    // Nothing was marked: once the hook is gone, another message of that place may be signed.
+    // No watermark rose: once the hook is gone, another message of that place may be signed.
     let rules = Rules { keys: signer.rules().keys.clone(), ..Rules::default() };
     signer.apply(rules, None);
     let mut other = attestation(7, 0);

@@ -17,7 +17,7 @@ use std::time::Duration;
 use jwtis_signer::Signer;
 use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_signer::{KeyRules, Rules};
-use jwtis_tezos::policy::{Limits, LimitsMode, Mutez, User};
+use jwtis_tezos::policy::{LimitsMode, Mutez, SpendingLimits, User};
 use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SecretKey};
 use serde_json::Value;
 use signer_support::{
@@ -89,7 +89,7 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
     let _listening = log.listen(DEFAULT);
     let key = new_key(Curve::Ed25519);
     let hash = pkh(&key).to_string();
-    let limits = Limits { max_amount: Some(Mutez::new(5)), ..Limits::default() };
+    let limits = SpendingLimits { max_amount: Some(Mutez::new(5)), ..SpendingLimits::default() };
     let policy = Policy { limits, ..allowing(&[RequestKind::Attestation, RequestKind::Generic]) };
     let signer = signer(&key, policy);
     let user = || Caller::User(User::named("alice"));
@@ -152,7 +152,11 @@ async fn what_observed_limits_would_refuse_is_in_the_event_of_the_signature() {
     let log = Log::default();
     let _listening = log.listen(DEFAULT);
     let key = new_key(Curve::Ed25519);
-    let limits = Limits { max_amount: Some(Mutez::new(5)), mode: LimitsMode::Observe, ..Limits::default() };
+    let limits = SpendingLimits {
+        max_amount: Some(Mutez::new(5)),
+        mode: LimitsMode::Observe,
+        ..SpendingLimits::default()
+    };
     let signer = signer(&key, Policy { limits, ..allowing(&[RequestKind::Generic]) });
     for (amount, level, wanted) in [(5, "INFO", None), (6, "WARN", Some("limit max_amount is "))] {
         sign(&signer, &key, &transaction(amount)).await;

@@ -17,8 +17,8 @@ use jwtis_signer::{NotHeld, SignError};
 use jwtis_tezos::policy::{Allow, User};
 use jwtis_tezos::{Caller, Curve, Policy, RequestKind};
 use signer_support::{
-    Act, Calls, NotedMarks, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, forge, new_key,
-    pkh, prove_as, sign, sign_as, text, transaction,
+    Act, Calls, NotedWatermarks, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, forge,
+    new_key, pkh, prove_as, sign, sign_as, text, transaction,
 };
 
 /// What can be wrong with a request, in the order in which it is noticed, and the code of the refusal.
@@ -29,7 +29,7 @@ const CHECKS: [(&str, &str); 8] = [
     ("no vault holds the key", "key_not_found"),
     ("the policy forbids it", "request_kind"),
     ("the hook says no", "policy_hook"),
-    ("the mark is higher", "watermark"),
+    ("the watermark is higher", "watermark"),
     ("the vault fails", "vault"),
 ];
 
@@ -40,7 +40,7 @@ async fn trap_4_check_order_of_every_combination_of_faults() {
         let wrong = |check: usize| combination >> check & 1 == 1;
         let calls = Calls::default();
         let vault = ScriptedVault::new(&calls, &[&key]);
-        let marks = NotedMarks::new(&calls);
+        let watermarks = NotedWatermarks::new(&calls);
         let hook = match wrong(5) {
             true => ScriptedHook::saying(&calls, 403, "403 Forbidden"),
             false => ScriptedHook::saying(&calls, 200, "200 OK"),
@@ -49,13 +49,16 @@ async fn trap_4_check_order_of_every_combination_of_faults() {
         policy.jwt_users = Some(BTreeSet::from(["alice".to_owned()]));
         let caller = Caller::User(User::named(if wrong(1) { "mallory" } else { "alice" }));
 
-        // The mark, from a signer that differs in nothing but that it lets this one pass.
-        let before =
-            Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
+        // The watermark, from a signer that differs in nothing but that it lets this one pass.
+        let before = Setup::new()
+            .list(&key, Policy::baker())
+            .vault("v", vault.clone())
+            .watermarks(watermarks.clone())
+            .build();
         if wrong(6) {
             assert_eq!(code(&sign(&before, &key, &attestation(9, 0)).await), "signed");
         }
-        let mut setup = Setup::new().marks(marks).hook(hook, None);
+        let mut setup = Setup::new().watermarks(watermarks).hook(hook, None);
         if !wrong(0) {
             setup = setup.list(&key, policy);
         }
@@ -75,7 +78,7 @@ async fn trap_4_check_order_of_every_combination_of_faults() {
             (0..CHECKS.len()).filter(|&check| wrong(check)).map(|check| CHECKS[check].0).collect();
         assert_eq!(code(&decided), first.map_or("signed", |check| CHECKS[check].1), "{names:?}");
         let reached = first.unwrap_or(CHECKS.len());
-        let wanted: Vec<&str> = [(4, "list"), (5, "hook"), (6, "mark"), (7, "sign")]
+        let wanted: Vec<&str> = [(4, "list"), (5, "hook"), (6, "watermark"), (7, "sign")]
             .iter()
             .filter(|(check, _)| reached >= *check)
             .map(|(_, call)| *call)

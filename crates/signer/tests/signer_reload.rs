@@ -22,7 +22,7 @@ use jwtis_signer::rules::Guard;
 use jwtis_signer::{
     AllowSource, Authenticated, GuardRemoved, KeyRules, Presented, Rules, SignCommand, Vault,
 };
-use jwtis_tezos::policy::{Allow, Limits, LimitsMode, Mutez, Rate};
+use jwtis_tezos::policy::{Allow, LimitsMode, Mutez, Rate, SpendingLimits};
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::watermark::jump::{BlockTime, ChainJumps, MaxJump};
 use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, RequestKind, SigningVersion};
@@ -147,14 +147,20 @@ fn what_restricted_a_key_changes_its_value_and_is_never_dropped_by_a_reload() {
     let limited = |limits| Policy { limits, ..generic() };
     let per = |amount: Option<u64>, count| {
         let per = Rate { window: Duration::from_secs(60), amount: amount.map(Mutez::new), count };
-        limited(Limits { per: Some(per), ..Limits::default() })
+        limited(SpendingLimits { per: Some(per), ..SpendingLimits::default() })
     };
-    let amount = |most| limited(Limits { max_amount: Some(Mutez::new(most)), ..Limits::default() });
-    let fee = limited(Limits { max_fee: Some(Mutez::new(1)), ..Limits::default() });
-    let destinations = limited(Limits { destinations: Some(BTreeSet::new()), ..Limits::default() });
-    let entrypoints = limited(Limits { entrypoints: Some(BTreeSet::new()), ..Limits::default() });
-    let observed =
-        limited(Limits { max_amount: Some(Mutez::new(9)), mode: LimitsMode::Observe, ..Limits::default() });
+    let amount =
+        |most| limited(SpendingLimits { max_amount: Some(Mutez::new(most)), ..SpendingLimits::default() });
+    let fee = limited(SpendingLimits { max_fee: Some(Mutez::new(1)), ..SpendingLimits::default() });
+    let destinations =
+        limited(SpendingLimits { destinations: Some(BTreeSet::new()), ..SpendingLimits::default() });
+    let entrypoints =
+        limited(SpendingLimits { entrypoints: Some(BTreeSet::new()), ..SpendingLimits::default() });
+    let observed = limited(SpendingLimits {
+        max_amount: Some(Mutez::new(9)),
+        mode: LimitsMode::Observe,
+        ..SpendingLimits::default()
+    });
     let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
     let chains = |list: &[&str]| Policy { allowed_chains: names(list), ..generic() };
     let users = |list: &[&str]| Policy { jwt_users: names(list), ..generic() };
@@ -256,7 +262,7 @@ fn a_window_never_becomes_shorter_by_a_reload() {
             count: Some(1),
         });
         let allow = Allow::new([RequestKind::Generic], []);
-        Policy { allow, limits: Limits { per, ..Limits::default() }, ..Policy::default() }
+        Policy { allow, limits: SpendingLimits { per, ..SpendingLimits::default() }, ..Policy::default() }
     };
     for (name, steps, shorter) in [
         ("it_stays", vec![Some(of(Some(60))), Some(of(Some(60)))], None),

@@ -59,7 +59,7 @@ async fn a_disabled_key_neither_signs_nor_proves_until_it_is_enabled_and_a_resta
         assert!(switches(&first).enable(&pkh(key), &operator).await.unwrap());
         assert!(!switches(&first).enable(&pkh(key), &operator).await.unwrap());
     }
-    assert_eq!(code(&sign(&first, &key, &attestation(2, 0)).await), "signed", "nothing was marked");
+    assert_eq!(code(&sign(&first, &key, &attestation(2, 0)).await), "signed", "no watermark rose");
     assert_eq!(code(&prove_as(&proving, Caller::Anonymous, &tz4).await), "signed");
 }
 

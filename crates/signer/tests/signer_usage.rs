@@ -18,7 +18,7 @@ use jwtis_signer::Signer;
 use jwtis_signer::usage::UsageError;
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{KdfParams, MemoryBackend, Store, create_redb, open_memory, open_redb};
-use jwtis_tezos::policy::{Limits, LimitsMode, Mutez, Rate};
+use jwtis_tezos::policy::{LimitsMode, Mutez, Rate, SpendingLimits};
 use jwtis_tezos::{Curve, Policy, RequestKind, SecretKey};
 use signer_support::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign, text,
@@ -28,7 +28,7 @@ use signer_support::{
 /// Transactions of at most `amount` mutez an hour, and `count` operations; attestations as well.
 fn policy(amount: Option<u64>, count: Option<u64>) -> Policy {
     let rate = Rate { window: Duration::from_secs(3600), amount: amount.map(Mutez::new), count };
-    let limits = Limits { per: Some(rate), ..Limits::default() };
+    let limits = SpendingLimits { per: Some(rate), ..SpendingLimits::default() };
     Policy { limits, ..allowing(&[RequestKind::Generic, RequestKind::Attestation]) }
 }
 
@@ -239,7 +239,7 @@ async fn a_slow_store_holds_up_no_key_that_is_not_counted() {
 /// As [`policy`], observed only.
 fn observing(amount: Option<u64>, count: Option<u64>) -> Policy {
     let policy = policy(amount, count);
-    Policy { limits: Limits { mode: LimitsMode::Observe, ..policy.limits }, ..policy }
+    Policy { limits: SpendingLimits { mode: LimitsMode::Observe, ..policy.limits }, ..policy }
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_signer::{NotHeld, Rules, SignError, Vault, Watermarks};
 use jwtis_tezos::{Curve, Policy, RequestKind, Signature, SigningVersion};
 use signer_support::{
-    Act, Calls, Gate, NotedMarks, ScriptedVault, Setup, allowing, attestation, code, forge, new_key, pkh,
-    sign, sign_in_version, text, transaction,
+    Act, Calls, Gate, NotedWatermarks, ScriptedVault, Setup, allowing, attestation, code, forge, new_key,
+    pkh, sign, sign_in_version, text, transaction,
 };
 
 #[tokio::test]
@@ -109,36 +109,39 @@ async fn a_vault_that_mixes_up_its_answers_is_not_believed() {
 }
 
 #[tokio::test]
-async fn trap_8_the_mark_moves_before_the_key_is_used_and_the_same_bytes_may_be_retried() {
+async fn trap_8_the_watermark_moves_before_the_key_is_used_and_the_same_bytes_may_be_retried() {
     let key = new_key(Curve::Ed25519);
     let calls = Calls::default();
     let vault = ScriptedVault::new(&calls, &[&key]);
-    let marks = NotedMarks::new(&calls);
-    let signer =
-        Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
+    let watermarks = NotedWatermarks::new(&calls);
+    let signer = Setup::new()
+        .list(&key, Policy::baker())
+        .vault("v", vault.clone())
+        .watermarks(watermarks.clone())
+        .build();
     vault.will(Act::Fail);
     let failed = sign(&signer, &key, &attestation(7, 0)).await;
     assert_eq!(text(&failed), "(Scripted): on fire");
-    assert_eq!(calls.take(), ["list", "mark", "sign"]);
+    assert_eq!(calls.take(), ["list", "watermark", "sign"]);
 
     vault.will(Act::Sign);
     let mut other = attestation(7, 0);
     *other.last_mut().unwrap() ^= 1;
     assert_eq!(code(&sign(&signer, &key, &other).await), "watermark");
-    assert_eq!(calls.take(), ["mark"], "the key was used below its mark");
+    assert_eq!(calls.take(), ["watermark"], "the key was used below its watermark");
     assert_eq!(code(&sign(&signer, &key, &attestation(7, 0)).await), "signed");
     assert_eq!(code(&sign(&signer, &key, &attestation(8, 0)).await), "signed");
     assert_eq!(code(&sign(&signer, &key, &attestation(7, 0)).await), "watermark");
 
     calls.take();
-    *marks.fail.lock().unwrap() = true;
+    *watermarks.fail.lock().unwrap() = true;
     let lost = sign(&signer, &key, &attestation(9, 0)).await;
     assert!(matches!(lost.outcome, Err(SignError::Watermark(_))), "{}", text(&lost));
-    assert_eq!(calls.take(), ["mark"], "the key was used without a mark");
+    assert_eq!(calls.take(), ["watermark"], "the key was used without a watermark");
 }
 
 #[tokio::test]
-async fn trap_9_attestations_with_and_without_dal_share_their_mark_at_the_signer() {
+async fn trap_9_attestations_with_and_without_dal_share_their_watermark_at_the_signer() {
     let key = new_key(Curve::Ed25519);
     let policy = allowing(&[RequestKind::Attestation, RequestKind::AttestationWithDal]);
     let vault = ScriptedVault::new(&Calls::default(), &[&key]);
@@ -355,15 +358,18 @@ async fn a_slow_vault_holds_up_no_other_key() {
 }
 
 #[tokio::test]
-async fn a_caller_who_goes_away_leaves_the_mark_and_the_same_bytes_to_the_next() {
+async fn a_caller_who_goes_away_leaves_the_watermark_and_the_same_bytes_to_the_next() {
     let key = new_key(Curve::Ed25519);
     let gate = Gate::new();
     let calls = Calls::default();
     let vault = ScriptedVault::new(&calls, &[&key]);
     vault.will(Act::Wait(Arc::clone(&gate)));
-    let marks = NotedMarks::new(&calls);
-    let signer =
-        Setup::new().list(&key, Policy::baker()).vault("v", vault.clone()).marks(marks.clone()).build();
+    let watermarks = NotedWatermarks::new(&calls);
+    let signer = Setup::new()
+        .list(&key, Policy::baker())
+        .vault("v", vault.clone())
+        .watermarks(watermarks.clone())
+        .build();
     let gone = {
         let (signer, key) = (signer.clone(), Arc::clone(&key));
         tokio::spawn(async move { code(&sign(&signer, &key, &attestation(7, 0)).await) })
@@ -372,7 +378,7 @@ async fn a_caller_who_goes_away_leaves_the_mark_and_the_same_bytes_to_the_next()
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
     vault.will(Act::Sign);
-    assert_eq!(marks.all().await.unwrap().len(), 1);
+    assert_eq!(watermarks.all().await.unwrap().len(), 1);
     assert_eq!(code(&sign(&signer, &key, &forge::consensus(0x13, 21, 7, 0)).await), "signed");
     assert_eq!(code(&sign(&signer, &key, &attestation(6, 0)).await), "watermark");
 }

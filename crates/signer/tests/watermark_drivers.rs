@@ -1,4 +1,4 @@
-//! One suite for every keeper of marks: `mem`, `store` over memory and over redb, `file`.
+//! One suite for every keeper of watermarks: `mem`, `store` over memory and over redb, `file`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,10 +15,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jwtis_signer::watermark::{Clearance, MAX_CHAINS_PER_KEY, Terms, WatermarkError};
-use jwtis_tezos::watermark::format::ChainMarks;
 use jwtis_tezos::watermark::jump::ALLOWANCE;
-use jwtis_tezos::watermark::{Asked, JumpRules, KeyMarks, Pace, Refusal, WatermarkKind};
-use support::{TERMS, World, asked, attestations, chain, key, mark, word};
+use jwtis_tezos::watermark::{
+    Asked, ChainWatermarks, JumpRules, KeyWatermarks, Pace, Refusal, WatermarkKind,
+};
+use support::{TERMS, World, asked, attestations, chain, key, watermark, word};
 
 /// Runs the cases against every driver.
 macro_rules! suite {
@@ -43,23 +44,23 @@ macro_rules! suite {
 
 suite! {
     the_rule_row_by_row_before_and_after_a_restart
-    each_kind_network_and_key_has_its_own_mark
-    trap_9_tags_21_23_and_41_share_one_mark
+    each_kind_network_and_key_has_its_own_watermark
+    trap_9_tags_21_23_and_41_share_one_watermark
     trap_8_the_last_message_is_cleared_again_and_an_older_one_is_not
     a_raise_never_lowers_and_forbids_what_is_below
-    raised_marks_at_one_place_with_other_digests_let_nothing_through
-    marks_lists_all_there_are
+    raised_watermarks_at_one_place_with_other_digests_let_nothing_through
+    watermarks_lists_all_there_are
     of_sixty_four_messages_that_race_for_one_place_one_is_cleared
     sixty_four_keys_at_once_are_all_cleared
     rising_levels_in_any_order_leave_the_highest
-    a_caller_that_goes_away_leaves_no_half_mark
+    a_caller_that_goes_away_leaves_no_half_watermark
     a_thousand_requests_of_one_moment_rise_by_the_allowance_in_all
-    time_gives_the_allowance_back_and_a_raised_mark_lets_the_next_one_pass
-    a_mark_of_unknown_time_rises_by_a_week_of_blocks_at_most
-    a_key_has_marks_on_so_many_chains_and_on_those_that_are_named
+    time_gives_the_allowance_back_and_a_raised_watermark_lets_the_next_one_pass
+    a_watermark_of_unknown_time_rises_by_a_week_of_blocks_at_most
+    a_key_has_watermarks_on_so_many_chains_and_on_those_that_are_named
 }
 
-/// Level and round of the mark, then what is asked: level, round, whether it is the message of the mark; and the answer.
+/// Level and round of the watermark, then what is asked: level, round, whether it is the message of the watermark; and the answer.
 type Row = ((i32, i32), i32, i32, bool, &'static str);
 
 #[rustfmt::skip]
@@ -85,7 +86,7 @@ async fn the_rule_row_by_row_before_and_after_a_restart(mut world: World) {
             for kind in WatermarkKind::ALL {
                 let first = asked(kind, stored.0, stored.1, 1);
                 assert_eq!(
-                    world.marks().clear(&key, &first, &TERMS, None).await.unwrap(),
+                    world.watermarks().clear(&key, &first, &TERMS, None).await.unwrap(),
                     Clearance::Advanced
                 );
             }
@@ -94,21 +95,21 @@ async fn the_rule_row_by_row_before_and_after_a_restart(mut world: World) {
             }
             for kind in WatermarkKind::ALL {
                 let then = asked(kind, level, round, if same { 1 } else { 2 });
-                let answer = world.marks().clear(&key, &then, &TERMS, None).await;
+                let answer = world.watermarks().clear(&key, &then, &TERMS, None).await;
                 assert_eq!(word(&answer), wanted, "row {n}, {kind}, restart: {restart}");
                 if let Err(WatermarkError::Refused(refused)) = answer {
-                    let Refusal::NotAbove { stored: mark, asked } = refused.refusal else {
+                    let Refusal::NotAbove { stored: watermark, asked } = refused.refusal else {
                         panic!("{refused}")
                     };
-                    assert_eq!((mark.level(), mark.round()), stored);
-                    assert_eq!(asked, then.mark);
+                    assert_eq!((watermark.level(), watermark.round()), stored);
+                    assert_eq!(asked, then.watermark);
                 }
             }
         }
     }
 }
 
-async fn each_kind_network_and_key_has_its_own_mark(mut world: World) {
+async fn each_kind_network_and_key_has_its_own_watermark(mut world: World) {
     let (here, there) = (chain(0), chain(1));
     for restart in [false, true] {
         if restart {
@@ -126,7 +127,7 @@ async fn each_kind_network_and_key_has_its_own_mark(mut world: World) {
     }
 }
 
-async fn trap_9_tags_21_23_and_41_share_one_mark(mut world: World) {
+async fn trap_9_tags_21_23_and_41_share_one_watermark(mut world: World) {
     let key = key(0);
     let requests = attestations();
     let (first, others) = requests.split_first().unwrap();
@@ -145,9 +146,9 @@ async fn trap_9_tags_21_23_and_41_share_one_mark(mut world: World) {
 async fn trap_8_the_last_message_is_cleared_again_and_an_older_one_is_not(mut world: World) {
     let key = key(0);
     let (old, last) = (asked(WatermarkKind::Block, 7, 0, 1), asked(WatermarkKind::Block, 8, 0, 2));
-    world.marks().clear(&key, &old, &TERMS, None).await.unwrap();
+    world.watermarks().clear(&key, &old, &TERMS, None).await.unwrap();
     assert_eq!(world.clear(key, old).await, "repeated");
-    world.marks().clear(&key, &last, &TERMS, None).await.unwrap();
+    world.watermarks().clear(&key, &last, &TERMS, None).await.unwrap();
     for _ in 0..2 {
         assert_eq!(world.clear(key, old).await, "refused");
         assert_eq!(world.clear(key, last).await, "repeated");
@@ -157,13 +158,16 @@ async fn trap_8_the_last_message_is_cleared_again_and_an_older_one_is_not(mut wo
 
 async fn a_raise_never_lowers_and_forbids_what_is_below(mut world: World) {
     let block = |level| {
-        ChainMarks::from_iter([(key(0), KeyMarks { block: Some(mark(level, 0, 9)), ..KeyMarks::default() })])
+        ChainWatermarks::from_iter([(
+            key(0),
+            KeyWatermarks { block: Some(watermark(level, 0, 9)), ..KeyWatermarks::default() },
+        )])
     };
     for (level, standing) in [(5, 5), (9, 9), (3, 9), (9, 9)] {
-        world.marks().raise(chain(0), &block(level), None).await.unwrap();
+        world.watermarks().raise(chain(0), &block(level), None).await.unwrap();
         world.restart();
-        let marks = world.marks().all().await.unwrap();
-        assert_eq!(marks[&chain(0)], block(standing));
+        let watermarks = world.watermarks().all().await.unwrap();
+        assert_eq!(watermarks[&chain(0)], block(standing));
     }
     for (level, n, wanted) in [(8, 1, "refused"), (9, 1, "refused"), (9, 9, "repeated"), (10, 1, "advanced")]
     {
@@ -173,10 +177,15 @@ async fn a_raise_never_lowers_and_forbids_what_is_below(mut world: World) {
     assert_eq!(world.clear(key(0), asked(WatermarkKind::Attestation, 1, 0, 1)).await, "advanced");
 }
 
-async fn raised_marks_at_one_place_with_other_digests_let_nothing_through(mut world: World) {
+async fn raised_watermarks_at_one_place_with_other_digests_let_nothing_through(mut world: World) {
     for n in [1, 2] {
-        let marks = KeyMarks { preattestation: Some(mark(4, 1, n)), ..KeyMarks::default() };
-        world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), marks)]), None).await.unwrap();
+        let watermarks =
+            KeyWatermarks { preattestation: Some(watermark(4, 1, n)), ..KeyWatermarks::default() };
+        world
+            .watermarks()
+            .raise(chain(0), &ChainWatermarks::from_iter([(key(0), watermarks)]), None)
+            .await
+            .unwrap();
     }
     world.restart();
     for n in [1, 2, 3] {
@@ -185,19 +194,23 @@ async fn raised_marks_at_one_place_with_other_digests_let_nothing_through(mut wo
     }
 }
 
-async fn marks_lists_all_there_are(mut world: World) {
-    assert!(world.marks().all().await.unwrap().is_empty());
+async fn watermarks_lists_all_there_are(mut world: World) {
+    assert!(world.watermarks().all().await.unwrap().is_empty());
     let mut wanted = BTreeMap::new();
     for (n, kind) in (0..300).zip(WatermarkKind::ALL.into_iter().cycle()) {
         let asked = Asked { chain: chain(n % 2), ..asked(kind, 5, 1, n) };
-        wanted.entry(asked.chain).or_insert_with(ChainMarks::default).entry(key(n)).set(kind, asked.mark);
+        wanted
+            .entry(asked.chain)
+            .or_insert_with(ChainWatermarks::default)
+            .entry(key(n))
+            .set(kind, asked.watermark);
     }
-    for (chain, marks) in &wanted {
-        world.marks().raise(*chain, marks, None).await.unwrap();
+    for (chain, watermarks) in &wanted {
+        world.watermarks().raise(*chain, watermarks, None).await.unwrap();
     }
-    assert_eq!(world.marks().all().await.unwrap(), wanted);
+    assert_eq!(world.watermarks().all().await.unwrap(), wanted);
     world.restart();
-    assert_eq!(world.marks().all().await.unwrap(), wanted);
+    assert_eq!(world.watermarks().all().await.unwrap(), wanted);
 }
 
 async fn of_sixty_four_messages_that_race_for_one_place_one_is_cleared(world: World) {
@@ -208,10 +221,10 @@ async fn of_sixty_four_messages_that_race_for_one_place_one_is_cleared(world: Wo
         assert_eq!(answers.iter().filter(|answer| **answer == "advanced").count(), 1, "{answers:?}");
         assert_eq!(answers.iter().filter(|answer| **answer == "refused").count(), 63, "{answers:?}");
         let cleared = answers.iter().position(|answer| *answer == "advanced").unwrap();
-        let marks = world.marks().all().await.unwrap();
+        let watermarks = world.watermarks().all().await.unwrap();
         assert_eq!(
-            marks[&chain(0)].get(&key(0)).unwrap().attestation,
-            Some(asks[cleared].1.mark.with_pace(Some(Pace::at(TERMS.now_ms))))
+            watermarks[&chain(0)].get(&key(0)).unwrap().attestation,
+            Some(asks[cleared].1.watermark.with_pace(Some(Pace::at(TERMS.now_ms))))
         );
     }
 }
@@ -234,17 +247,18 @@ async fn rising_levels_in_any_order_leave_the_highest(mut world: World) {
     assert!(answers.iter().all(|answer| ["advanced", "refused"].contains(answer)), "{answers:?}");
     world.restart();
     assert_eq!(
-        world.marks().all().await.unwrap()[&chain(0)].get(&key(0)).unwrap().block.unwrap().level(),
+        world.watermarks().all().await.unwrap()[&chain(0)].get(&key(0)).unwrap().block.unwrap().level(),
         63
     );
 }
 
 /// A call is polled once and dropped, as when a time limit strikes.
-async fn a_caller_that_goes_away_leaves_no_half_mark(mut world: World) {
+async fn a_caller_that_goes_away_leaves_no_half_watermark(mut world: World) {
     for level in 1..20 {
         let given_up = asked(WatermarkKind::Block, level, 0, 1);
         let _ =
-            tokio::time::timeout(Duration::ZERO, world.marks().clear(&key(0), &given_up, &TERMS, None)).await;
+            tokio::time::timeout(Duration::ZERO, world.watermarks().clear(&key(0), &given_up, &TERMS, None))
+                .await;
         let other = asked(WatermarkKind::Block, level, 0, 2);
         let same = world.clear(key(0), given_up).await;
         assert!(["advanced", "repeated"].contains(&same), "level {level}: {same}");
@@ -262,7 +276,7 @@ fn mainnet(seconds: u64) -> Terms {
 
 impl World {
     async fn on(&self, terms: Terms, asked: Asked) -> &'static str {
-        word(&self.marks().clear(&key(0), &asked, &terms, None).await)
+        word(&self.watermarks().clear(&key(0), &asked, &terms, None).await)
     }
 }
 
@@ -282,12 +296,12 @@ async fn a_thousand_requests_of_one_moment_rise_by_the_allowance_in_all(mut worl
         }
     }
     assert_eq!(level, 1_000 + i32::try_from(ALLOWANCE).unwrap());
-    // Kinds have an allowance each, as they have a mark each.
+    // Kinds have an allowance each, as they have a watermark each.
     assert_eq!(world.on(mainnet(0), asked(WatermarkKind::Attestation, 5, 0, 1)).await, "advanced");
     assert_eq!(world.on(mainnet(0), asked(WatermarkKind::Attestation, 125, 0, 1)).await, "advanced");
 }
 
-async fn time_gives_the_allowance_back_and_a_raised_mark_lets_the_next_one_pass(mut world: World) {
+async fn time_gives_the_allowance_back_and_a_raised_watermark_lets_the_next_one_pass(mut world: World) {
     let block = |level| asked(WatermarkKind::Block, level, 0, 1);
     for (seconds, level, wanted) in [
         (0, 1_000, "advanced"),
@@ -304,23 +318,26 @@ async fn time_gives_the_allowance_back_and_a_raised_mark_lets_the_next_one_pass(
         world.restart();
     }
     assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "jump");
-    let raised = mark(4_999_999, 0, 9).with_pace(Some(Pace::at(mainnet(86_766).now_ms)));
-    let raised = ChainMarks::from_iter([(key(0), KeyMarks { block: Some(raised), ..KeyMarks::default() })]);
-    world.marks().raise(chain(0), &raised, None).await.unwrap();
+    let raised = watermark(4_999_999, 0, 9).with_pace(Some(Pace::at(mainnet(86_766).now_ms)));
+    let raised = ChainWatermarks::from_iter([(
+        key(0),
+        KeyWatermarks { block: Some(raised), ..KeyWatermarks::default() },
+    )]);
+    world.watermarks().raise(chain(0), &raised, None).await.unwrap();
     world.restart();
     assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "advanced");
 }
 
-async fn a_mark_of_unknown_time_rises_by_a_week_of_blocks_at_most(world: World) {
-    let old = KeyMarks { block: Some(mark(1_000, 0, 9)), ..KeyMarks::default() };
-    world.marks().raise(chain(0), &ChainMarks::from_iter([(key(0), old)]), None).await.unwrap();
+async fn a_watermark_of_unknown_time_rises_by_a_week_of_blocks_at_most(world: World) {
+    let old = KeyWatermarks { block: Some(watermark(1_000, 0, 9)), ..KeyWatermarks::default() };
+    world.watermarks().raise(chain(0), &ChainWatermarks::from_iter([(key(0), old)]), None).await.unwrap();
     let block = |level| asked(WatermarkKind::Block, level, 0, 1);
     for (level, wanted) in [(101_801, "jump"), (101_800, "advanced"), (101_801, "jump")] {
         assert_eq!(world.on(mainnet(0), block(level)).await, wanted, "{level}");
     }
 }
 
-async fn a_key_has_marks_on_so_many_chains_and_on_those_that_are_named(mut world: World) {
+async fn a_key_has_watermarks_on_so_many_chains_and_on_those_that_are_named(mut world: World) {
     let on = |n| Asked { chain: chain(n), ..asked(WatermarkKind::Block, 1, 0, 1) };
     let all: Vec<_> = (0..64).map(|n| (key(0), on(n))).collect();
     let answers = world.all_at_once(&all).await;
@@ -335,7 +352,7 @@ async fn a_key_has_marks_on_so_many_chains_and_on_those_that_are_named(mut world
     assert_eq!(world.clear(key(1), on(100)).await, "advanced", "another key");
     let named = Terms { named: true, ..TERMS };
     assert_eq!(world.on(named, on(100)).await, "advanced");
-    assert_eq!(world.marks().all().await.unwrap().len(), MAX_CHAINS_PER_KEY + 1);
-    let error = world.marks().clear(&key(0), &on(101), &TERMS, None).await.unwrap_err().to_string();
+    assert_eq!(world.watermarks().all().await.unwrap().len(), MAX_CHAINS_PER_KEY + 1);
+    let error = world.watermarks().clear(&key(0), &on(101), &TERMS, None).await.unwrap_err().to_string();
     assert!(error.contains("allowed_chains") && error.contains("watermark.chains"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The store fails below the marks, at any call and in any way: no two messages of one place are cleared.
+//! The store fails below the watermarks, at any call and in any way: no two messages of one place are cleared.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,10 +20,9 @@ use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Rollback, RollbackCause, Store};
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, KeyMarks, WatermarkKind};
+use jwtis_tezos::watermark::{Asked, ChainWatermarks, KeyWatermarks, WatermarkKind};
 use proptest::prelude::*;
-use support::{TERMS, World, asked, chain, key, mark};
+use support::{TERMS, World, asked, chain, key, watermark};
 
 const FAULTS: [Fault; 7] = [
     Fault::Unavailable,
@@ -95,7 +94,7 @@ async fn a_commit_whose_outcome_is_unknown_clears_nobody_but_its_own_message_lat
 }
 
 #[tokio::test]
-async fn a_mark_in_doubt_is_written_again_before_its_message_is_cleared() {
+async fn a_watermark_in_doubt_is_written_again_before_its_message_is_cleared() {
     for fault in Fault::UNKNOWN {
         let (world, backend, _) = faulty();
         backend.fail_commit(1, fault);
@@ -112,21 +111,21 @@ async fn a_mark_in_doubt_is_written_again_before_its_message_is_cleared() {
 }
 
 #[tokio::test]
-async fn a_damaged_mark_is_not_the_absence_of_a_mark() {
+async fn a_damaged_watermark_is_not_the_absence_of_a_watermark() {
     let (world, backend, _) = faulty();
     world.clear(key(0), block(5, 1)).await;
     for message in [1, 2] {
         backend.fail_read(1, Fault::Damaged);
         assert_eq!(world.clear(key(0), block(5, message)).await, "unavailable");
         backend.fail_read(1, Fault::Damaged);
-        assert!(world.marks().all().await.is_err());
+        assert!(world.watermarks().all().await.is_err());
     }
     assert_eq!(world.clear(key(0), block(5, 2)).await, "refused");
 }
 
-/// The record is there and opens, and is no mark.
+/// The record is there and opens, and is no watermark.
 #[tokio::test]
-async fn a_record_that_does_not_decode_is_not_the_absence_of_a_mark() {
+async fn a_record_that_does_not_decode_is_not_the_absence_of_a_watermark() {
     struct Nonsense;
     impl jwtis_store::Record for Nonsense {
         const TABLE: jwtis_store::Table =
@@ -145,7 +144,7 @@ async fn a_record_that_does_not_decode_is_not_the_absence_of_a_mark() {
         chain(0).as_bytes().iter().chain(&key(0).to_tagged()).map(|byte| format!("{byte:02x}")).collect();
     let name = format!("{hex}/block");
     let name = jwtis_store::Name::plain(&name);
-    assert_eq!(store.key_of::<Nonsense>(name), at, "the name of a mark's record does not change");
+    assert_eq!(store.key_of::<Nonsense>(name), at, "the name of a watermark's record does not change");
     store.commit(store.transaction().replace(name, stored.version, &Nonsense)).await.unwrap();
     assert_eq!(world.clear(key(0), block(6, 1)).await, "unavailable");
 }
@@ -175,7 +174,7 @@ async fn a_clearance_costs_one_read_and_one_commit_and_a_repetition_no_commit() 
     }
 }
 
-/// Another node may mark the store, or accept what is there.
+/// Another node may watermark the store, or accept what is there.
 #[tokio::test]
 async fn a_store_that_goes_back_while_it_is_open_clears_nobody_until_that_is_accepted() {
     let (world, _, store) = faulty();
@@ -200,19 +199,23 @@ async fn a_store_that_hangs_holds_up_its_callers_and_clears_nobody() {
 
 #[tokio::test]
 async fn a_raise_that_fails_changes_all_or_nothing_and_can_be_done_again() {
-    let marks = ChainMarks::from_iter([(
+    let watermarks = ChainWatermarks::from_iter([(
         key(0),
-        KeyMarks { block: Some(mark(5, 0, 1)), attestation: Some(mark(6, 0, 1)), ..KeyMarks::default() },
+        KeyWatermarks {
+            block: Some(watermark(5, 0, 1)),
+            attestation: Some(watermark(6, 0, 1)),
+            ..KeyWatermarks::default()
+        },
     )]);
     for fault in Fault::NOT_WRITTEN.into_iter().chain(Fault::UNKNOWN) {
         let (world, backend, _) = faulty();
         backend.fail_commit(1, fault);
-        assert!(world.marks().raise(chain(0), &marks, None).await.is_err(), "{fault:?}");
+        assert!(world.watermarks().raise(chain(0), &watermarks, None).await.is_err(), "{fault:?}");
         if Fault::NOT_WRITTEN.contains(&fault) {
-            assert!(world.marks().all().await.unwrap().is_empty(), "{fault:?}");
+            assert!(world.watermarks().all().await.unwrap().is_empty(), "{fault:?}");
         }
-        world.marks().raise(chain(0), &marks, None).await.unwrap();
-        assert_eq!(world.marks().all().await.unwrap()[&chain(0)], marks);
+        world.watermarks().raise(chain(0), &watermarks, None).await.unwrap();
+        assert_eq!(world.watermarks().all().await.unwrap()[&chain(0)], watermarks);
     }
 }
 
@@ -229,14 +232,14 @@ impl WatermarkObserver for Heard {
 async fn the_observer_hears_of_each_read_and_write() {
     let backend = Faulty::new(MemoryBackend::new());
     let heard = Arc::new(Heard::default());
-    let marks = StoreWatermarks::new(store_over(backend.clone()), heard.clone());
+    let watermarks = StoreWatermarks::new(store_over(backend.clone()), heard.clone());
     for level in 1..=2 {
-        marks.clear(&key(0), &block(level, 1), &TERMS, None).await.unwrap();
+        watermarks.clear(&key(0), &block(level, 1), &TERMS, None).await.unwrap();
     }
     backend.fail_commit(1, Fault::Full);
-    assert!(marks.clear(&key(0), &block(3, 1), &TERMS, None).await.is_err());
+    assert!(watermarks.clear(&key(0), &block(3, 1), &TERMS, None).await.is_err());
     backend.fail_read(1, Fault::Unavailable);
-    assert!(marks.clear(&key(0), &block(3, 1), &TERMS, None).await.is_err());
+    assert!(watermarks.clear(&key(0), &block(3, 1), &TERMS, None).await.is_err());
     let wanted = [
         ("store", WatermarkIo::Read, true),
         // The chains that there are.
@@ -319,8 +322,8 @@ proptest! {
                         }
                     }
                     Act::Raise(k, level) => {
-                        let marks = KeyMarks { block: Some(mark(level, 0, 7)), ..KeyMarks::default() };
-                        let _ = world.marks().raise(chain(0), &ChainMarks::from_iter([(key(k), marks)]), None).await;
+                        let watermarks = KeyWatermarks { block: Some(watermark(level, 0, 7)), ..KeyWatermarks::default() };
+                        let _ = world.watermarks().raise(chain(0), &ChainWatermarks::from_iter([(key(k), watermarks)]), None).await;
                     }
                     Act::Fail(true, n, fault) => backend.fail_read(n, FAULTS[fault]),
                     Act::Fail(false, n, fault) => backend.fail_commit(n, FAULTS[fault]),

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 const ROUNDS: usize = 9;
 
-struct Watermark;
+struct SampleWatermark;
 struct Line;
 
 macro_rules! record {
@@ -37,7 +37,7 @@ macro_rules! record {
     };
 }
 
-record!(Watermark, 1, "watermarks", 91);
+record!(SampleWatermark, 1, "watermarks", 91);
 record!(Line, 2, "lines", 230);
 
 fn main() {
@@ -86,9 +86,9 @@ async fn run(store: &Store, writers: u32, each: u32, appends: bool) {
                 let name = Name::plain(&name);
                 for _ in 0..each {
                     let transaction = store.transaction();
-                    let transaction = match store.get::<Watermark>(name).await.unwrap() {
-                        Some(stored) => transaction.replace(name, stored.version, &Watermark),
-                        None => transaction.create(name, &Watermark),
+                    let transaction = match store.get::<SampleWatermark>(name).await.unwrap() {
+                        Some(stored) => transaction.replace(name, stored.version, &SampleWatermark),
+                        None => transaction.create(name, &SampleWatermark),
                     };
                     let transaction = if appends { transaction.append(&Line) } else { transaction };
                     store.commit(transaction).await.unwrap();

@@ -1,12 +1,12 @@
 //! A cursor over the bytes of a sign request, and the one error that decoding them has (specification 1.4 step 10, 6.4).
 //!
 //! Every read is bounded by the frame that the cursor stands in, every number has one spelling, every boolean is `00` or
-//! `ff`, and a frame must be used up. What clients see is the error's `Display`. Where in the message and in which field it happened is for logs and for `policy explain`: [`DecodeError::detail`].
+//! `ff`, and a frame must be used up. What clients see is the error's `Display`. Where in the message and in which field it happened is for logs and for `policy explain`: [`MessageError::detail`].
 
 mod error;
 mod limits;
 
-pub use self::error::{DecodeError, Fault};
+pub use self::error::{MessageError, MessageFault};
 pub use self::limits::{MAX_DEPTH, MAX_LIST_ITEMS, MAX_MESSAGE_BYTES, MAX_NUMBER_BYTES, MAX_OPERATIONS};
 
 /// Reads forward through a message, never past the end of its frame.
@@ -44,17 +44,17 @@ impl<'a> Cursor<'a> {
 
     /// An error at the next byte.
     #[must_use]
-    pub fn fault(&self, fault: Fault) -> DecodeError {
-        DecodeError::new(fault, self.position)
+    pub fn fault(&self, fault: MessageFault) -> MessageError {
+        MessageError::new(fault, self.position)
     }
 
     /// The next `count` bytes.
     ///
     /// # Errors
-    /// [`Fault::TooShort`] when the frame has fewer.
-    pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
+    /// [`MessageFault::TooShort`] when the frame has fewer.
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], MessageError> {
         let had = self.remaining();
-        let too_short = DecodeError::new(Fault::TooShort { expected: count, had }, self.position);
+        let too_short = MessageError::new(MessageFault::TooShort { expected: count, had }, self.position);
         if count > had {
             return Err(too_short);
         }
@@ -67,55 +67,55 @@ impl<'a> Cursor<'a> {
     /// The next `N` bytes.
     ///
     /// # Errors
-    /// [`Fault::TooShort`].
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    /// [`MessageFault::TooShort`].
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], MessageError> {
         let at = self.position;
         let had = self.remaining();
         let bytes = self.take(N)?;
-        bytes.try_into().map_err(|_| DecodeError::new(Fault::TooShort { expected: N, had }, at))
+        bytes.try_into().map_err(|_| MessageError::new(MessageFault::TooShort { expected: N, had }, at))
     }
 
     /// One byte.
     ///
     /// # Errors
-    /// [`Fault::TooShort`].
-    pub fn u8(&mut self) -> Result<u8, DecodeError> {
+    /// [`MessageFault::TooShort`].
+    pub fn u8(&mut self) -> Result<u8, MessageError> {
         self.array().map(u8::from_be_bytes)
     }
 
     /// Two bytes, big-endian.
     ///
     /// # Errors
-    /// [`Fault::TooShort`].
-    pub fn u16(&mut self) -> Result<u16, DecodeError> {
+    /// [`MessageFault::TooShort`].
+    pub fn u16(&mut self) -> Result<u16, MessageError> {
         self.array().map(u16::from_be_bytes)
     }
 
     /// Four bytes, big-endian, signed.
     ///
     /// # Errors
-    /// [`Fault::TooShort`].
-    pub fn i32(&mut self) -> Result<i32, DecodeError> {
+    /// [`MessageFault::TooShort`].
+    pub fn i32(&mut self) -> Result<i32, MessageError> {
         self.array().map(i32::from_be_bytes)
     }
 
     /// Eight bytes, big-endian, signed.
     ///
     /// # Errors
-    /// [`Fault::TooShort`].
-    pub fn i64(&mut self) -> Result<i64, DecodeError> {
+    /// [`MessageFault::TooShort`].
+    pub fn i64(&mut self) -> Result<i64, MessageError> {
         self.array().map(i64::from_be_bytes)
     }
 
     /// A level or round: 32 bits, never negative (specification 5.1).
     ///
     /// # Errors
-    /// [`Fault::Negative`], [`Fault::TooShort`].
-    pub fn counter(&mut self) -> Result<i32, DecodeError> {
+    /// [`MessageFault::Negative`], [`MessageFault::TooShort`].
+    pub fn counter(&mut self) -> Result<i32, MessageError> {
         let at = self.position;
         let value = self.i32()?;
         if value < 0 {
-            return Err(DecodeError::new(Fault::Negative { value: i64::from(value) }, at));
+            return Err(MessageError::new(MessageFault::Negative { value: i64::from(value) }, at));
         }
         Ok(value)
     }
@@ -123,29 +123,29 @@ impl<'a> Cursor<'a> {
     /// A boolean: `00` or `ff`, and nothing else.
     ///
     /// # Errors
-    /// [`Fault::NotABoolean`], [`Fault::TooShort`].
-    pub fn boolean(&mut self) -> Result<bool, DecodeError> {
+    /// [`MessageFault::NotABoolean`], [`MessageFault::TooShort`].
+    pub fn boolean(&mut self) -> Result<bool, MessageError> {
         let at = self.position;
         match self.u8()? {
             0x00 => Ok(false),
             0xff => Ok(true),
-            byte => Err(DecodeError::new(Fault::NotABoolean { byte }, at)),
+            byte => Err(MessageError::new(MessageFault::NotABoolean { byte }, at)),
         }
     }
 
     /// The wire form of a natural number (`N` of 6.4), as it stands there.
     ///
     /// # Errors
-    /// [`Fault::NotCanonical`] for a needless last group, [`Fault::TooShort`].
-    pub fn natural(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// [`MessageFault::NotCanonical`] for a needless last group, [`MessageFault::TooShort`].
+    pub fn natural(&mut self) -> Result<&'a [u8], MessageError> {
         self.groups(MAX_NUMBER_BYTES)
     }
 
     /// The wire form of a signed number (`Z` of 6.4), as it stands there.
     ///
     /// # Errors
-    /// [`Fault::NotCanonical`] for a needless last group and for a negative zero, [`Fault::TooShort`].
-    pub fn integer(&mut self) -> Result<&'a [u8], DecodeError> {
+    /// [`MessageFault::NotCanonical`] for a needless last group and for a negative zero, [`MessageFault::TooShort`].
+    pub fn integer(&mut self) -> Result<&'a [u8], MessageError> {
         self.signed(MAX_NUMBER_BYTES)
     }
 
@@ -153,33 +153,36 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// As [`Self::integer`].
-    pub fn micheline_integer(&mut self) -> Result<&'a [u8], DecodeError> {
+    pub fn micheline_integer(&mut self) -> Result<&'a [u8], MessageError> {
         self.signed(MAX_MESSAGE_BYTES)
     }
 
-    fn signed(&mut self, most: usize) -> Result<&'a [u8], DecodeError> {
+    fn signed(&mut self, most: usize) -> Result<&'a [u8], MessageError> {
         let at = self.position;
         let groups = self.groups(most)?;
         if groups == [0x40] {
-            return Err(DecodeError::new(Fault::NotCanonical, at));
+            return Err(MessageError::new(MessageFault::NotCanonical, at));
         }
         Ok(groups)
     }
 
     /// Bytes up to the first whose top bit is clear. The last of several must not be zero: that is a second spelling.
-    fn groups(&mut self, most: usize) -> Result<&'a [u8], DecodeError> {
+    fn groups(&mut self, most: usize) -> Result<&'a [u8], MessageError> {
         let at = self.position;
         let frame = self.message.get(self.position..self.end).unwrap_or_default();
         let Some(last) = frame.iter().position(|byte| byte & 0x80 == 0) else {
             let had = frame.len();
-            return Err(DecodeError::new(Fault::TooShort { expected: had.saturating_add(1), had }, at));
+            return Err(MessageError::new(
+                MessageFault::TooShort { expected: had.saturating_add(1), had },
+                at,
+            ));
         };
         if last >= most {
-            return Err(DecodeError::new(Fault::NumberTooLarge, at));
+            return Err(MessageError::new(MessageFault::NumberTooLarge, at));
         }
         let groups = self.take(last.saturating_add(1))?;
         if last > 0 && groups.last() == Some(&0) {
-            return Err(DecodeError::new(Fault::NotCanonical, at));
+            return Err(MessageError::new(MessageFault::NotCanonical, at));
         }
         Ok(groups)
     }
@@ -187,8 +190,8 @@ impl<'a> Cursor<'a> {
     /// A frame with its length in front, as four bytes (`dyn` of 6.4): a cursor of its own, and this one behind it.
     ///
     /// # Errors
-    /// [`Fault::TooShort`] when the frame is longer than what is left.
-    pub fn frame(&mut self) -> Result<Self, DecodeError> {
+    /// [`MessageFault::TooShort`] when the frame is longer than what is left.
+    pub fn frame(&mut self) -> Result<Self, MessageError> {
         let length = u32::from_be_bytes(self.array()?);
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let position = self.position;
@@ -200,7 +203,7 @@ impl<'a> Cursor<'a> {
     ///
     /// # Errors
     /// None in practice: what remains is there.
-    pub fn rest(&mut self) -> Result<&'a [u8], DecodeError> {
+    pub fn rest(&mut self) -> Result<&'a [u8], MessageError> {
         self.take(self.remaining())
     }
 
@@ -213,11 +216,11 @@ impl<'a> Cursor<'a> {
     /// Ends this frame.
     ///
     /// # Errors
-    /// [`Fault::Trailing`] when bytes are left: a signature would cover what nobody looked at.
-    pub fn finish(self) -> Result<(), DecodeError> {
+    /// [`MessageFault::Trailing`] when bytes are left: a signature would cover what nobody looked at.
+    pub fn finish(self) -> Result<(), MessageError> {
         match self.remaining() {
             0 => Ok(()),
-            left => Err(self.fault(Fault::Trailing { left })),
+            left => Err(self.fault(MessageFault::Trailing { left })),
         }
     }
 }
@@ -233,12 +236,12 @@ mod tests {
             Cursor::new(&[]).u8().unwrap_err().to_string(),
             "the message ends too early: at least 1 byte(s) were expected, 0 left"
         );
-        assert_eq!(DecodeError::new(Fault::UnknownTag { tag: 23 }, 0).to_string(), "unknown tag 23");
+        assert_eq!(MessageError::new(MessageFault::UnknownTag { tag: 23 }, 0).to_string(), "unknown tag 23");
     }
 
     #[test]
     fn detail_names_offset_field_operation_and_protocols() {
-        let error = DecodeError::new(Fault::UnknownTag { tag: 99 }, 33)
+        let error = MessageError::new(MessageFault::UnknownTag { tag: 99 }, 33)
             .within("operation")
             .of_operation(0)
             .known_to(Protocol::LATEST);
@@ -255,11 +258,11 @@ mod tests {
             ("zero", &[0x00][..], false, Ok(1)),
             ("one_group", &[0x7f], false, Ok(1)),
             ("two_groups", &[0x80, 0x01], false, Ok(2)),
-            ("a_needless_group", &[0x80, 0x00], false, Err(Fault::NotCanonical)),
-            ("cut_off", &[0x80], false, Err(Fault::TooShort { expected: 2, had: 1 })),
-            ("empty", &[], false, Err(Fault::TooShort { expected: 1, had: 0 })),
+            ("a_needless_group", &[0x80, 0x00], false, Err(MessageFault::NotCanonical)),
+            ("cut_off", &[0x80], false, Err(MessageFault::TooShort { expected: 2, had: 1 })),
+            ("empty", &[], false, Err(MessageFault::TooShort { expected: 1, had: 0 })),
             ("minus_one", &[0x41], true, Ok(1)),
-            ("minus_zero", &[0x40], true, Err(Fault::NotCanonical)),
+            ("minus_zero", &[0x40], true, Err(MessageFault::NotCanonical)),
             ("minus_sixty_four", &[0xc0, 0x01], true, Ok(2)),
         ] {
             let mut cursor = Cursor::new(bytes);
@@ -273,8 +276,8 @@ mod tests {
         let mut cursor = Cursor::new(&[0, 0, 0, 2, 7, 8, 9]);
         let mut frame = cursor.frame().unwrap();
         assert_eq!((frame.position(), frame.remaining(), cursor.remaining()), (4, 2, 1));
-        assert_eq!(frame.take(3).unwrap_err().fault(), &Fault::TooShort { expected: 3, had: 2 });
-        assert_eq!(frame.finish().unwrap_err().fault(), &Fault::Trailing { left: 2 });
+        assert_eq!(frame.take(3).unwrap_err().fault(), &MessageFault::TooShort { expected: 3, had: 2 });
+        assert_eq!(frame.finish().unwrap_err().fault(), &MessageFault::Trailing { left: 2 });
         assert!(Cursor::new(&[0xff, 0xff, 0xff, 0xff]).frame().is_err());
     }
 
@@ -283,7 +286,10 @@ mod tests {
         assert_eq!(Cursor::new(&[0x00]).boolean(), Ok(false));
         assert_eq!(Cursor::new(&[0xff]).boolean(), Ok(true));
         for byte in 1..=0xfe {
-            assert_eq!(Cursor::new(&[byte]).boolean().unwrap_err().fault(), &Fault::NotABoolean { byte });
+            assert_eq!(
+                Cursor::new(&[byte]).boolean().unwrap_err().fault(),
+                &MessageFault::NotABoolean { byte }
+            );
         }
     }
 }

@@ -13,11 +13,11 @@ use aws_lc_rs::{
 };
 use blst::min_pk as bls12381;
 
-pub use self::{curve::Curve, error::KeyError, hash::PublicKeyHash};
+pub use self::{curve::Curve, error::PublicKeyError, hash::PublicKeyHash};
 use crate::{
     base58check, bls,
     hash::{blake2b_160, blake2b_256},
-    signature::{Signature, VerifyError},
+    signature::{InvalidSignature, Signature},
     text::base58_text,
     version::SigningVersion,
 };
@@ -41,12 +41,12 @@ impl PublicKey {
     /// Reads the bytes of a key without its tag.
     ///
     /// # Errors
-    /// [`KeyError::Length`] or [`KeyError::Point`].
-    pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, KeyError> {
+    /// [`PublicKeyError::Length`] or [`PublicKeyError::Point`].
+    pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Result<Self, PublicKeyError> {
         if bytes.len() != curve.public_key_len() {
-            return Err(KeyError::Length { curve, actual: bytes.len() });
+            return Err(PublicKeyError::Length { curve, actual: bytes.len() });
         }
-        let point = Point::parse(curve, bytes).ok_or(KeyError::Point { curve })?;
+        let point = Point::parse(curve, bytes).ok_or(PublicKeyError::Point { curve })?;
         Ok(Self { hash: PublicKeyHash::new(curve, blake2b_160(bytes)), point })
     }
 
@@ -78,26 +78,26 @@ impl PublicKey {
     /// For tz2 both halves of S pass, as in Signatory. Octez takes the low one only: see [`PublicKey::verify_strictly`].
     ///
     /// # Errors
-    /// [`VerifyError`].
+    /// [`InvalidSignature`].
     pub fn verify(
         &self,
         message: &[u8],
         signature: &Signature,
         version: SigningVersion,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<(), InvalidSignature> {
         self.verify_strictly(message, &signature.with_low_s_for(self.curve()), version)
     }
 
     /// As [`PublicKey::verify`], but what Tezos would refuse does not pass: a high S of secp256k1.
     ///
     /// # Errors
-    /// [`VerifyError`].
+    /// [`InvalidSignature`].
     pub fn verify_strictly(
         &self,
         message: &[u8],
         signature: &Signature,
         version: SigningVersion,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<(), InvalidSignature> {
         let bytes = signature.bytes_for(self.curve())?;
         let valid = match &self.point {
             Point::Ed25519(_, key) => key.verify_sig(&blake2b_256(message), bytes).is_ok(),
@@ -112,24 +112,24 @@ impl PublicKey {
                 digest.and_then(|digest| key.verify_digest_sig(&digest, bytes)).is_ok()
             }
             Point::Bls12381(own, key) => {
-                let scheme = bls::Scheme::of(version).ok_or(VerifyError::Version0)?;
+                let scheme = bls::Scheme::of(version).ok_or(InvalidSignature::Version0)?;
                 bls::verify(scheme, own, key, message, bytes)
             }
         };
-        if valid { Ok(()) } else { Err(VerifyError::Invalid) }
+        if valid { Ok(()) } else { Err(InvalidSignature::Invalid) }
     }
 
     /// Checks a proof that somebody holds the secret half of this key (§1.7). Only tz4 keys have one.
     ///
     /// # Errors
-    /// [`VerifyError`]; [`VerifyError::NotBls`] for the other curves.
-    pub fn verify_possession(&self, proof: &Signature) -> Result<(), VerifyError> {
-        let Point::Bls12381(own, key) = &self.point else { return Err(VerifyError::NotBls) };
+    /// [`InvalidSignature`]; [`InvalidSignature::NotBls`] for the other curves.
+    pub fn verify_possession(&self, proof: &Signature) -> Result<(), InvalidSignature> {
+        let Point::Bls12381(own, key) = &self.point else { return Err(InvalidSignature::NotBls) };
         let proof = proof.bytes_for(self.curve())?;
         if bls::verify(bls::Scheme::Possession, own, key, own, proof) {
             Ok(())
         } else {
-            Err(VerifyError::Invalid)
+            Err(InvalidSignature::Invalid)
         }
     }
 
@@ -183,12 +183,12 @@ impl std::hash::Hash for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    type Err = KeyError;
+    type Err = PublicKeyError;
 
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn from_str(text: &str) -> Result<Self, PublicKeyError> {
         let (prefix, payload) = base58check::decode_short(text)?;
         let curve = Curve::ALL.into_iter().find(|curve| curve.prefixes().public == prefix);
-        Self::from_bytes(curve.ok_or(KeyError::UnknownPrefix)?, &payload)
+        Self::from_bytes(curve.ok_or(PublicKeyError::UnknownPrefix)?, &payload)
     }
 }
 

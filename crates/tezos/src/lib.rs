@@ -13,7 +13,7 @@
 //! | [`signature`] | [`Signature`] | §6.3 |
 //! | [`request`] | [`SignRequest`]: bytes to what they ask for | §1.9, §4.1, §6.7, §6.8 |
 //! | [`operation`] | [`Operation`]: contents of generic requests, Rio to Ushuaia | §4.4, §6.4–6.6 |
-//! | [`codec`] | the cursor, its limits, [`DecodeError`] | §1.4, §6.4 |
+//! | [`codec`] | the cursor, its limits, [`MessageError`] | §1.4, §6.4 |
 //! | [`policy`] | [`Policy`]: what a key may sign, and its limits | §3.2, §4.2, §4.5 |
 //! | [`watermark`] | the rule against double signing, and Signatory's files | §5 |
 //! | [`secret_key`] | [`SecretKey`], encrypted keys, `secret_keys` files | §6.2, §7 |
@@ -45,12 +45,12 @@ mod version;
 pub mod watermark;
 
 pub use base58check::{Base58Error, Prefix};
-pub use codec::DecodeError;
+pub use codec::MessageError;
 pub use hash::{BlockHash, ChainId, OperationHash, PayloadHash, ProtocolHash};
-pub use key::{Curve, KeyError, PublicKey, PublicKeyHash};
+pub use key::{Curve, PublicKey, PublicKeyError, PublicKeyHash};
 pub use operation::{Address, Operation, OperationKind, Protocol};
 pub use policy::{Caller, Circumstances, Denial, Policy, Verdict};
 pub use request::{RequestKind, SignRequest};
 pub use secret_key::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
-pub use signature::{SignError, Signature, SignatureError, VerifyError};
+pub use signature::{InvalidSignature, NotSigned, Signature, SignatureError};
 pub use version::SigningVersion;

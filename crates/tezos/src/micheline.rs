@@ -2,7 +2,7 @@
 //!
 //! The walk is a loop with its own stack: an expression nested half a million times would otherwise be a stack overflow.
 
-use crate::codec::{Cursor, DecodeError, Fault, MAX_DEPTH};
+use crate::codec::{Cursor, MAX_DEPTH, MessageError, MessageFault};
 use crate::operation::Protocol;
 
 /// What is still to be read.
@@ -18,8 +18,8 @@ enum Task {
 /// Reads one expression and leaves the cursor behind it.
 ///
 /// # Errors
-/// [`Fault::UnknownTag`] for a node or primitive that `protocol` has not, [`Fault::TooDeep`], and those of the [`Cursor`].
-pub(crate) fn skip(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), DecodeError> {
+/// [`MessageFault::UnknownTag`] for a node or primitive that `protocol` has not, [`MessageFault::TooDeep`], and those of the [`Cursor`].
+pub(crate) fn skip(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), MessageError> {
     let mut tasks = vec![Task::Node { depth: 0 }];
     while let Some(task) = tasks.pop() {
         match task {
@@ -31,7 +31,7 @@ pub(crate) fn skip(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), De
                 let left = cursor.remaining();
                 if left < behind {
                     // A member went on behind the end of its sequence.
-                    return Err(cursor.fault(Fault::TooShort { expected: behind, had: left }));
+                    return Err(cursor.fault(MessageFault::TooShort { expected: behind, had: left }));
                 }
                 if left > behind {
                     tasks.push(Task::Nodes { behind, depth });
@@ -48,9 +48,9 @@ fn node(
     protocol: Protocol,
     depth: usize,
     tasks: &mut Vec<Task>,
-) -> Result<(), DecodeError> {
+) -> Result<(), MessageError> {
     if depth >= MAX_DEPTH {
-        return Err(cursor.fault(Fault::TooDeep));
+        return Err(cursor.fault(MessageFault::TooDeep));
     }
     let inner = depth.saturating_add(1);
     let at = cursor.position();
@@ -81,24 +81,24 @@ fn node(
             tasks.push(Task::Annotations);
             tasks.push(sequence(cursor, inner)?);
         }
-        _ => return Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("expression")),
+        _ => return Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("expression")),
     }
     Ok(())
 }
 
 /// Reads the length of a frame of expressions; the frame itself is read by the loop.
-fn sequence(cursor: &mut Cursor<'_>, depth: usize) -> Result<Task, DecodeError> {
+fn sequence(cursor: &mut Cursor<'_>, depth: usize) -> Result<Task, MessageError> {
     let mut behind = cursor.clone();
     behind.frame()?;
     cursor.take(4)?;
     Ok(Task::Nodes { behind: behind.remaining(), depth })
 }
 
-fn primitive(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), DecodeError> {
+fn primitive(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), MessageError> {
     let at = cursor.position();
     let tag = cursor.u8()?;
     if tag > protocol.last_primitive() {
-        return Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("primitive"));
+        return Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("primitive"));
     }
     Ok(())
 }
@@ -107,7 +107,7 @@ fn primitive(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), DecodeEr
 mod tests {
     use super::*;
 
-    fn walk(bytes: &[u8]) -> Result<usize, Fault> {
+    fn walk(bytes: &[u8]) -> Result<usize, MessageFault> {
         let mut cursor = Cursor::new(bytes);
         skip(&mut cursor, Protocol::Tallinn)
             .map(|()| cursor.remaining())
@@ -136,12 +136,12 @@ mod tests {
         for (name, bytes, wanted) in [
             ("int", vec![0, 0x2a], Ok(0)),
             ("negative_int", vec![0, 0xea, 0x01], Ok(0)),
-            ("int_with_a_second_spelling", vec![0, 0x80, 0x00], Err(Fault::NotCanonical)),
+            ("int_with_a_second_spelling", vec![0, 0x80, 0x00], Err(MessageFault::NotCanonical)),
             ("string", vec![1, 0, 0, 0, 2, b'h', b'i'], Ok(0)),
             (
                 "string_longer_than_the_message",
                 vec![1, 0, 0, 0, 3, b'h', b'i'],
-                Err(Fault::TooShort { expected: 3, had: 2 }),
+                Err(MessageFault::TooShort { expected: 3, had: 2 }),
             ),
             ("bytes", vec![10, 0, 0, 0, 1, 0xff], Ok(0)),
             ("empty_sequence", vec![2, 0, 0, 0, 0], Ok(0)),
@@ -149,7 +149,7 @@ mod tests {
             (
                 "a_member_that_leaves_its_sequence",
                 vec![2, 0, 0, 0, 3, 0, 1, 0, 2],
-                Err(Fault::TooShort { expected: 1, had: 0 }),
+                Err(MessageFault::TooShort { expected: 1, had: 0 }),
             ),
             ("prim", vec![3, 0x0b], Ok(0)),
             ("prim_with_annotations", vec![4, 0x0b, 0, 0, 0, 2, b'%', b'a'], Ok(0)),
@@ -159,13 +159,13 @@ mod tests {
             ("prim_2_with_annotations", vec![8, 0x07, 0, 1, 0, 2, 0, 0, 0, 1, b'%'], Ok(0)),
             ("prim_n", vec![9, 0x07, 0, 0, 0, 6, 0, 1, 0, 2, 0, 3, 0, 0, 0, 0], Ok(0)),
             ("what_follows_is_not_read", vec![3, 0x0b, 9, 9], Ok(2)),
-            ("unknown_node", vec![11], Err(Fault::UnknownTag { tag: 11 })),
-            ("unknown_primitive", vec![3, 161], Err(Fault::UnknownTag { tag: 161 })),
-            ("nothing", vec![], Err(Fault::TooShort { expected: 1, had: 0 })),
+            ("unknown_node", vec![11], Err(MessageFault::UnknownTag { tag: 11 })),
+            ("unknown_primitive", vec![3, 161], Err(MessageFault::UnknownTag { tag: 161 })),
+            ("nothing", vec![], Err(MessageFault::TooShort { expected: 1, had: 0 })),
             ("as_deep_as_allowed", nested(MAX_DEPTH), Ok(0)),
-            ("too_deep", nested(MAX_DEPTH + 1), Err(Fault::TooDeep)),
+            ("too_deep", nested(MAX_DEPTH + 1), Err(MessageFault::TooDeep)),
             ("sequences_as_deep_as_allowed", sequences(MAX_DEPTH), Ok(0)),
-            ("sequences_too_deep", sequences(MAX_DEPTH + 1), Err(Fault::TooDeep)),
+            ("sequences_too_deep", sequences(MAX_DEPTH + 1), Err(MessageFault::TooDeep)),
         ] {
             assert_eq!(walk(&bytes), wanted, "{name}");
         }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value as Json, json};
 
 use self::effects::Effect;
 use self::fields::field;
-use crate::codec::{Cursor, DecodeError, Fault, MAX_OPERATIONS};
+use crate::codec::{Cursor, MAX_OPERATIONS, MessageError, MessageFault};
 use crate::policy::Mutez;
 
 pub use self::address::{Address, AddressError};
@@ -24,7 +24,7 @@ pub use self::effects::{Amount, Call, Effects, Payee};
 pub use self::kind::{Entrypoint, OperationKind, Vote};
 pub use self::protocol::Protocol;
 pub(crate) use self::value::hex;
-pub use self::value::{Number, Value};
+pub use self::value::{FieldValue, Number};
 
 /// An operation as the protocol that read it has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,8 +33,8 @@ pub struct Operation {
     kind: OperationKind,
     span: Range<usize>,
     effect: Effect,
-    header: Vec<(&'static str, Value)>,
-    fields: Vec<(&'static str, Value)>,
+    header: Vec<(&'static str, FieldValue)>,
+    fields: Vec<(&'static str, FieldValue)>,
 }
 
 impl Operation {
@@ -42,34 +42,37 @@ impl Operation {
     pub(crate) fn decode_batch(
         cursor: &mut Cursor<'_>,
         protocol: Protocol,
-    ) -> Result<Vec<Self>, DecodeError> {
+    ) -> Result<Vec<Self>, MessageError> {
         let mut operations = Vec::new();
         while !cursor.is_empty() {
             let index = operations.len();
             if index >= MAX_OPERATIONS {
-                return Err(cursor.fault(Fault::TooMany { most: MAX_OPERATIONS }).within("operations"));
+                return Err(cursor
+                    .fault(MessageFault::TooMany { most: MAX_OPERATIONS })
+                    .within("operations"));
             }
             let operation = Self::decode(cursor, protocol).map_err(|error| error.of_operation(index))?;
             operations.push(operation);
         }
         if operations.is_empty() {
-            return Err(cursor.fault(Fault::EmptyBatch));
+            return Err(cursor.fault(MessageFault::EmptyBatch));
         }
         Ok(operations)
     }
 
-    fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
+    fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         let start = cursor.position();
         let tag = cursor.u8()?;
-        let unknown = DecodeError::new(Fault::UnknownTag { tag }, start).within("operation");
+        let unknown = MessageError::new(MessageFault::UnknownTag { tag }, start).within("operation");
         let row = layout::row(tag, protocol).ok_or(unknown)?;
-        let within = |error: DecodeError| error.within(row.kind.name());
+        let within = |error: MessageError| error.within(row.kind.name());
         let header = if row.manager { layout::MANAGER } else { &[] };
         let header = reading::record(cursor, protocol, header).map_err(within)?;
         let fields = reading::record(cursor, protocol, row.fields).map_err(within)?;
 
-        let (kind, effect) = Effect::of(row.kind, row.manager, &header, &fields)
-            .ok_or_else(|| DecodeError::new(Fault::Length { had: 0 }, start).within(row.kind.name()))?;
+        let (kind, effect) = Effect::of(row.kind, row.manager, &header, &fields).ok_or_else(|| {
+            MessageError::new(MessageFault::Length { had: 0 }, start).within(row.kind.name())
+        })?;
         Ok(Self { tag, kind, span: start..cursor.position(), effect, header, fields })
     }
 
@@ -168,7 +171,7 @@ impl Operation {
 
     /// Its fields behind the manager's.
     #[must_use]
-    pub fn field(&self, name: &str) -> Option<&Value> {
+    pub fn field(&self, name: &str) -> Option<&FieldValue> {
         field(&self.fields, name)
     }
 

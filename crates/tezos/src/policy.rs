@@ -24,7 +24,7 @@ pub use self::allow::{Allow, AllowError, AllowWords, OperationPermission};
 pub use self::caller::{Caller, Permissions, User};
 pub use self::denial::Denial;
 pub use self::limit_denial::{AskedAmount, LimitDenial, ListedNames};
-pub use self::limits::{Limits, LimitsMode, LimitsModeError, Rate};
+pub use self::limits::{LimitsMode, LimitsModeError, Rate, SpendingLimits};
 pub use self::mutez::{Mutez, MutezError};
 pub use self::possession::PossessionDenial;
 pub use self::usage::Usage;
@@ -47,7 +47,7 @@ pub struct Policy {
     /// Whether a tz4 key gives proofs of possession.
     pub allow_proof_of_possession: bool,
     /// What may be spent.
-    pub limits: Limits,
+    pub limits: SpendingLimits,
 }
 
 /// What a request is judged by, beside the policy.

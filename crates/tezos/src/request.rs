@@ -32,13 +32,13 @@ mod view;
 
 use std::fmt;
 
-use crate::codec::{Cursor, DecodeError, Fault, MAX_MESSAGE_BYTES};
+use crate::codec::{Cursor, MAX_MESSAGE_BYTES, MessageError, MessageFault};
 use crate::hash::blake2b_256;
 use crate::micheline;
 use crate::operation::{Operation, Protocol};
 use crate::{ChainId, Curve, SigningVersion};
 
-pub use self::block::Header;
+pub use self::block::BlockHeader;
 pub use self::consensus::Consensus;
 
 /// A message that was understood completely.
@@ -58,7 +58,7 @@ pub enum Body {
         /// The network.
         chain: ChainId,
         /// The block.
-        header: Header,
+        header: BlockHeader,
     },
     /// `12` and `13`: a preattestation or an attestation.
     Consensus {
@@ -138,10 +138,10 @@ impl SignRequest {
     /// Decodes `message`, magic byte included.
     ///
     /// # Errors
-    /// [`DecodeError`]; its `Display` is the text of the answer with status 400.
-    pub fn decode(message: &[u8], version: SigningVersion) -> Result<Self, DecodeError> {
+    /// [`MessageError`]; its `Display` is the text of the answer with status 400.
+    pub fn decode(message: &[u8], version: SigningVersion) -> Result<Self, MessageError> {
         if message.len() > MAX_MESSAGE_BYTES {
-            return Err(DecodeError::new(Fault::TooLong, 0));
+            return Err(MessageError::new(MessageFault::TooLong, 0));
         }
         let (latest, older) = Protocol::readings(version);
         // Consensus messages and packed data have one reading: that of the first protocol.
@@ -156,7 +156,7 @@ impl SignRequest {
             }
             0x11 => {
                 let chain = chain(&mut cursor)?;
-                let header = Header::decode(&mut cursor, protocol)?;
+                let header = BlockHeader::decode(&mut cursor, protocol)?;
                 cursor.finish()?;
                 (RequestKind::Block, Body::Block { chain, header })
             }
@@ -171,7 +171,7 @@ impl SignRequest {
                 (if dal { RequestKind::AttestationWithDal } else { RequestKind::Attestation }, body)
             }
             tag => {
-                let error = DecodeError::new(Fault::UnknownTag { tag }, 0).within("magic byte");
+                let error = MessageError::new(MessageFault::UnknownTag { tag }, 0).within("magic byte");
                 return Err(error.known_to(latest));
             }
         };
@@ -181,13 +181,13 @@ impl SignRequest {
     /// Decodes `message` for a key of `curve`: of consensus operations it may sign one form only (specification 4.1).
     ///
     /// # Errors
-    /// As [`Self::decode`], and [`Fault::WrongKeyKind`].
-    pub fn decode_for(message: &[u8], version: SigningVersion, curve: Curve) -> Result<Self, DecodeError> {
+    /// As [`Self::decode`], and [`MessageFault::WrongKeyKind`].
+    pub fn decode_for(message: &[u8], version: SigningVersion, curve: Curve) -> Result<Self, MessageError> {
         let request = Self::decode(message, version)?;
         match &request.body {
             Body::Consensus { operation, .. } if operation.is_bls() != (curve == Curve::Bls12381) => {
-                let fault = Fault::WrongKeyKind { tag: operation.tag() };
-                Err(DecodeError::new(fault, CONSENSUS_TAG_AT).within("operation"))
+                let fault = MessageFault::WrongKeyKind { tag: operation.tag() };
+                Err(MessageError::new(fault, CONSENSUS_TAG_AT).within("operation"))
             }
             Body::Consensus { .. } | Body::Generic { .. } | Body::Block { .. } | Body::Pack => Ok(request),
         }
@@ -255,11 +255,11 @@ impl SignRequest {
 /// Where the tag of a consensus message stands (6.8).
 const CONSENSUS_TAG_AT: usize = 37;
 
-fn chain(cursor: &mut Cursor<'_>) -> Result<ChainId, DecodeError> {
+fn chain(cursor: &mut Cursor<'_>) -> Result<ChainId, MessageError> {
     cursor.array().map(ChainId::new).map_err(|error| error.within("chain id"))
 }
 
-fn consensus(mut cursor: Cursor<'_>, protocol: Protocol, tags: &[u8]) -> Result<Body, DecodeError> {
+fn consensus(mut cursor: Cursor<'_>, protocol: Protocol, tags: &[u8]) -> Result<Body, MessageError> {
     let chain = chain(&mut cursor)?;
     let operation = Consensus::decode(&mut cursor, protocol, tags)?;
     cursor.finish()?;
@@ -271,14 +271,14 @@ fn generic(
     cursor: &Cursor<'_>,
     latest: &'static [Protocol],
     older: &'static [Protocol],
-) -> Result<Body, DecodeError> {
+) -> Result<Body, MessageError> {
     let mut agreed: Option<Batch> = None;
-    let mut furthest: Option<DecodeError> = None;
+    let mut furthest: Option<MessageError> = None;
     for &protocol in latest {
         match (Batch::decode(cursor.clone(), protocol), &agreed) {
             (Ok(batch), None) => agreed = Some(batch),
             (Ok(batch), Some(first)) if batch.operations != first.operations => {
-                return Err(cursor.fault(Fault::Ambiguous));
+                return Err(cursor.fault(MessageFault::Ambiguous));
             }
             (Ok(_), Some(_)) => {}
             (Err(error), _) => {
@@ -298,7 +298,7 @@ fn generic(
             Ok(Body::Generic { branch: batch.branch, operations: batch.operations, protocol: batch.protocol })
         }
         (None, Some(error)) => Err(error.known_to(latest)),
-        (None, None) => Err(cursor.fault(Fault::EmptyBatch)),
+        (None, None) => Err(cursor.fault(MessageFault::EmptyBatch)),
     }
 }
 
@@ -309,7 +309,7 @@ struct Batch {
 }
 
 impl Batch {
-    fn decode(mut cursor: Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
+    fn decode(mut cursor: Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         let branch = cursor.array().map_err(|error| error.within("branch"))?;
         let operations = Operation::decode_batch(&mut cursor, protocol)?;
         cursor.finish()?;

@@ -36,7 +36,7 @@ pub enum SignatureError {
 
 /// Why a signature does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifyError {
+pub enum InvalidSignature {
     /// A signature of one curve, a key of another.
     #[error("a signature of {} cannot be checked with a key of {}", signature.map_or("no named curve", Curve::name), key.name())]
     Curve {
@@ -58,7 +58,7 @@ pub enum VerifyError {
 
 /// Why a key did not sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignError {
+pub enum NotSigned {
     /// tz4 keys do not sign for version 0 (§1.9).
     #[error("SigningVersion0 is not supported for BLS keys")]
     Version0,
@@ -142,7 +142,7 @@ impl Signature {
     }
 
     /// The bytes if a key of `curve` may look at them.
-    pub(crate) fn bytes_for(&self, curve: Curve) -> Result<&[u8], VerifyError> {
+    pub(crate) fn bytes_for(&self, curve: Curve) -> Result<&[u8], InvalidSignature> {
         let fits = match self.curve() {
             Some(own) => own == curve,
             None => curve != Curve::Bls12381,
@@ -150,7 +150,7 @@ impl Signature {
         if fits {
             Ok(self.as_bytes())
         } else {
-            Err(VerifyError::Curve { signature: self.curve(), key: curve })
+            Err(InvalidSignature::Curve { signature: self.curve(), key: curve })
         }
     }
 

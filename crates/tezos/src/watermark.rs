@@ -1,56 +1,52 @@
-//! Protection against double signing, as a pure rule (specification 5.1).
+//! The watermark rule: protection against double signing.
 //!
-//! For each network, key and magic byte there is one mark: the highest level and round that was signed, and the digest of
-//! the message. Only what is higher may be signed, and the very message of the mark once more. The caller makes the new mark
-//! durable **before** the key is used; a signature that then fails costs a slot, never a stake.
+//! Each network, key and magic byte has one watermark: the highest level and round that was signed, and the digest of the message. Only
+//! a higher level or round may be signed, and the same message again. The caller makes the new watermark durable **before** the key is
+//! used. If the signature then fails, it costs a slot and never a stake.
 //!
-//! Tags 21 and 23 share a mark: with one for each, as Signatory has them, a client obtains two conflicting attestations of
-//! one level and round.
+//! Tags 21 and 23 share a watermark. With one for each, as in Signatory, a client obtains two conflicting attestations of one level and
+//! round.
 //!
-//! How far a level may rise at one moment is bounded, too: see [`jump`].
+//! [`jump`] bounds how far a level may rise at one moment.
 
-pub mod format;
+mod format;
 pub mod jump;
-mod kind;
-mod mark;
-mod pace;
+mod value;
 
 use crate::ChainId;
 use crate::request::{Body, SignRequest};
 
+pub use format::{FormatError, Printer};
 pub use jump::{JumpRule, JumpRules};
-pub use kind::WatermarkKind;
-pub use mark::Mark;
-pub use pace::Pace;
+pub use value::{AllWatermarks, ChainWatermarks, KeyWatermarks, Pace, Watermark, WatermarkKind};
 
 use jump::{Basis, Limit};
 
-/// Where a request's mark belongs, and the mark that it asks for.
+/// The watermark that a request asks for, and where it belongs.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Asked {
     /// The network.
     pub chain: ChainId,
     /// The magic byte.
     pub kind: WatermarkKind,
-    /// What would be remembered.
-    pub mark: Mark,
+    /// The watermark as it would be kept.
+    pub watermark: Watermark,
 }
 
-/// Whether a request needs a watermark. "None is needed" and "nobody can tell" are different answers: the second is refused.
+/// Whether a request needs a watermark.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Need {
-    /// A generic request, or packed data: it has no level, and passes without a look at the store.
+    /// A generic request or packed data. It has no level and passes without a look at the store.
     Nothing,
     /// A block, a preattestation or an attestation.
     Watermark(Asked),
-    /// A consensus message that does not say which watermark is its own, or at which level it is. It must not be signed.
+    /// A consensus message whose kind or level nobody can tell. It must not be signed.
     CannotTell,
 }
 
 impl Need {
-    /// The watermark that is needed, for those who only look.
-    #[must_use]
+    /// The watermark that is needed, if one is.
     pub const fn asked(&self) -> Option<&Asked> {
         match self {
             Self::Watermark(asked) => Some(asked),
@@ -70,8 +66,8 @@ impl SignRequest {
             },
             Body::Generic { .. } | Body::Pack => return Need::Nothing,
         };
-        match Mark::new(level, round, Some(self.digest())) {
-            Some(mark) => Need::Watermark(Asked { chain, kind, mark }),
+        match Watermark::new(level, round, Some(self.digest())) {
+            Some(watermark) => Need::Watermark(Asked { chain, kind, watermark }),
             None => Need::CannotTell,
         }
     }
@@ -86,27 +82,27 @@ const fn kind_of(tag: u8) -> Option<WatermarkKind> {
     }
 }
 
-/// What to do with a request.
+/// The decision about a request.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum Judgement {
-    /// Sign, once this mark is durable.
-    Advance(Mark),
-    /// Sign the message of the mark once more, once this mark, which is hardly ever another one, is durable.
-    Repeat(Mark),
+    /// Sign, after this watermark is durable.
+    Advance(Watermark),
+    /// Sign the same message again, after this watermark is durable. It differs from the stored one only after an import.
+    Repeat(Watermark),
     /// Do not sign.
     Refuse(Refusal),
 }
 
-/// Decides whether `asked` may be signed at `now_ms` when `stored` is the mark of its network, key and magic byte, and `jump` bounds the
-/// levels of its network.
-pub fn judge(stored: Option<&Mark>, asked: &Mark, jump: &JumpRule, now_ms: u64) -> Judgement {
+/// Decides whether `asked` may be signed at `now_ms`. `stored` is the watermark of its network, key and magic byte; `jump` bounds the levels
+/// of its network.
+pub fn judge(stored: Option<&Watermark>, asked: &Watermark, jump: &JumpRule, now_ms: u64) -> Judgement {
     if let Some(stored) = stored {
         if asked.digest.is_some() && stored.digest == asked.digest && asked.level <= stored.level {
-            // The same message is at the same place, unless the mark is of a signer that read the round elsewhere. The higher stays.
+            // The level and round differ only if another signer kept the watermark and read the round elsewhere. The higher stays.
             return Judgement::Repeat(stored.join(*asked).with_pace(stored.pace));
         }
-        if asked.place() <= stored.place() {
+        if asked.level_and_round() <= stored.level_and_round() {
             return Judgement::Refuse(Refusal::NotAbove { stored: *stored, asked: *asked });
         }
     }
@@ -116,34 +112,33 @@ pub fn judge(stored: Option<&Mark>, asked: &Mark, jump: &JumpRule, now_ms: u64) 
     }
 }
 
-/// Why a request is not signed: status 409.
+/// Why a request is not signed. The signer answers with status 409.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("watermark validation failed")]
 pub enum Refusal {
-    /// It is not above its mark.
+    /// The request is not above its watermark.
     NotAbove {
-        /// The mark.
-        stored: Mark,
-        /// What was asked.
-        asked: Mark,
+        /// The stored watermark.
+        stored: Watermark,
+        /// The watermark of the request.
+        asked: Watermark,
     },
-    /// Its level is further above the mark than the chain can have gone.
+    /// The level is further above the watermark than the chain can have gone.
     Jump {
-        /// The mark, where there is one.
-        stored: Option<Mark>,
-        /// What was asked.
-        asked: Mark,
-        /// What may be asked now.
+        /// The stored watermark, if there is one.
+        stored: Option<Watermark>,
+        /// The watermark of the request.
+        asked: Watermark,
+        /// The highest level that may be signed now.
         limit: Limit,
     },
 }
 
 impl Refusal {
-    /// The sentence for people: what was asked, and what stands against it.
-    #[must_use]
+    /// The sentence for people: the watermark of the request, and what stands against it.
     pub fn detail(&self) -> String {
         match self {
-            Self::NotAbove { stored, asked } if stored.place() == asked.place() => {
+            Self::NotAbove { stored, asked } if stored.level_and_round() == asked.level_and_round() => {
                 format!("{self}: another message of {stored} has been signed")
             }
             Self::NotAbove { stored, asked } => {
@@ -160,58 +155,6 @@ impl Refusal {
                     Basis::First => "the age of mainnet by the clock of this machine allows",
                 };
                 format!("{self}: {signed}; {allowed} level {highest} at most")
-            }
-        }
-    }
-}
-
-/// The marks of one key on one network.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub struct KeyMarks {
-    /// Of blocks.
-    pub block: Option<Mark>,
-    /// Of preattestations.
-    pub preattestation: Option<Mark>,
-    /// Of attestations, with and without DAL.
-    pub attestation: Option<Mark>,
-}
-
-impl KeyMarks {
-    /// The mark of `kind`.
-    #[must_use]
-    pub const fn get(&self, kind: WatermarkKind) -> Option<&Mark> {
-        match kind {
-            WatermarkKind::Block => self.block.as_ref(),
-            WatermarkKind::Preattestation => self.preattestation.as_ref(),
-            WatermarkKind::Attestation => self.attestation.as_ref(),
-        }
-    }
-
-    /// Whether it has none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        WatermarkKind::ALL.iter().all(|kind| self.get(*kind).is_none())
-    }
-
-    /// Replaces the mark of `kind`: for the step that [`judge`] has allowed.
-    pub const fn set(&mut self, kind: WatermarkKind, mark: Mark) {
-        match kind {
-            WatermarkKind::Block => self.block = Some(mark),
-            WatermarkKind::Preattestation => self.preattestation = Some(mark),
-            WatermarkKind::Attestation => self.attestation = Some(mark),
-        }
-    }
-
-    /// Raises the mark of `kind` to at least `mark`.
-    pub fn raise(&mut self, kind: WatermarkKind, mark: Mark) {
-        self.set(kind, self.get(kind).map_or(mark, |stored| stored.join(mark)));
-    }
-
-    /// Raises every mark to at least that of `other`.
-    pub fn join(&mut self, other: &Self) {
-        for kind in WatermarkKind::ALL {
-            if let Some(mark) = other.get(kind) {
-                self.raise(kind, *mark);
             }
         }
     }

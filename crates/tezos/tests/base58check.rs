@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use jwtis_tezos::{
-    Base58Error, BlockHash, ChainId, KeyError, OperationHash, PayloadHash, Prefix, ProtocolHash, PublicKey,
-    PublicKeyHash, Signature,
+    Base58Error, BlockHash, ChainId, OperationHash, PayloadHash, Prefix, ProtocolHash, PublicKey,
+    PublicKeyError, PublicKeyHash, Signature,
     base58check::{MAX_TEXT_CHARS, decode, encode},
     hash::blake2b_256,
 };
@@ -179,9 +179,9 @@ fn every_changed_character_of_an_address_is_noticed() {
 #[test]
 fn a_key_where_a_hash_should_be_is_named_as_such() {
     let error = "sig".parse::<PublicKey>().unwrap_err();
-    assert!(matches!(error, KeyError::Base58(Base58Error::TooShort { .. })));
+    assert!(matches!(error, PublicKeyError::Base58(Base58Error::TooShort { .. })));
     assert_eq!(PKH.parse::<Signature>().unwrap_err().to_string(), "base58check, but of no signature");
-    assert_eq!(PKH.parse::<PublicKey>().unwrap_err(), KeyError::UnknownPrefix);
+    assert_eq!(PKH.parse::<PublicKey>().unwrap_err(), PublicKeyError::UnknownPrefix);
 }
 
 proptest! {

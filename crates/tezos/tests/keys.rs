@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use jwtis_tezos::{
-    Curve, PayloadHash, PublicKey, PublicKeyHash, SecretKey, Signature, SigningVersion, VerifyError,
+    Curve, InvalidSignature, PayloadHash, PublicKey, PublicKeyHash, SecretKey, Signature, SigningVersion,
     hash::blake2b_256,
 };
 use serde_json::Value;
@@ -229,12 +229,12 @@ fn versions_of_bls_are_different_signatures() {
     let public = key.public_key();
     public.verify(b"\x12", &one, SigningVersion::V1).unwrap();
     public.verify(b"\x12", &two, SigningVersion::V2).unwrap();
-    assert_eq!(public.verify(b"\x12", &one, SigningVersion::V2), Err(VerifyError::Invalid));
-    assert_eq!(public.verify(b"\x12", &two, SigningVersion::V1), Err(VerifyError::Invalid));
+    assert_eq!(public.verify(b"\x12", &one, SigningVersion::V2), Err(InvalidSignature::Invalid));
+    assert_eq!(public.verify(b"\x12", &two, SigningVersion::V1), Err(InvalidSignature::Invalid));
 
     let refused = key.sign(b"\x12", SigningVersion::V0).unwrap_err();
     assert_eq!(refused.to_string(), "SigningVersion0 is not supported for BLS keys");
-    assert_eq!(public.verify(b"\x12", &two, SigningVersion::V0), Err(VerifyError::Version0));
+    assert_eq!(public.verify(b"\x12", &two, SigningVersion::V0), Err(InvalidSignature::Version0));
 }
 
 #[test]
@@ -268,12 +268,12 @@ fn a_proof_of_possession_is_not_a_signature_of_the_public_key() {
     let key = SecretKey::generate(Curve::Bls12381).unwrap();
     let (public, proof) = (key.public_key(), key.prove_possession().unwrap());
     for version in [SigningVersion::V1, SigningVersion::V2] {
-        assert_eq!(public.verify(public.as_bytes(), &proof, version), Err(VerifyError::Invalid));
+        assert_eq!(public.verify(public.as_bytes(), &proof, version), Err(InvalidSignature::Invalid));
     }
     let signed = key.sign(public.as_bytes(), SigningVersion::V2).unwrap();
-    assert_eq!(public.verify_possession(&signed), Err(VerifyError::Invalid));
+    assert_eq!(public.verify_possession(&signed), Err(InvalidSignature::Invalid));
     let other = SecretKey::generate(Curve::Bls12381).unwrap();
-    assert_eq!(other.public_key().verify_possession(&proof), Err(VerifyError::Invalid));
+    assert_eq!(other.public_key().verify_possession(&proof), Err(InvalidSignature::Invalid));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn other_curves_prove_no_possession() {
         let key = SecretKey::generate(curve).unwrap();
         assert_eq!(key.prove_possession().unwrap_err().to_string(), "proof of possession is not supported");
         let signature = key.sign(b"", SigningVersion::LATEST).unwrap();
-        assert_eq!(key.public_key().verify_possession(&signature), Err(VerifyError::NotBls));
+        assert_eq!(key.public_key().verify_possession(&signature), Err(InvalidSignature::NotBls));
     }
 }
 

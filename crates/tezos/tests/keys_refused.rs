@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use jwtis_tezos::{
-    Curve, KeyError, PublicKey, SecretKey, SecretKeyError, Signature, SigningVersion, VerifyError,
+    Curve, InvalidSignature, PublicKey, PublicKeyError, SecretKey, SecretKeyError, Signature, SigningVersion,
     base58check::{Prefix, encode},
 };
 
@@ -23,7 +23,11 @@ fn recorded(name: &str) -> Vec<u8> {
 }
 
 fn assert_no_point(curve: Curve, key: &[u8]) {
-    assert_eq!(PublicKey::from_bytes(curve, key), Err(KeyError::Point { curve }), "{curve:?} {key:02x?}");
+    assert_eq!(
+        PublicKey::from_bytes(curve, key),
+        Err(PublicKeyError::Point { curve }),
+        "{curve:?} {key:02x?}"
+    );
 }
 
 fn signed(curve: Curve) -> (SecretKey, Signature) {
@@ -75,7 +79,7 @@ fn ed25519_refuses_points_off_the_curve() {
         match PublicKey::from_bytes(Curve::Ed25519, &key) {
             Ok(_) => {}
             Err(error) => {
-                assert_eq!(error, KeyError::Point { curve: Curve::Ed25519 });
+                assert_eq!(error, PublicKeyError::Point { curve: Curve::Ed25519 });
                 refused += 1;
             }
         }
@@ -154,9 +158,9 @@ fn bls_refuses_signatures_outside_the_subgroup_and_at_infinity() {
     for bytes in [infinity, recorded("signature_outside_the_subgroup"), vec![0; 96], vec![0xff; 96]] {
         let signature = Signature::from_bytes(Curve::Bls12381, &bytes).unwrap();
         for version in [SigningVersion::V1, SigningVersion::V2] {
-            assert_eq!(key.public_key().verify(MESSAGE, &signature, version), Err(VerifyError::Invalid));
+            assert_eq!(key.public_key().verify(MESSAGE, &signature, version), Err(InvalidSignature::Invalid));
         }
-        assert_eq!(key.public_key().verify_possession(&signature), Err(VerifyError::Invalid));
+        assert_eq!(key.public_key().verify_possession(&signature), Err(InvalidSignature::Invalid));
     }
 }
 
@@ -166,7 +170,7 @@ fn keys_of_another_length_are_refused() {
         for len in [0, 1, 20, 31, 32, 33, 34, 47, 48, 49, 64, 65, 96] {
             if len != curve.public_key_len() {
                 let refused = PublicKey::from_bytes(curve, &vec![2; len]);
-                assert_eq!(refused, Err(KeyError::Length { curve, actual: len }));
+                assert_eq!(refused, Err(PublicKeyError::Length { curve, actual: len }));
             }
         }
     }
@@ -181,7 +185,7 @@ fn texts_of_invalid_points_are_refused() {
         (Prefix::Blpk, Curve::Bls12381),
     ] {
         let text = encode(prefix, &vec![0; prefix.payload_len()]);
-        assert_eq!(text.parse::<PublicKey>(), Err(KeyError::Point { curve }));
+        assert_eq!(text.parse::<PublicKey>(), Err(PublicKeyError::Point { curve }));
     }
 }
 
@@ -224,7 +228,7 @@ fn secp256k1_makes_low_s_only_and_high_s_passes_only_the_lenient_check() {
         for high in [high, high.to_generic()] {
             key.public_key().verify(&message, &high, LATEST).unwrap();
             let refused = key.public_key().verify_strictly(&message, &high, LATEST);
-            assert_eq!(refused, Err(VerifyError::Invalid));
+            assert_eq!(refused, Err(InvalidSignature::Invalid));
         }
     }
 }
@@ -255,7 +259,7 @@ fn ed25519_refuses_s_above_the_order() {
         (*byte, carry) = (sum as u8, sum >> 8);
     }
     let raised = Signature::from_bytes(Curve::Ed25519, &raised).unwrap();
-    assert_eq!(key.public_key().verify(MESSAGE, &raised, LATEST), Err(VerifyError::Invalid));
+    assert_eq!(key.public_key().verify(MESSAGE, &raised, LATEST), Err(InvalidSignature::Invalid));
 }
 
 #[test]
@@ -278,7 +282,7 @@ fn ecdsa_refuses_zero_and_too_large_numbers() {
             (one, one),
         ] {
             let forged = Signature::from_bytes(curve, &[r, s].concat()).unwrap();
-            assert_eq!(key.public_key().verify(MESSAGE, &forged, LATEST), Err(VerifyError::Invalid));
+            assert_eq!(key.public_key().verify(MESSAGE, &forged, LATEST), Err(InvalidSignature::Invalid));
             let _ = forged.with_low_s();
         }
     }
@@ -294,12 +298,15 @@ fn every_flipped_bit_of_a_signature_is_noticed() {
             changed[bit / 8] ^= 1 << (bit % 8);
             let changed = Signature::from_bytes(curve, &changed).unwrap();
             let refused = key.public_key().verify(MESSAGE, &changed, LATEST);
-            assert_eq!(refused, Err(VerifyError::Invalid), "{curve:?} bit {bit}");
+            assert_eq!(refused, Err(InvalidSignature::Invalid), "{curve:?} bit {bit}");
         }
         let other_message = key.public_key().verify(b"\x03 another message", &signature, LATEST);
-        assert_eq!(other_message, Err(VerifyError::Invalid));
+        assert_eq!(other_message, Err(InvalidSignature::Invalid));
         let other_key = SecretKey::generate(curve).unwrap();
-        assert_eq!(other_key.public_key().verify(MESSAGE, &signature, LATEST), Err(VerifyError::Invalid));
+        assert_eq!(
+            other_key.public_key().verify(MESSAGE, &signature, LATEST),
+            Err(InvalidSignature::Invalid)
+        );
     }
 }
 
@@ -309,7 +316,7 @@ fn a_signature_of_another_curve_is_named() {
         for other in Curve::ALL.into_iter().filter(|other| *other != own) {
             let (key, (_, signature)) = (SecretKey::generate(own).unwrap(), signed(other));
             let refused = key.public_key().verify(MESSAGE, &signature, LATEST).unwrap_err();
-            assert_eq!(refused, VerifyError::Curve { signature: Some(other), key: own });
+            assert_eq!(refused, InvalidSignature::Curve { signature: Some(other), key: own });
         }
     }
     let (_, generic) = signed(Curve::Ed25519);

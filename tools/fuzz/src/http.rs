@@ -1,6 +1,6 @@
 //! Both APIs as their routers see requests.
 //!
-//! The worlds have state: clients, sessions, marks. They are made anew every few thousand requests.
+//! The worlds have state: clients, sessions, watermarks. They are made anew every few thousand requests.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -347,8 +347,13 @@ fn signed(ledger: &mut Ledger, path: &str, body: &[u8], answer: &Answer) {
     let hash = key.public_key().hash().to_string();
     assert_ne!(hash, keys[2].public_key().hash().to_string(), "the empty policy signs");
     if let Some(asked) = requests.iter().find_map(|request| request.watermark().asked().copied()) {
-        let place =
-            (hash, asked.chain.to_string(), asked.kind.name(), asked.mark.level(), asked.mark.round());
+        let place = (
+            hash,
+            asked.chain.to_string(),
+            asked.kind.name(),
+            asked.watermark.level(),
+            asked.watermark.round(),
+        );
         let before = ledger.entry(place).or_insert_with(|| message.clone());
         assert_eq!(*before, message, "a second signature for one place");
     } else {

@@ -3,8 +3,9 @@
 use jwtis_tezos::base58check::{self, Prefix};
 use jwtis_tezos::policy::{Allow, Circumstances, Mutez, OperationPermission, Usage};
 use jwtis_tezos::secret_key::parse_secret_keys;
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Judgement, JumpRule, Need, WatermarkKind, judge};
+use jwtis_tezos::watermark::{
+    ChainWatermarks, Judgement, JumpRule, Need, Printer, Watermark, WatermarkKind, judge,
+};
 use jwtis_tezos::{
     BlockHash, Caller, ChainId, Curve, OperationKind, Policy, ProtocolHash, PublicKey, PublicKeyHash,
     RequestKind, SignRequest, Signature, SigningVersion, StoredSecretKey, Verdict,
@@ -74,12 +75,15 @@ pub fn request(data: &[u8]) {
         let consensus = matches!(data[0], 0x11..=0x13);
         match request.watermark() {
             Need::Watermark(asked) => {
-                assert!(consensus && asked.mark.level() >= 0 && asked.mark.round() >= 0);
-                assert_eq!(request.level_and_round(), Some((asked.mark.level(), asked.mark.round())));
+                assert!(consensus && asked.watermark.level() >= 0 && asked.watermark.round() >= 0);
+                assert_eq!(
+                    request.level_and_round(),
+                    Some((asked.watermark.level(), asked.watermark.round()))
+                );
                 assert_eq!(request.chain(), Some(&asked.chain));
                 assert_eq!(
-                    judge(Some(&asked.mark), &asked.mark, &JumpRule::Off, 0),
-                    Judgement::Repeat(asked.mark),
+                    judge(Some(&asked.watermark), &asked.watermark, &JumpRule::Off, 0),
+                    Judgement::Repeat(asked.watermark),
                     "the same message again"
                 );
             }
@@ -259,26 +263,30 @@ pub fn base58_seeds() -> Vec<Vec<u8>> {
     found
 }
 
-/// Marks are printed as they were read, and joining forgets none.
+/// Watermarks are printed as they were read, and joining forgets none.
 pub fn watermarks(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let read = [ChainMarks::parse_v2(text), ChainMarks::parse_v1(text), ChainMarks::parse_v0(text)];
-    let mut all = ChainMarks::default();
-    for marks in read.iter().flatten() {
-        let printed = marks.print_v2().unwrap();
-        let again = ChainMarks::parse_v2(&printed).unwrap();
-        assert!(again == *marks && again.print_v2().unwrap() == printed, "{printed}");
-        let mut joined = marks.clone();
-        joined.join(marks);
-        assert!(joined == *marks, "joined with itself it is another");
-        all.join(marks);
+    let read =
+        [ChainWatermarks::parse_v2(text), ChainWatermarks::parse_v1(text), ChainWatermarks::parse_v0(text)];
+    let mut all = ChainWatermarks::default();
+    for watermarks in read.iter().flatten() {
+        let printed = Printer::default().print_v2(watermarks);
+        let again = ChainWatermarks::parse_v2(&printed).unwrap();
+        assert!(again == *watermarks && Printer::default().print_v2(&again) == printed, "{printed}");
+        let mut joined = watermarks.clone();
+        joined.join(watermarks);
+        assert!(joined == *watermarks, "joined with itself it is another");
+        all.join(watermarks);
     }
-    for marks in read.iter().flatten() {
-        for (key, kinds) in marks.iter() {
+    for watermarks in read.iter().flatten() {
+        for (key, kinds) in watermarks.iter() {
             for kind in WatermarkKind::ALL {
-                let Some(mark) = kinds.get(kind) else { continue };
+                let Some(watermark) = kinds.get(kind) else { continue };
                 let kept = all.get(key).and_then(|kept| kept.get(kind)).unwrap();
-                assert!((kept.level(), kept.round()) >= (mark.level(), mark.round()), "a mark was lowered");
+                assert!(
+                    (kept.level(), kept.round()) >= (watermark.level(), watermark.round()),
+                    "a watermark was lowered"
+                );
             }
         }
     }
@@ -288,14 +296,14 @@ pub fn watermarks_seeds() -> Vec<Vec<u8>> {
     let (a, b) = (PublicKeyHash::new(Curve::Ed25519, [1; 20]), PublicKeyHash::new(Curve::Bls12381, [2; 20]));
     let hash = "vh2MHqgJtw8v7CDrZKYWtLmqGJtjzkRs9yUeHzQqDdnk3rbjQMPX";
     let printed = {
-        let mut marks = ChainMarks::default();
+        let mut watermarks = ChainWatermarks::default();
         for key in [a, b] {
             for (level, kind) in (1..).zip(WatermarkKind::ALL) {
                 let digest = (level == 1).then_some([7; 32]);
-                marks.entry(key).set(kind, jwtis_tezos::watermark::Mark::new(level, 3, digest).unwrap());
+                watermarks.entry(key).set(kind, Watermark::new(level, 3, digest).unwrap());
             }
         }
-        marks.print_v2().unwrap()
+        Printer::default().print_v2(&watermarks)
     };
     let real = printed
         .split("\"vh")

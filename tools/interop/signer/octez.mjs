@@ -64,7 +64,7 @@ async function baker(curve, query) {
   }
   const say = async (message) => steps.push(...(await signed(who, message, query)));
   const hear = async (message) => steps.push(...(await refused(who, message, query)));
-  // Odd levels of tz1 to tz3 attest with DAL: another tag, and the same mark.
+  // Odd levels of tz1 to tz3 attest with DAL: another tag, and the same watermark.
   const attestation = (level, round) =>
     curve !== 'tz4' && level % 2 === 1 ? withDal(level, round) : consensus('13', curve, level, round);
 
@@ -89,7 +89,7 @@ async function baker(curve, query) {
   await hear(consensus('12', curve, 103, 0));
   await hear(attestation(100, 0));
   if (curve !== 'tz4') {
-    // With and without DAL is one mark: here Signatory signs twice.
+    // With and without DAL is one watermark: here Signatory signs twice.
     await hear(consensus('13', curve, 103, 1));
     await say(consensus('13', curve, 104, 0));
     await hear(withDal(104, 0));

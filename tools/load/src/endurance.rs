@@ -20,14 +20,14 @@ use std::time::Duration;
 
 use crate::output::Fault;
 
-pub(crate) use server::Watermark;
+pub(crate) use server::WatermarkStorage;
 
 /// Kills the server `rounds` times under work, and some of its starts.
 pub(crate) fn crash(
     binary: PathBuf,
     rounds: u64,
     seed: Option<u64>,
-    watermark: Watermark,
+    watermark: WatermarkStorage,
 ) -> Result<(), Fault> {
     let some = || u64::from(std::process::id()).wrapping_mul(0x9e37_79b9) % 1_000_000_007;
     crash::run(binary, rounds, seed.unwrap_or_else(some), watermark)

@@ -41,7 +41,7 @@ enum Command {
         seed: Option<u64>,
         /// Where the signer keeps its watermarks.
         #[arg(long, value_enum, default_value_t)]
-        watermark: endurance::Watermark,
+        watermark: endurance::WatermarkStorage,
     },
     /// Load at 70 % of what the server can do, for a long time.
     Soak {

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     header::ProtectedHeader,
-    jwa::{ContentEncryption, Curve, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size},
+    jwa::{ContentEncryption, JwkCurve, KeyManagementAlgorithm, KeyManagementScheme, rsa_key_size},
     jwk::{
-        Jwk, KeyError, Operation, Parameters, PrivateJwk,
+        Jwk, KeyError, KeyOperation, Parameters, PrivateJwk,
         pkcs8::{self, PrivateKeyInfo},
         private::Secret,
     },
@@ -52,9 +52,9 @@ impl DecryptionKey {
             (KeyManagementScheme::Rsa(_), _) => {
                 Self::from_rsa(alg, PrivateDecryptingKey::generate(rsa_key_size(bits))?, None)
             }
-            (KeyManagementScheme::Ecdh(_), 256) => Self::generate_on(alg, Curve::P256),
-            (KeyManagementScheme::Ecdh(_), 384) => Self::generate_on(alg, Curve::P384),
-            (KeyManagementScheme::Ecdh(_), _) => Self::generate_on(alg, Curve::P521),
+            (KeyManagementScheme::Ecdh(_), 256) => Self::generate_on(alg, JwkCurve::P256),
+            (KeyManagementScheme::Ecdh(_), 384) => Self::generate_on(alg, JwkCurve::P384),
+            (KeyManagementScheme::Ecdh(_), _) => Self::generate_on(alg, JwkCurve::P521),
         }
     }
 
@@ -63,7 +63,7 @@ impl DecryptionKey {
     /// # Errors
     /// [`KeyError::AlgorithmMismatch`] when `alg` is not one of ECDH-ES.
     pub fn generate_x25519(alg: KeyManagementAlgorithm) -> Result<Self, KeyError> {
-        Self::generate_on(alg, Curve::X25519)
+        Self::generate_on(alg, JwkCurve::X25519)
     }
 
     /// Reads a PKCS#8 document (RFC 5958), version 1 or 2, unencrypted.
@@ -76,13 +76,13 @@ impl DecryptionKey {
             (KeyManagementScheme::Rsa(_), None) => {
                 Self::from_rsa(alg, PrivateDecryptingKey::from_pkcs8(der)?, None)
             }
-            (KeyManagementScheme::Ecdh(_), Some(Curve::X25519)) => {
+            (KeyManagementScheme::Ecdh(_), Some(JwkCurve::X25519)) => {
                 let (scalar, public) = info.x25519()?;
                 let private = agreement::PrivateKey::from_private_key(&agreement::X25519, scalar)?;
                 if public.is_some_and(|public| !public_is(&private, public)) {
                     return Err(KeyError::HalvesDiffer);
                 }
-                Self::from_agreement(alg, Curve::X25519, private, None)
+                Self::from_agreement(alg, JwkCurve::X25519, private, None)
             }
             (KeyManagementScheme::Ecdh(_), Some(curve)) => {
                 let algorithm = curve.agreement().ok_or_else(|| cannot(alg, curve))?;
@@ -104,7 +104,7 @@ impl DecryptionKey {
             return Ok(Zeroizing::new(rsa.as_der()?.as_ref().to_vec()));
         }
         let private = self.agreement_key()?;
-        if self.public.0.jwk.parameters().curve() == Some(Curve::X25519) {
+        if self.public.0.jwk.parameters().curve() == Some(JwkCurve::X25519) {
             let scalar: Curve25519SeedBin<'_> = private.as_be_bytes()?;
             return Ok(pkcs8::x25519_document(scalar.as_ref()));
         }
@@ -133,7 +133,7 @@ impl DecryptionKey {
     /// # Errors
     /// [`KeyError`]; [`KeyError::MissingAlgorithm`] when there is no `alg`: see [`DecryptionKey::from_jwk_as`].
     pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Decrypt)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, KeyOperation::Decrypt)?;
         Self::from_parts(&jwk, &secret)
     }
 
@@ -142,7 +142,7 @@ impl DecryptionKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_jwk_as(alg: KeyManagementAlgorithm, json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Decrypt)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, KeyOperation::Decrypt)?;
         Self::from_parts(&jwk.with_algorithm(alg)?, &secret)
     }
 
@@ -154,7 +154,7 @@ impl DecryptionKey {
         let scalar = |bytes: &[u8]| Secret::Scalar(Zeroizing::new(bytes.to_vec()));
         let secret = match self.public_jwk().parameters() {
             Parameters::Rsa { .. } => PrivateKeyInfo::parse(&self.to_pkcs8_der()?)?.rsa()?.1,
-            Parameters::Curve { curve: Curve::X25519, .. } => {
+            Parameters::Curve { curve: JwkCurve::X25519, .. } => {
                 let private: Curve25519SeedBin<'_> = self.agreement_key()?.as_be_bytes()?;
                 scalar(private.as_ref())
             }
@@ -227,7 +227,7 @@ impl DecryptionKey {
         self.public.encrypt_as(self.own.as_ref(), enc, header, plaintext)
     }
 
-    fn generate_on(alg: KeyManagementAlgorithm, curve: Curve) -> Result<Self, KeyError> {
+    fn generate_on(alg: KeyManagementAlgorithm, curve: JwkCurve) -> Result<Self, KeyError> {
         let algorithm = curve.agreement().ok_or_else(|| cannot(alg, curve))?;
         Self::from_agreement(alg, curve, agreement::PrivateKey::generate(algorithm)?, None)
     }
@@ -276,7 +276,7 @@ impl DecryptionKey {
 
     fn from_agreement(
         alg: KeyManagementAlgorithm,
-        curve: Curve,
+        curve: JwkCurve,
         private: agreement::PrivateKey,
         kid: Option<String>,
     ) -> Result<Self, KeyError> {
@@ -335,6 +335,6 @@ fn public_is(private: &agreement::PrivateKey, point: &[u8]) -> bool {
     private.compute_public_key().is_ok_and(|public| public.as_ref() == point)
 }
 
-fn cannot(alg: KeyManagementAlgorithm, curve: Curve) -> KeyError {
+fn cannot(alg: KeyManagementAlgorithm, curve: JwkCurve) -> KeyError {
     KeyError::AlgorithmMismatch { alg: alg.name(), key: format!("a key on {curve}") }
 }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     base64url,
     header::Header,
-    jwa::{ContentEncryption, Curve, KeyManagementAlgorithm, KeyManagementScheme, KeyWrap, RsaPadding},
+    jwa::{ContentEncryption, JwkCurve, KeyManagementAlgorithm, KeyManagementScheme, KeyWrap, RsaPadding},
     jwk::{Parameters, parameters::agreement_key},
 };
 
@@ -33,7 +33,7 @@ const WRAP_OVERHEAD: usize = 8;
 pub(crate) enum Recipient {
     Pkcs1(Pkcs1PublicEncryptingKey),
     Oaep(OaepPublicEncryptingKey, &'static OaepAlgorithm),
-    Ecdh { curve: Curve, wrap: Option<KeyWrap>, public: ParsedPublicKey },
+    Ecdh { curve: JwkCurve, wrap: Option<KeyWrap>, public: ParsedPublicKey },
 }
 
 /// What the sender makes for one message.
@@ -100,7 +100,7 @@ impl Recipient {
 pub(crate) enum Opener {
     Pkcs1(Pkcs1PrivateDecryptingKey),
     Oaep(OaepPrivateDecryptingKey, &'static OaepAlgorithm),
-    Ecdh { curve: Curve, wrap: Option<KeyWrap>, private: agreement::PrivateKey },
+    Ecdh { curve: JwkCurve, wrap: Option<KeyWrap>, private: agreement::PrivateKey },
 }
 
 impl Opener {
@@ -176,19 +176,19 @@ pub(crate) const fn wrap_of(alg: KeyManagementAlgorithm) -> Option<KeyWrap> {
 }
 
 /// RFC 7518 §4.6.1.1.
-fn push_ephemeral_key(header: &mut String, curve: Curve, point: &[u8]) {
+fn push_ephemeral_key(header: &mut String, curve: JwkCurve, point: &[u8]) {
     let parameters = Parameters::Curve { curve, point: point.to_vec() };
     header.push_str(",\"epk\":");
     header.push_str(&parameters.canonical_json());
 }
 
-fn ephemeral_key(header: &Header, curve: Curve) -> Result<ParsedPublicKey, DecryptError> {
+fn ephemeral_key(header: &Header, curve: JwkCurve) -> Result<ParsedPublicKey, DecryptError> {
     let refused = |source| DecryptError::EphemeralKey { source };
     let members = header.epk().ok_or(DecryptError::MissingEphemeralKey)?;
     crate::jwk::members::refuse_private_members(members).map_err(refused)?;
     match Parameters::read(members).map_err(refused)? {
         Parameters::Curve { curve: found, point } if found == curve => {
-            if curve == Curve::X25519 {
+            if curve == JwkCurve::X25519 {
                 crate::jwk::checks::x25519(&point).map_err(refused)?;
             }
             agreement_key(curve, &point).map_err(refused)

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     ContentEncryption, KeyManagementAlgorithm, ProtectedHeader,
-    jwa::{Curve, KeyManagementScheme},
+    jwa::{JwkCurve, KeyManagementScheme},
 };
 
 const ANY: &[ContentEncryption] = ContentEncryption::ALL;
@@ -138,23 +138,23 @@ fn ephemeral_keys_are_refused_by_name() {
         key.encryption_key().encrypt(ContentEncryption::A256Gcm, &ProtectedHeader::JWT, b"text").unwrap();
     let with_epk =
         |epk: serde_json::Value| refusal(&key, &with_header(&token, |header| header["epk"] = epk.clone()));
-    let public = |curve: Curve| -> serde_json::Value {
+    let public = |curve: JwkCurve| -> serde_json::Value {
         let key = match curve {
-            Curve::X25519 => DecryptionKey::generate_x25519(KeyManagementAlgorithm::EcdhEs),
+            JwkCurve::X25519 => DecryptionKey::generate_x25519(KeyManagementAlgorithm::EcdhEs),
             _ => DecryptionKey::generate(KeyManagementAlgorithm::EcdhEs, curve.bits()),
         };
         serde_json::from_str(&key.unwrap().public_jwk().to_json()).unwrap()
     };
 
-    for other in [Curve::P384, Curve::P521, Curve::X25519] {
+    for other in [JwkCurve::P384, JwkCurve::P521, JwkCurve::X25519] {
         let found = format!("a key on {other}");
         assert_eq!(with_epk(public(other)), DecryptError::EphemeralKeyCurve { expected: "P-256", found });
     }
-    let mut off_curve = public(Curve::P256);
+    let mut off_curve = public(JwkCurve::P256);
     off_curve["y"] = off_curve["x"].clone();
     let source = KeyError::PointNotOnCurve { curve: "P-256" };
     assert_eq!(with_epk(off_curve), DecryptError::EphemeralKey { source });
-    let mut private = public(Curve::P256);
+    let mut private = public(JwkCurve::P256);
     private["d"] = "AA".into();
     let source = KeyError::PrivateMember { member: "d" };
     assert_eq!(with_epk(private), DecryptError::EphemeralKey { source });

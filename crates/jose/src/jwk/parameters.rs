@@ -5,13 +5,13 @@ use serde_json::{Map, Value};
 
 use super::members::required;
 use super::{KeyError, checks};
-use crate::{base64url, jwa::Curve};
+use crate::{base64url, jwa::JwkCurve};
 
 /// The members that make a public key, in bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Parameters {
     /// A point: `04 ‖ x ‖ y` on a NIST curve (SEC 1 §2.3.3), the bare coordinate on Ed25519 and X25519.
-    Curve { curve: Curve, point: Vec<u8> },
+    Curve { curve: JwkCurve, point: Vec<u8> },
     /// Modulus and exponent, big-endian, without leading zeros.
     Rsa { n: Vec<u8>, e: Vec<u8> },
 }
@@ -28,7 +28,7 @@ impl Parameters {
                 Ok(Self::Curve { curve, point })
             }
             "OKP" => {
-                let curve = curve(members, "OKP", "Ed25519 or X25519", Curve::is_okp)?;
+                let curve = curve(members, "OKP", "Ed25519 or X25519", JwkCurve::is_okp)?;
                 Ok(Self::Curve { curve, point: coordinate(members, "x", curve)? })
             }
             "RSA" => Ok(Self::Rsa { n: integer(members, "n")?, e: integer(members, "e")? }),
@@ -40,8 +40,8 @@ impl Parameters {
     pub(crate) fn check(&self) -> Result<(), KeyError> {
         match self {
             Self::Rsa { n, e } => checks::rsa(n, e),
-            Self::Curve { curve: Curve::Ed25519, point } => checks::ed25519(point),
-            Self::Curve { curve: Curve::X25519, point } => checks::x25519(point),
+            Self::Curve { curve: JwkCurve::Ed25519, point } => checks::ed25519(point),
+            Self::Curve { curve: JwkCurve::X25519, point } => checks::x25519(point),
             Self::Curve { curve, point } => agreement_key(*curve, point).map(drop),
         }
     }
@@ -54,7 +54,7 @@ impl Parameters {
         }
     }
 
-    pub(crate) const fn curve(&self) -> Option<Curve> {
+    pub(crate) const fn curve(&self) -> Option<JwkCurve> {
         match self {
             Self::Rsa { .. } => None,
             Self::Curve { curve, .. } => Some(*curve),
@@ -116,7 +116,7 @@ impl std::fmt::Debug for Parameters {
 }
 
 /// The parsed point, which AWS-LC makes only of points on the curve.
-pub(crate) fn agreement_key(curve: Curve, point: &[u8]) -> Result<agreement::ParsedPublicKey, KeyError> {
+pub(crate) fn agreement_key(curve: JwkCurve, point: &[u8]) -> Result<agreement::ParsedPublicKey, KeyError> {
     let off_curve = KeyError::PointNotOnCurve { curve: curve.name() };
     let Some(algorithm) = curve.agreement() else {
         return Err(off_curve);
@@ -129,10 +129,10 @@ fn curve(
     members: &Map<String, Value>,
     kty: &'static str,
     known: &'static str,
-    belongs: impl Fn(Curve) -> bool,
-) -> Result<Curve, KeyError> {
+    belongs: impl Fn(JwkCurve) -> bool,
+) -> Result<JwkCurve, KeyError> {
     let crv = required(members, "crv")?;
-    Curve::named(crv).filter(|curve| belongs(*curve)).ok_or_else(|| KeyError::UnknownCurve {
+    JwkCurve::named(crv).filter(|curve| belongs(*curve)).ok_or_else(|| KeyError::UnknownCurve {
         crv: crv.chars().take(40).collect(),
         kty,
         known,
@@ -140,7 +140,11 @@ fn curve(
 }
 
 /// RFC 7518 §6.2.1.2: the full size of a coordinate, leading zeros included.
-fn coordinate(members: &Map<String, Value>, member: &'static str, curve: Curve) -> Result<Vec<u8>, KeyError> {
+fn coordinate(
+    members: &Map<String, Value>,
+    member: &'static str,
+    curve: JwkCurve,
+) -> Result<Vec<u8>, KeyError> {
     let bytes = base64url::decode(required(members, member)?)
         .map_err(|source| KeyError::Base64 { member, source })?;
     let (expected, found) = (curve.coordinate_len(), bytes.len());

@@ -16,12 +16,12 @@ use pkcs1::{RsaPrivateKeyRef, UintRef};
 use zeroize::Zeroizing;
 
 use super::{KeyError, Parameters, private::Secret};
-use crate::{base64url, jwa::Curve};
+use crate::{base64url, jwa::JwkCurve};
 
 /// A `PrivateKeyInfo` or `OneAsymmetricKey`, RFC 5958 §2.
 pub(crate) struct PrivateKeyInfo<'a> {
     /// The curve; none for RSA.
-    pub(crate) curve: Option<Curve>,
+    pub(crate) curve: Option<JwkCurve>,
     private_key: &'a [u8],
     public_key: Option<BitStringRef<'a>>,
 }
@@ -127,11 +127,11 @@ const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10
 type Kind = (ObjectIdentifier, Option<ObjectIdentifier>);
 
 /// RFC 8017 §A.1, RFC 5480 §2.1.1 and RFC 8410 §3.
-const KINDS: [(Kind, Option<Curve>); 6] = [
+const KINDS: [(Kind, Option<JwkCurve>); 6] = [
     ((ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"), None), None),
-    ((EC_PUBLIC_KEY, Some(ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"))), Some(Curve::P256)),
-    ((EC_PUBLIC_KEY, Some(ObjectIdentifier::new_unwrap("1.3.132.0.34"))), Some(Curve::P384)),
-    ((EC_PUBLIC_KEY, Some(ObjectIdentifier::new_unwrap("1.3.132.0.35"))), Some(Curve::P521)),
-    ((ObjectIdentifier::new_unwrap("1.3.101.112"), None), Some(Curve::Ed25519)),
-    ((ObjectIdentifier::new_unwrap("1.3.101.110"), None), Some(Curve::X25519)),
+    ((EC_PUBLIC_KEY, Some(ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"))), Some(JwkCurve::P256)),
+    ((EC_PUBLIC_KEY, Some(ObjectIdentifier::new_unwrap("1.3.132.0.34"))), Some(JwkCurve::P384)),
+    ((EC_PUBLIC_KEY, Some(ObjectIdentifier::new_unwrap("1.3.132.0.35"))), Some(JwkCurve::P521)),
+    ((ObjectIdentifier::new_unwrap("1.3.101.112"), None), Some(JwkCurve::Ed25519)),
+    ((ObjectIdentifier::new_unwrap("1.3.101.110"), None), Some(JwkCurve::X25519)),
 ];

@@ -26,7 +26,7 @@ pub(crate) struct PrivateJwk {
 
 /// What a private key is read for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Operation {
+pub(crate) enum KeyOperation {
     /// To make signatures.
     Sign,
     /// To find the content key of a token: by decryption with RSA, by agreement with a curve.
@@ -35,7 +35,7 @@ pub(crate) enum Operation {
 
 impl PrivateJwk {
     /// Reads a private JWK for `operation`, which its `key_ops` must not leave out.
-    pub(crate) fn parse(json: &[u8], operation: Operation) -> Result<Self, KeyError> {
+    pub(crate) fn parse(json: &[u8], operation: KeyOperation) -> Result<Self, KeyError> {
         if json.len() > MAX_JWK_BYTES {
             return Err(KeyError::TooLong { limit: MAX_JWK_BYTES });
         }
@@ -92,16 +92,16 @@ impl PrivateJwk {
 /// RFC 7517 §4.3. A key without `key_ops` may do what its `use` and `alg` allow.
 fn permit(
     members: &Map<String, Value>,
-    operation: Operation,
+    operation: KeyOperation,
     parameters: &Parameters,
 ) -> Result<(), KeyError> {
     let Some(operations) = checks::operations(members)? else { return Ok(()) };
     let (named, needed): (&[&str], _) = match (operation, parameters) {
-        (Operation::Sign, _) => (&["sign"], "\"sign\""),
-        (Operation::Decrypt, Parameters::Rsa { .. }) => {
+        (KeyOperation::Sign, _) => (&["sign"], "\"sign\""),
+        (KeyOperation::Decrypt, Parameters::Rsa { .. }) => {
             (&["decrypt", "unwrapKey"], "\"decrypt\" or \"unwrapKey\"")
         }
-        (Operation::Decrypt, Parameters::Curve { .. }) => {
+        (KeyOperation::Decrypt, Parameters::Curve { .. }) => {
             (&["deriveKey", "deriveBits"], "\"deriveKey\" or \"deriveBits\"")
         }
     };

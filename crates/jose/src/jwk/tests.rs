@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     DecryptionKey, EncryptionKey, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey, VerifyingKey,
-    jwa::Curve,
+    jwa::JwkCurve,
 };
 
 /// The P-256 key of RFC 7515 §A.3.
@@ -242,7 +242,7 @@ fn points_of_small_order_are_refused() {
     ] {
         assert_eq!(checks::x25519(&hex(u)), Err(KeyError::SmallOrderPoint { curve: "X25519" }), "{u}");
     }
-    assert_eq!(Curve::named("ed25519"), None);
+    assert_eq!(JwkCurve::named("ed25519"), None);
 }
 
 #[test]
@@ -376,7 +376,7 @@ proptest::proptest! {
     fn no_bytes_make_the_readers_panic(bytes in proptest::collection::vec(0..=255_u8, 0..200), at in 0..150_usize) {
         let _ = Jwk::parse(&bytes);
         let _ = JwkSet::parse(&bytes);
-        let _ = PrivateJwk::parse(&bytes, Operation::Sign);
+        let _ = PrivateJwk::parse(&bytes, KeyOperation::Sign);
         let _ = pkcs8::PrivateKeyInfo::parse(&bytes).map(|info| (info.rsa().is_ok(), info.x25519().is_ok()));
         let _ = pkcs8::from_pem(&String::from_utf8_lossy(&bytes));
 

@@ -19,9 +19,9 @@ use super::{
 };
 use crate::{
     header::{self, ProtectedHeader},
-    jwa::{Curve, KeyAlgorithm, SignatureAlgorithm, SignatureScheme, rsa_key_size},
+    jwa::{JwkCurve, KeyAlgorithm, SignatureAlgorithm, SignatureScheme, rsa_key_size},
     jwk::{
-        Jwk, KeyError, Operation, Parameters, PrivateJwk,
+        Jwk, KeyError, KeyOperation, Parameters, PrivateJwk,
         pkcs8::{self, PrivateKeyInfo},
         private::Secret,
     },
@@ -71,7 +71,9 @@ impl SigningKey {
             (SignatureScheme::Ecdsa(curve, signing, _), Some(found)) if found == curve => {
                 Pair::Ecdsa(EcdsaKeyPair::from_pkcs8(signing, der)?)
             }
-            (SignatureScheme::EdDsa, Some(Curve::Ed25519)) => Pair::Ed25519(Ed25519KeyPair::from_pkcs8(der)?),
+            (SignatureScheme::EdDsa, Some(JwkCurve::Ed25519)) => {
+                Pair::Ed25519(Ed25519KeyPair::from_pkcs8(der)?)
+            }
             (SignatureScheme::Rsa(encoding, _), None) => Pair::Rsa(RsaKeyPair::from_pkcs8(der)?, encoding),
             (SignatureScheme::Hmac, _) => return Err(not_a_pair(alg)),
             (SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa | SignatureScheme::Rsa(..), _) => {
@@ -114,7 +116,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`]; [`KeyError::MissingAlgorithm`] when there is no `alg`: see [`SigningKey::from_jwk_as`].
     pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Sign)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, KeyOperation::Sign)?;
         Self::from_parts(jwk, &secret)
     }
 
@@ -123,7 +125,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`].
     pub fn from_jwk_as(alg: SignatureAlgorithm, json: &[u8]) -> Result<Self, KeyError> {
-        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, Operation::Sign)?;
+        let PrivateJwk { jwk, secret } = PrivateJwk::parse(json, KeyOperation::Sign)?;
         Self::from_parts(jwk.with_algorithm(alg)?, &secret)
     }
 
@@ -231,7 +233,7 @@ impl SigningKey {
                 Parameters::Curve { curve, point: pair.public_key().as_ref().to_vec() }
             }
             (Pair::Ed25519(pair), _) => {
-                Parameters::Curve { curve: Curve::Ed25519, point: pair.public_key().as_ref().to_vec() }
+                Parameters::Curve { curve: JwkCurve::Ed25519, point: pair.public_key().as_ref().to_vec() }
             }
             (Pair::Rsa(pair, _), _) => {
                 let public = RsaPublicKeyRef::from_der(pair.public_key().as_ref());

@@ -1,7 +1,6 @@
 //! Opens the watermarks with the driver of the configuration (§5), takes over what Signatory or another driver left, and keeps the copy for
 //! Signatory.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
@@ -18,8 +17,7 @@ use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::{WatermarkError, Watermarks};
 use jwtis_store::Store;
-use jwtis_tezos::ChainId;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::AllWatermarks;
 use tracing::{error, info, warn};
 
 use crate::config::signer::WatermarkDriver;
@@ -92,9 +90,9 @@ pub(super) async fn open(
     match driver {
         WatermarkDriver::Store => {
             let store = store.ok_or(WatermarksError::NoStore)?;
-            let marks = StoreWatermarks::new(store.clone(), observer);
-            take_over(&marks, base_dir).await?;
-            Ok(Arc::new(marks))
+            let watermarks = StoreWatermarks::new(store.clone(), observer);
+            take_over(&watermarks, base_dir).await?;
+            Ok(Arc::new(watermarks))
         }
         WatermarkDriver::File => {
             probe(base_dir, env)
@@ -109,22 +107,22 @@ pub(super) async fn open(
                 );
             }
             let opened = FileWatermarks::open_or(base_dir, lost, observer).await;
-            let (marks, notices) =
+            let (watermarks, notices) =
                 opened.map_err(|source| WatermarksError::Files { path: base_dir.to_path_buf(), source })?;
             for notice in notices {
                 warn!("{notice}");
             }
-            if let Some(back) = marks.rolled_back().await.map_err(WatermarksError::File)? {
+            if let Some(back) = watermarks.rolled_back().await.map_err(WatermarksError::File)? {
                 error!(hint = back.hint(), "{}: consensus keys sign nothing", back.why());
             }
             if let Some(store) = store {
                 // The driver was another one before, perhaps: what it has signed is signed.
-                let left = marks.left_in(store).await;
+                let left = watermarks.left_in(store).await;
                 let left =
                     left.map_err(|source| WatermarksError::Files { path: base_dir.to_path_buf(), source })?;
-                join(&marks, &left, "the store").await.map_err(WatermarksError::File)?;
+                join(&watermarks, &left, "the store").await.map_err(WatermarksError::File)?;
             }
-            Ok(Arc::new(marks))
+            Ok(Arc::new(watermarks))
         }
         WatermarkDriver::Mem => {
             warn!("the watermark driver `mem` forgets at every restart what was signed: for tests only");
@@ -134,36 +132,38 @@ pub(super) async fn open(
 }
 
 /// Joins what lies below `base_dir`, of every version of Signatory and of the driver `file`, into the store. This happens at every start, so that a detour over Signatory is not forgotten.
-async fn take_over(marks: &StoreWatermarks, base_dir: &Path) -> Result<(), WatermarksError> {
+async fn take_over(watermarks: &StoreWatermarks, base_dir: &Path) -> Result<(), WatermarksError> {
     let Some(found) = import::from_base_dir(base_dir, Busy::Refuse).await? else { return Ok(()) };
     for notice in &found.notices {
         warn!("{notice}");
     }
-    join(marks, &found.marks, &found.folder.display().to_string()).await.map_err(WatermarksError::Store)
+    join(watermarks, &found.watermarks, &found.folder.display().to_string())
+        .await
+        .map_err(WatermarksError::Store)
 }
 
 /// Raises the watermarks to those that were found elsewhere: of two the higher one stands.
 async fn join(
-    marks: &dyn Watermarks,
-    found: &BTreeMap<ChainId, ChainMarks>,
+    watermarks: &dyn Watermarks,
+    found: &AllWatermarks,
     folder: &str,
 ) -> Result<(), WatermarkError> {
-    let known = marks.all().await?;
-    for (chain, found_marks) in found {
+    let known = watermarks.all().await?;
+    for (chain, found_watermarks) in found {
         let before = known.get(chain).cloned().unwrap_or_default();
         let mut joined = before.clone();
-        joined.join(found_marks);
+        joined.join(found_watermarks);
         if joined == before {
             continue;
         }
-        marks.raise(*chain, found_marks, None).await?;
+        watermarks.raise(*chain, found_watermarks, None).await?;
         info!(
             target: "jwtis::audit",
             event = "watermarks_imported",
             by = "operator",
             folder,
             chain_id = %chain,
-            keys = found_marks.iter().count(),
+            keys = found_watermarks.iter().count(),
             "watermarks from elsewhere were taken over; where both had one, the higher stands"
         );
     }

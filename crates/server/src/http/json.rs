@@ -8,7 +8,7 @@
 use std::fmt;
 
 use jwtis_jose::JsonError;
-use jwtis_jose::json::{self, Limits};
+use jwtis_jose::json::{self, JsonLimits};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Visitor,
@@ -21,7 +21,7 @@ const MAX_QUOTED_CHARS: usize = 64;
 
 /// Reads a `T` that fills `bytes`, nested at most `max_depth` deep.
 pub(super) fn read<T: DeserializeOwned>(bytes: &[u8], max_depth: usize) -> Result<T, JsonFault> {
-    let value = json::parse_with(bytes, Limits { max_depth, max_safe_numbers: false })?;
+    let value = json::parse_with(bytes, JsonLimits { max_depth, max_safe_numbers: false })?;
     T::deserialize(Strict(value))
 }
 

@@ -100,12 +100,12 @@ impl SignerMetrics {
         registry.register("signing_ops", "Operations signed, by kind", self.signing_ops.clone());
         registry.register(
             "vault_sign_request_duration_milliseconds",
-            "Time that the mark and the vault took for a signature, in milliseconds",
+            "Time that the watermark and the vault took for a signature, in milliseconds",
             self.vault_took.clone(),
         );
         registry.register(
             "vault_sign_request_error",
-            "Allowed requests that failed at the mark or in the vault",
+            "Allowed requests that failed at the watermark or in the vault",
             self.vault_errors.clone(),
         );
         registry.register("consensus_round", "Consensus requests signed, by round", self.rounds.clone());
@@ -120,16 +120,20 @@ impl SignerMetrics {
             "Callers who are not who they must be",
             self.authentication_failures.clone(),
         );
-        registry.register("watermark_operations", "Marks judged", self.watermark_operations.clone());
+        registry.register("watermark_operations", "Watermarks judged", self.watermark_operations.clone());
         registry.register(
             "watermark_operation_duration_seconds",
-            "Time to judge a mark and make it durable",
+            "Time to judge a watermark and make it durable",
             self.watermark_took.clone(),
         );
-        registry.register("watermark_io_operations", "Reads and writes of marks", self.io_operations.clone());
+        registry.register(
+            "watermark_io_operations",
+            "Reads and writes of watermarks",
+            self.io_operations.clone(),
+        );
         registry.register(
             "watermark_io_latency_seconds",
-            "Time to read or write marks",
+            "Time to read or write watermarks",
             self.io_took.clone(),
         );
         let build = Family::<Build, Gauge>::default();
@@ -193,7 +197,7 @@ impl SignerMetrics {
             | RequestKind::Preattestation => true,
         };
         if !has_watermark && let Some(backend) = self.backend.get() {
-            // Signatory counts those without a mark too.
+            // Signatory counts those without a watermark too.
             let labels = WatermarkOperation { result: "success", backend, request_type: op };
             self.watermark_operations.get_or_create(&labels).inc();
         }

@@ -1,6 +1,5 @@
 //! What the keeping of watermarks costs and says: a decorator around any driver, and the observer that a driver tells of its storage (§8.1).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +9,7 @@ use jwtis_signer::watermark::{Clearance, Terms, WatermarkIo, WatermarkObserver};
 use jwtis_signer::{WatermarkError, Watermarks, WentBack};
 use jwtis_store::BoxFuture;
 use jwtis_store::Store;
-use jwtis_tezos::watermark::Asked;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
 use super::{Metrics, monotonic};
@@ -56,17 +54,17 @@ impl Watermarks for ObservedWatermarks {
         self.inner.rolled_back()
     }
 
-    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+    fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>> {
         self.inner.all()
     }
 
     fn raise<'a>(
         &'a self,
         chain: ChainId,
-        marks: &'a ChainMarks,
+        watermarks: &'a ChainWatermarks,
         by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.inner.raise(chain, marks, by_operator)
+        self.inner.raise(chain, watermarks, by_operator)
     }
 
     fn own_trail(&self) -> Option<&Store> {

@@ -1,4 +1,4 @@
-//! The signer's commands as they are typed: keys, marks, policies, logins. Each test runs the real program.
+//! The signer's commands as they are typed: keys, watermarks, policies, logins. Each test runs the real program.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

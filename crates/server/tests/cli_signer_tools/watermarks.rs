@@ -26,7 +26,7 @@ fn raise(place: &Place, at: &[&str], kind: &str, level: &str, round: &str) -> Va
 }
 
 /// Level and round by kind.
-fn marks(place: &Place, at: &[&str]) -> Vec<(String, i64, i64)> {
+fn watermarks(place: &Place, at: &[&str]) -> Vec<(String, i64, i64)> {
     let rows = place.json(&[&["watermark", "show", "--json"], at].concat());
     let row = |row: &Value| {
         let number = |name: &str| row[name].as_i64().unwrap();
@@ -36,7 +36,7 @@ fn marks(place: &Place, at: &[&str]) -> Vec<(String, i64, i64)> {
 }
 
 #[test]
-fn a_mark_is_raised_and_never_lowered() {
+fn a_watermark_is_raised_and_never_lowered() {
     let place = place();
     for at in DRIVERS {
         assert_eq!(place.ok(&[&["watermark", "show"], at].concat()), "no watermarks\n");
@@ -52,12 +52,12 @@ fn a_mark_is_raised_and_never_lowered() {
             assert_eq!(said["raised"], raised, "{at:?} {level} {round}");
             let (level, round) = stands;
             assert_eq!(said["marks"][0]["after"], json!({ "level": level, "round": round, "hash": null }));
-            assert_eq!(marks(&place, at), [("block".to_owned(), level, round)], "{at:?}");
+            assert_eq!(watermarks(&place, at), [("block".to_owned(), level, round)], "{at:?}");
         }
         let said = raise(&place, at, "all", "11", "0");
         assert_eq!(said["raised"], 2, "{at:?}");
         let all = ["attestation", "block", "preattestation"].map(|kind| (kind.to_owned(), 11, 0));
-        assert_eq!(marks(&place, at), all);
+        assert_eq!(watermarks(&place, at), all);
     }
 }
 
@@ -79,8 +79,8 @@ fn show_filters_by_key_and_network() {
         ] {
             let show = [&["watermark", "show"], filter, at].concat();
             let lines = place.ok(&show);
-            let marks = lines.lines().filter(|line| line.starts_with("Net")).count();
-            assert_eq!(marks, count, "{filter:?}\n{lines}");
+            let watermarks = lines.lines().filter(|line| line.starts_with("Net")).count();
+            assert_eq!(watermarks, count, "{filter:?}\n{lines}");
         }
         let table = place.ok(&[&["watermark", "show"], at].concat());
         assert!(table.starts_with("CHAIN            KEY"), "{table}");
@@ -88,7 +88,7 @@ fn show_filters_by_key_and_network() {
 }
 
 #[test]
-fn the_configuration_says_who_keeps_the_marks() {
+fn the_configuration_says_who_keeps_the_watermarks() {
     let place = place();
     let config = |driver: &str| {
         format!(
@@ -99,11 +99,11 @@ fn the_configuration_says_who_keeps_the_marks() {
         place.file(&format!("{driver}.yaml"), &config(driver));
         raise(&place, &["-c", &format!("{driver}.yaml")], "block", level, "0");
     }
-    assert_eq!(marks(&place, &["--base-dir", "base"]), [("block".to_owned(), 1, 0)]);
-    assert_eq!(marks(&place, &[]), [("block".to_owned(), 2, 0)]);
+    assert_eq!(watermarks(&place, &["--base-dir", "base"]), [("block".to_owned(), 1, 0)]);
+    assert_eq!(watermarks(&place, &[]), [("block".to_owned(), 2, 0)]);
     // --driver wins over the file.
-    assert_eq!(marks(&place, &["-c", "file.yaml", "--driver", "store"]), [("block".to_owned(), 2, 0)]);
-    assert_eq!(marks(&place, &["-c", "store.yaml", "--driver", "file"]), [("block".to_owned(), 1, 0)]);
+    assert_eq!(watermarks(&place, &["-c", "file.yaml", "--driver", "store"]), [("block".to_owned(), 2, 0)]);
+    assert_eq!(watermarks(&place, &["-c", "store.yaml", "--driver", "file"]), [("block".to_owned(), 1, 0)]);
 
     place.file("mem.yaml", &config("mem"));
     refused(&place.run(&["watermark", "show", "-c", "mem.yaml"]), 2, "the driver `mem`");
@@ -121,18 +121,18 @@ fn files_that_a_server_keeps_are_shown_but_not_changed() {
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     let base = place.path().join("base");
     let server = runtime.block_on(FileWatermarks::open(&base, Arc::new(()))).unwrap();
-    assert_eq!(marks(&place, &at), [("block".to_owned(), 5, 0)]);
+    assert_eq!(watermarks(&place, &at), [("block".to_owned(), 5, 0)]);
     assert!(place.run(&[&["watermark", "show"][..], &at].concat()).stderr.contains("a second old at most"));
     let asked = ["watermark", "raise", "--key", TZ1, "--chain", MAINNET, "--kind", "block", "--level", "9"];
     let run = place.run(&[&asked[..], &at].concat());
     refused(&run, 1, "cannot be opened");
     assert!(run.stderr.contains("hint: stop the server"), "{}", run.stderr);
     drop(server);
-    assert_eq!(marks(&place, &at), [("block".to_owned(), 5, 0)]);
+    assert_eq!(watermarks(&place, &at), [("block".to_owned(), 5, 0)]);
 }
 
 #[test]
-fn a_mark_that_cannot_be_is_refused_before_anything_is_opened() {
+fn a_watermark_that_cannot_be_is_refused_before_anything_is_opened() {
     let place = Place::new();
     for (key, chain, kind, level, round) in [
         ("tz1x", MAINNET, "block", "1", "0"),
@@ -165,7 +165,7 @@ fn an_implausible_raise_asks_and_without_a_terminal_is_refused() {
         let far = [&asked("raise", FAR)[..], at].concat();
         refused(&place.run(&far), 1, "higher than the chain can have gone");
         assert!(place.run(&far).stderr.contains("from nothing to level 2147483647"));
-        assert_eq!(marks(&place, at), [], "{at:?}");
+        assert_eq!(watermarks(&place, at), [], "{at:?}");
         place.ok(&[&asked("raise", "1000")[..], at].concat());
         // From now on time counts: 121 levels take some seconds.
         place.ok(&[&asked("raise", "1100")[..], at].concat());
@@ -176,13 +176,13 @@ fn an_implausible_raise_asks_and_without_a_terminal_is_refused() {
         );
         assert!(place.run(&[&asked("raise", "9000")[..], at].concat()).stderr.contains("give --yes"));
         place.ok(&[&asked("raise", "9000")[..], at, &["--yes"]].concat());
-        assert_eq!(marks(&place, at), [("block".to_owned(), 9000, 0)], "{at:?}");
+        assert_eq!(watermarks(&place, at), [("block".to_owned(), 9000, 0)], "{at:?}");
         // What is below stands anyhow.
         assert_eq!(place.json(&[&asked("raise", "5")[..], at, &["--json"]].concat())["raised"], 0);
     }
 }
 
-/// A signer over the store, whose base folder has marks as Signatory left them.
+/// A signer over the store, whose base folder has watermarks as Signatory left them.
 fn with_signatorys_copy(level: i64) -> Place {
     let place = place();
     fs::create_dir(place.path().join("base/watermark_v2")).unwrap();
@@ -204,7 +204,7 @@ fn a_lowered_watermark_is_lowered_in_the_copy_too_and_only_where_it_was_meant() 
     let lower = [&asked("lower", "1000")[..], &at].concat();
     refused(&place.run(&lower), 2, "costs its stake");
     let far = i64::from(i32::MAX);
-    assert_eq!(marks(&place, &at).len(), 3);
+    assert_eq!(watermarks(&place, &at).len(), 3);
     let run = place.run(&[&lower[..], &["--accept-double-signing-risk"]].concat());
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     for wanted in ["THE WATERMARK WAS LOWERED", "watermark_lowered", "level 2147483647"] {
@@ -214,9 +214,9 @@ fn a_lowered_watermark_is_lowered_in_the_copy_too_and_only_where_it_was_meant() 
     for at in [&at[..], &["--driver", "file", "--base-dir", "base"]] {
         let of_key = [&["--key", TZ1], at].concat();
         let wanted = [("attestation".to_owned(), far, 0), ("block".to_owned(), 1000, 0)];
-        assert_eq!(marks(&place, &of_key), wanted, "{at:?}");
+        assert_eq!(watermarks(&place, &of_key), wanted, "{at:?}");
         assert_eq!(
-            marks(&place, &[&["--key", OTHER], at].concat()),
+            watermarks(&place, &[&["--key", OTHER], at].concat()),
             [("block".to_owned(), far, 0)],
             "{at:?}"
         );
@@ -241,7 +241,10 @@ fn a_watermark_is_not_lowered_while_an_older_folder_would_bring_it_back() {
             1,
             &format!("base/{folder}/{MAINNET}.json holds a higher"),
         );
-        assert_eq!(marks(&place, &["-c", "signer.yaml", "--key", OTHER]), [("block".to_owned(), 5000, 0)]);
+        assert_eq!(
+            watermarks(&place, &["-c", "signer.yaml", "--key", OTHER]),
+            [("block".to_owned(), 5000, 0)]
+        );
         place.ok(&[&asked("lower", "2000")[..], &at].concat());
     }
 }
@@ -257,7 +260,7 @@ fn a_watermark_in_files_is_lowered_there_and_in_the_store_that_had_it_before() {
     );
     place.ok(&[&asked("lower", "1000")[..], &["-c", "signer.yaml", "--accept-double-signing-risk"]].concat());
     for at in DRIVERS {
-        assert_eq!(marks(&place, at), [("block".to_owned(), 1000, 0)], "{at:?}");
+        assert_eq!(watermarks(&place, at), [("block".to_owned(), 1000, 0)], "{at:?}");
     }
     let nobody = [&asked("lower", "10")[..], &["--accept-double-signing-risk"]].concat();
     refused(&place.run(&nobody), 2, "base folder");

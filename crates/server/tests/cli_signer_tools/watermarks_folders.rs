@@ -21,8 +21,8 @@ fn v2(level: i32, round: i32) -> Value {
     json!({ KEY: { "attestation": { "level": level, "round": round, "hash": HASH } } })
 }
 
-/// Kind, level and round of each mark in the store.
-fn marks(place: &Place) -> Vec<(String, i64, i64)> {
+/// Kind, level and round of each watermark in the store.
+fn watermarks(place: &Place) -> Vec<(String, i64, i64)> {
     let rows = place.json(&["watermark", "show", "--json", "--key", KEY]);
     let row = |row: &Value| {
         let number = |name: &str| row[name].as_i64().unwrap();
@@ -48,7 +48,7 @@ fn folders_of_every_version_are_taken_over_by_themselves_or_in_their_base() {
             folder(&place, &format!("base/{name}"), TESTNET, &content);
             let said = place.json(&["watermark", "import", given, "--json"]);
             assert_eq!(said["raised"], wanted.len(), "{given}: {said}");
-            assert_eq!(marks(&place), wanted, "{given}");
+            assert_eq!(watermarks(&place), wanted, "{given}");
             let again = place.ok(&["watermark", "import", given]);
             assert!(again.contains("stays") && again.contains("taken over from"), "{again}");
         }
@@ -56,13 +56,13 @@ fn folders_of_every_version_are_taken_over_by_themselves_or_in_their_base() {
 }
 
 #[test]
-fn the_higher_mark_wins_when_marks_come_in() {
+fn the_higher_watermark_wins_when_watermarks_come_in() {
     let place = with_store();
     folder(&place, "base/watermark_v2", TESTNET, &v2(120, 0));
     let raise = ["watermark", "raise", "--key", KEY, "--chain", TESTNET, "--kind", "attestation"];
     place.ok(&[&raise[..], &["--level", "121"]].concat());
     assert_eq!(place.json(&["watermark", "import", "base", "--json"])["raised"], 0);
-    assert_eq!(marks(&place), [("attestation".to_owned(), 121, 0)]);
+    assert_eq!(watermarks(&place), [("attestation".to_owned(), 121, 0)]);
     folder(&place, "base/watermark_v2", TESTNET, &v2(122, 3));
     let said = place.json(&["watermark", "import", "base", "--json"]);
     assert_eq!(said["raised"], 1);
@@ -83,7 +83,7 @@ fn a_folder_with_a_damaged_file_is_not_taken_over_at_all() {
         folder(&place, "base/watermark_v2", MAINNET, &v2(120, 0));
         fs::write(place.path().join(format!("base/watermark_v2/{name}.json")), text).unwrap();
         refused(&place.run(&["watermark", "import", "base"]), 1, "none was");
-        assert_eq!(marks(&place), [], "{text}");
+        assert_eq!(watermarks(&place), [], "{text}");
         for command in [&["watermark", "show", "--base-dir", "base"][..], &["watermark", "export", "base"]] {
             refused(&place.run(command), 1, "hint: mend or remove that file");
         }
@@ -95,17 +95,17 @@ fn a_folder_with_a_damaged_file_is_not_taken_over_at_all() {
 }
 
 #[test]
-fn marks_go_back_to_signatory_byte_for_byte_and_join_what_is_there() {
+fn watermarks_go_back_to_signatory_byte_for_byte_and_join_what_is_there() {
     let place = with_store();
     folder(&place, "old/watermark_v2", TESTNET, &v2(120, 0));
     place.ok(&["watermark", "import", "old"]);
     let said = place.ok(&["watermark", "export", "new"]);
     assert!(said.contains("written to new/watermark_v2"), "{said}");
     let path = place.path().join(format!("new/watermark_v2/{TESTNET}.json"));
-    let mark = "{\n            \"level\": 120,\n            \"round\": 0,\n            \"hash\": \"HASH\"\n        }".replace("HASH", HASH);
-    // Both names of the mark, so that Signatory refuses what was refused here.
+    let watermark = "{\n            \"level\": 120,\n            \"round\": 0,\n            \"hash\": \"HASH\"\n        }".replace("HASH", HASH);
+    // Both names of the watermark, so that Signatory refuses what was refused here.
     let wanted = format!(
-        "{{\n    \"{KEY}\": {{\n        \"attestation\": {mark},\n        \"attestation_with_dal\": {mark}\n    }}\n}}"
+        "{{\n    \"{KEY}\": {{\n        \"attestation\": {watermark},\n        \"attestation_with_dal\": {watermark}\n    }}\n}}"
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), wanted);
 
@@ -123,7 +123,7 @@ fn marks_go_back_to_signatory_byte_for_byte_and_join_what_is_there() {
         assert_eq!(now[KEY]["block"]["level"], 7);
         assert_eq!(now[TZ1]["block"]["level"], 9);
     }
-    assert_eq!(marks(&place), [("attestation".to_owned(), 120, 0)], "an export changes nothing here");
+    assert_eq!(watermarks(&place), [("attestation".to_owned(), 120, 0)], "an export changes nothing here");
 
     fs::write(&path, "{").unwrap();
     refused(&place.run(&["watermark", "export", "new"]), 1, "cannot be opened");

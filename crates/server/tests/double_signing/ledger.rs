@@ -75,7 +75,7 @@ fn one_message_a_place(entries: &[Entry]) -> Result<(), String> {
 }
 
 /// Nothing below a signature whose answer had been read before the question was asked. Of two that overlap, the answers' order says
-/// nothing about the order of the marks.
+/// nothing about the order of the watermarks.
 fn nothing_below(entries: Vec<Entry>) -> Result<(), String> {
     let mut answers = entries.clone();
     answers.sort_by_key(|entry| entry.answered);
@@ -90,7 +90,10 @@ fn nothing_below(entries: Vec<Entry>) -> Result<(), String> {
             }
         }
         if let Some(highest) = highest.filter(|highest| question.message.place() < highest.place()) {
-            return Err(format!("a signature below a mark:\n{highest:?}, and then\n{:?}", question.message));
+            return Err(format!(
+                "a signature below a watermark:\n{highest:?}, and then\n{:?}",
+                question.message
+            ));
         }
     }
     Ok(())

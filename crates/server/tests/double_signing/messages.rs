@@ -36,7 +36,7 @@ pub(crate) struct Message {
     pub(crate) content: u8,
 }
 
-/// What has one mark: key, chain, magic byte. This, and not what the server thinks has one.
+/// What has one watermark: key, chain, magic byte. This, and not what the server thinks has one.
 pub(crate) type Slot = (u8, u8, u8);
 
 /// Level and round.

@@ -67,7 +67,7 @@ impl Seen {
 }
 
 #[test]
-fn nobody_is_signed_twice_with_marks_in_memory() {
+fn nobody_is_signed_twice_with_watermarks_in_memory() {
     let seen = random_work(Driver::Mem);
     assert!(seen.failed.into_inner() > 0, "the vault never failed");
 }
@@ -79,12 +79,12 @@ fn nobody_is_signed_twice_while_the_store_fails_at_any_call() {
 }
 
 #[test]
-fn nobody_is_signed_twice_over_restarts_with_marks_in_the_store() {
+fn nobody_is_signed_twice_over_restarts_with_watermarks_in_the_store() {
     random_work(Driver::Redb);
 }
 
 #[test]
-fn nobody_is_signed_twice_over_restarts_with_marks_in_files() {
+fn nobody_is_signed_twice_over_restarts_with_watermarks_in_files() {
     random_work(Driver::File);
 }
 
@@ -173,7 +173,7 @@ async fn clients(
     }
 }
 
-/// When all faults have been met, everything far above the marks is signed.
+/// When all faults have been met, everything far above the watermarks is signed.
 async fn lives_on(world: &World, ledger: &Ledger) {
     for key in 0..3 {
         let message = Message { key, chain: 0, kind: Kind::Attestation, level: 1000, round: 0, content: 0 };

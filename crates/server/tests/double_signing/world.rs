@@ -30,7 +30,7 @@ use tower::ServiceExt as _;
 
 use crate::messages::{KEYS, Message, secret_key};
 
-/// Where marks are kept.
+/// Where watermarks are kept.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Driver {
     Mem,
@@ -76,7 +76,7 @@ impl World {
         world
     }
 
-    /// Forgets all that is not durable. Marks of the driver `mem` are not, and a signer that keeps them is not restarted.
+    /// Forgets all that is not durable. Watermarks of the driver `mem` are not, and a signer that keeps them is not restarted.
     pub(crate) async fn restart(&mut self) {
         if self.driver != Driver::Mem {
             self.router = Router::new();
@@ -141,7 +141,7 @@ async fn once_unlocked<T>(open: impl AsyncFn() -> Option<T>) -> T {
         }
         task::yield_now().await;
     }
-    panic!("the marks are locked for ever");
+    panic!("the watermarks are locked for ever");
 }
 
 fn password() -> Password {

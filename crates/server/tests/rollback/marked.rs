@@ -114,8 +114,8 @@ async fn watermarks_in_files_are_not_the_stores_so_they_go_on() {
     let store = open_memory();
     rollback::begin(&store, RollbackCause::Restored).await.unwrap();
     let key = new_key(Curve::Ed25519);
-    let (marks, _) = FileWatermarks::open(folder.path(), Arc::new(())).await.unwrap();
-    let running = signer(&store, &key).marks(Arc::new(marks)).build();
+    let (watermarks, _) = FileWatermarks::open(folder.path(), Arc::new(())).await.unwrap();
+    let running = signer(&store, &key).watermarks(Arc::new(watermarks)).build();
     assert_eq!(running.rolled_back().await.unwrap(), None);
     assert_eq!(code(&sign(&running, &key, &attestation(7, 0)).await), "signed");
     assert_eq!(code(&sign(&running, &key, &transaction(1)).await), "rolled_back", "spending is in the store");

@@ -9,7 +9,7 @@ use jwtis_base::Timestamp;
 use jwtis_base::rollback::takeover::{self, TakeOver};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_store::{KdfParams, Restoration, Store, create_redb, open_redb, witness_beside};
-use jwtis_tezos::policy::{Limits, Mutez, Rate};
+use jwtis_tezos::policy::{Mutez, Rate, SpendingLimits};
 use jwtis_tezos::{Policy, RequestKind};
 
 use crate::signer_support::{Calls, ScriptedVault, Setup, allowing};
@@ -49,7 +49,7 @@ pub(crate) fn after(seconds: u64) -> Timestamp {
 
 pub(crate) fn with_limit() -> Policy {
     let rate = Rate { window: Duration::from_secs(3600), amount: Some(Mutez::new(100)), count: None };
-    let limits = Limits { per: Some(rate), ..Limits::default() };
+    let limits = SpendingLimits { per: Some(rate), ..SpendingLimits::default() };
     Policy { limits, ..allowing(&[RequestKind::Generic, RequestKind::Attestation]) }
 }
 
@@ -58,6 +58,6 @@ pub(crate) fn signer(store: &Store, key: &Arc<jwtis_tezos::SecretKey>) -> Setup 
     Setup::new()
         .list(key, with_limit())
         .vault("v", ScriptedVault::new(&Calls::default(), &[key]))
-        .marks(Arc::new(StoreWatermarks::new(store.clone(), Arc::new(()))))
+        .watermarks(Arc::new(StoreWatermarks::new(store.clone(), Arc::new(()))))
         .store(store)
 }

@@ -117,7 +117,7 @@ async fn refusals_count_by_their_kind() {
 
 #[tokio::test]
 async fn observed_limits_count_by_the_first_that_would_refuse() {
-    let limits = jwtis_tezos::policy::Limits {
+    let limits = jwtis_tezos::policy::SpendingLimits {
         max_fee: Some(jwtis_tezos::policy::Mutez::new(999)),
         mode: jwtis_tezos::policy::LimitsMode::Observe,
         ..Default::default()
@@ -194,7 +194,7 @@ async fn the_page_is_one_page_with_names_that_dashboards_know() {
 }
 
 #[tokio::test]
-async fn the_storage_of_marks_is_counted_and_timed() {
+async fn the_storage_of_watermarks_is_counted_and_timed() {
     let world = Setup::new().build();
     for (operation, ok) in [
         (WatermarkIo::Read, true),

@@ -81,7 +81,7 @@ async fn step_7_the_client_is_asked_before_the_key_is_looked_up() {
 }
 
 #[tokio::test]
-async fn trap_4_unlisted_then_decoded_then_found_then_allowed_then_marked() {
+async fn trap_4_unlisted_then_decoded_then_found_then_allowed_then_watermarked() {
     let mut setup = Setup::new().policy(&keys()[1], Policy::default());
     // Listed, and in no vault.
     setup.rules.keys.insert(STRANGER.parse().unwrap(), setup.rules.keys[&TZ1.parse().unwrap()].clone());
@@ -105,7 +105,7 @@ async fn trap_4_unlisted_then_decoded_then_found_then_allowed_then_marked() {
     // Step 12: a policy that allows nothing.
     let tz2 = pkh(&keys()[1]).to_string();
     assert_eq!(post(&world, &tz2, &good).await.failure(403), "request kind `generic' is not allowed");
-    // Step 14: the mark.
+    // Step 14: the watermark.
     world.sign(TZ1, &attestation(10, 1)).send().await.ok();
     let said = world.sign(TZ1, &attestation(10, 0)).send().await.failure(409);
     assert!(said.starts_with("watermark validation failed"), "{said}");
@@ -137,7 +137,7 @@ async fn step_11_a_vault_that_cannot_list_is_a_failure_of_ours() {
 }
 
 #[tokio::test]
-async fn step_13_the_hook_comes_after_the_policy_and_before_the_mark() {
+async fn step_13_the_hook_comes_after_the_policy_and_before_the_watermark() {
     let tz2 = pkh(&keys()[1]);
     for (said, status, msg) in [
         (Ok((403, "403 Forbidden")), 403, "policy hook: 403 Forbidden"),
@@ -152,7 +152,7 @@ async fn step_13_the_hook_comes_after_the_policy_and_before_the_mark() {
             "request kind `attestation' is not allowed"
         );
         assert_eq!(world.sign(TZ1, &attestation(5, 0)).send().await.failure(status), msg);
-        // The mark has not moved: something else may be signed at that level once the hook agrees.
+        // The watermark has not moved: something else may be signed at that level once the hook agrees.
         assert_eq!(
             world.metric(
                 r#"watermark_operations_total{result="success",backend="mem",request_type="attestation"}"#
@@ -163,7 +163,7 @@ async fn step_13_the_hook_comes_after_the_policy_and_before_the_mark() {
 }
 
 #[tokio::test]
-async fn step_15_a_vault_that_fails_says_so_and_leaves_the_mark() {
+async fn step_15_a_vault_that_fails_says_so_and_leaves_the_watermark() {
     let world = Setup::new().vault(Jammed).build();
     let answer = world.sign(TZ1, &attestation(5, 0)).send().await;
     assert_eq!(answer.failure(500), "(Jammed): paper <jam> & smoke");

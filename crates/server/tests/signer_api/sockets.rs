@@ -116,7 +116,7 @@ async fn a_caller_who_goes_away_harms_nobody() {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(post(&format!("\"{}\"", hex(&attestation(5, 0))), "").as_bytes()).await.unwrap();
     }
-    // Whether their mark moved or not, the same bytes are signed and no other ones.
+    // Whether their watermark moved or not, the same bytes are signed and no other ones.
     world.sign(TZ1, &attestation(5, 0)).send().await.ok();
     world.sign(TZ1, &crate::forge::consensus(0x13, 23, 5, 0)).send().await.failure(409);
 }

@@ -1,4 +1,4 @@
-//! A world for each test: known keys, marks in memory, a clock set by hand, and the router over them.
+//! A world for each test: known keys, watermarks in memory, a clock set by hand, and the router over them.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -119,13 +119,13 @@ impl Setup {
     pub(crate) fn build(self) -> World {
         let clock = ManualClock::at(Timestamp::from_seconds(START));
         let metrics = Arc::new(Metrics::new());
-        let marks: Arc<dyn Watermarks> =
+        let watermarks: Arc<dyn Watermarks> =
             Arc::new(ObservedWatermarks::new(Arc::new(MemWatermarks::default()), Arc::clone(&metrics)));
         let parts = SignerParts {
             env: env(&clock),
             rules: self.rules,
             vaults: self.vaults,
-            watermarks: marks,
+            watermarks,
             store: None,
             issuer: None,
         };

@@ -6,7 +6,7 @@
 use base64_simd::STANDARD;
 use jwtis_store::BoxError;
 use jwtis_tezos::signature::SignatureError;
-use jwtis_tezos::{KeyError, PublicKey, PublicKeyHash, Signature, SigningVersion};
+use jwtis_tezos::{PublicKey, PublicKeyError, PublicKeyHash, Signature, SigningVersion};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use subtle::ConstantTimeEq as _;
@@ -86,7 +86,7 @@ fn signed(reply: &HookReply, keys: &[PublicKey], nonce: &[u8; NONCE_BYTES]) -> R
     if !bool::from(got_nonce.as_slice().ct_eq(nonce.as_slice())) {
         return Err(HookError::new(403, "nonce mismatch"));
     }
-    let signer: PublicKeyHash = payload.public_key_hash.parse().map_err(|error: KeyError| {
+    let signer: PublicKeyHash = payload.public_key_hash.parse().map_err(|error: PublicKeyError| {
         HookError::new(403, "the policy hook reply names no key").because(error)
     })?;
     let key = keys.iter().find(|key| key.hash() == signer);

@@ -9,8 +9,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use jwtis_tezos::watermark::format::{ChainMarks, Printer};
-use jwtis_tezos::watermark::{Mark, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, Printer, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
 use super::file_error::FileError;
@@ -26,15 +25,18 @@ const TEMPORARY: &str = "watermark";
 ///
 /// # Errors
 /// A [`FileError`]: a signer of ours uses the folder, or a file there cannot be read or written.
-pub fn export(base_dir: &Path, marks: &AllMarks) -> Result<(AllMarks, AllMarks), FileError> {
+pub fn export(
+    base_dir: &Path,
+    watermarks: &AllWatermarks,
+) -> Result<(AllWatermarks, AllWatermarks), FileError> {
     change(base_dir, |all| {
-        for (chain, marks) in marks {
-            all.entry(*chain).or_default().join(marks);
+        for (chain, watermarks) in watermarks {
+            all.entry(*chain).or_default().join(watermarks);
         }
     })
 }
 
-/// Sets a watermark in Signatory's folder of version 2 below `base_dir` to `mark`, durably, be it lower than what stands. See
+/// Sets a watermark in Signatory's folder of version 2 below `base_dir` to `watermark`, durably, be it lower than what stands. See
 /// [`StoreWatermarks::danger_lower`](super::store::StoreWatermarks::danger_lower).
 ///
 /// # Errors
@@ -44,24 +46,27 @@ pub fn danger_lower(
     chain: ChainId,
     key: PublicKeyHash,
     kind: WatermarkKind,
-    mark: Mark,
+    watermark: Watermark,
 ) -> Result<(), FileError> {
-    change(base_dir, |all| all.entry(chain).or_default().entry(key).set(kind, mark)).map(drop)
+    change(base_dir, |all| all.entry(chain).or_default().entry(key).set(kind, watermark)).map(drop)
 }
 
 /// What is in Signatory's folder of version 2 below `base_dir`.
 ///
 /// # Errors
 /// A [`FileError`].
-pub fn read(base_dir: &Path) -> Result<AllMarks, FileError> {
+pub fn read(base_dir: &Path) -> Result<AllWatermarks, FileError> {
     let folder = folder::below(base_dir);
     if !import::is_folder(&folder)? {
-        return Ok(AllMarks::new());
+        return Ok(AllWatermarks::new());
     }
-    Ok(import::read(&folder, Some(Version::V2), Blank::Refused)?.marks)
+    Ok(import::read(&folder, Some(Version::V2), Blank::Refused)?.watermarks)
 }
 
-fn change(base_dir: &Path, change: impl FnOnce(&mut AllMarks)) -> Result<(AllMarks, AllMarks), FileError> {
+fn change(
+    base_dir: &Path,
+    change: impl FnOnce(&mut AllWatermarks),
+) -> Result<(AllWatermarks, AllWatermarks), FileError> {
     let folder = folder::below(base_dir);
     let io = |source| FileError::io(&folder, source);
     if !import::is_folder(&folder)? {
@@ -71,15 +76,12 @@ fn change(base_dir: &Path, change: impl FnOnce(&mut AllMarks)) -> Result<(AllMar
     let _lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
     // Where our own file is there, these are its copies, which a power cut can leave blank.
     let blank = if Places::below(base_dir).file.exists() { Blank::PassedOver } else { Blank::Refused };
-    let before = import::read(&folder, Some(Version::V2), blank)?.marks;
+    let before = import::read(&folder, Some(Version::V2), blank)?.watermarks;
     let mut after = before.clone();
     change(&mut after);
     SignatoryCopy::new(folder.clone()).write(&after, Durable::Yes).map_err(io)?;
     Ok((before, after))
 }
-
-/// Watermarks by network.
-type AllMarks = BTreeMap<ChainId, ChainMarks>;
 
 /// Whether what is written is to survive a power cut.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -110,10 +112,10 @@ impl SignatoryCopy {
     }
 
     /// Replaces the files that say something else.
-    pub(super) fn write(&self, marks: &AllMarks, durable: Durable) -> io::Result<()> {
+    pub(super) fn write(&self, watermarks: &AllWatermarks, durable: Durable) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for (chain, marks) in marks {
-            let text = state.printers.entry(*chain).or_default().print_v2(marks);
+        for (chain, watermarks) in watermarks {
+            let text = state.printers.entry(*chain).or_default().print_v2(watermarks);
             if text.len() as u64 > MAX_FILE_BYTES {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }

@@ -9,7 +9,6 @@
 mod older;
 mod times;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,8 +20,7 @@ use jwtis_store::{
     BoxFuture, CommitError, OpenError, Rollback, RollbackCause, Store, Unplaced, Witnessed, open_unsealed,
     open_unsealed_unwitnessed, read_unsealed, stage_unsealed,
 };
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::Mutex;
 
@@ -110,17 +108,17 @@ impl FileWatermarks {
         let blank = if unplaced.is_none() { Blank::PassedOver } else { Blank::Refused };
         let mut copies = import::read(&places.folder, Some(Version::V2), blank)?;
         if lost == Lost::Refuse {
-            older.check(&places.folder, &copies.marks)?;
+            older.check(&places.folder, &copies.watermarks)?;
             if unplaced.is_some() {
-                none_is_empty(&places.folder, &copies.marks)?;
+                none_is_empty(&places.folder, &copies.watermarks)?;
             }
         }
-        older.join_into(&mut copies.marks);
+        older.join_into(&mut copies.watermarks);
 
         let kept = StoreWatermarks::kept_by(Keeper::File, store, observer);
         let mut notices = std::mem::take(&mut copies.notices);
         for found in folders.iter().chain([&copies]) {
-            let raised = take_over(&kept, &found.marks).await;
+            let raised = take_over(&kept, &found.watermarks).await;
             let path = || found.folder.display().to_string();
             let raised = raised.map_err(|source| FileError::NotTaken { path: path(), source })?;
             if raised && unplaced.is_none() {
@@ -157,10 +155,10 @@ impl FileWatermarks {
         chain: ChainId,
         key: PublicKeyHash,
         kind: WatermarkKind,
-        mark: Mark,
+        watermark: Watermark,
         at: Timestamp,
     ) -> Result<(), WatermarkError> {
-        self.kept.danger_lower(chain, key, kind, mark, at).await?;
+        self.kept.danger_lower(chain, key, kind, watermark, at).await?;
         // A copy that a power cut brought back would undo what was answered.
         self.bring_copy_up_to_date(Durable::Yes).await
     }
@@ -170,7 +168,7 @@ impl FileWatermarks {
     /// # Errors
     /// [`FileError::StoreWentBack`] where the store may have forgotten some: it has gone back to an earlier state, and it kept watermarks,
     /// or the file has none.
-    pub async fn left_in(&self, store: &Store) -> Result<BTreeMap<ChainId, ChainMarks>, FileError> {
+    pub async fn left_in(&self, store: &Store) -> Result<AllWatermarks, FileError> {
         let not_taken = |source| FileError::NotTaken { path: "the store".to_owned(), source };
         let kept = StoreWatermarks::new(store.clone(), Arc::new(()));
         let left = kept.all().await.map_err(not_taken)?;
@@ -290,7 +288,7 @@ fn engine_error(places: &Places, source: OpenError) -> FileError {
 }
 
 /// Refuses files of Signatory's that have no watermark any more, where they are all that there is.
-fn none_is_empty(folder: &Path, found: &BTreeMap<ChainId, ChainMarks>) -> Result<(), FileError> {
+fn none_is_empty(folder: &Path, found: &AllWatermarks) -> Result<(), FileError> {
     for (name, entry) in folder::list(folder).map_err(|source| FileError::io(folder, source))? {
         let chain = name.strip_suffix(".json").and_then(|chain| chain.parse().ok());
         let is_empty = chain.is_some_and(|chain| !found.get(&chain).is_some_and(has_some));
@@ -302,13 +300,10 @@ fn none_is_empty(folder: &Path, found: &BTreeMap<ChainId, ChainMarks>) -> Result
 }
 
 /// Raises the watermarks to those that were found, and says whether any rose.
-async fn take_over(
-    kept: &StoreWatermarks,
-    found: &BTreeMap<ChainId, ChainMarks>,
-) -> Result<bool, WatermarkError> {
+async fn take_over(kept: &StoreWatermarks, found: &AllWatermarks) -> Result<bool, WatermarkError> {
     let before = kept.store().commits();
-    for (chain, marks) in found {
-        kept.raise(*chain, marks, None).await?;
+    for (chain, watermarks) in found {
+        kept.raise(*chain, watermarks, None).await?;
     }
     Ok(kept.store().commits() != before)
 }
@@ -332,17 +327,17 @@ impl Watermarks for FileWatermarks {
         self.kept.rolled_back()
     }
 
-    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+    fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>> {
         self.kept.all()
     }
 
     fn raise<'a>(
         &'a self,
         chain: ChainId,
-        marks: &'a ChainMarks,
+        watermarks: &'a ChainWatermarks,
         by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.kept.raise(chain, marks, by_operator)
+        self.kept.raise(chain, watermarks, by_operator)
     }
 
     fn own_trail(&self) -> Option<&Store> {

@@ -1,11 +1,10 @@
 //! Watermarks below a base folder: Signatory's, versions 0 to 2 (§5.3), and those of our driver `file`.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use jwtis_store::OpenError;
-use jwtis_tezos::watermark::format::{ChainMarks, FormatError};
+use jwtis_tezos::watermark::{AllWatermarks, ChainWatermarks, FormatError};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::Value as Json;
 
@@ -20,7 +19,7 @@ pub(super) const MAX_FILE_BYTES: u64 = 16 << 20;
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// The watermarks, joined over what was read.
-    pub marks: BTreeMap<ChainId, ChainMarks>,
+    pub watermarks: AllWatermarks,
     /// The folder that they come from; the base folder where there are several.
     pub folder: PathBuf,
     /// What the operator should know, for the log.
@@ -32,9 +31,9 @@ impl Found {
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`]; what was raised by then stays. It may be done again.
-    pub async fn raise(&self, watermarks: &dyn Watermarks) -> Result<(), WatermarkError> {
-        for (chain, marks) in &self.marks {
-            watermarks.raise(*chain, marks, None).await?;
+    pub async fn raise(&self, driver: &dyn Watermarks) -> Result<(), WatermarkError> {
+        for (chain, watermarks) in &self.watermarks {
+            driver.raise(*chain, watermarks, None).await?;
         }
         Ok(())
     }
@@ -86,7 +85,7 @@ pub enum Busy {
 pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>, ImportError> {
     let Places { folder, file, .. } = Places::below(base_dir);
     let mut notices = Vec::new();
-    let Kept { marks: kept, lost } = match kept::read(base_dir).await {
+    let Kept { watermarks: kept, lost } = match kept::read(base_dir).await {
         Ok(kept) => kept,
         Err(KeptError::Open(OpenError::InUse)) if busy == Busy::ReadCopy => {
             notices.push(format!(
@@ -116,9 +115,9 @@ pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>,
         folders.push(read(&folder, Some(Version::V2), blank)?);
     }
     folders.extend(older_folders(base_dir)?);
-    if let Some(marks) = kept {
+    if let Some(watermarks) = kept {
         // Before the others, of which one is the copy.
-        folders.insert(0, Found { marks, folder: folder.clone(), notices: Vec::new() });
+        folders.insert(0, Found { watermarks, folder: folder.clone(), notices: Vec::new() });
     }
     if folders.is_empty() && notices.is_empty() {
         return Ok(None);
@@ -167,8 +166,8 @@ pub(super) fn join(base_dir: &Path, folders: Vec<Found>) -> Found {
     let folder = one.filter(|one| folders.iter().all(|found| found.folder == *one));
     let mut all = Found { folder: folder.unwrap_or_else(|| base_dir.to_owned()), ..Found::default() };
     for found in folders {
-        for (chain, marks) in &found.marks {
-            all.marks.entry(*chain).or_default().join(marks);
+        for (chain, watermarks) in &found.watermarks {
+            all.watermarks.entry(*chain).or_default().join(watermarks);
         }
         all.notices.extend(found.notices);
     }
@@ -219,9 +218,9 @@ pub(super) fn read(folder: &Path, version: Option<Version>, blank: Blank) -> Res
         }
         let text = String::from_utf8(bytes).map_err(|error| bad(&error))?;
         let version = version.unwrap_or_else(|| Version::of(&text, folder));
-        let marks = version.parse(&text).map_err(|error| bad(&with_causes(&error)))?;
-        if marks.iter().next().is_some() {
-            found.marks.insert(chain, marks);
+        let watermarks = version.parse(&text).map_err(|error| bad(&with_causes(&error)))?;
+        if watermarks.iter().next().is_some() {
+            found.watermarks.insert(chain, watermarks);
         }
     }
     Ok(found)
@@ -280,11 +279,11 @@ impl Version {
         }
     }
 
-    fn parse(self, text: &str) -> Result<ChainMarks, FormatError> {
+    fn parse(self, text: &str) -> Result<ChainWatermarks, FormatError> {
         match self {
-            Self::V0 => ChainMarks::parse_v0(text),
-            Self::V1 => ChainMarks::parse_v1(text),
-            Self::V2 => ChainMarks::parse_v2(text),
+            Self::V0 => ChainWatermarks::parse_v0(text),
+            Self::V1 => ChainWatermarks::parse_v1(text),
+            Self::V2 => ChainWatermarks::parse_v2(text),
         }
     }
 }

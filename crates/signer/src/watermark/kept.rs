@@ -7,14 +7,12 @@
 //! <base_dir>/watermarks.db.witness.lock        the lock of a signer that runs, outside of the folder for the same reason
 //! ```
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jwtis_base::rollback;
 use jwtis_store::{OpenError, ReadError, Witnessed, read_unsealed_beside};
-use jwtis_tezos::ChainId;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::AllWatermarks;
 
 use super::folder::{FolderLock, LOCK, says_kept};
 use super::store::StoreWatermarks;
@@ -56,7 +54,7 @@ pub(super) enum KeptError {
 #[derive(Default)]
 pub(super) struct Kept {
     /// The watermarks; `None` where there is no such file.
-    pub(super) marks: Option<BTreeMap<ChainId, ChainMarks>>,
+    pub(super) watermarks: Option<AllWatermarks>,
     /// Why they may be less than what was signed.
     pub(super) lost: Option<String>,
 }
@@ -76,11 +74,11 @@ pub(super) async fn read(base_dir: &Path) -> Result<Kept, KeptError> {
             let lost = kept
                 .map_err(OpenError::Io)?
                 .then(|| "is gone, and a lock file says that it was there".to_owned());
-            return Ok(Kept { marks: None, lost });
+            return Ok(Kept { watermarks: None, lost });
         }
         Err(OpenError::StoreGone { witness }) => {
             let lost = format!("is gone, and its witness {} says that it held watermarks", witness.display());
-            return Ok(Kept { marks: None, lost: Some(lost) });
+            return Ok(Kept { watermarks: None, lost: Some(lost) });
         }
         opened => opened?,
     };
@@ -93,6 +91,6 @@ pub(super) async fn read(base_dir: &Path) -> Result<Kept, KeptError> {
             .await?
             .map(|_| "has gone back to an earlier state, and nobody has accepted that".to_owned()),
     };
-    let marks = StoreWatermarks::kept_by(Keeper::File, store, Arc::new(())).all().await?;
-    Ok(Kept { marks: Some(marks), lost })
+    let watermarks = StoreWatermarks::kept_by(Keeper::File, store, Arc::new(())).all().await?;
+    Ok(Kept { watermarks: Some(watermarks), lost })
 }

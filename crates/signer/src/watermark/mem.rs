@@ -1,20 +1,18 @@
 //! Watermarks that are forgotten when the process ends: the driver `mem`, for tests.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jwtis_base::audit::AuditRecord;
 use jwtis_base::env::Timestamp;
 use jwtis_store::BoxFuture;
-use jwtis_tezos::watermark::Asked;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
 use super::{Clearance, Cleared, Terms, WatermarkError, Watermarks, decide, room};
 
 /// Watermarks in memory.
 #[derive(Default, Debug)]
-pub struct MemWatermarks(Mutex<BTreeMap<ChainId, ChainMarks>>);
+pub struct MemWatermarks(Mutex<AllWatermarks>);
 
 impl Watermarks for MemWatermarks {
     fn name(&self) -> &'static str {
@@ -29,41 +27,41 @@ impl Watermarks for MemWatermarks {
         _record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
         Box::pin(async move {
-            let mut marks = self.lock();
-            let known = marks.get(&asked.chain).and_then(|marks| marks.get(key));
-            let stored = known.and_then(|marks| marks.get(asked.kind));
+            let mut watermarks = self.lock();
+            let known = watermarks.get(&asked.chain).and_then(|watermarks| watermarks.get(key));
+            let stored = known.and_then(|watermarks| watermarks.get(asked.kind));
             let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
             if known.is_none() {
-                let chains = marks.values().filter(|marks| marks.get(key).is_some());
+                let chains = watermarks.values().filter(|watermarks| watermarks.get(key).is_some());
                 room(key, asked, terms, chains.count())?;
             }
-            if let Some(mark) = write {
-                marks.entry(asked.chain).or_default().entry(*key).set(asked.kind, mark);
+            if let Some(watermark) = write {
+                watermarks.entry(asked.chain).or_default().entry(*key).set(asked.kind, watermark);
             }
             Ok(clearance)
         })
     }
 
-    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+    fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>> {
         Box::pin(async move { Ok(self.lock().clone()) })
     }
 
     fn raise<'a>(
         &'a self,
         chain: ChainId,
-        marks: &'a ChainMarks,
+        watermarks: &'a ChainWatermarks,
         _by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(async move {
-            self.lock().entry(chain).or_default().join(marks);
+            self.lock().entry(chain).or_default().join(watermarks);
             Ok(())
         })
     }
 }
 
 impl MemWatermarks {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ChainId, ChainMarks>> {
-        // Nothing panics while marks are half changed.
+    fn lock(&self) -> MutexGuard<'_, AllWatermarks> {
+        // Nothing panics while watermarks are half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

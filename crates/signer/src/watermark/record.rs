@@ -1,7 +1,7 @@
 //! One watermark as a record of a store.
 
 use jwtis_store::{DecodeError, Record, Table};
-use jwtis_tezos::watermark::{Mark, Pace, WatermarkKind};
+use jwtis_tezos::watermark::{Pace, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use zeroize::Zeroizing;
 
@@ -34,7 +34,7 @@ impl WatermarkId {
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) struct WatermarkRecord {
     pub(crate) id: WatermarkId,
-    pub(crate) mark: Mark,
+    pub(crate) watermark: Watermark,
 }
 
 /// First byte of a record without a time: of versions that kept none, and of watermarks that were imported.
@@ -48,18 +48,18 @@ impl Record for WatermarkRecord {
     const TABLE: Table = Table { id: 5, name: "watermarks", time_ordered: false };
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let Self { id, mark } = self;
+        let Self { id, watermark } = self;
         let mut bytes = Zeroizing::new(Vec::with_capacity(91));
-        bytes.push(if mark.pace().is_some() { WITH_TIME } else { WITHOUT_TIME });
+        bytes.push(if watermark.pace().is_some() { WITH_TIME } else { WITHOUT_TIME });
         bytes.extend_from_slice(id.chain.as_bytes());
         bytes.extend_from_slice(&id.key.to_tagged());
         bytes.push(magic(id.kind));
-        bytes.extend_from_slice(&mark.level().to_be_bytes());
-        bytes.extend_from_slice(&mark.round().to_be_bytes());
-        if let Some((last, latest, used)) = mark.pace().map(Pace::parts) {
+        bytes.extend_from_slice(&watermark.level().to_be_bytes());
+        bytes.extend_from_slice(&watermark.round().to_be_bytes());
+        if let Some((last, latest, used)) = watermark.pace().map(Pace::parts) {
             [last, latest, used].iter().for_each(|part| bytes.extend_from_slice(&part.to_be_bytes()));
         }
-        bytes.extend_from_slice(mark.digest().map_or(&[], |digest| digest.as_slice()));
+        bytes.extend_from_slice(watermark.digest().map_or(&[], |digest| digest.as_slice()));
         bytes
     }
 
@@ -87,9 +87,9 @@ impl Record for WatermarkRecord {
         if !rest.is_empty() {
             return Err(DecodeError::new("bytes are left over"));
         }
-        let mark = Mark::new(level, round, digest);
-        let mark = mark.ok_or_else(|| DecodeError::new("the level or round is negative"))?;
-        Ok(Self { id: WatermarkId { chain, key, kind }, mark: mark.with_pace(pace) })
+        let watermark = Watermark::new(level, round, digest);
+        let watermark = watermark.ok_or_else(|| DecodeError::new("the level or round is negative"))?;
+        Ok(Self { id: WatermarkId { chain, key, kind }, watermark: watermark.with_pace(pace) })
     }
 }
 
@@ -118,14 +118,14 @@ mod tests {
     fn record(digest: Option<[u8; 32]>) -> WatermarkRecord {
         let key = PublicKeyHash::new(Curve::Bls12381, [7; 20]);
         let id = WatermarkId { chain: ChainId::new([1, 2, 3, 4]), key, kind: WatermarkKind::Preattestation };
-        WatermarkRecord { id, mark: Mark::new(0x0102_0304, 5, digest).unwrap() }
+        WatermarkRecord { id, watermark: Watermark::new(0x0102_0304, 5, digest).unwrap() }
     }
 
     #[test]
     fn a_record_reads_back_and_nothing_shorter_or_longer_does() {
-        let timed = |WatermarkRecord { id, mark }| {
-            let mark = mark.with_pace(Some(Pace::kept(1_800_000_000_000, u64::MAX, 3)));
-            WatermarkRecord { id, mark }
+        let timed = |WatermarkRecord { id, watermark }| {
+            let watermark = watermark.with_pace(Some(Pace::kept(1_800_000_000_000, u64::MAX, 3)));
+            WatermarkRecord { id, watermark }
         };
         for (record, digest_at) in [
             (record(None), 35),
@@ -152,8 +152,8 @@ mod tests {
             .map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap())
             .collect();
         let read = WatermarkRecord::decode(&old).unwrap();
-        assert_eq!((read.mark.level(), read.mark.round()), (0x0102_0304, 5));
-        assert_eq!((read.mark.digest(), read.mark.pace()), (Some(&[9; 32]), None));
+        assert_eq!((read.watermark.level(), read.watermark.round()), (0x0102_0304, 5));
+        assert_eq!((read.watermark.digest(), read.watermark.pace()), (Some(&[9; 32]), None));
         assert_eq!(read.encode().as_slice(), old, "and is written back as it was");
     }
 

@@ -10,8 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jwtis_store::{BoxError, BoxFuture, CommitError, Name, ReadError, Store, Stored, Transaction, Version};
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, Mark, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -64,7 +63,7 @@ impl StoreWatermarks {
         &self.store
     }
 
-    /// Sets a watermark to what `mark` says, be it lower than what stands. A lower one lets a signer sign twice: for an operator who knows
+    /// Sets a watermark to what `watermark` says, be it lower than what stands. A lower one lets a signer sign twice: for an operator who knows
     /// that what stands was never signed, or is of no chain.
     ///
     /// # Errors
@@ -74,12 +73,12 @@ impl StoreWatermarks {
         chain: ChainId,
         key: PublicKeyHash,
         kind: WatermarkKind,
-        mark: Mark,
+        watermark: Watermark,
         at: Timestamp,
     ) -> Result<(), WatermarkError> {
         let id = WatermarkId { chain, key, kind };
-        let record = by_operator("watermark_lowered", id, mark, at);
-        self.update(id, None, Some(&record), |_| Ok(((), Some(mark)))).await
+        let record = by_operator("watermark_lowered", id, watermark, at);
+        self.update(id, None, Some(&record), |_| Ok(((), Some(watermark)))).await
     }
 
     /// Replaces the watermark `id` by what `change` makes of it, in the version that `change` saw.
@@ -91,23 +90,23 @@ impl StoreWatermarks {
         id: WatermarkId,
         asked: Option<(&Asked, &Terms)>,
         audited: Option<&AuditRecord>,
-        change: impl Fn(Option<&Mark>) -> Result<(T, Option<Mark>), WatermarkError>,
+        change: impl Fn(Option<&Watermark>) -> Result<(T, Option<Watermark>), WatermarkError>,
     ) -> Result<T, WatermarkError> {
         let name = id.name();
         for _ in 0..MAX_TRIES {
             let (stored, version) = match self.read(id, &name).await? {
-                Some(Stored { value, version }) => (Some(value.mark), Some(version)),
+                Some(Stored { value, version }) => (Some(value.watermark), Some(version)),
                 None => (None, None),
             };
             let (answer, write) = change(stored.as_ref())?;
-            let Some(mark) = write else {
+            let Some(watermark) = write else {
                 self.store.in_place().await.map_err(unavailable)?;
                 return Ok(answer);
             };
             if stored.is_none() {
                 self.make_room(id, asked).await?;
             }
-            match self.write(&name, version, WatermarkRecord { id, mark }, audited).await {
+            match self.write(&name, version, WatermarkRecord { id, watermark }, audited).await {
                 Ok(()) => return Ok(answer),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(CommitError::NotWritten(error)) => return Err(WatermarkError::Unavailable(error.into())),
@@ -144,20 +143,20 @@ impl StoreWatermarks {
     /// Raises watermarks in one commit, so that a start takes over many at the cost of one.
     async fn raise_some(
         &self,
-        marks: &[(WatermarkId, Mark)],
+        watermarks: &[(WatermarkId, Watermark)],
         at: Option<Timestamp>,
     ) -> Result<(), WatermarkError> {
         for _ in 0..MAX_TRIES {
             let mut transaction = self.store.transaction();
-            for (id, mark) in marks {
+            for (id, watermark) in watermarks {
                 let name = id.name();
                 let stored = self.read(*id, &name).await?;
-                let before = stored.as_ref().map(|stored| stored.value.mark);
-                let mark = before.map_or(*mark, |before| before.join(*mark));
-                if before == Some(mark) {
+                let before = stored.as_ref().map(|stored| stored.value.watermark);
+                let watermark = before.map_or(*watermark, |before| before.join(*watermark));
+                if before == Some(watermark) {
                     continue;
                 }
-                let record = WatermarkRecord { id: *id, mark };
+                let record = WatermarkRecord { id: *id, watermark };
                 transaction = match stored {
                     Some(stored) => transaction.replace(Name::plain(&name), stored.version, &record),
                     None => {
@@ -166,7 +165,7 @@ impl StoreWatermarks {
                     }
                 };
                 if let Some(at) = at {
-                    transaction = transaction.append(&by_operator("watermark_raised", *id, mark, at));
+                    transaction = transaction.append(&by_operator("watermark_raised", *id, watermark, at));
                 }
             }
             if transaction.is_empty() {
@@ -189,8 +188,8 @@ impl StoreWatermarks {
 
     async fn count_chains(&self) -> Result<Mutex<Chains>, WatermarkError> {
         let mut chains = Chains::new();
-        for (chain, marks) in self.all().await? {
-            for (key, _) in marks.iter() {
+        for (chain, watermarks) in self.all().await? {
+            for (key, _) in watermarks.iter() {
                 chains.entry(*key).or_default().insert(chain);
             }
         }
@@ -264,7 +263,7 @@ impl Watermarks for StoreWatermarks {
             if let Some(back) = self.went_back().await? {
                 return Err(WatermarkError::RolledBack(back));
             }
-            let decide = |stored: Option<&Mark>| {
+            let decide = |stored: Option<&Watermark>| {
                 let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
                 Ok((clearance, write))
             };
@@ -276,21 +275,21 @@ impl Watermarks for StoreWatermarks {
         Box::pin(self.went_back())
     }
 
-    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+    fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>> {
         Box::pin(async move {
-            let mut marks: BTreeMap<ChainId, ChainMarks> = BTreeMap::new();
+            let mut watermarks = AllWatermarks::new();
             let mut after = None;
             loop {
                 let begin = Instant::now();
                 let read = self.store.scan::<WatermarkRecord>(after.as_ref(), PAGE).await;
                 self.tell(WatermarkIo::Read, read.is_ok(), begin.elapsed());
                 let page = read.map_err(unavailable)?;
-                for (_, Stored { value: WatermarkRecord { id, mark }, .. }) in &page {
-                    marks.entry(id.chain).or_default().entry(id.key).raise(id.kind, *mark);
+                for (_, Stored { value: WatermarkRecord { id, watermark }, .. }) in &page {
+                    watermarks.entry(id.chain).or_default().entry(id.key).raise(id.kind, *watermark);
                 }
                 match page.last() {
                     Some((last, _)) if page.len() == PAGE => after = Some(*last),
-                    _ => return Ok(marks),
+                    _ => return Ok(watermarks),
                 }
             }
         })
@@ -299,15 +298,16 @@ impl Watermarks for StoreWatermarks {
     fn raise<'a>(
         &'a self,
         chain: ChainId,
-        marks: &'a ChainMarks,
+        watermarks: &'a ChainWatermarks,
         by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(async move {
-            let all = marks.iter().flat_map(|(key, marks)| {
-                let of_kind = move |kind| Some((WatermarkId { chain, key: *key, kind }, *marks.get(kind)?));
+            let all = watermarks.iter().flat_map(|(key, watermarks)| {
+                let of_kind =
+                    move |kind| Some((WatermarkId { chain, key: *key, kind }, *watermarks.get(kind)?));
                 WatermarkKind::ALL.into_iter().filter_map(of_kind)
             });
-            let all: Vec<(WatermarkId, Mark)> = all.collect();
+            let all: Vec<(WatermarkId, Watermark)> = all.collect();
             for some in all.chunks(RAISED_AT_ONCE) {
                 self.raise_some(some, by_operator).await?;
             }
@@ -317,13 +317,13 @@ impl Watermarks for StoreWatermarks {
 }
 
 /// The record of a watermark that an operator sets.
-fn by_operator(event: &'static str, id: WatermarkId, mark: Mark, at: Timestamp) -> AuditRecord {
+fn by_operator(event: &'static str, id: WatermarkId, watermark: Watermark, at: Timestamp) -> AuditRecord {
     AuditRecord::new(at, event, Actor::Operator.name())
         .with("key", Some(id.key.to_string()))
         .with("chain", Some(id.chain.to_string()))
         .with("kind", Some(id.kind.name()))
-        .with("level", Some(mark.level()))
-        .with("round", Some(mark.round()))
+        .with("level", Some(watermark.level()))
+        .with("round", Some(watermark.round()))
 }
 
 fn lock(chains: &Mutex<Chains>) -> MutexGuard<'_, Chains> {

@@ -1,10 +1,9 @@
-//! A world for tests of the signer: vaults, marks and hooks that do as they are told and write down the order of calls.
+//! A world for tests of the signer: vaults, watermarks and hooks that do as they are told and write down the order of calls.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 #[path = "../../../tezos/tests/requests/forge.rs"]
 pub mod forge;
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
@@ -22,8 +21,7 @@ use jwtis_signer::{
 use jwtis_signer::{Signer, SignerParts};
 use jwtis_store::{BoxError, BoxFuture, Store};
 use jwtis_tezos::policy::{Allow, OperationPermission};
-use jwtis_tezos::watermark::Asked;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks};
 use jwtis_tezos::{
     Caller, ChainId, Curve, Policy, PublicKey, PublicKeyHash, RequestKind, SecretKey, Signature,
     SigningVersion,
@@ -213,20 +211,20 @@ pub fn high_s(signature: Signature) -> Signature {
     Signature::Secp256k1(bytes)
 }
 
-/// Marks in memory that write down their calls.
-pub struct NotedMarks {
+/// Watermarks in memory that write down their calls.
+pub struct NotedWatermarks {
     pub inner: MemWatermarks,
     pub calls: Calls,
     pub fail: Mutex<bool>,
 }
 
-impl NotedMarks {
+impl NotedWatermarks {
     pub fn new(calls: &Calls) -> Arc<Self> {
         Arc::new(Self { inner: MemWatermarks::default(), calls: calls.clone(), fail: Mutex::default() })
     }
 }
 
-impl Watermarks for NotedMarks {
+impl Watermarks for NotedWatermarks {
     fn name(&self) -> &'static str {
         "mem"
     }
@@ -238,24 +236,24 @@ impl Watermarks for NotedMarks {
         terms: &'a Terms,
         record: Option<&'a AuditRecord>,
     ) -> BoxFuture<'a, Result<Clearance, WatermarkError>> {
-        self.calls.note("mark");
+        self.calls.note("watermark");
         if *self.fail.lock().unwrap() {
             return Box::pin(std::future::ready(Err(WatermarkError::Unavailable("disk gone".into()))));
         }
         self.inner.clear(key, asked, terms, record)
     }
 
-    fn all(&self) -> BoxFuture<'_, Result<BTreeMap<ChainId, ChainMarks>, WatermarkError>> {
+    fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>> {
         self.inner.all()
     }
 
     fn raise<'a>(
         &'a self,
         chain: ChainId,
-        marks: &'a ChainMarks,
+        watermarks: &'a ChainWatermarks,
         by_operator: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.inner.raise(chain, marks, by_operator)
+        self.inner.raise(chain, watermarks, by_operator)
     }
 }
 
@@ -313,7 +311,7 @@ pub fn reply(status: u16, status_text: &str, body: &str) -> HookReply {
 pub struct Setup {
     pub rules: Rules,
     pub vaults: Vec<Vault>,
-    pub marks: Arc<dyn Watermarks>,
+    pub watermarks: Arc<dyn Watermarks>,
     pub store: Option<Store>,
     pub clock: Arc<ManualClock>,
 }
@@ -323,7 +321,7 @@ impl Setup {
         Self {
             rules: Rules { guard: Guard::Open, ..Rules::default() },
             vaults: Vec::new(),
-            marks: Arc::new(MemWatermarks::default()),
+            watermarks: Arc::new(MemWatermarks::default()),
             store: None,
             clock: ManualClock::at(START),
         }
@@ -339,8 +337,8 @@ impl Setup {
         self
     }
 
-    pub fn marks(mut self, marks: Arc<dyn Watermarks>) -> Self {
-        self.marks = marks;
+    pub fn watermarks(mut self, watermarks: Arc<dyn Watermarks>) -> Self {
+        self.watermarks = watermarks;
         self
     }
 
@@ -355,7 +353,7 @@ impl Setup {
     }
 
     pub fn build(self) -> Signer {
-        let Self { rules, vaults, marks: watermarks, store, clock } = self;
+        let Self { rules, vaults, watermarks, store, clock } = self;
         Signer::new(SignerParts { env: env(&clock), rules, vaults, watermarks, store, issuer: None })
     }
 }

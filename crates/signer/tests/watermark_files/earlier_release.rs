@@ -31,12 +31,12 @@ async fn a_folder_of_an_earlier_release_is_joined_with_its_times_which_then_are_
     for (level, stands, pace) in [(9, 9, known), (8, 9, known), (12, 12, None)] {
         let base = left_by_earlier_release(level);
         for _ in 0..2 {
-            let (marks, _) = open(base.path()).await;
-            let all = marks.all().await.unwrap();
+            let (watermarks, _) = open(base.path()).await;
+            let all = watermarks.all().await.unwrap();
             let of_key = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap();
             let block = of_key.block.unwrap();
             assert_eq!((block.level(), block.pace().copied()), (stands, pace), "{level}");
-            assert_eq!(clear(&marks, here(WatermarkKind::Block, stands)).await, "refused");
+            assert_eq!(clear(&watermarks, here(WatermarkKind::Block, stands)).await, "refused");
             for gone in [format!("watermark_v2/{CHAIN}.times"), "watermark_v2.witness".to_owned()] {
                 assert!(!base.path().join(gone).exists());
             }

@@ -18,10 +18,10 @@ use crate::support::{self, TERMS, key, word};
 async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
     let base = TempDir::new().unwrap();
     let base = base.path().join("a/b");
-    let (marks, notices) = open(&base).await;
+    let (watermarks, notices) = open(&base).await;
     assert!(notices.is_empty(), "{notices:?}");
-    assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 120)).await, "advanced");
-    marks.write_copy().await.unwrap();
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Attestation, 120)).await, "advanced");
+    watermarks.write_copy().await.unwrap();
     let mode = |path: &str| fs::metadata(base.join(path)).unwrap().permissions().mode() & 0o7777;
     let file = format!("watermark_v2/{CHAIN}.json");
     assert_eq!(mode("watermark_v2") & !0o750, 0);
@@ -53,7 +53,7 @@ async fn two_signers_do_not_share_a_folder_and_the_lock_of_earlier_releases_coun
         let error = FileWatermarks::open(base.path(), Arc::new(())).await.err().unwrap();
         assert!(matches!(error, FileError::InUse(_)), "{error}");
     };
-    let (marks, _) = open(base.path()).await;
+    let (watermarks, _) = open(base.path()).await;
     refused().await;
     // An earlier release knows this lock and no other.
     let lock = fs::File::open(base.path().join("watermark_v2/.lock")).unwrap();
@@ -62,7 +62,7 @@ async fn two_signers_do_not_share_a_folder_and_the_lock_of_earlier_releases_coun
     fs::remove_file(base.path().join("watermark_v2/.lock")).unwrap();
     remove_outer_lock(base.path());
     refused().await;
-    drop((marks, lock));
+    drop((watermarks, lock));
 
     drop(open(base.path()).await);
     let lock = fs::File::open(base.path().join("watermark_v2/.lock")).unwrap();
@@ -75,15 +75,19 @@ async fn two_signers_do_not_share_a_folder_and_the_lock_of_earlier_releases_coun
 #[tokio::test]
 async fn a_folder_that_goes_away_clears_nobody_until_it_is_back() {
     let base = TempDir::new().unwrap();
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "advanced");
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 1)).await, "advanced");
     let (folder, aside) = (base.path().join("watermark_v2"), base.path().join("aside"));
     fs::rename(&folder, &aside).unwrap();
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "unavailable");
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "unavailable", "not even without a write");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 2)).await, "unavailable");
+    assert_eq!(
+        clear(&watermarks, here(WatermarkKind::Block, 1)).await,
+        "unavailable",
+        "not even without a write"
+    );
     fs::rename(&aside, &folder).unwrap();
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "repeated");
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "advanced");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 1)).await, "repeated");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 2)).await, "advanced");
 }
 
 #[tokio::test]
@@ -105,16 +109,16 @@ async fn a_signer_whose_folder_was_replaced_clears_nothing() {
 async fn dropping_the_driver_leaves_no_half_watermark_and_gives_the_locks_back() {
     let base = TempDir::new().unwrap();
     for level in 1..20 {
-        let (marks, _) = open(base.path()).await;
+        let (watermarks, _) = open(base.path()).await;
         let asked = here(WatermarkKind::Block, level);
-        let _ = tokio::time::timeout(Duration::ZERO, marks.clear(&theirs(), &asked, &TERMS, None)).await;
-        drop(marks);
-        let (marks, _) = open(base.path()).await;
-        let same = clear(&marks, asked).await;
+        let _ = tokio::time::timeout(Duration::ZERO, watermarks.clear(&theirs(), &asked, &TERMS, None)).await;
+        drop(watermarks);
+        let (watermarks, _) = open(base.path()).await;
+        let same = clear(&watermarks, asked).await;
         assert!(["advanced", "repeated"].contains(&same), "level {level}: {same}");
         let other =
             Asked { chain: CHAIN.parse().unwrap(), ..support::asked(WatermarkKind::Block, level, 0, 2) };
-        assert_eq!(clear(&marks, other).await, "refused", "level {level}");
+        assert_eq!(clear(&watermarks, other).await, "refused", "level {level}");
     }
 }
 
@@ -131,12 +135,12 @@ impl WatermarkObserver for Heard {
 async fn the_observer_hears_of_the_driver_file() {
     let base = TempDir::new().unwrap();
     let heard = Arc::new(Heard::default());
-    let (marks, _) = FileWatermarks::open(base.path(), heard.clone()).await.unwrap();
+    let (watermarks, _) = FileWatermarks::open(base.path(), heard.clone()).await.unwrap();
     for level in 1..=2 {
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, level)).await, "advanced");
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, level)).await, "advanced");
     }
     fs::rename(base.path().join("watermark_v2"), base.path().join("aside")).unwrap();
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 3)).await, "unavailable");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 3)).await, "unavailable");
     let writes: Vec<_> =
         heard.0.lock().unwrap().iter().copied().filter(|(_, io, _)| *io != WatermarkIo::Read).collect();
     let wanted = [
@@ -147,21 +151,21 @@ async fn the_observer_hears_of_the_driver_file() {
     assert_eq!(writes, wanted);
 }
 
-/// Marks of more keys than one group holds come back the same.
+/// Watermarks of more keys than one group holds come back the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_keys_come_back() {
     let base = TempDir::new().unwrap();
-    let marks = Arc::new(open(base.path()).await.0);
+    let watermarks = Arc::new(open(base.path()).await.0);
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..1000 {
-        let marks = Arc::clone(&marks);
+        let watermarks = Arc::clone(&watermarks);
         tasks.spawn(async move {
-            word(&marks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS, None).await)
+            word(&watermarks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS, None).await)
         });
     }
     assert!(tasks.join_all().await.into_iter().all(|answer| answer == "advanced"));
-    let before = marks.all().await.unwrap();
-    drop(Arc::into_inner(marks));
+    let before = watermarks.all().await.unwrap();
+    drop(Arc::into_inner(watermarks));
     assert_eq!(open(base.path()).await.0.all().await.unwrap(), before);
 }
 
@@ -169,8 +173,8 @@ async fn a_thousand_keys_come_back() {
 async fn while_a_signer_runs_no_second_one_starts_on_a_copy_of_its_folder_nor_takes_it_over() {
     let base = TempDir::new().unwrap();
     let (folder, aside) = (base.path().join("watermark_v2"), base.path().join("aside"));
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 1)).await, "advanced");
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 1)).await, "advanced");
     fs::rename(&folder, &aside).unwrap();
     for is_copied in [false, true] {
         if is_copied {
@@ -185,7 +189,7 @@ async fn while_a_signer_runs_no_second_one_starts_on_a_copy_of_its_folder_nor_ta
     }
     fs::remove_dir_all(&folder).unwrap();
     fs::rename(&aside, &folder).unwrap();
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 2)).await, "advanced");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 2)).await, "advanced");
 }
 
 #[tokio::test]

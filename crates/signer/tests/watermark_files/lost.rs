@@ -8,8 +8,7 @@ use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks};
 use jwtis_signer::watermark::import::{Busy, Fault, from_base_dir};
 use jwtis_signer::watermark::store::StoreWatermarks;
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{KeyMarks, WatermarkKind};
+use jwtis_tezos::watermark::{ChainWatermarks, KeyWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
 use crate::setup::{
@@ -53,15 +52,15 @@ async fn the_operator_may_begin_anew_and_is_asked_again_the_next_time() {
     for (name, lose, _) in &LOSSES[..3] {
         let base = signed().await;
         lose(base.path());
-        let marks = begin_anew(base.path()).await;
+        let watermarks = begin_anew(base.path()).await;
         // Where the copy is left, it counts.
         let (level, wanted) = if *name == "file" { (9, "refused") } else { (3, "advanced") };
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, 3)).await, wanted, "{name}");
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, level + 1)).await, "advanced", "{name}");
-        drop(marks);
-        let (marks, _) = open(base.path()).await;
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, level + 1)).await, "repeated", "{name}");
-        drop(marks);
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 3)).await, wanted, "{name}");
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, level + 1)).await, "advanced", "{name}");
+        drop(watermarks);
+        let (watermarks, _) = open(base.path()).await;
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, level + 1)).await, "repeated", "{name}");
+        drop(watermarks);
         lose(base.path());
         refusal(base.path()).await;
     }
@@ -71,33 +70,35 @@ async fn the_operator_may_begin_anew_and_is_asked_again_the_next_time() {
 async fn an_older_file_signs_nothing_until_the_operator_accepts_it() {
     let base = signed().await;
     let older = fs::read(engine(base.path())).unwrap();
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "advanced");
-    drop(marks);
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 20)).await, "advanced");
+    drop(watermarks);
     fs::write(engine(base.path()), older).unwrap();
     // Whatever is in the copy.
     fs::remove_file(json(base.path())).unwrap();
     for _ in 0..2 {
-        let (marks, _) = open(base.path()).await;
+        let (watermarks, _) = open(base.path()).await;
         for level in [9, 15, 21] {
-            assert_eq!(clear(&marks, here(WatermarkKind::Block, level)).await, "rolled back");
+            assert_eq!(clear(&watermarks, here(WatermarkKind::Block, level)).await, "rolled back");
         }
-        let error = marks.clear(&theirs(), &here(WatermarkKind::Block, 21), &TERMS, None).await.unwrap_err();
-        let said = format!("{error} {}", marks.rolled_back().await.unwrap().unwrap().hint());
+        let error =
+            watermarks.clear(&theirs(), &here(WatermarkKind::Block, 21), &TERMS, None).await.unwrap_err();
+        let said = format!("{error} {}", watermarks.rolled_back().await.unwrap().unwrap().hint());
         assert!(said.contains("file of watermarks is older than its witness"), "{said}");
         assert!(said.contains("jwtis watermark raise") && said.contains("--new-watermarks"), "{said}");
     }
-    let (marks, _) = open(base.path()).await;
-    let block = jwtis_tezos::watermark::Mark::new(20, 0, None);
-    let raised = ChainMarks::from_iter([(theirs(), KeyMarks { block, ..KeyMarks::default() })]);
-    marks.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
-    drop(marks);
-    let marks = begin_anew(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "refused");
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 21)).await, "advanced");
-    drop(marks);
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 22)).await, "advanced");
+    let (watermarks, _) = open(base.path()).await;
+    let block = jwtis_tezos::watermark::Watermark::new(20, 0, None);
+    let raised =
+        ChainWatermarks::from_iter([(theirs(), KeyWatermarks { block, ..KeyWatermarks::default() })]);
+    watermarks.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
+    drop(watermarks);
+    let watermarks = begin_anew(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 20)).await, "refused");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 21)).await, "advanced");
+    drop(watermarks);
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 22)).await, "advanced");
 }
 
 #[tokio::test]
@@ -106,18 +107,18 @@ async fn a_witness_that_somebody_wrote_is_refused_until_the_operator_accepts() {
     fs::write(base.path().join("watermarks.db.witness"), "jwtis witness 1\n").unwrap();
     assert!(refusal(base.path()).await.contains("watermarks.db.witness"));
     drop(begin_anew(base.path()).await);
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "repeated");
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 9)).await, "repeated");
 }
 
 #[tokio::test]
 async fn a_lowered_watermark_stays_lowered() {
     let base = TempDir::new().unwrap();
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, i32::MAX)).await, "advanced");
-    marks.write_copy().await.unwrap();
-    let lower = jwtis_tezos::watermark::Mark::new(5, 0, None).unwrap();
-    marks
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, i32::MAX)).await, "advanced");
+    watermarks.write_copy().await.unwrap();
+    let lower = jwtis_tezos::watermark::Watermark::new(5, 0, None).unwrap();
+    watermarks
         .danger_lower(
             CHAIN.parse().unwrap(),
             theirs(),
@@ -127,24 +128,24 @@ async fn a_lowered_watermark_stays_lowered() {
         )
         .await
         .unwrap();
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "refused");
-    drop(marks);
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 5)).await, "refused");
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 6)).await, "advanced");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 5)).await, "refused");
+    drop(watermarks);
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 5)).await, "refused");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 6)).await, "advanced");
 }
 
 #[tokio::test]
 async fn an_older_file_that_is_accepted_stays_accepted_though_nothing_was_signed() {
     let base = signed().await;
     let older = fs::read(engine(base.path())).unwrap();
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "advanced");
-    drop(marks);
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 20)).await, "advanced");
+    drop(watermarks);
     fs::write(engine(base.path()), older).unwrap();
     drop(begin_anew(base.path()).await);
-    let (marks, _) = open(base.path()).await;
-    assert!(marks.rolled_back().await.unwrap().is_none());
+    let (watermarks, _) = open(base.path()).await;
+    assert!(watermarks.rolled_back().await.unwrap().is_none());
 }
 
 /// What the driver `store` begins with, and `jwtis watermark export`; and `jwtis watermark show`, which only warns.
@@ -152,9 +153,9 @@ async fn an_older_file_that_is_accepted_stays_accepted_though_nothing_was_signed
 async fn a_file_that_went_back_or_is_gone_is_taken_over_by_no_other_driver() {
     let older = async |base: &Path| {
         let image = fs::read(engine(base)).unwrap();
-        let (marks, _) = open(base).await;
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, 20)).await, "advanced");
-        drop(marks);
+        let (watermarks, _) = open(base).await;
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 20)).await, "advanced");
+        drop(watermarks);
         fs::write(engine(base), image).unwrap();
     };
     for (loss, wanted) in [
@@ -230,8 +231,9 @@ async fn a_store_that_has_gone_back_fills_no_file() {
     jwtis_base::rollback::begin(&store, jwtis_store::RollbackCause::BehindWitness).await.unwrap();
     assert!(refused(&empty).await, "what it held, nobody knows");
     assert!(!refused(&kept).await, "it keeps limits alone");
-    let block = jwtis_tezos::watermark::Mark::new(5, 0, None);
-    let raised = ChainMarks::from_iter([(theirs(), KeyMarks { block, ..KeyMarks::default() })]);
+    let block = jwtis_tezos::watermark::Watermark::new(5, 0, None);
+    let raised =
+        ChainWatermarks::from_iter([(theirs(), KeyWatermarks { block, ..KeyWatermarks::default() })]);
     in_store.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
     assert!(refused(&empty).await && refused(&kept).await);
 }

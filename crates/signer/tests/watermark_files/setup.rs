@@ -7,8 +7,7 @@ use std::sync::Arc;
 use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_tezos::PublicKeyHash;
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Asked, WatermarkKind};
+use jwtis_tezos::watermark::{Asked, ChainWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
 use crate::support::{TERMS, asked, word};
@@ -63,8 +62,8 @@ pub(crate) fn theirs() -> PublicKeyHash {
     KEY.parse().unwrap()
 }
 
-pub(crate) async fn clear(marks: &impl Watermarks, asked: Asked) -> &'static str {
-    word(&marks.clear(&theirs(), &asked, &TERMS, None).await)
+pub(crate) async fn clear(watermarks: &impl Watermarks, asked: Asked) -> &'static str {
+    word(&watermarks.clear(&theirs(), &asked, &TERMS, None).await)
 }
 
 pub(crate) fn v2(level: i32) -> String {
@@ -92,7 +91,7 @@ pub(crate) fn engine(base: &Path) -> PathBuf {
 /// The level of blocks in the copy.
 pub(crate) fn copied(base: &Path) -> Option<i32> {
     let text = fs::read_to_string(json(base)).ok()?;
-    Some(ChainMarks::parse_v2(&text).unwrap().get(&theirs())?.block?.level())
+    Some(ChainWatermarks::parse_v2(&text).unwrap().get(&theirs())?.block?.level())
 }
 
 /// A folder in which a block at level 9 was signed, at rest.
@@ -100,9 +99,9 @@ pub(crate) async fn signed() -> TempDir {
     let base = TempDir::new().unwrap();
     // Older watermarks are no substitute for what was signed since.
     put(base.path(), &format!("watermark_v1/{CHAIN}.json"), v1(1));
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 9)).await, "advanced");
-    marks.write_copy().await.unwrap();
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 9)).await, "advanced");
+    watermarks.write_copy().await.unwrap();
     base
 }
 

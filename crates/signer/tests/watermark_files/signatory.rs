@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::setup::{CHAIN, KEY, clear, here, json, open, put, refusal, theirs, v0, v1, v2};
 
 #[tokio::test]
-async fn what_is_no_mark_is_refused_at_the_start_by_the_name_of_its_file() {
+async fn what_is_no_watermark_is_refused_at_the_start_by_the_name_of_its_file() {
     let long = format!("{}{}", v2(1), " ".repeat(17 << 20));
     for (name, text, wanted) in [
         ("mainnet.json", v2(1).into_bytes(), "mainnet.json: the name is of no network"),
@@ -51,14 +51,14 @@ async fn files_that_are_not_regular_or_not_json_are_passed_over() {
     let link = base.path().join(format!("watermark_v2/{CHAIN}.json"));
     symlink(&outside, &link).unwrap();
 
-    let (marks, notices) = open(base.path()).await;
+    let (watermarks, notices) = open(base.path()).await;
     assert!(
         notices.iter().any(|notice| notice.contains(CHAIN) && notice.contains("not a regular file")),
         "{notices:?}"
     );
     // Nothing is written behind the link.
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 7)).await, "advanced");
-    marks.write_copy().await.unwrap();
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 7)).await, "advanced");
+    watermarks.write_copy().await.unwrap();
     assert_eq!(fs::read_to_string(outside).unwrap(), v2(100));
     assert!(fs::symlink_metadata(link).unwrap().is_file());
 }
@@ -71,33 +71,37 @@ async fn older_folders_are_taken_over_and_kept() {
         ("v0", vec![("watermark", v0(level))], 2),
         ("v1 above v0", vec![("watermark_v1", v1(level)), ("watermark", v0(9))], 3),
         ("v0 above v1", vec![("watermark_v1", v1(9)), ("watermark", v0(level))], 2),
-        ("v1 without marks", vec![("watermark_v1", "{}".to_owned()), ("watermark", v0(level))], 2),
+        ("v1 without watermarks", vec![("watermark_v1", "{}".to_owned()), ("watermark", v0(level))], 2),
     ] {
         let base = TempDir::new().unwrap();
         for (folder, text) in &files {
             put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
         }
-        let (marks, notices) = open(base.path()).await;
+        let (watermarks, notices) = open(base.path()).await;
         assert!(notices.iter().any(|notice| notice.contains("were taken over")), "{name}: {notices:?}");
         for (folder, _) in &files {
             let folder = base.path().join(folder).display().to_string();
             assert!(notices.iter().any(|notice| notice.contains(&folder)), "{name}: {notices:?}");
         }
-        let all = marks.all().await.unwrap();
+        let all = watermarks.all().await.unwrap();
         let of_key = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap();
         let at_level = WatermarkKind::ALL
             .iter()
-            .filter(|kind| of_key.get(**kind).is_some_and(|mark| mark.level() == level));
+            .filter(|kind| of_key.get(**kind).is_some_and(|watermark| watermark.level() == level));
         assert_eq!(at_level.count(), kinds, "{name}");
         for (asked, wanted) in [(level, "refused"), (level + 1, "advanced")] {
-            assert_eq!(clear(&marks, here(WatermarkKind::Attestation, asked)).await, wanted, "{name}");
+            assert_eq!(clear(&watermarks, here(WatermarkKind::Attestation, asked)).await, wanted, "{name}");
         }
-        drop(marks);
+        drop(watermarks);
 
-        let (marks, notices) = open(base.path()).await;
+        let (watermarks, notices) = open(base.path()).await;
         assert!(notices.iter().all(|notice| notice.contains("it can be removed")), "{name}: {notices:?}");
         assert_eq!(notices.len(), files.len(), "{name}");
-        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, level + 1)).await, "repeated", "{name}");
+        assert_eq!(
+            clear(&watermarks, here(WatermarkKind::Attestation, level + 1)).await,
+            "repeated",
+            "{name}"
+        );
         for (folder, text) in &files {
             let path = base.path().join(folder).join(format!("{CHAIN}.json"));
             assert_eq!(fs::read_to_string(path).unwrap(), *text, "{name}");
@@ -106,7 +110,7 @@ async fn older_folders_are_taken_over_and_kept() {
 }
 
 #[tokio::test]
-async fn a_mark_of_an_older_folder_that_cannot_be_read_stops_the_start_and_makes_nothing() {
+async fn a_watermark_of_an_older_folder_that_cannot_be_read_stops_the_start_and_makes_nothing() {
     let base = TempDir::new().unwrap();
     put(base.path(), &format!("watermark_v1/{CHAIN}.json"), "{");
     assert!(refusal(base.path()).await.contains(&format!("watermark_v1/{CHAIN}.json")));
@@ -114,20 +118,20 @@ async fn a_mark_of_an_older_folder_that_cannot_be_read_stops_the_start_and_makes
 }
 
 #[tokio::test]
-async fn legacy_names_in_a_file_of_version_2_are_marks_too() {
+async fn legacy_names_in_a_file_of_version_2_are_watermarks_too() {
     let base = TempDir::new().unwrap();
     let text = format!(
         r#"{{"{KEY}":{{"endorsement":{{"level":8,"round":0,"hash":null}},"preendorsement":{{"level":9,"round":0,"hash":null}}}}}}"#
     );
     put(base.path(), &format!("watermark_v2/{CHAIN}.json"), text);
-    let (marks, _) = open(base.path()).await;
-    assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 8)).await, "refused");
-    assert_eq!(clear(&marks, here(WatermarkKind::Preattestation, 9)).await, "refused");
-    assert_eq!(clear(&marks, here(WatermarkKind::Block, 8)).await, "advanced");
+    let (watermarks, _) = open(base.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Attestation, 8)).await, "refused");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Preattestation, 9)).await, "refused");
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 8)).await, "advanced");
 }
 
 #[tokio::test]
-async fn a_base_folder_without_marks_has_none_and_every_version_is_joined() {
+async fn a_base_folder_without_watermarks_has_none_and_every_version_is_joined() {
     let base = TempDir::new().unwrap();
     assert!(from_base_dir(base.path(), Busy::Refuse).await.unwrap().is_none());
     for (folder, text, from, highest) in
@@ -136,10 +140,10 @@ async fn a_base_folder_without_marks_has_none_and_every_version_is_joined() {
         put(base.path(), &format!("{folder}/{CHAIN}.json"), text);
         let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
         assert_eq!(found.folder, base.path().join(from));
-        let marks = MemWatermarks::default();
-        found.raise(&marks).await.unwrap();
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, highest)).await, "refused", "{folder}");
-        assert_eq!(clear(&marks, here(WatermarkKind::Block, highest + 1)).await, "advanced", "{folder}");
+        let watermarks = MemWatermarks::default();
+        found.raise(&watermarks).await.unwrap();
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, highest)).await, "refused", "{folder}");
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, highest + 1)).await, "advanced", "{folder}");
     }
     let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
     assert_eq!(found.notices.len(), 2, "{:?}", found.notices);
@@ -147,7 +151,7 @@ async fn a_base_folder_without_marks_has_none_and_every_version_is_joined() {
 
 /// Where `watermark_v2` is there already: empty, with some kinds only, or with another chain.
 #[tokio::test]
-async fn older_marks_beside_a_folder_of_version_2_are_joined_at_every_start() {
+async fn older_watermarks_beside_a_folder_of_version_2_are_joined_at_every_start() {
     let other = "NetXdQprcVkpaWU";
     for (name, old, newer) in [
         ("v0, empty v2", ("watermark", v0(700)), None),
@@ -164,12 +168,12 @@ async fn older_marks_beside_a_folder_of_version_2_are_joined_at_every_start() {
         // The import, which is what the driver `store` begins with.
         let imported = MemWatermarks::default();
         from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap().raise(&imported).await.unwrap();
-        let (marks, _) = open(base.path()).await;
+        let (watermarks, _) = open(base.path()).await;
         for kind in [WatermarkKind::Block, WatermarkKind::Attestation] {
-            assert_eq!(clear(&marks, here(kind, 700)).await, "refused", "{name}");
+            assert_eq!(clear(&watermarks, here(kind, 700)).await, "refused", "{name}");
             assert_eq!(clear(&imported, here(kind, 700)).await, "refused", "{name}");
         }
-        drop(marks);
+        drop(watermarks);
 
         // It is durable, a start that changes nothing writes nothing, and the older folder is not needed any more.
         let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(json(base.path())).unwrap());
@@ -177,9 +181,9 @@ async fn older_marks_beside_a_folder_of_version_2_are_joined_at_every_start() {
         drop(open(base.path()).await);
         assert_eq!(inode(), before, "{name}");
         fs::remove_dir_all(base.path().join(old.0)).unwrap();
-        let (marks, _) = open(base.path()).await;
-        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 700)).await, "refused", "{name}");
-        assert_eq!(clear(&marks, here(WatermarkKind::Attestation, 701)).await, "advanced", "{name}");
+        let (watermarks, _) = open(base.path()).await;
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Attestation, 700)).await, "refused", "{name}");
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Attestation, 701)).await, "advanced", "{name}");
     }
 }
 
@@ -212,10 +216,11 @@ fn a_lone_folder_is_read_by_what_its_files_say_and_else_by_its_name() {
         put(base.path(), &format!("{folder}/{CHAIN}.json"), &text);
         let found = from_folder(&base.path().join(folder));
         let count = found.ok().map(|found| {
-            let of_key = found.marks.values().next().and_then(|marks| marks.get(&theirs()).copied());
+            let of_key =
+                found.watermarks.values().next().and_then(|watermarks| watermarks.get(&theirs()).copied());
             WatermarkKind::ALL
                 .iter()
-                .filter(|kind| of_key.is_some_and(|marks| marks.get(**kind).is_some()))
+                .filter(|kind| of_key.is_some_and(|watermarks| watermarks.get(**kind).is_some()))
                 .count()
         });
         assert_eq!(count, wanted, "{folder}: {text}");
@@ -228,11 +233,11 @@ fn a_lone_folder_is_read_by_what_its_files_say_and_else_by_its_name() {
 async fn files_of_signatory_open_with_an_unknown_time_and_are_missed_from_then_on() {
     let base = TempDir::new().unwrap();
     put(base.path(), &format!("watermark_v2/{CHAIN}.json"), v2(9));
-    let (marks, _) = open(base.path()).await;
-    let all = marks.all().await.unwrap();
-    let mark = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap().block.unwrap();
-    assert_eq!((mark.level(), mark.pace()), (9, None));
-    drop(marks);
+    let (watermarks, _) = open(base.path()).await;
+    let all = watermarks.all().await.unwrap();
+    let watermark = all[&CHAIN.parse::<ChainId>().unwrap()].get(&theirs()).unwrap().block.unwrap();
+    assert_eq!((watermark.level(), watermark.pace()), (9, None));
+    drop(watermarks);
     fs::remove_dir_all(base.path().join("watermark_v2")).unwrap();
     assert!(refusal(base.path()).await.contains("is gone"));
 }

@@ -1,4 +1,4 @@
-//! Short words for tests of marks.
+//! Short words for tests of watermarks.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{Clearance, Terms, WatermarkError, Watermarks};
 use jwtis_store::{MemoryBackend, Store, testing};
-use jwtis_tezos::watermark::{Asked, JumpRule, Mark, WatermarkKind};
+use jwtis_tezos::watermark::{Asked, JumpRule, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use tempfile::TempDir;
 
@@ -20,7 +20,7 @@ type Open = Box<dyn Fn(Option<Arc<dyn Watermarks>>) -> Arc<dyn Watermarks> + Sen
 
 /// A driver, and what lies below it.
 pub struct World {
-    marks: Option<Arc<dyn Watermarks>>,
+    watermarks: Option<Arc<dyn Watermarks>>,
     open: Open,
     _folder: TempDir,
 }
@@ -30,13 +30,13 @@ impl World {
         folder: TempDir,
         open: impl Fn(Option<Arc<dyn Watermarks>>) -> Arc<dyn Watermarks> + Send + Sync + 'static,
     ) -> Self {
-        Self { marks: Some(open(None)), open: Box::new(open), _folder: folder }
+        Self { watermarks: Some(open(None)), open: Box::new(open), _folder: folder }
     }
 
     /// The driver `mem`, which a restart does not touch.
     pub fn mem() -> Self {
-        Self::new(TempDir::new().unwrap(), |marks| {
-            marks.unwrap_or_else(|| Arc::new(MemWatermarks::default()))
+        Self::new(TempDir::new().unwrap(), |watermarks| {
+            watermarks.unwrap_or_else(|| Arc::new(MemWatermarks::default()))
         })
     }
 
@@ -56,8 +56,8 @@ impl World {
     pub fn file() -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().to_owned();
-        Self::new(folder, move |marks| {
-            drop(marks);
+        Self::new(folder, move |watermarks| {
+            drop(watermarks);
             let open = FileWatermarks::open(&path, Arc::new(()));
             let open = || tokio::runtime::Handle::current().block_on(open);
             Arc::new(tokio::task::block_in_place(open).unwrap().0)
@@ -66,17 +66,17 @@ impl World {
 
     /// Ends the driver, and starts another one over the same storage.
     pub fn restart(&mut self) {
-        let before = self.marks.take();
-        self.marks = Some((self.open)(before));
+        let before = self.watermarks.take();
+        self.watermarks = Some((self.open)(before));
     }
 
-    pub fn marks(&self) -> &Arc<dyn Watermarks> {
-        self.marks.as_ref().unwrap()
+    pub fn watermarks(&self) -> &Arc<dyn Watermarks> {
+        self.watermarks.as_ref().unwrap()
     }
 
     /// The answer in a word.
     pub async fn clear(&self, key: PublicKeyHash, asked: Asked) -> &'static str {
-        word(&self.marks().clear(&key, &asked, &TERMS, None).await)
+        word(&self.watermarks().clear(&key, &asked, &TERMS, None).await)
     }
 
     /// Each call in a task of its own.
@@ -84,8 +84,8 @@ impl World {
         let tasks: Vec<_> = asks
             .iter()
             .map(|&(key, asked)| {
-                let marks = Arc::clone(self.marks());
-                tokio::spawn(async move { word(&marks.clear(&key, &asked, &TERMS, None).await) })
+                let watermarks = Arc::clone(self.watermarks());
+                tokio::spawn(async move { word(&watermarks.clear(&key, &asked, &TERMS, None).await) })
             })
             .collect();
         let mut answers = Vec::new();
@@ -109,18 +109,18 @@ pub fn word(answer: &Result<Clearance, WatermarkError>) -> &'static str {
     }
 }
 
-/// The mark of the `n`-th message of a place.
-pub fn mark(level: i32, round: i32, n: usize) -> Mark {
+/// The watermark of the `n`-th message of a place.
+pub fn watermark(level: i32, round: i32, n: usize) -> Watermark {
     let mut digest = [0xd1; 32];
     digest[..8].copy_from_slice(&(n as u64).to_be_bytes());
     digest[8..12].copy_from_slice(&level.to_be_bytes());
     digest[12..16].copy_from_slice(&round.to_be_bytes());
-    Mark::new(level, round, Some(digest)).unwrap()
+    Watermark::new(level, round, Some(digest)).unwrap()
 }
 
 /// The `n`-th message of a place on the first network.
 pub fn asked(kind: WatermarkKind, level: i32, round: i32, n: usize) -> Asked {
-    Asked { chain: chain(0), kind, mark: mark(level, round, n) }
+    Asked { chain: chain(0), kind, watermark: watermark(level, round, n) }
 }
 
 /// The `n`-th key; of all curves in turn.

@@ -7,24 +7,24 @@ use crate::operation::Protocol;
 
 /// Why a message is not a sign request. Answered with status 400 and the text of `Display`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DecodeError {
-    fault: Fault,
+pub struct MessageError {
+    fault: MessageFault,
     offset: usize,
     within: Option<&'static str>,
     operation: Option<usize>,
     known: Option<&'static [Protocol]>,
 }
 
-impl DecodeError {
+impl MessageError {
     /// A fault at `offset`.
     #[must_use]
-    pub const fn new(fault: Fault, offset: usize) -> Self {
+    pub const fn new(fault: MessageFault, offset: usize) -> Self {
         Self { fault, offset, within: None, operation: None, known: None }
     }
 
     /// What is wrong.
     #[must_use]
-    pub const fn fault(&self) -> &Fault {
+    pub const fn fault(&self) -> &MessageFault {
         &self.fault
     }
 
@@ -74,7 +74,7 @@ impl DecodeError {
             text.push_str(&format!(", in {field}"));
         }
         text.push(')');
-        if let (Fault::UnknownTag { .. }, Some(known)) = (&self.fault, self.known) {
+        if let (MessageFault::UnknownTag { .. }, Some(known)) = (&self.fault, self.known) {
             let names: Vec<String> = known.iter().map(ToString::to_string).collect();
             text.push_str(&format!("; the protocols known here are {}", names.join(", ")));
         }
@@ -82,18 +82,18 @@ impl DecodeError {
     }
 }
 
-impl fmt::Display for DecodeError {
+impl fmt::Display for MessageError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fault.fmt(formatter)
     }
 }
 
-impl std::error::Error for DecodeError {}
+impl std::error::Error for MessageError {}
 
 /// The rule that a message breaks.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum MessageFault {
     /// The message or a frame in it ends too early.
     #[error("the message ends too early: at least {expected} byte(s) were expected, {had} left")]
     TooShort {

@@ -5,7 +5,7 @@ use crate::base58check::Base58Error;
 
 /// Why a text or bytes are not a public key or the hash of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum PublicKeyError {
     /// Not base58check of Tezos.
     #[error(transparent)]
     Base58(#[from] Base58Error),

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::curve::Curve;
-use super::error::KeyError;
+use super::error::PublicKeyError;
 use crate::{base58check, text::base58_text};
 
 /// The BLAKE2b-160 of a public key, with its curve. Sorts as its binary form does.
@@ -59,13 +59,13 @@ impl PublicKeyHash {
 }
 
 impl FromStr for PublicKeyHash {
-    type Err = KeyError;
+    type Err = PublicKeyError;
 
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn from_str(text: &str) -> Result<Self, PublicKeyError> {
         let (prefix, payload) = base58check::decode_short(text)?;
         let curve = Curve::ALL.into_iter().find(|curve| curve.prefixes().hash == prefix);
         let hash = payload.as_slice().try_into().ok();
-        curve.zip(hash).map(|(curve, hash)| Self { curve, hash }).ok_or(KeyError::UnknownPrefix)
+        curve.zip(hash).map(|(curve, hash)| Self { curve, hash }).ok_or(PublicKeyError::UnknownPrefix)
     }
 }
 

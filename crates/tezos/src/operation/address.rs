@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::base58check::{self, Prefix};
-use crate::codec::{Cursor, DecodeError, Fault};
+use crate::codec::{Cursor, MessageError, MessageFault};
 use crate::hash::blake2b_160;
 use crate::operation::Protocol;
 use crate::{Base58Error, PublicKeyHash};
@@ -32,44 +32,44 @@ impl Address {
     }
 
     /// A key hash: `tag ‖ 20 bytes`.
-    pub(crate) fn decode_implicit(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
+    pub(crate) fn decode_implicit(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         let at = cursor.position();
         let tag = cursor.u8()?;
         let known = tag < 4 || protocol >= Protocol::Ushuaia;
         match IMPLICIT.get(usize::from(tag)) {
             Some(&prefix) if known => Ok(Self { prefix, hash: cursor.array()? }),
-            _ => Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("key hash")),
+            _ => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("key hash")),
         }
     }
 
     /// A `contract_id`: 22 bytes.
-    pub(crate) fn decode_contract(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
+    pub(crate) fn decode_contract(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         let mut frame = Cursor::clone(cursor);
         cursor.take(22)?;
         let at = frame.position();
         match frame.u8()? {
             0 => Self::decode_implicit(&mut frame, protocol),
             1 => originated(&mut frame),
-            tag => Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("contract id")),
+            tag => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("contract id")),
         }
     }
 
     /// A `contract_id` that must be `KT1…`.
-    pub(crate) fn decode_originated(cursor: &mut Cursor<'_>) -> Result<Self, DecodeError> {
+    pub(crate) fn decode_originated(cursor: &mut Cursor<'_>) -> Result<Self, MessageError> {
         let at = cursor.position();
         match cursor.u8()? {
             1 => originated(cursor),
-            tag => Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("contract id")),
+            tag => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("contract id")),
         }
     }
 }
 
-fn originated(cursor: &mut Cursor<'_>) -> Result<Address, DecodeError> {
+fn originated(cursor: &mut Cursor<'_>) -> Result<Address, MessageError> {
     let hash = cursor.array()?;
     let at = cursor.position();
     match cursor.u8()? {
         0 => Ok(Address { prefix: Prefix::Kt1, hash }),
-        tag => Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("contract id")),
+        tag => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("contract id")),
     }
 }
 

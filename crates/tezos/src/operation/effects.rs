@@ -6,7 +6,7 @@
 
 use crate::base58check::Prefix;
 use crate::operation::fields::{address, field, mutez};
-use crate::operation::{Address, Entrypoint, OperationKind as Kind, Value, Vote};
+use crate::operation::{Address, Entrypoint, FieldValue, OperationKind as Kind, Vote};
 
 /// Mutez that a byte of storage costs (`cost_per_byte`).
 const COST_PER_BYTE: i128 = 250;
@@ -118,7 +118,7 @@ pub(super) struct Effect {
     pub(super) vote: Option<Vote>,
 }
 
-type Fields = [(&'static str, Value)];
+type Fields = [(&'static str, FieldValue)];
 
 impl Effect {
     /// The kind of an operation, which may be a staking call, and its effects.
@@ -199,7 +199,7 @@ impl Effect {
             Kind::Ballot => {
                 effect.source = Some(address(fields, "source")?);
                 match field(fields, "ballot")? {
-                    Value::Vote(vote) => effect.vote = Some(*vote),
+                    FieldValue::Vote(vote) => effect.vote = Some(*vote),
                     _ => return None,
                 }
             }
@@ -254,15 +254,15 @@ fn called(fields: &Fields) -> Option<String> {
 /// The entrypoint of a transaction's parameters, where it has some.
 fn parameters(fields: &Fields) -> Option<Option<&Entrypoint>> {
     match field(fields, "parameters")? {
-        Value::Absent => Some(None),
-        Value::Record(parameters) => entrypoint(parameters).map(Some),
+        FieldValue::Absent => Some(None),
+        FieldValue::Record(parameters) => entrypoint(parameters).map(Some),
         _ => None,
     }
 }
 
 fn entrypoint(fields: &Fields) -> Option<&Entrypoint> {
     match field(fields, "entrypoint")? {
-        Value::Entrypoint(entrypoint) => Some(entrypoint),
+        FieldValue::Entrypoint(entrypoint) => Some(entrypoint),
         _ => None,
     }
 }
@@ -270,19 +270,19 @@ fn entrypoint(fields: &Fields) -> Option<&Entrypoint> {
 /// A number; `Some(None)` where it has more than 126 bits.
 fn number(fields: &Fields, name: &str) -> Option<Option<i128>> {
     match field(fields, name)? {
-        Value::Number(number) => Some(number.to_i128()),
+        FieldValue::Number(number) => Some(number.to_i128()),
         _ => None,
     }
 }
 
 /// The account of a public key.
-fn key_hash(key: &Value) -> Option<Address> {
+fn key_hash(key: &FieldValue) -> Option<Address> {
     match key {
-        Value::Hash(Prefix::Edpk, key) => Some(Address::of_key(Prefix::Tz1, key)),
-        Value::Hash(Prefix::Sppk, key) => Some(Address::of_key(Prefix::Tz2, key)),
-        Value::Hash(Prefix::P2pk, key) => Some(Address::of_key(Prefix::Tz3, key)),
-        Value::Hash(Prefix::Blpk, key) => Some(Address::of_key(Prefix::Tz4, key)),
-        Value::Hash(Prefix::Mdpk, key) => Some(Address::of_key(Prefix::Tz5, key)),
+        FieldValue::Hash(Prefix::Edpk, key) => Some(Address::of_key(Prefix::Tz1, key)),
+        FieldValue::Hash(Prefix::Sppk, key) => Some(Address::of_key(Prefix::Tz2, key)),
+        FieldValue::Hash(Prefix::P2pk, key) => Some(Address::of_key(Prefix::Tz3, key)),
+        FieldValue::Hash(Prefix::Blpk, key) => Some(Address::of_key(Prefix::Tz4, key)),
+        FieldValue::Hash(Prefix::Mdpk, key) => Some(Address::of_key(Prefix::Tz5, key)),
         _ => None,
     }
 }

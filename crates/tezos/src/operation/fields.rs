@@ -1,22 +1,22 @@
 //! Fields of an operation, by name.
 
 use super::address::Address;
-use super::value::Value;
+use super::value::FieldValue;
 
-pub(super) fn field<'v>(fields: &'v [(&'static str, Value)], name: &str) -> Option<&'v Value> {
+pub(super) fn field<'v>(fields: &'v [(&'static str, FieldValue)], name: &str) -> Option<&'v FieldValue> {
     fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
 }
 
-pub(super) fn address(fields: &[(&'static str, Value)], name: &str) -> Option<Address> {
+pub(super) fn address(fields: &[(&'static str, FieldValue)], name: &str) -> Option<Address> {
     match field(fields, name)? {
-        Value::Address(address) => Some(*address),
+        FieldValue::Address(address) => Some(*address),
         _ => None,
     }
 }
 
-pub(super) fn mutez(fields: &[(&'static str, Value)], name: &str) -> Option<u64> {
+pub(super) fn mutez(fields: &[(&'static str, FieldValue)], name: &str) -> Option<u64> {
     match field(fields, name)? {
-        Value::Mutez(amount) => Some(*amount),
+        FieldValue::Mutez(amount) => Some(*amount),
         _ => None,
     }
 }

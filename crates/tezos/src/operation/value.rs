@@ -7,7 +7,7 @@ use crate::operation::{Address, Entrypoint, Vote};
 
 /// The value of a field.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Value {
+pub enum FieldValue {
     /// A number of fixed size.
     Int(i64),
     /// A number of any size.
@@ -33,14 +33,14 @@ pub enum Value {
     /// An optional field that is not there.
     Absent,
     /// One of several forms, by its name.
-    Variant(&'static str, Box<Value>),
+    Variant(&'static str, Box<FieldValue>),
     /// Fields by name.
-    Record(Vec<(&'static str, Value)>),
+    Record(Vec<(&'static str, FieldValue)>),
     /// Members of a list.
-    List(Vec<Value>),
+    List(Vec<FieldValue>),
 }
 
-impl Value {
+impl FieldValue {
     /// For `policy explain` and logs. Numbers that JSON readers may round are texts.
     #[must_use]
     pub fn to_json(&self) -> Json {
@@ -66,7 +66,7 @@ impl Value {
 }
 
 /// An object with the fields in their order.
-pub(crate) fn fields_to_json(fields: &[(&'static str, Value)]) -> Json {
+pub(crate) fn fields_to_json(fields: &[(&'static str, FieldValue)]) -> Json {
     Json::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_json())).collect())
 }
 

@@ -23,7 +23,7 @@ use crate::policy::{AskedAmount, Denial, LimitDenial, ListedNames, Mutez, Usage,
 
 /// What a key may spend. Absent members limit nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Limits {
+pub struct SpendingLimits {
     /// The most that one request spends.
     pub max_amount: Option<Mutez>,
     /// The most that one request pays in fees.
@@ -114,7 +114,7 @@ impl Total {
     }
 }
 
-impl Limits {
+impl SpendingLimits {
     /// Judges the operations of one request, and counts them. A usage in the verdict is what must be remembered before the key
     /// is used.
     pub(super) fn judge(&self, operations: &[Operation], used: &Usage, now_ms: u64) -> Verdict {

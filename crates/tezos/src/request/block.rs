@@ -1,12 +1,12 @@
 //! Block messages and block headers (specification 6.7).
 
 use crate::base58check::Prefix;
-use crate::codec::{Cursor, DecodeError, Fault};
-use crate::operation::{Protocol, Value};
+use crate::codec::{Cursor, MessageError, MessageFault};
+use crate::operation::{FieldValue, Protocol};
 
 /// An unsigned block header, without magic byte and chain id.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Header {
+pub struct BlockHeader {
     level: i32,
     proto: u8,
     predecessor: [u8; 32],
@@ -22,9 +22,9 @@ pub struct Header {
     per_block_votes: u8,
 }
 
-impl Header {
+impl BlockHeader {
     /// Reads a header and leaves the cursor behind it.
-    pub(crate) fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, DecodeError> {
+    pub(crate) fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         Ok(Self {
             level: cursor.counter().map_err(|error| error.within("level"))?,
             proto: cursor.u8()?,
@@ -64,43 +64,43 @@ impl Header {
         self.payload_round
     }
 
-    pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
-        let hash = |prefix, bytes: &[u8]| Value::Hash(prefix, bytes.to_vec());
+    pub(crate) fn fields(&self) -> Vec<(&'static str, FieldValue)> {
+        let hash = |prefix, bytes: &[u8]| FieldValue::Hash(prefix, bytes.to_vec());
         vec![
-            ("level", Value::Int(self.level.into())),
-            ("round", Value::Int(self.fitness.round.into())),
-            ("proto", Value::Int(self.proto.into())),
+            ("level", FieldValue::Int(self.level.into())),
+            ("round", FieldValue::Int(self.fitness.round.into())),
+            ("proto", FieldValue::Int(self.proto.into())),
             ("predecessor", hash(Prefix::B, &self.predecessor)),
-            ("timestamp", Value::Int(self.timestamp)),
-            ("validation_pass", Value::Int(self.validation_pass.into())),
+            ("timestamp", FieldValue::Int(self.timestamp)),
+            ("validation_pass", FieldValue::Int(self.validation_pass.into())),
             ("operations_hash", hash(Prefix::Llo, &self.operations_hash)),
             (
                 "locked_round",
-                self.fitness.locked_round.map_or(Value::Absent, |round| Value::Int(round.into())),
+                self.fitness.locked_round.map_or(FieldValue::Absent, |round| FieldValue::Int(round.into())),
             ),
-            ("predecessor_round", Value::Int(self.fitness.predecessor_round.into())),
-            ("fitness_level", Value::Int(self.fitness.level.into())),
+            ("predecessor_round", FieldValue::Int(self.fitness.predecessor_round.into())),
+            ("fitness_level", FieldValue::Int(self.fitness.level.into())),
             ("context", hash(Prefix::Co, &self.context)),
             ("payload_hash", hash(Prefix::Vh, &self.payload_hash)),
-            ("payload_round", Value::Int(self.payload_round.into())),
-            ("proof_of_work_nonce", Value::Bytes(self.proof_of_work_nonce.to_vec())),
+            ("payload_round", FieldValue::Int(self.payload_round.into())),
+            ("proof_of_work_nonce", FieldValue::Bytes(self.proof_of_work_nonce.to_vec())),
             (
                 "seed_nonce_hash",
-                self.seed_nonce_hash.map_or(Value::Absent, |nonce| hash(Prefix::Nce, &nonce)),
+                self.seed_nonce_hash.map_or(FieldValue::Absent, |nonce| hash(Prefix::Nce, &nonce)),
             ),
-            ("per_block_votes", Value::Int(self.per_block_votes.into())),
+            ("per_block_votes", FieldValue::Int(self.per_block_votes.into())),
         ]
     }
 }
 
 /// The vote on liquidity baking (0 on, 1 off, 2 pass) and, before Tallinn, above it the one on adaptive issuance.
-fn votes(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<u8, DecodeError> {
+fn votes(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<u8, MessageError> {
     let at = cursor.position();
     let votes = cursor.u8()?;
     let (liquidity, issuance) = (votes & 0b11, votes >> 2);
     let most = if protocol < Protocol::Tallinn { 2 } else { 0 };
     if liquidity > 2 || issuance > most {
-        return Err(DecodeError::new(Fault::UnknownTag { tag: votes }, at));
+        return Err(MessageError::new(MessageFault::UnknownTag { tag: votes }, at));
     }
     Ok(votes)
 }
@@ -115,16 +115,18 @@ struct Fitness {
 }
 
 impl Fitness {
-    fn decode(mut cursor: Cursor<'_>) -> Result<Self, DecodeError> {
+    fn decode(mut cursor: Cursor<'_>) -> Result<Self, MessageError> {
         if element(&mut cursor)? != [2] {
-            return Err(cursor.fault(Fault::Fitness { why: "its first element is not the version 02" }));
+            return Err(
+                cursor.fault(MessageFault::Fitness { why: "its first element is not the version 02" })
+            );
         }
         let level = number(&mut cursor, "its second element is not a level")?;
         let at = cursor.position();
         let locked_round = match element(&mut cursor)? {
             [] => None,
-            bytes => Some(to_number(bytes).ok_or(DecodeError::new(
-                Fault::Fitness { why: "its third element is neither empty nor a round" },
+            bytes => Some(to_number(bytes).ok_or(MessageError::new(
+                MessageFault::Fitness { why: "its third element is neither empty nor a round" },
                 at,
             ))?),
         };
@@ -132,22 +134,24 @@ impl Fitness {
         let at = cursor.position();
         let predecessor_round = element(&mut cursor)?;
         let predecessor_round = <[u8; 4]>::try_from(predecessor_round).ok().map(i32::from_be_bytes);
-        let predecessor_round = predecessor_round.filter(|stored| *stored < 0).map(|stored| !stored).ok_or(
-            DecodeError::new(Fault::Fitness { why: "its fourth element is not a predecessor's round" }, at),
-        )?;
+        let predecessor_round =
+            predecessor_round.filter(|stored| *stored < 0).map(|stored| !stored).ok_or(MessageError::new(
+                MessageFault::Fitness { why: "its fourth element is not a predecessor's round" },
+                at,
+            ))?;
         let round = number(&mut cursor, "its fifth element is not a round")?;
         cursor.finish()?;
         Ok(Self { level, locked_round, predecessor_round, round })
     }
 }
 
-fn element<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], DecodeError> {
+fn element<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], MessageError> {
     cursor.frame()?.rest()
 }
 
-fn number(cursor: &mut Cursor<'_>, why: &'static str) -> Result<i32, DecodeError> {
+fn number(cursor: &mut Cursor<'_>, why: &'static str) -> Result<i32, MessageError> {
     let at = cursor.position();
-    to_number(element(cursor)?).ok_or(DecodeError::new(Fault::Fitness { why }, at))
+    to_number(element(cursor)?).ok_or(MessageError::new(MessageFault::Fitness { why }, at))
 }
 
 fn to_number(bytes: &[u8]) -> Option<i32> {

@@ -4,8 +4,8 @@
 //! the other tags, the round of such a message would be garbage, and so would its watermark.
 
 use crate::base58check::Prefix;
-use crate::codec::{Cursor, DecodeError, Fault};
-use crate::operation::{Number, Protocol, Value};
+use crate::codec::{Cursor, MessageError, MessageFault};
+use crate::operation::{FieldValue, Number, Protocol};
 
 /// A consensus operation.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,12 +25,12 @@ impl Consensus {
         cursor: &mut Cursor<'_>,
         protocol: Protocol,
         tags: &[u8],
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, MessageError> {
         let branch = cursor.array().map_err(|error| error.within("branch"))?;
         let at = cursor.position();
         let tag = cursor.u8().map_err(|error| error.within("operation"))?;
         if !tags.contains(&tag) || (is_bls(tag) && protocol < Protocol::Tallinn) {
-            return Err(DecodeError::new(Fault::UnknownTag { tag }, at).within("operation"));
+            return Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("operation"));
         }
         Ok(Self {
             tag,
@@ -78,17 +78,17 @@ impl Consensus {
         self.slot
     }
 
-    pub(crate) fn fields(&self) -> Vec<(&'static str, Value)> {
+    pub(crate) fn fields(&self) -> Vec<(&'static str, FieldValue)> {
         let mut fields = vec![
-            ("tag", Value::Int(self.tag.into())),
-            ("branch", Value::Hash(Prefix::B, self.branch.to_vec())),
-            ("slot", self.slot.map_or(Value::Absent, |slot| Value::Int(slot.into()))),
-            ("level", Value::Int(self.level.into())),
-            ("round", Value::Int(self.round.into())),
-            ("block_payload_hash", Value::Hash(Prefix::Vh, self.payload_hash.to_vec())),
+            ("tag", FieldValue::Int(self.tag.into())),
+            ("branch", FieldValue::Hash(Prefix::B, self.branch.to_vec())),
+            ("slot", self.slot.map_or(FieldValue::Absent, |slot| FieldValue::Int(slot.into()))),
+            ("level", FieldValue::Int(self.level.into())),
+            ("round", FieldValue::Int(self.round.into())),
+            ("block_payload_hash", FieldValue::Hash(Prefix::Vh, self.payload_hash.to_vec())),
         ];
         if let Some(dal) = &self.dal_attestation {
-            fields.push(("dal_attestation", Value::Number(dal.clone())));
+            fields.push(("dal_attestation", FieldValue::Number(dal.clone())));
         }
         fields
     }

@@ -68,7 +68,7 @@ impl SignRequest {
     }
 }
 
-fn extend(object: &mut Map<String, Json>, fields: &[(&'static str, crate::operation::Value)]) {
+fn extend(object: &mut Map<String, Json>, fields: &[(&'static str, crate::operation::FieldValue)]) {
     for (name, value) in fields {
         object.insert((*name).to_owned(), value.to_json());
     }

@@ -9,7 +9,7 @@ use super::pair::{Pair, SECRET_BYTES};
 use crate::{
     base58check,
     key::{Curve, PublicKey},
-    signature::{SignError, Signature},
+    signature::{NotSigned, Signature},
     version::SigningVersion,
 };
 
@@ -73,21 +73,21 @@ impl SecretKey {
     /// The signature has been verified when it is returned.
     ///
     /// # Errors
-    /// [`SignError::Version0`] for a tz4 key and version 0; [`SignError::Faulty`] if the signature does not verify.
-    pub fn sign(&self, message: &[u8], version: SigningVersion) -> Result<Signature, SignError> {
+    /// [`NotSigned::Version0`] for a tz4 key and version 0; [`NotSigned::Faulty`] if the signature does not verify.
+    pub fn sign(&self, message: &[u8], version: SigningVersion) -> Result<Signature, NotSigned> {
         let signature = self.pair.sign(&self.public, message, version)?;
         let verified = self.public.verify_strictly(message, &signature, version);
-        verified.map_err(|_| SignError::Faulty)?;
+        verified.map_err(|_| NotSigned::Faulty)?;
         Ok(signature)
     }
 
     /// Proves that this key's secret half is known (§1.7). Only tz4 keys can.
     ///
     /// # Errors
-    /// [`SignError::NotBls`]; [`SignError::Faulty`] if the proof does not verify.
-    pub fn prove_possession(&self) -> Result<Signature, SignError> {
+    /// [`NotSigned::NotBls`]; [`NotSigned::Faulty`] if the proof does not verify.
+    pub fn prove_possession(&self) -> Result<Signature, NotSigned> {
         let proof = self.pair.prove_possession(&self.public)?;
-        self.public.verify_possession(&proof).map_err(|_| SignError::Faulty)?;
+        self.public.verify_possession(&proof).map_err(|_| NotSigned::Faulty)?;
         Ok(proof)
     }
 }
@@ -119,13 +119,13 @@ mod tests {
     fn a_signature_that_does_not_verify_is_withheld() {
         for curve in Curve::ALL {
             let refused = faulty(curve).sign(b"\x11", SigningVersion::LATEST);
-            assert_eq!(refused, Err(SignError::Faulty), "{curve:?}");
+            assert_eq!(refused, Err(NotSigned::Faulty), "{curve:?}");
         }
-        assert_eq!(faulty(Curve::Bls12381).sign(b"\x11", SigningVersion::V1), Err(SignError::Faulty));
+        assert_eq!(faulty(Curve::Bls12381).sign(b"\x11", SigningVersion::V1), Err(NotSigned::Faulty));
     }
 
     #[test]
     fn a_proof_that_does_not_verify_is_withheld() {
-        assert_eq!(faulty(Curve::Bls12381).prove_possession(), Err(SignError::Faulty));
+        assert_eq!(faulty(Curve::Bls12381).prove_possession(), Err(NotSigned::Faulty));
     }
 }

@@ -1,9 +1,8 @@
-//! Signatory's watermark files as texts, one file for each network: version 2 both ways, versions 0 and 1 to read
-//! (specification 5.2, 5.3).
+//! Signatory's watermark files as texts (docs/reference/signer-protocol.md). Version 2 is read and written, versions 0 and 1 are read.
 //!
-//! Version 2 has one member for each request kind. Tags 21 and 23 have one mark here and two names there: reading takes the
-//! higher, and both are written, so that Signatory may take over again at any time. Names from before the attestation are
-//! translated, since nothing would look at them otherwise.
+//! Each network has one file, and version 2 has one member for each request kind. Signatory keeps two watermarks for tags 21 and 23, and
+//! we keep one: reading takes the higher, and writing writes both, so that Signatory can take over again. Names from before the
+//! attestation are translated, because nothing would look at them otherwise.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,62 +10,35 @@ use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
-use super::{KeyMarks, Mark, WatermarkKind};
-use crate::{KeyError, PayloadHash, PublicKeyHash};
+use super::value::{ChainWatermarks, KeyWatermarks, Watermark, WatermarkKind};
+use crate::{PayloadHash, PublicKeyError, PublicKeyHash};
 
-/// The marks of one network.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ChainMarks(BTreeMap<PublicKeyHash, KeyMarks>);
-
-impl ChainMarks {
-    /// The marks of `key`.
-    #[must_use]
-    pub fn get(&self, key: &PublicKeyHash) -> Option<&KeyMarks> {
-        self.0.get(key)
-    }
-
-    /// The marks of `key`, to change them.
-    pub fn entry(&mut self, key: PublicKeyHash) -> &mut KeyMarks {
-        self.0.entry(key).or_default()
-    }
-
-    /// All keys and their marks.
-    pub fn iter(&self) -> impl Iterator<Item = (&PublicKeyHash, &KeyMarks)> {
-        self.0.iter()
-    }
-
-    /// Raises every mark to at least that of `other`.
-    pub fn join(&mut self, other: &Self) {
-        for (key, marks) in &other.0 {
-            self.entry(*key).join(marks);
-        }
-    }
-
+impl ChainWatermarks {
     /// Reads a file of `watermark_v2`.
     ///
     /// # Errors
-    /// [`FormatError`]: a mark that is passed over would be a mark that is forgotten.
+    /// [`FormatError`]: a watermark that is skipped would be forgotten.
     pub fn parse_v2(text: &str) -> Result<Self, FormatError> {
-        let Unique(file): Unique<Unique<StoredMark>> = json(text)?;
-        let mut marks = Self::default();
+        let Unique(file): Unique<Unique<WatermarkJson>> = json(text)?;
+        let mut watermarks = Self::default();
         for (key, Unique(rows)) in file {
             let key = public_key_hash(&key)?;
-            let entry = marks.entry(key);
+            let entry = watermarks.entry(key);
             for (kind, row) in rows {
-                entry.raise(to_kind(&kind, &key)?, row.mark(&key)?);
+                entry.raise(to_kind(&kind, &key)?, row.watermark(&key)?);
             }
         }
-        Ok(marks)
+        Ok(watermarks)
     }
 
-    /// Reads a file of `watermark_v1`: one joint mark for each key. It is taken for all kinds, which forbids too much once
-    /// and never too little; only the kind that was signed last knows its digest.
+    /// Reads a file of `watermark_v1`: one joint watermark for each key. It counts for all kinds, which may forbid too much and never
+    /// too little. Only the kind that was signed last knows its digest.
     ///
     /// # Errors
     /// [`FormatError`].
     pub fn parse_v1(text: &str) -> Result<Self, FormatError> {
         let Unique(file): Unique<JointRow> = json(text)?;
-        let mut marks = Self::default();
+        let mut watermarks = Self::default();
         for (key, joint) in file {
             let key = public_key_hash(&key)?;
             let last = match joint.order {
@@ -74,57 +46,48 @@ impl ChainMarks {
                 1 => WatermarkKind::Preattestation,
                 _ => WatermarkKind::Attestation,
             };
-            let row = StoredMark { level: joint.level, round: joint.round, hash: joint.hash };
-            let mark = row.mark(&key)?;
-            let entry = marks.entry(key);
+            let row = WatermarkJson { level: joint.level, round: joint.round, hash: joint.hash };
+            let watermark = row.watermark(&key)?;
+            let entry = watermarks.entry(key);
             for kind in WatermarkKind::ALL {
-                let digest = mark.digest.filter(|_| kind == last);
-                entry.raise(kind, Mark { digest, ..mark });
+                let digest = watermark.digest.filter(|_| kind == last);
+                entry.raise(kind, Watermark { digest, ..watermark });
             }
         }
-        Ok(marks)
+        Ok(watermarks)
     }
 
-    /// Reads a file of `watermark`, which was before there were versions: kinds, and keys within.
+    /// Reads a file of `watermark`, the oldest version: kinds, and keys within.
     ///
     /// # Errors
     /// [`FormatError`].
     pub fn parse_v0(text: &str) -> Result<Self, FormatError> {
-        let Unique(file): Unique<Unique<StoredMark>> = json(text)?;
-        let mut marks = Self::default();
+        let Unique(file): Unique<Unique<WatermarkJson>> = json(text)?;
+        let mut watermarks = Self::default();
         for (kind, Unique(rows)) in file {
             for (key, row) in rows {
                 let key = public_key_hash(&key)?;
-                marks.entry(key).raise(to_kind(&kind, &key)?, row.mark(&key)?);
+                watermarks.entry(key).raise(to_kind(&kind, &key)?, row.watermark(&key)?);
             }
         }
-        Ok(marks)
-    }
-
-    /// The text of a file of `watermark_v2`: four spaces of indentation, keys and kinds in order, no newline at the end.
-    ///
-    /// # Errors
-    /// None in practice: texts and numbers can always be written.
-    pub fn print_v2(&self) -> Result<String, FormatError> {
-        Ok(Printer::default().print_v2(self))
+        Ok(watermarks)
     }
 }
 
-/// Prints the file of one network again and again, and remembers the texts of marks that stay: of many keys, few move at a time, and a
+/// Prints the file of one network again and again. It remembers the texts of watermarks that stay: of many keys few move at a time, and a
 /// base58check text costs more than all the rest.
 #[derive(Default, Debug)]
-pub struct Printer(BTreeMap<PublicKeyHash, (KeyMarks, String)>);
+pub struct Printer(BTreeMap<PublicKeyHash, (KeyWatermarks, String)>);
 
 impl Printer {
-    /// As [`ChainMarks::print_v2`].
-    #[must_use]
-    pub fn print_v2(&mut self, marks: &ChainMarks) -> String {
-        self.0.retain(|key, _| marks.get(key).is_some());
+    /// The text of a file of `watermark_v2`: four spaces of indentation, keys and kinds in order, no newline at the end.
+    pub fn print_v2(&mut self, watermarks: &ChainWatermarks) -> String {
+        self.0.retain(|key, _| watermarks.get(key).is_some());
         // Base58 texts of one length sort as their bytes do.
-        for (key, marks) in marks.iter() {
+        for (key, watermarks) in watermarks.iter() {
             let known = self.0.entry(*key).or_default();
-            if known.1.is_empty() || known.0 != *marks {
-                *known = (*marks, member(key, marks));
+            if known.1.is_empty() || known.0 != *watermarks {
+                *known = (*watermarks, member(key, watermarks));
             }
         }
         if self.0.is_empty() {
@@ -141,26 +104,17 @@ impl Printer {
     }
 }
 
-impl FromIterator<(PublicKeyHash, KeyMarks)> for ChainMarks {
-    fn from_iter<I: IntoIterator<Item = (PublicKeyHash, KeyMarks)>>(marks: I) -> Self {
-        Self(marks.into_iter().collect())
-    }
-}
-
 /// The member of one key, kinds in alphabetical order. No text in it needs escapes.
-fn member(key: &PublicKeyHash, marks: &KeyMarks) -> String {
-    let texts = WatermarkKind::ALL.map(|kind| (kind, marks.get(kind).map(row)));
+fn member(key: &PublicKeyHash, watermarks: &KeyWatermarks) -> String {
+    let [attestation, block, preattestation] = WatermarkKind::ALL.map(|kind| watermarks.get(kind).map(row));
     let rows: Vec<String> = [
-        ("attestation", WatermarkKind::Attestation),
-        ("attestation_with_dal", WatermarkKind::Attestation),
-        ("block", WatermarkKind::Block),
-        ("preattestation", WatermarkKind::Preattestation),
+        ("attestation", &attestation),
+        ("attestation_with_dal", &attestation),
+        ("block", &block),
+        ("preattestation", &preattestation),
     ]
     .into_iter()
-    .filter_map(|(name, kind)| {
-        let (_, text) = texts.iter().find(|(of, _)| *of == kind)?;
-        Some(format!("        \"{name}\": {}", text.as_ref()?))
-    })
+    .filter_map(|(name, text)| Some(format!("        \"{name}\": {}", text.as_ref()?)))
     .collect();
     if rows.is_empty() {
         return format!("    \"{key}\": {{}}");
@@ -168,10 +122,11 @@ fn member(key: &PublicKeyHash, marks: &KeyMarks) -> String {
     format!("    \"{key}\": {{\n{}\n    }}", rows.join(",\n"))
 }
 
-fn row(mark: &Mark) -> String {
-    let hash =
-        mark.digest.map_or_else(|| "null".to_owned(), |digest| format!("\"{}\"", PayloadHash::new(digest)));
-    let Mark { level, round, .. } = mark;
+fn row(watermark: &Watermark) -> String {
+    let hash = watermark
+        .digest
+        .map_or_else(|| "null".to_owned(), |digest| format!("\"{}\"", PayloadHash::new(digest)));
+    let Watermark { level, round, .. } = watermark;
     let indent = "            ";
     format!(
         "{{\n{indent}\"level\": {level},\n{indent}\"round\": {round},\n{indent}\"hash\": {hash}\n        }}"
@@ -183,12 +138,12 @@ fn to_kind(name: &str, key: &PublicKeyHash) -> Result<WatermarkKind, FormatError
         "block" => Ok(WatermarkKind::Block),
         "preattestation" | "preendorsement" => Ok(WatermarkKind::Preattestation),
         "attestation" | "attestation_with_dal" | "endorsement" => Ok(WatermarkKind::Attestation),
-        _ => Err(FormatError::Kind { key: key.to_string(), kind: name.to_owned() }),
+        _ => Err(FormatError::Kind(*key, name.to_owned())),
     }
 }
 
 fn public_key_hash(text: &str) -> Result<PublicKeyHash, FormatError> {
-    text.parse().map_err(|source| FormatError::Key { text: text.to_owned(), source })
+    text.parse().map_err(|source| FormatError::Key(text.to_owned(), source))
 }
 
 fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FormatError> {
@@ -197,7 +152,7 @@ fn json<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FormatError> {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StoredMark {
+struct WatermarkJson {
     level: i32,
     #[serde(default)]
     round: i32,
@@ -205,19 +160,12 @@ struct StoredMark {
     hash: Option<String>,
 }
 
-impl StoredMark {
-    fn mark(&self, key: &PublicKeyHash) -> Result<Mark, FormatError> {
-        let digest = match self.hash.as_deref() {
-            None => None,
-            Some(text) => {
-                let hash: Result<PayloadHash, _> = text.parse();
-                let hash =
-                    hash.map_err(|_| FormatError::Hash { key: key.to_string(), text: text.to_owned() })?;
-                Some(*hash.as_bytes())
-            }
-        };
-        Mark::new(self.level, self.round, digest)
-            .ok_or_else(|| FormatError::Negative { key: key.to_string() })
+impl WatermarkJson {
+    fn watermark(&self, key: &PublicKeyHash) -> Result<Watermark, FormatError> {
+        let hash =
+            |text: &String| text.parse::<PayloadHash>().map_err(|_| FormatError::Hash(*key, text.clone()));
+        let digest = self.hash.as_ref().map(hash).transpose()?.map(|hash| *hash.as_bytes());
+        Watermark::new(self.level, self.round, digest).ok_or(FormatError::Negative(*key))
     }
 }
 
@@ -232,7 +180,7 @@ struct JointRow {
     hash: Option<String>,
 }
 
-/// An object whose names are all different. Of two equal ones a reader takes the last, and the other may be the higher mark.
+/// An object whose names are all different. Of two equal ones a reader takes the last, and the other may be the higher watermark.
 struct Unique<V>(Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Unique<V> {
@@ -268,34 +216,16 @@ pub enum FormatError {
     /// Not JSON, or not of this form.
     #[error("not a watermark file: {0}")]
     Json(String),
-    /// A name that is no key.
-    #[error("`{text}` is not a key")]
-    Key {
-        /// The name.
-        text: String,
-        /// Why not.
-        source: KeyError,
-    },
-    /// A request kind that has no mark.
-    #[error("{key} has a mark of the unknown kind `{kind}`")]
-    Kind {
-        /// The key.
-        key: String,
-        /// The kind.
-        kind: String,
-    },
+    /// A name that is not a key.
+    #[error("`{0}` is not a key")]
+    Key(String, #[source] PublicKeyError),
+    /// A request kind that has no watermark.
+    #[error("{0} has a watermark of the unknown kind `{1}`")]
+    Kind(PublicKeyHash, String),
     /// A level or round below zero.
-    #[error("{key} has a mark with a negative level or round")]
-    Negative {
-        /// The key.
-        key: String,
-    },
-    /// A digest that is none.
-    #[error("{key} has a mark with the hash `{text}`, which is not one")]
-    Hash {
-        /// The key.
-        key: String,
-        /// The text.
-        text: String,
-    },
+    #[error("{0} has a watermark with a negative level or round")]
+    Negative(PublicKeyHash),
+    /// A text that is not a digest.
+    #[error("{0} has a watermark with the hash `{1}`, which is not one")]
+    Hash(PublicKeyHash, String),
 }

@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::mark::Mark;
-use super::pace::Pace;
+use super::value::{Pace, Watermark};
 use crate::ChainId;
 
 /// Levels that a watermark may rise at once, beyond what the elapsed time allows.
@@ -169,8 +168,8 @@ impl JumpRule {
     ///
     /// # Errors
     /// The [`Limit`] that `level` is above.
-    pub(super) fn rise(&self, stored: Option<&Mark>, level: i32, now_ms: u64) -> Result<Pace, Limit> {
-        let before = stored.and_then(|mark| mark.pace);
+    pub(super) fn rise(&self, stored: Option<&Watermark>, level: i32, now_ms: u64) -> Result<Pace, Limit> {
+        let before = stored.and_then(|watermark| watermark.pace);
         let (block_time, max_jump) = match *self {
             Self::Off => return Ok(Pace::next(before, now_ms, 0)),
             Self::Bounded { block_time, max_jump } => (block_time, max_jump),

@@ -17,7 +17,9 @@ fn probe(message: &[u8]) {
                 assert!(!request.in_words().is_empty());
                 match request.watermark() {
                     Need::Nothing => {}
-                    Need::Watermark(asked) => assert!(asked.mark.level() >= 0 && asked.mark.round() >= 0),
+                    Need::Watermark(asked) => {
+                        assert!(asked.watermark.level() >= 0 && asked.watermark.round() >= 0)
+                    }
                     Need::CannotTell => panic!("understood, and without a watermark to be judged by"),
                 }
                 // Decoded once, decoded always.

@@ -2,7 +2,7 @@
 //! docs/reference/limits.md.
 
 use jwtis_tezos::operation::{Amount, Effects};
-use jwtis_tezos::policy::{Limits, Mutez};
+use jwtis_tezos::policy::{Mutez, SpendingLimits};
 use jwtis_tezos::{Curve, OperationKind, Policy, PublicKeyHash, SignRequest, SigningVersion};
 
 use crate::forge::{Forge, UNIT, fitness, header, tag, transaction};
@@ -166,7 +166,7 @@ fn every_kind_of_operation_has_its_effects() {
 }
 
 /// Every listable kind, with these limits.
-fn limited(limits: Limits) -> Policy {
+fn limited(limits: SpendingLimits) -> Policy {
     let all: Vec<&str> =
         OperationKind::ALL.iter().filter(|kind| kind.is_listable()).map(|kind| kind.name()).collect();
     Policy { limits, ..generic(&all) }
@@ -180,11 +180,16 @@ fn limits_count_transfers_burns_and_bonds_to_the_mutez() {
         }
         let Some(spent) = amounts.into_iter().try_fold(0_u64, u64::checked_add).filter(|sum| *sum < u64::MAX)
         else {
-            let most = Limits { max_amount: Some(Mutez::new(i64::MAX.unsigned_abs())), ..Limits::default() };
+            let most = SpendingLimits {
+                max_amount: Some(Mutez::new(i64::MAX.unsigned_abs())),
+                ..SpendingLimits::default()
+            };
             assert!(ask(&limited(most), &forge.generic()).is_err(), "{name} is above every limit");
             continue;
         };
-        let at_most = |mutez| limited(Limits { max_amount: Some(Mutez::new(mutez)), ..Limits::default() });
+        let at_most = |mutez| {
+            limited(SpendingLimits { max_amount: Some(Mutez::new(mutez)), ..SpendingLimits::default() })
+        };
         assert_eq!(ask(&at_most(spent), &forge.clone().generic()), Ok(()), "{name}");
         if spent > 0 {
             assert!(ask(&at_most(spent - 1), &forge.generic()).is_err(), "{name}");
@@ -194,8 +199,8 @@ fn limits_count_transfers_burns_and_bonds_to_the_mutez() {
 
 #[test]
 fn destinations_and_entrypoints_see_every_kind() {
-    let nobody = limited(Limits { destinations: Some([].into()), ..Limits::default() });
-    let nothing = limited(Limits { entrypoints: Some([].into()), ..Limits::default() });
+    let nobody = limited(SpendingLimits { destinations: Some([].into()), ..SpendingLimits::default() });
+    let nothing = limited(SpendingLimits { entrypoints: Some([].into()), ..SpendingLimits::default() });
     for (name, forge, _, [unpaid, uncalled]) in table() {
         if !OperationKind::ALL.iter().any(|kind| kind.name() == name && kind.is_listable()) {
             continue;
@@ -214,7 +219,8 @@ fn payouts_count_the_allocation_that_their_storage_limit_covers() {
         let (_, effects) = effects(&pay(limit));
         assert_eq!(effects.burned, Amount::Mutez(burned), "{limit}");
     }
-    let policy = limited(Limits { max_amount: Some(Mutez::new(1_000_000)), ..Limits::default() });
+    let policy =
+        limited(SpendingLimits { max_amount: Some(Mutez::new(1_000_000)), ..SpendingLimits::default() });
     assert_eq!(ask(&policy, &pay(0).generic()), Ok(()));
     assert_eq!(
         ask(&policy, &pay(257).generic()).unwrap_err(),
@@ -224,7 +230,8 @@ fn payouts_count_the_allocation_that_their_storage_limit_covers() {
 
 #[test]
 fn bytes_that_cost_more_than_there_is_are_above_every_limit() {
-    let most = Limits { max_amount: Some(Mutez::new(i64::MAX.unsigned_abs())), ..Limits::default() };
+    let most =
+        SpendingLimits { max_amount: Some(Mutez::new(i64::MAX.unsigned_abs())), ..SpendingLimits::default() };
     let increase = |amount: &[u8]| tag(113).manager().raw(amount).contract(1);
     let long = [[0xbf].as_slice(), &[0xff; 200], &[0x01]].concat();
     for (name, forge, burned) in [
@@ -252,7 +259,8 @@ fn bytes_that_cost_more_than_there_is_are_above_every_limit() {
             "{name}"
         );
     }
-    let one = limited(Limits { max_amount: Some(Mutez::new(1_000_000)), ..Limits::default() });
+    let one =
+        limited(SpendingLimits { max_amount: Some(Mutez::new(1_000_000)), ..SpendingLimits::default() });
     assert_eq!(
         ask(&one, &increase(&[0x80, 0xa8, 0xd6, 0xb9, 0x07]).generic()).unwrap_err(),
         "limit max_amount is 1 tz, 250000 tz was asked, with burns and bonds of at most 250000 tz"
@@ -275,7 +283,7 @@ fn a_new_consensus_key_must_be_a_destination() {
         .u8(0)
         .generic();
     let only = |account: PublicKeyHash| {
-        limited(Limits { destinations: Some([account.into()].into()), ..Limits::default() })
+        limited(SpendingLimits { destinations: Some([account.into()].into()), ..SpendingLimits::default() })
     };
     assert_eq!(ask(&only(new), &update), Ok(()));
     assert_eq!(
@@ -290,7 +298,8 @@ fn hex(text: &str) -> Vec<u8> {
 
 #[test]
 fn the_second_operation_of_a_batch_counts_like_the_first() {
-    let policy = limited(Limits { max_amount: Some(Mutez::new(1_000_000)), ..Limits::default() });
+    let policy =
+        limited(SpendingLimits { max_amount: Some(Mutez::new(1_000_000)), ..SpendingLimits::default() });
     let increase = tag(113).manager().raw(&[0x80, 0xa8, 0xd6, 0xb9, 0x07]).contract(1);
     let batch = transaction(1, 2, None).raw(&increase.0).generic();
     assert!(ask(&policy, &batch).is_err());

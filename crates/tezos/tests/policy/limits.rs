@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jwtis_tezos::operation::Address;
-use jwtis_tezos::policy::{AskedAmount, Circumstances, LimitDenial, Limits, LimitsMode, Mutez, Rate, Usage};
+use jwtis_tezos::policy::{
+    AskedAmount, Circumstances, LimitDenial, LimitsMode, Mutez, Rate, SpendingLimits, Usage,
+};
 use jwtis_tezos::{Caller, Denial, Policy, SignRequest, SigningVersion, Verdict};
 
 use crate::forge::{Forge, UNIT, block, consensus, tag, transaction};
@@ -20,7 +22,7 @@ const ALL: &[&str] = &[
     "failing_noop",
 ];
 
-fn limited(limits: Limits) -> Policy {
+fn limited(limits: SpendingLimits) -> Policy {
     Policy { limits, ..generic(ALL) }
 }
 
@@ -47,7 +49,7 @@ fn ticket(entrypoint: &str) -> Forge {
 
 #[test]
 fn amounts_are_those_of_the_whole_request() {
-    let policy = limited(Limits { max_amount: amount(1_000_000), ..Limits::default() });
+    let policy = limited(SpendingLimits { max_amount: amount(1_000_000), ..SpendingLimits::default() });
     let pay = |mutez: u64| transaction(mutez, 2, None);
     let refused = |asked: &str| Err(format!("limit max_amount is 1 tz, {asked} was asked"));
     for (name, operations, wanted) in [
@@ -70,7 +72,7 @@ fn amounts_are_those_of_the_whole_request() {
 #[test]
 fn fees_are_those_of_the_whole_request() {
     // The forger's fee is 1000 mutez.
-    let policy = limited(Limits { max_fee: amount(2_000), ..Limits::default() });
+    let policy = limited(SpendingLimits { max_fee: amount(2_000), ..SpendingLimits::default() });
     assert_eq!(ask(&policy, &batch(&[transaction(5, 2, None), tag(110).manager().u8(0)])), Ok(()));
     assert_eq!(
         ask(&policy, &batch(&[transaction(5, 2, None), tag(110).manager().u8(0), origination(0)]))
@@ -81,7 +83,8 @@ fn fees_are_those_of_the_whole_request() {
 
 #[test]
 fn destinations_by_name() {
-    let policy = limited(Limits { destinations: Some([key(2).into()].into()), ..Limits::default() });
+    let policy =
+        limited(SpendingLimits { destinations: Some([key(2).into()].into()), ..SpendingLimits::default() });
     let refused = |what: &str, asked: &str| {
         Err(format!("limit destinations is [{}], a {what} to {asked} was asked", key(2)))
     };
@@ -121,7 +124,7 @@ fn kt(byte: u8) -> Address {
 #[test]
 fn long_lists_are_cut_in_refusals() {
     let destinations = (10..20).map(|byte| Address::from(key(byte))).collect();
-    let policy = limited(Limits { destinations: Some(destinations), ..Limits::default() });
+    let policy = limited(SpendingLimits { destinations: Some(destinations), ..SpendingLimits::default() });
     let text = ask(&policy, &batch(&[transaction(5, 3, None)])).unwrap_err();
     assert!(text.contains(" and 6 more], a transaction to "), "{text}");
 }
@@ -130,7 +133,7 @@ fn long_lists_are_cut_in_refusals() {
 fn entrypoints_by_name() {
     let list = |names: &[&str]| {
         let entrypoints = Some(names.iter().map(|name| (*name).to_owned()).collect());
-        limited(Limits { entrypoints, ..Limits::default() })
+        limited(SpendingLimits { entrypoints, ..SpendingLimits::default() })
     };
     let named = |name: &str| {
         let entrypoint = [&[255, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
@@ -176,7 +179,7 @@ fn allowed(verdict: Verdict) -> Usage {
 fn rates_count_across_requests() {
     let window = Duration::from_secs(3600);
     let rate = Rate { window, amount: amount(10_000_000), count: Some(4) };
-    let policy = limited(Limits { per: Some(rate), ..Limits::default() });
+    let policy = limited(SpendingLimits { per: Some(rate), ..SpendingLimits::default() });
     let pay = |mutez: u64| batch(&[transaction(mutez, 2, None)]);
 
     let first = allowed(evaluate(&policy, &pay(6_000_000), &Usage::default(), 0));
@@ -211,7 +214,8 @@ fn rates_count_across_requests() {
 #[test]
 fn a_refusal_counts_nothing_and_other_requests_are_not_counted() {
     let rate = Rate { window: Duration::from_secs(60), amount: amount(5), count: Some(1) };
-    let mut policy = Policy { limits: Limits { per: Some(rate), ..Limits::default() }, ..Policy::baker() };
+    let mut policy =
+        Policy { limits: SpendingLimits { per: Some(rate), ..SpendingLimits::default() }, ..Policy::baker() };
     for message in [block(1, 0, 0), consensus(0x13, 21, 1, 0)] {
         assert_eq!(evaluate(&policy, &message, &Usage::default(), 0), Verdict::Allow(None));
     }
@@ -227,12 +231,12 @@ fn a_refusal_counts_nothing_and_other_requests_are_not_counted() {
 fn observed_limits_refuse_nothing_and_count_everything() {
     let window = Duration::from_secs(3600);
     let rate = Rate { window, amount: amount(10), count: Some(2) };
-    let limits = Limits {
+    let limits = SpendingLimits {
         max_amount: amount(5),
         destinations: Some([key(2).into()].into()),
         per: Some(rate),
         mode: LimitsMode::Observe,
-        ..Limits::default()
+        ..SpendingLimits::default()
     };
     let policy = limited(limits.clone());
     let observed = |verdict: Verdict| match verdict {
@@ -264,7 +268,7 @@ fn without_limits_nothing_is_remembered() {
 #[test]
 fn usage_survives_its_record() {
     let rate = Rate { window: Duration::from_secs(60), amount: amount(5), count: None };
-    let policy = limited(Limits { per: Some(rate), ..Limits::default() });
+    let policy = limited(SpendingLimits { per: Some(rate), ..SpendingLimits::default() });
     let usage = allowed(evaluate(&policy, &batch(&[transaction(5, 2, None)]), &Usage::default(), 7));
     let record = serde_json::to_string(&usage).unwrap();
     let read: Usage = serde_json::from_str(&record).unwrap();

@@ -1,6 +1,6 @@
 //! Proofs of possession (specification 1.7), and what `policy explain` says.
 
-use jwtis_tezos::policy::{Limits, Mutez, Permissions, User};
+use jwtis_tezos::policy::{Mutez, Permissions, SpendingLimits, User};
 use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, SignRequest, SigningVersion};
 
 use crate::forge::{block, tag, transaction};
@@ -80,7 +80,7 @@ fn proofs_by_name() {
 #[test]
 fn explanations_name_the_rules() {
     let mut policy = allowing(&[("generic", Some(&["transaction"]))]);
-    policy.limits = Limits { max_amount: Some(Mutez::new(5)), ..Limits::default() };
+    policy.limits = SpendingLimits { max_amount: Some(Mutez::new(5)), ..SpendingLimits::default() };
     policy.allowed_chains = Some(["NetXdQprcVkpaWU".to_owned()].into());
     let explain =
         |message: &[u8]| policy.explain(&SignRequest::decode(message, SigningVersion::LATEST).unwrap());

@@ -1,13 +1,13 @@
 //! Blocks and consensus operations: specification 4.1, 5.1, 6.7, 6.8, Appendix C.
 
-use jwtis_tezos::codec::Fault;
+use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::watermark::Need;
 use jwtis_tezos::{Curve, RequestKind, SignRequest, SigningVersion};
 
 use crate::forge::{self, CHAIN, Forge, block, consensus, fitness, header, tag};
 use crate::vectors::hex;
 
-fn decode(message: &[u8]) -> Result<SignRequest, Fault> {
+fn decode(message: &[u8]) -> Result<SignRequest, MessageFault> {
     SignRequest::decode(message, SigningVersion::LATEST).map_err(|error| error.fault().clone())
 }
 
@@ -30,9 +30,9 @@ fn every_row_of_the_table_of_magic_bytes() {
         assert_eq!(request.message(), message, "{name}");
         assert_eq!(request.watermark() == Need::Nothing, !watermarked, "{name}");
         if let Some(asked) = request.watermark().asked() {
-            assert_eq!((asked.mark.level(), asked.mark.round()), (120, 1), "{name}");
+            assert_eq!((asked.watermark.level(), asked.watermark.round()), (120, 1), "{name}");
             assert_eq!(asked.chain.to_string(), "NetXo5iVw1vBoxM", "{name}");
-            assert_eq!(asked.mark.digest(), Some(&request.digest()), "{name}");
+            assert_eq!(asked.watermark.digest(), Some(&request.digest()), "{name}");
         }
     }
 }
@@ -67,9 +67,9 @@ fn appendix_c_attestation() {
     assert_eq!(message.len(), 80);
     let request = decode(&message).unwrap();
     let asked = *request.watermark().asked().unwrap();
-    let hash = jwtis_tezos::PayloadHash::new(*asked.mark.digest().unwrap());
+    let hash = jwtis_tezos::PayloadHash::new(*asked.watermark.digest().unwrap());
     assert_eq!(hash.to_string(), "vh1t57X81VSuU82o6bmChQMBc1xAu7qzfz3Uxwy22DwJyetwiRZx");
-    assert_eq!((asked.mark.level(), asked.mark.round()), (120, 0));
+    assert_eq!((asked.watermark.level(), asked.watermark.round()), (120, 0));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn appendix_c_failing_noop() {
 fn trap_7_watermark_round_of_a_block_is_the_last_fitness_element() {
     let request = decode(&block(120, 3, 1)).unwrap();
     let asked = *request.watermark().asked().unwrap();
-    assert_eq!((asked.mark.level(), asked.mark.round()), (120, 3));
+    assert_eq!((asked.watermark.level(), asked.watermark.round()), (120, 3));
     let (json, words) = (request.to_json(), request.in_words());
     assert_eq!((&json["round"], &json["payload_round"]), (&3.into(), &1.into()));
     assert_eq!(words, ["block of level 120, round 3 (payload of round 1) on NetXo5iVw1vBoxM"]);
@@ -114,7 +114,7 @@ fn tags_belong_to_kinds_of_keys() {
                 assert!(decoded.is_ok(), "{op} {curve:?}");
             } else {
                 let error = decoded.unwrap_err();
-                assert_eq!(error.fault(), &Fault::WrongKeyKind { tag: op });
+                assert_eq!(error.fault(), &MessageFault::WrongKeyKind { tag: op });
                 assert_eq!((error.offset(), message[error.offset()]), (37, op));
             }
         }
@@ -129,7 +129,7 @@ fn a_magic_byte_takes_its_own_tags_only() {
     for (magic, op) in
         [(0x12, 21), (0x12, 23), (0x12, 41), (0x13, 20), (0x13, 40), (0x13, 22), (0x13, 17), (0x12, 0)]
     {
-        assert_eq!(decode(&consensus(magic, op, 1, 0)), Err(Fault::UnknownTag { tag: op }));
+        assert_eq!(decode(&consensus(magic, op, 1, 0)), Err(MessageFault::UnknownTag { tag: op }));
     }
 }
 
@@ -161,7 +161,7 @@ fn levels_and_rounds_are_not_negative() {
         block(-1, 0, 0),
         block(1, 0, -1),
     ] {
-        assert!(matches!(decode(&message), Err(Fault::Negative { .. })), "{message:?}");
+        assert!(matches!(decode(&message), Err(MessageFault::Negative { .. })), "{message:?}");
     }
     assert_eq!(decode(&block(i32::MAX, i32::MAX, 0)).unwrap().level_and_round(), Some((i32::MAX, i32::MAX)));
 }
@@ -207,7 +207,10 @@ fn malformed_fitness_is_refused() {
         let message = tag(0x11).raw(&CHAIN).raw(&header(120, 0, &fitness, false).0).0;
         let error = SignRequest::decode(&message, SigningVersion::LATEST).unwrap_err();
         assert!(
-            matches!(error.fault(), Fault::Fitness { .. } | Fault::TooShort { .. } | Fault::Trailing { .. }),
+            matches!(
+                error.fault(),
+                MessageFault::Fitness { .. } | MessageFault::TooShort { .. } | MessageFault::Trailing { .. }
+            ),
             "{name}: {error}"
         );
         assert_eq!(error.field(), Some("fitness"), "{name}");

@@ -1,17 +1,17 @@
 //! Messages that octez cannot read are refused, and what it reads is read: the sizes and ranges of its encodings.
 
-use jwtis_tezos::codec::Fault;
+use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::operation::Protocol;
 use jwtis_tezos::request::Body;
 use jwtis_tezos::{SignRequest, SigningVersion};
 
 use crate::forge::{CHAIN, Forge, UNIT, fitness, header, tag, transaction};
 
-fn decode(message: &[u8]) -> Result<SignRequest, Fault> {
+fn decode(message: &[u8]) -> Result<SignRequest, MessageFault> {
     SignRequest::decode(message, SigningVersion::LATEST).map_err(|error| error.fault().clone())
 }
 
-fn refused(forge: &Forge) -> Fault {
+fn refused(forge: &Forge) -> MessageFault {
     decode(&forge.clone().generic()).unwrap_err()
 }
 
@@ -26,7 +26,7 @@ fn read(forge: &Forge) -> (Protocol, serde_json::Value) {
 fn refuses_more_than_twenty_proposals() {
     let proposals = |count: usize| tag(5).account(0, 1).i32(7).framed(&vec![3; 32 * count]);
     assert_eq!(read(&proposals(20)).1["proposals"].as_array().unwrap().len(), 20);
-    assert_eq!(refused(&proposals(21)), Fault::TooMany { most: 20 });
+    assert_eq!(refused(&proposals(21)), MessageFault::TooMany { most: 20 });
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn refuses_counters_and_limits_above_ten_bytes() {
     };
     for (place, name) in ["counter", "gas_limit", "storage_limit"].into_iter().enumerate() {
         assert_eq!(read(&with(place, &ten)).1[name], "1180591620717411303423", "{name}");
-        assert_eq!(refused(&with(place, &eleven)), Fault::NumberTooLarge, "{name}");
+        assert_eq!(refused(&with(place, &eleven)), MessageFault::NumberTooLarge, "{name}");
     }
 }
 
@@ -47,7 +47,7 @@ fn refuses_counters_and_limits_above_ten_bytes() {
 fn refuses_proofs_that_are_no_bls_signature() {
     let update = |op: u8, proof: usize| tag(op).manager().u8(3).fill(2, 48).u8(0xff).framed(&vec![7; proof]);
     for length in [0, 64, 95, 97, 2420] {
-        assert!(matches!(refused(&update(115, length)), Fault::Length { .. }), "{length}");
+        assert!(matches!(refused(&update(115, length)), MessageFault::Length { .. }), "{length}");
     }
     assert_eq!(read(&update(115, 96)).0, Protocol::Tallinn);
     assert_eq!(read(&update(114, 96)).0, Protocol::Tallinn);
@@ -80,9 +80,9 @@ fn refuses_tags_40_and_41_inside_evidence() {
     for op in [40, 41] {
         let bls = inlined(op).fill(3, 96);
         let other = inlined(21).fill(3, 96);
-        assert_eq!(refused(&evidence(&bls, &other)), Fault::UnknownTag { tag: op });
-        assert_eq!(refused(&evidence(&other, &bls)), Fault::UnknownTag { tag: op });
-        assert_eq!(refused(&entrapment(&bls, &[])), Fault::UnknownTag { tag: op });
+        assert_eq!(refused(&evidence(&bls, &other)), MessageFault::UnknownTag { tag: op });
+        assert_eq!(refused(&evidence(&other, &bls)), MessageFault::UnknownTag { tag: op });
+        assert_eq!(refused(&entrapment(&bls, &[])), MessageFault::UnknownTag { tag: op });
     }
 }
 
@@ -117,7 +117,7 @@ fn refuses_shares_that_are_no_scalars() {
     }
     for length in [1, 31, 33, 40] {
         let fault = refused(&entrapment(&attestation, &vec![0x5a; length]));
-        assert!(matches!(fault, Fault::TooShort { .. }), "{length}: {fault}");
+        assert!(matches!(fault, MessageFault::TooShort { .. }), "{length}: {fault}");
     }
     // The order of BLS12-381's scalars, little-endian, is no scalar any more; one less is.
     let mut order = [
@@ -158,7 +158,7 @@ fn refuses_tickets_of_nothing() {
         forge.framed(b"in")
     };
     assert_eq!(read(&ticket(1)).1["ticket_amount"], "1");
-    assert_eq!(refused(&ticket(0)), Fault::Zero);
+    assert_eq!(refused(&ticket(0)), MessageFault::Zero);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn refuses_integers_beyond_31_bits_and_long_raw_data() {
         proof.u8(0xff).u8(1).u8(0).u16(length).fill(7, length.into())
     };
     read(&raw(4096));
-    assert_eq!(refused(&raw(4097)), Fault::Length { had: 4097 });
+    assert_eq!(refused(&raw(4097)), MessageFault::Length { had: 4097 });
 }
 
 /// docs/guide/from-signatory.md: what octez or Signatory read and we do not.
@@ -182,7 +182,7 @@ fn padding_of_contracts_is_zero() {
     let to = |padding: u8| tag(108).manager().nat(1).u8(1).fill(7, 20).u8(padding).u8(0);
     read(&to(0));
     for padding in 1..=255 {
-        assert_eq!(refused(&to(padding)), Fault::UnknownTag { tag: padding });
+        assert_eq!(refused(&to(padding)), MessageFault::UnknownTag { tag: padding });
     }
 }
 
@@ -194,5 +194,5 @@ fn a_proof_byte_that_only_the_last_of_a_batch_lacks_is_refused() {
         |first: &[u8], last: &[u8]| update(first).raw(&transaction(1, 2, None).0).raw(&update(last).0);
     assert_eq!(read(&batch(&[0], &[0])).0, Protocol::Tallinn);
     assert_eq!(read(&batch(&[], &[])).0, Protocol::Quebec);
-    assert!(matches!(refused(&batch(&[0], &[])), Fault::TooShort { .. }));
+    assert!(matches!(refused(&batch(&[0], &[])), MessageFault::TooShort { .. }));
 }

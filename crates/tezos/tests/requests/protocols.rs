@@ -1,13 +1,13 @@
 //! Which protocol reads a batch: the `version` rule (1.9), the differences of 6.6.3 and the note on missing proof bytes.
 
-use jwtis_tezos::codec::Fault;
+use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::operation::Protocol;
 use jwtis_tezos::request::Body;
 use jwtis_tezos::{SignRequest, SigningVersion};
 
 use crate::forge::{Forge, tag, transaction};
 
-type Read = Result<(Protocol, Vec<&'static str>), Fault>;
+type Read = Result<(Protocol, Vec<&'static str>), MessageFault>;
 
 fn read(message: &[u8], version: SigningVersion) -> Read {
     let request = SignRequest::decode(message, version).map_err(|error| error.fault().clone())?;
@@ -218,7 +218,7 @@ fn readings_that_differ_are_refused() {
     let share_left = 0xe0 - 47 - 5;
     let data = Forge::default().fill(0x32, share_left + 48).raw(&hidden);
     let message = head.clone().raw(&tag(17).framed(&data.0).0);
-    assert_eq!(latest(&message), Err(Fault::Ambiguous));
+    assert_eq!(latest(&message), Err(MessageFault::Ambiguous));
     // With other data there, only one reading is left.
     let harmless = head.raw(&tag(17).framed(&[0x32; 300]).0);
     let kinds = vec!["dal_entrapment_evidence", "failing_noop"];

@@ -1,12 +1,12 @@
 //! What Signatory lets pass and we do not: specification 4.1 and Appendix A, "Decoder".
 
-use jwtis_tezos::codec::{Fault, MAX_MESSAGE_BYTES, MAX_OPERATIONS};
+use jwtis_tezos::codec::{MAX_MESSAGE_BYTES, MAX_OPERATIONS, MessageFault};
 use jwtis_tezos::{SignRequest, SigningVersion};
 
 use crate::forge::{self, Forge, block, consensus, fitness, header, tag};
 use crate::vectors;
 
-fn refused(message: &[u8]) -> Fault {
+fn refused(message: &[u8]) -> MessageFault {
     SignRequest::decode(message, SigningVersion::LATEST).unwrap_err().fault().clone()
 }
 
@@ -22,7 +22,7 @@ fn trailing_bytes_are_refused() {
         tag(0x05).raw(&forge::UNIT).0,
     ] {
         message.push(0);
-        assert_eq!(refused(&message), Fault::Trailing { left: 1 });
+        assert_eq!(refused(&message), MessageFault::Trailing { left: 1 });
     }
 }
 
@@ -60,7 +60,10 @@ fn frames_are_used_up() {
     ] {
         let error = SignRequest::decode(&forge.generic(), SigningVersion::LATEST).unwrap_err();
         assert!(
-            matches!(error.fault(), Fault::Trailing { .. } | Fault::TooShort { .. } | Fault::Length { .. }),
+            matches!(
+                error.fault(),
+                MessageFault::Trailing { .. } | MessageFault::TooShort { .. } | MessageFault::Length { .. }
+            ),
             "{name}: {error}"
         );
     }
@@ -72,7 +75,7 @@ fn every_cut_of_a_consensus_message_is_refused() {
         [block(1, 0, 0), consensus(0x12, 20, 1, 0), consensus(0x13, 41, 1, 0), consensus(0x13, 23, 1, 0)]
     {
         for length in 0..message.len() {
-            assert!(matches!(refused(&message[..length]), Fault::TooShort { .. }), "{length}");
+            assert!(matches!(refused(&message[..length]), MessageFault::TooShort { .. }), "{length}");
         }
     }
 }
@@ -88,27 +91,27 @@ fn booleans_are_00_or_ff() {
     };
     assert!(SignRequest::decode(&flag(0xff), SigningVersion::LATEST).is_ok());
     for byte in 1..=254 {
-        assert_eq!(refused(&flag(byte)), Fault::NotABoolean { byte });
+        assert_eq!(refused(&flag(byte)), MessageFault::NotABoolean { byte });
     }
     let delegation = |byte: u8| tag(110).manager().u8(byte).account(0, 1).generic();
     assert!(SignRequest::decode(&delegation(0xff), SigningVersion::LATEST).is_ok());
     for byte in 1..=254 {
-        assert_eq!(refused(&delegation(byte)), Fault::NotABoolean { byte });
+        assert_eq!(refused(&delegation(byte)), MessageFault::NotABoolean { byte });
     }
 }
 
 #[test]
 fn an_empty_batch_is_refused() {
-    assert_eq!(refused(&tag(0x03).fill(0, 32).0), Fault::EmptyBatch);
-    assert_eq!(refused(&tag(0x03).fill(0, 31).0), Fault::TooShort { expected: 32, had: 31 });
+    assert_eq!(refused(&tag(0x03).fill(0, 32).0), MessageFault::EmptyBatch);
+    assert_eq!(refused(&tag(0x03).fill(0, 31).0), MessageFault::TooShort { expected: 32, had: 31 });
 }
 
 #[test]
 fn numbers_have_one_spelling() {
     let transaction = |amount: &[u8]| tag(108).manager().raw(amount).u8(0).account(0, 1).u8(0).generic();
     assert!(SignRequest::decode(&transaction(&[0x05]), SigningVersion::LATEST).is_ok());
-    assert_eq!(refused(&transaction(&[0x85, 0x00])), Fault::NotCanonical);
-    assert_eq!(refused(&transaction(&[0x85, 0x80, 0x00])), Fault::NotCanonical);
+    assert_eq!(refused(&transaction(&[0x85, 0x00])), MessageFault::NotCanonical);
+    assert_eq!(refused(&transaction(&[0x85, 0x80, 0x00])), MessageFault::NotCanonical);
 }
 
 #[test]
@@ -119,30 +122,30 @@ fn amounts_and_fees_have_63_bits() {
     let fee = |bytes: &[u8]| tag(110).account(0, 1).raw(bytes).nat(1).nat(1).nat(0).u8(0).generic();
     for forge in [&amount as &dyn Fn(&[u8]) -> Vec<u8>, &fee] {
         assert!(SignRequest::decode(&forge(&most), SigningVersion::LATEST).is_ok());
-        assert_eq!(refused(&forge(&beyond)), Fault::NumberTooLarge);
+        assert_eq!(refused(&forge(&beyond)), MessageFault::NumberTooLarge);
     }
     // Counters and gas are not amounts, and have no such bound.
     let counter = tag(110).account(0, 1).nat(1).raw(&beyond).nat(1).nat(0).u8(0).generic();
     assert!(SignRequest::decode(&counter, SigningVersion::LATEST).is_ok());
     let endless = tag(110).account(0, 1).nat(1).fill(0xff, 2000).u8(1).nat(1).nat(0).u8(0).generic();
-    assert_eq!(refused(&endless), Fault::NumberTooLarge);
+    assert_eq!(refused(&endless), MessageFault::NumberTooLarge);
 }
 
 #[test]
 fn messages_and_batches_have_a_limit() {
-    assert_eq!(refused(&vec![0x03; MAX_MESSAGE_BYTES + 1]), Fault::TooLong);
+    assert_eq!(refused(&vec![0x03; MAX_MESSAGE_BYTES + 1]), MessageFault::TooLong);
     let noops = |count: usize| tag(0x03).fill(0, 32).raw(&[17, 0, 0, 0, 0].repeat(count)).0;
     let request = SignRequest::decode(&noops(MAX_OPERATIONS), SigningVersion::LATEST).unwrap();
     assert_eq!(request.operations().len(), MAX_OPERATIONS);
-    assert_eq!(refused(&noops(MAX_OPERATIONS + 1)), Fault::TooMany { most: MAX_OPERATIONS });
+    assert_eq!(refused(&noops(MAX_OPERATIONS + 1)), MessageFault::TooMany { most: MAX_OPERATIONS });
 }
 
 #[test]
 fn depth_has_a_limit_and_never_overflows_the_stack() {
     let deep = |depth: usize| tag(0x05).raw(&[5, 0].repeat(depth - 1)).raw(&forge::UNIT).0;
     assert!(SignRequest::decode(&deep(10_000), SigningVersion::LATEST).is_ok());
-    assert_eq!(refused(&deep(10_001)), Fault::TooDeep);
-    assert_eq!(refused(&deep(200_000)), Fault::TooDeep);
+    assert_eq!(refused(&deep(10_001)), MessageFault::TooDeep);
+    assert_eq!(refused(&deep(200_000)), MessageFault::TooDeep);
 }
 
 #[test]
@@ -152,10 +155,10 @@ fn names_of_entrypoints_are_short_printable_and_not_empty() {
         forge::transaction(0, 1, Some(&entrypoint)).generic()
     };
     assert!(SignRequest::decode(&call(&[b'a'; 31]), SigningVersion::LATEST).is_ok());
-    assert_eq!(refused(&call(&[b'a'; 32])), Fault::Length { had: 32 });
-    assert_eq!(refused(&call(b"")), Fault::Length { had: 0 });
+    assert_eq!(refused(&call(&[b'a'; 32])), MessageFault::Length { had: 32 });
+    assert_eq!(refused(&call(b"")), MessageFault::Length { had: 0 });
     for name in [&b"a b"[..], b"a\n", b"\xff\xfe", "é".as_bytes(), b"a\0"] {
-        assert_eq!(refused(&call(name)), Fault::Text, "{name:?}");
+        assert_eq!(refused(&call(name)), MessageFault::Text, "{name:?}");
     }
 }
 
@@ -182,10 +185,10 @@ fn a_contract_id_is_implicit_or_originated() {
     let padded = |kind: u8, last: u8| [&[kind][..], &[7; 20], &[last]].concat();
     assert!(SignRequest::decode(&to(&padded(1, 0)), SigningVersion::LATEST).is_ok());
     for tag in [2, 3, 4, 255] {
-        assert_eq!(refused(&to(&padded(tag, 0))), Fault::UnknownTag { tag });
+        assert_eq!(refused(&to(&padded(tag, 0))), MessageFault::UnknownTag { tag });
     }
     // The padding of an originated contract is no place to hide a byte in.
-    assert_eq!(refused(&to(&padded(1, 1))), Fault::UnknownTag { tag: 1 });
+    assert_eq!(refused(&to(&padded(1, 1))), MessageFault::UnknownTag { tag: 1 });
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Signatory's files: version 2 both ways, versions 0 and 1 to read.
 
-use jwtis_tezos::watermark::format::{ChainMarks, FormatError, Printer};
-use jwtis_tezos::watermark::{KeyMarks, Mark, WatermarkKind};
+use jwtis_tezos::watermark::{
+    ChainWatermarks, FormatError, KeyWatermarks, Printer, Watermark, WatermarkKind,
+};
 use jwtis_tezos::{Curve, PublicKeyHash};
 
-use crate::rule::mark;
+use crate::rule::watermark;
 
 const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
 const HASH: &str = "vh1t57X81VSuU82o6bmChQMBc1xAu7qzfz3Uxwy22DwJyetwiRZx";
@@ -17,8 +18,8 @@ fn digest() -> [u8; 32] {
     *HASH.parse::<jwtis_tezos::PayloadHash>().unwrap().as_bytes()
 }
 
-fn known(level: i32, round: i32) -> Mark {
-    Mark::new(level, round, Some(digest())).unwrap()
+fn known(level: i32, round: i32) -> Watermark {
+    Watermark::new(level, round, Some(digest())).unwrap()
 }
 
 /// The example of specification 5.2.
@@ -31,16 +32,16 @@ fn example() -> String {
 
 #[test]
 fn the_example_of_the_specification_is_read() {
-    let marks = ChainMarks::parse_v2(&example()).unwrap();
-    let wanted = KeyMarks { attestation: Some(known(120, 0)), ..KeyMarks::default() };
-    assert_eq!(marks.iter().collect::<Vec<_>>(), [(&key(), &wanted)]);
+    let watermarks = ChainWatermarks::parse_v2(&example()).unwrap();
+    let wanted = KeyWatermarks { attestation: Some(known(120, 0)), ..KeyWatermarks::default() };
+    assert_eq!(watermarks.iter().collect::<Vec<_>>(), [(&key(), &wanted)]);
 }
 
-/// Trap 9, on disk: one mark, both names.
+/// Trap 9, on disk: one watermark, both names.
 #[test]
 fn trap_9_both_names_of_the_attestation_are_written_with_four_spaces_and_no_newline() {
-    let mut marks = ChainMarks::parse_v2(&example()).unwrap();
-    marks.entry(key()).block = Some(mark(121, 3, 0));
+    let mut watermarks = ChainWatermarks::parse_v2(&example()).unwrap();
+    watermarks.entry(key()).block = Some(watermark(121, 3, 0));
     let hash = HASH;
     let wanted = format!(
         r#"{{
@@ -63,30 +64,35 @@ fn trap_9_both_names_of_the_attestation_are_written_with_four_spaces_and_no_newl
     }}
 }}"#
     );
-    assert_eq!(marks.print_v2().unwrap(), wanted);
-    assert_eq!(ChainMarks::parse_v2(&wanted).unwrap(), marks);
-    assert_eq!(ChainMarks::default().print_v2().unwrap(), "{}");
+    assert_eq!(Printer::default().print_v2(&watermarks), wanted);
+    assert_eq!(ChainWatermarks::parse_v2(&wanted).unwrap(), watermarks);
+    assert_eq!(Printer::default().print_v2(&ChainWatermarks::default()), "{}");
 }
 
 #[test]
 fn a_printer_that_remembers_prints_what_one_that_does_not_prints() {
     let keys = [0, 1, 2].map(|byte| PublicKeyHash::new(Curve::Ed25519, [byte; 20]));
     let mut printer = Printer::default();
-    let mut marks = ChainMarks::default();
+    let mut watermarks = ChainWatermarks::default();
     for level in 0..9_u8 {
         let kind = WatermarkKind::ALL[usize::from(level % 3)];
-        marks.entry(keys[usize::from(level / 3)]).set(kind, mark(i32::from(level), 1, level));
-        let text = printer.print_v2(&marks);
-        assert_eq!(text, marks.print_v2().unwrap());
-        assert_eq!(ChainMarks::parse_v2(&text).unwrap(), marks);
+        watermarks.entry(keys[usize::from(level / 3)]).set(kind, watermark(i32::from(level), 1, level));
+        let text = printer.print_v2(&watermarks);
+        assert_eq!(text, Printer::default().print_v2(&watermarks));
+        assert_eq!(ChainWatermarks::parse_v2(&text).unwrap(), watermarks);
     }
-    // Of other keys, and of the same ones with other marks.
-    let fewer =
-        ChainMarks::from_iter([(keys[1], KeyMarks { block: Some(mark(1, 2, 3)), ..KeyMarks::default() })]);
-    for marks in
-        [fewer, ChainMarks::from_iter([(keys[2], KeyMarks::default())]), ChainMarks::default(), marks]
-    {
-        assert_eq!(printer.print_v2(&marks), marks.print_v2().unwrap());
+    // Of other keys, and of the same ones with other watermarks.
+    let fewer = ChainWatermarks::from_iter([(
+        keys[1],
+        KeyWatermarks { block: Some(watermark(1, 2, 3)), ..KeyWatermarks::default() },
+    )]);
+    for watermarks in [
+        fewer,
+        ChainWatermarks::from_iter([(keys[2], KeyWatermarks::default())]),
+        ChainWatermarks::default(),
+        watermarks,
+    ] {
+        assert_eq!(printer.print_v2(&watermarks), Printer::default().print_v2(&watermarks));
     }
 }
 
@@ -96,16 +102,16 @@ fn keys_are_written_in_the_order_of_their_texts() {
         .into_iter()
         .flat_map(|curve| (0..9).map(move |byte| PublicKeyHash::new(curve, [byte; 20])))
         .collect();
-    let marks: ChainMarks = keys
+    let watermarks: ChainWatermarks = keys
         .iter()
-        .map(|key| (*key, KeyMarks { block: Some(mark(1, 0, 0)), ..KeyMarks::default() }))
+        .map(|key| (*key, KeyWatermarks { block: Some(watermark(1, 0, 0)), ..KeyWatermarks::default() }))
         .collect();
-    let text = marks.print_v2().unwrap();
+    let text = Printer::default().print_v2(&watermarks);
     let mut texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
     texts.sort();
     let places: Vec<usize> = texts.iter().map(|key| text.find(key.as_str()).unwrap()).collect();
     assert!(places.is_sorted());
-    assert_eq!(ChainMarks::parse_v2(&text).unwrap(), marks);
+    assert_eq!(ChainWatermarks::parse_v2(&text).unwrap(), watermarks);
 }
 
 fn row(level: i32, round: i32, hash: Option<&str>) -> String {
@@ -116,7 +122,7 @@ fn row(level: i32, round: i32, hash: Option<&str>) -> String {
 }
 
 #[test]
-fn of_two_names_the_higher_mark_is_read() {
+fn of_two_names_the_higher_watermark_is_read() {
     let other = jwtis_tezos::PayloadHash::new([2; 32]).to_string();
     let file = |plain: String, dal: String| {
         format!(r#"{{"{KEY}": {{"attestation_with_dal": {dal}, "attestation": {plain}}}}}"#)
@@ -126,49 +132,58 @@ fn of_two_names_the_higher_mark_is_read() {
         ("without_is_higher", row(7, 0, Some(HASH)), row(6, 1, None), known(7, 0)),
         ("a_later_round", row(6, 2, Some(HASH)), row(6, 1, Some(&other)), known(6, 2)),
         ("the_same", row(6, 1, Some(HASH)), row(6, 1, Some(HASH)), known(6, 1)),
-        ("two_messages_of_one_place", row(6, 1, Some(HASH)), row(6, 1, Some(&other)), mark(6, 1, 0)),
+        ("two_messages_of_one_place", row(6, 1, Some(HASH)), row(6, 1, Some(&other)), watermark(6, 1, 0)),
     ] {
-        let marks = ChainMarks::parse_v2(&file(plain, dal)).unwrap();
-        assert_eq!(marks.get(&key()).unwrap().attestation, Some(wanted), "{name}");
+        let watermarks = ChainWatermarks::parse_v2(&file(plain, dal)).unwrap();
+        assert_eq!(watermarks.get(&key()).unwrap().attestation, Some(wanted), "{name}");
     }
 }
 
 #[test]
 fn old_names_are_translated_in_every_version() {
-    let wanted =
-        KeyMarks { block: None, preattestation: Some(mark(8, 1, 0)), attestation: Some(known(7, 0)) };
+    let wanted = KeyWatermarks {
+        block: None,
+        preattestation: Some(watermark(8, 1, 0)),
+        attestation: Some(known(7, 0)),
+    };
     let (end, pre) = (row(7, 0, Some(HASH)), row(8, 1, None));
     let v2 = format!(r#"{{"{KEY}": {{"endorsement": {end}, "preendorsement": {pre}}}}}"#);
     let v0 = format!(r#"{{"endorsement": {{"{KEY}": {end}}}, "preendorsement": {{"{KEY}": {pre}}}}}"#);
-    assert_eq!(ChainMarks::parse_v2(&v2).unwrap().get(&key()), Some(&wanted));
-    assert_eq!(ChainMarks::parse_v0(&v0).unwrap().get(&key()), Some(&wanted));
-    // An old mark and a new one: the higher.
+    assert_eq!(ChainWatermarks::parse_v2(&v2).unwrap().get(&key()), Some(&wanted));
+    assert_eq!(ChainWatermarks::parse_v0(&v0).unwrap().get(&key()), Some(&wanted));
+    // An old watermark and a new one: the higher.
     let both = format!(r#"{{"{KEY}": {{"endorsement": {}, "attestation": {end}}}}}"#, row(9, 0, None));
-    assert_eq!(ChainMarks::parse_v2(&both).unwrap().get(&key()).unwrap().attestation, Some(mark(9, 0, 0)));
+    assert_eq!(
+        ChainWatermarks::parse_v2(&both).unwrap().get(&key()).unwrap().attestation,
+        Some(watermark(9, 0, 0))
+    );
 }
 
 #[test]
 fn a_round_or_hash_may_be_absent() {
     let v0 = format!(r#"{{"block": {{"{KEY}": {{"level": 7}}}}}}"#);
-    assert_eq!(ChainMarks::parse_v0(&v0).unwrap().get(&key()).unwrap().block, Some(mark(7, 0, 0)));
+    assert_eq!(ChainWatermarks::parse_v0(&v0).unwrap().get(&key()).unwrap().block, Some(watermark(7, 0, 0)));
     let v2 = format!(r#"{{"{KEY}": {{"block": {{"level": 7, "round": 1}}}}}}"#);
-    assert_eq!(ChainMarks::parse_v2(&v2).unwrap().get(&key()).unwrap().block, Some(mark(7, 1, 0)));
+    assert_eq!(ChainWatermarks::parse_v2(&v2).unwrap().get(&key()).unwrap().block, Some(watermark(7, 1, 0)));
 }
 
 #[test]
-fn a_joint_mark_of_version_1_is_taken_for_all_kinds() {
-    let (here, nobody) = (known(7, 2), mark(7, 2, 0));
+fn a_joint_watermark_of_version_1_is_taken_for_all_kinds() {
+    let (here, nobody) = (known(7, 2), watermark(7, 2, 0));
     for (order, wanted) in [
-        (0, KeyMarks { block: Some(here), preattestation: Some(nobody), attestation: Some(nobody) }),
-        (1, KeyMarks { block: Some(nobody), preattestation: Some(here), attestation: Some(nobody) }),
-        (2, KeyMarks { block: Some(nobody), preattestation: Some(nobody), attestation: Some(here) }),
-        (3, KeyMarks { block: Some(nobody), preattestation: Some(nobody), attestation: Some(here) }),
+        (0, KeyWatermarks { block: Some(here), preattestation: Some(nobody), attestation: Some(nobody) }),
+        (1, KeyWatermarks { block: Some(nobody), preattestation: Some(here), attestation: Some(nobody) }),
+        (2, KeyWatermarks { block: Some(nobody), preattestation: Some(nobody), attestation: Some(here) }),
+        (3, KeyWatermarks { block: Some(nobody), preattestation: Some(nobody), attestation: Some(here) }),
     ] {
         let v1 = format!(r#"{{"{KEY}": {{"level": 7, "round": 2, "order": {order}, "hash": "{HASH}"}}}}"#);
-        assert_eq!(ChainMarks::parse_v1(&v1).unwrap().get(&key()), Some(&wanted), "order {order}");
+        assert_eq!(ChainWatermarks::parse_v1(&v1).unwrap().get(&key()), Some(&wanted), "order {order}");
     }
     let without = format!(r#"{{"{KEY}": {{"level": 7, "order": 0}}}}"#);
-    assert_eq!(ChainMarks::parse_v1(&without).unwrap().get(&key()).unwrap().block, Some(mark(7, 0, 0)));
+    assert_eq!(
+        ChainWatermarks::parse_v1(&without).unwrap().get(&key()).unwrap().block,
+        Some(watermark(7, 0, 0))
+    );
 }
 
 #[test]
@@ -209,57 +224,57 @@ fn files_that_are_damaged_are_refused_and_say_where() {
         (
             "an unknown kind",
             format!(r#"{{"{KEY}": {{"blok": {{"level": 1}}}}}}"#),
-            &format!("{KEY} has a mark of the unknown kind `blok`"),
+            &format!("{KEY} has a watermark of the unknown kind `blok`"),
         ),
         (
             "a negative level",
             of(r#"{"level": -1}"#),
-            &format!("{KEY} has a mark with a negative level or round"),
+            &format!("{KEY} has a watermark with a negative level or round"),
         ),
         (
             "a negative round",
             of(r#"{"level": 1, "round": -1}"#),
-            &format!("{KEY} has a mark with a negative level or round"),
+            &format!("{KEY} has a watermark with a negative level or round"),
         ),
         (
             "a damaged hash",
             of(&row(1, 0, Some(&HASH.replace('w', "x")))),
-            &format!("{KEY} has a mark with the hash `"),
+            &format!("{KEY} has a watermark with the hash `"),
         ),
         (
             "a block hash",
             of(&row(1, 0, Some(&jwtis_tezos::BlockHash::new([1; 32]).to_string()))),
-            &format!("{KEY} has a mark with the hash `"),
+            &format!("{KEY} has a watermark with the hash `"),
         ),
-        ("an empty hash", of(&row(1, 0, Some(""))), &format!("{KEY} has a mark with the hash `")),
+        ("an empty hash", of(&row(1, 0, Some(""))), &format!("{KEY} has a watermark with the hash `")),
     ] {
-        let error: FormatError = ChainMarks::parse_v2(&text).unwrap_err();
+        let error: FormatError = ChainWatermarks::parse_v2(&text).unwrap_err();
         assert!(error.to_string().starts_with(wanted), "{name}: {error}");
     }
     let joint = format!(r#"{{"{KEY}": {{"level": 7}}}}"#);
-    assert!(ChainMarks::parse_v1(&joint).unwrap_err().to_string().contains("missing field `order`"));
-    assert!(ChainMarks::parse_v0(&example()).is_err());
-    assert!(ChainMarks::parse_v1(&example()).is_err());
+    assert!(ChainWatermarks::parse_v1(&joint).unwrap_err().to_string().contains("missing field `order`"));
+    assert!(ChainWatermarks::parse_v0(&example()).is_err());
+    assert!(ChainWatermarks::parse_v1(&example()).is_err());
 }
 
 #[test]
-fn imports_keep_the_higher_mark() {
-    let mut ours = ChainMarks::default();
-    ours.entry(key()).block = Some(mark(9, 0, 1));
-    ours.entry(key()).attestation = Some(mark(4, 0, 1));
-    let mut theirs = ChainMarks::default();
-    theirs.entry(key()).block = Some(mark(8, 5, 2));
-    theirs.entry(key()).attestation = Some(mark(4, 1, 2));
+fn imports_keep_the_higher_watermark() {
+    let mut ours = ChainWatermarks::default();
+    ours.entry(key()).block = Some(watermark(9, 0, 1));
+    ours.entry(key()).attestation = Some(watermark(4, 0, 1));
+    let mut theirs = ChainWatermarks::default();
+    theirs.entry(key()).block = Some(watermark(8, 5, 2));
+    theirs.entry(key()).attestation = Some(watermark(4, 1, 2));
     let second = PublicKeyHash::new(Curve::P256, [1; 20]);
-    theirs.entry(second).preattestation = Some(mark(1, 1, 2));
+    theirs.entry(second).preattestation = Some(watermark(1, 1, 2));
     ours.join(&theirs);
     assert_eq!(
         ours.get(&key()),
-        Some(&KeyMarks {
-            block: Some(mark(9, 0, 1)),
+        Some(&KeyWatermarks {
+            block: Some(watermark(9, 0, 1)),
             preattestation: None,
-            attestation: Some(mark(4, 1, 2))
+            attestation: Some(watermark(4, 1, 2))
         })
     );
-    assert_eq!(ours.get(&second).unwrap().preattestation, Some(mark(1, 1, 2)));
+    assert_eq!(ours.get(&second).unwrap().preattestation, Some(watermark(1, 1, 2)));
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use jwtis_tezos::watermark::jump::{
     ALLOWANCE, Basis, BlockTime, ChainJumps, Limit, MAINNET_GENESIS_MS, MaxJump,
 };
-use jwtis_tezos::watermark::{Judgement, JumpRule, JumpRules, Mark, Pace, Refusal, judge};
+use jwtis_tezos::watermark::{Judgement, JumpRule, JumpRules, Pace, Refusal, Watermark, judge};
 use proptest::prelude::*;
 
-use crate::rule::mark;
+use crate::rule::watermark;
 
 /// A moment in 2027.
 const NOW: u64 = 1_800_000_000_000;
@@ -25,25 +25,25 @@ fn mainnet() -> JumpRule {
     JumpRules::default().on(&"NetXdQprcVkpaWU".parse().unwrap())
 }
 
-fn at(level: i32, pace: Pace) -> Mark {
-    mark(level, 0, 1).with_pace(Some(pace))
+fn at(level: i32, pace: Pace) -> Watermark {
+    watermark(level, 0, 1).with_pace(Some(pace))
 }
 
-/// The mark after a signature, or the limit.
-fn ask(stored: Option<Mark>, level: i32, now_ms: u64) -> Result<Mark, Limit> {
+/// The watermark after a signature, or the limit.
+fn ask(stored: Option<Watermark>, level: i32, now_ms: u64) -> Result<Watermark, Limit> {
     ask_on(&mainnet(), stored, level, now_ms)
 }
 
-fn ask_on(jump: &JumpRule, stored: Option<Mark>, level: i32, now_ms: u64) -> Result<Mark, Limit> {
-    match judge(stored.as_ref(), &mark(level, 0, 2), jump, now_ms) {
-        Judgement::Advance(mark) => Ok(mark),
+fn ask_on(jump: &JumpRule, stored: Option<Watermark>, level: i32, now_ms: u64) -> Result<Watermark, Limit> {
+    match judge(stored.as_ref(), &watermark(level, 0, 2), jump, now_ms) {
+        Judgement::Advance(watermark) => Ok(watermark),
         Judgement::Refuse(Refusal::Jump { limit, .. }) => Err(limit),
         other => panic!("{other:?}"),
     }
 }
 
 /// The highest level that is signed now: one more is refused, and the refusal names it.
-fn highest(name: &str, jump: &JumpRule, stored: Option<Mark>, now_ms: u64, wanted: i32) {
+fn highest(name: &str, jump: &JumpRule, stored: Option<Watermark>, now_ms: u64, wanted: i32) {
     if stored.is_none_or(|stored| stored.level() < wanted) {
         assert!(ask_on(jump, stored, wanted, now_ms).is_ok(), "{name}: {wanted}");
     }
@@ -75,7 +75,7 @@ fn every_row_of_the_rule_about_jumps() {
         ("after_a_glimpse_of_a_far_past", Some(at(1_000, Pace::kept(0, NOW, 0))), NOW + BLOCK, 1_122),
         ("a_clock_at_its_beginning", Some(at(1_000, fresh)), 0, 1_120),
         ("a_clock_at_its_end", Some(at(1_000, fresh)), u64::MAX, i32::MAX),
-        ("imported_and_of_unknown_time", Some(mark(1_000, 0, 1)), NOW, 1_000 + 100_800),
+        ("imported_and_of_unknown_time", Some(watermark(1_000, 0, 1)), NOW, 1_000 + 100_800),
         ("no_level_overflows", Some(at(i32::MAX - 1, fresh)), NOW, i32::MAX),
         ("the_first_signature", None, NOW, 44_937_524),
         ("the_first_at_genesis", None, MAINNET_GENESIS_MS, 0),
@@ -91,7 +91,7 @@ fn settings_of_a_chain_count_before_those_of_all_chains() {
     let chain = "NetXo5iVw1vBoxM".parse().unwrap();
     let levels = |levels| Some(MaxJump::Levels(NonZeroU32::new(levels).unwrap()));
     let second = BlockTime::new(Duration::from_secs(1));
-    let unknown = Some(mark(1_000, 0, 1));
+    let unknown = Some(watermark(1_000, 0, 1));
     for (name, all, block_time, max_jump, wanted) in [
         ("nothing_said", None, None, None, Some(1_000 + 100_800)),
         ("a_number_for_all", levels(7), None, None, Some(1_007)),
@@ -148,7 +148,8 @@ fn rounds_of_one_level_cost_nothing_and_lose_no_time() {
     let mut stored = at(1_000, Pace::kept(NOW, NOW, WHOLE));
     for round in 1..=60_i32 {
         let now = NOW + u64::from(round.unsigned_abs()) * SECOND;
-        match judge(Some(&stored), &mark(1_000, round, 2 + round.unsigned_abs() as u8), &mainnet(), now) {
+        match judge(Some(&stored), &watermark(1_000, round, 2 + round.unsigned_abs() as u8), &mainnet(), now)
+        {
             Judgement::Advance(next) => stored = next,
             other => panic!("{other:?}"),
         }
@@ -159,10 +160,10 @@ fn rounds_of_one_level_cost_nothing_and_lose_no_time() {
 #[test]
 fn a_repetition_changes_neither_time_nor_allowance() {
     let stored = at(1_000, Pace::kept(NOW, NOW, 5));
-    let same = mark(1_000, 0, 1);
+    let same = watermark(1_000, 0, 1);
     assert_eq!(judge(Some(&stored), &same, &mainnet(), NOW + HOUR), Judgement::Repeat(stored));
-    // A digest is no way past the bound: the message of the mark does not stand at a higher level.
-    let far = judge(Some(&stored), &mark(i32::MAX, 0, 1), &mainnet(), NOW);
+    // A digest is no way past the bound: the message of the watermark does not stand at a higher level.
+    let far = judge(Some(&stored), &watermark(i32::MAX, 0, 1), &mainnet(), NOW);
     assert!(matches!(far, Judgement::Refuse(Refusal::Jump { .. })), "{far:?}");
 }
 
@@ -182,7 +183,7 @@ fn a_clock_that_was_behind_or_ahead_lends_nothing_that_lasts() {
 
 #[test]
 fn a_jump_from_an_unknown_time_uses_the_allowance_up() {
-    let unknown = mark(1_000, 0, 1);
+    let unknown = watermark(1_000, 0, 1);
     let risen = ask(Some(unknown), 1_050, NOW).unwrap();
     highest("a small one", &mainnet(), Some(risen), NOW, 1_120);
     let risen = ask(Some(unknown), 1_000 + 100_800, NOW).unwrap();
@@ -192,10 +193,12 @@ fn a_jump_from_an_unknown_time_uses_the_allowance_up() {
 
 #[test]
 fn refusals_name_both_levels_and_what_is_allowed() {
-    let detail = |stored: Option<Mark>| match judge(stored.as_ref(), &mark(i32::MAX, 0, 2), &mainnet(), NOW) {
-        Judgement::Refuse(refusal) => refusal.detail(),
-        other => panic!("{other:?}"),
-    };
+    let detail =
+        |stored: Option<Watermark>| match judge(stored.as_ref(), &watermark(i32::MAX, 0, 2), &mainnet(), NOW)
+        {
+            Judgement::Refuse(refusal) => refusal.detail(),
+            other => panic!("{other:?}"),
+        };
     let asked = "watermark validation failed: level 2147483647, round 0 was asked, and";
     for (stored, wanted) in [
         (
@@ -203,7 +206,7 @@ fn refusals_name_both_levels_and_what_is_allowed() {
             "level 1000, round 0 has been signed; the time since then allows level 1120 at most",
         ),
         (
-            Some(mark(1_000, 0, 1)),
+            Some(watermark(1_000, 0, 1)),
             "level 1000, round 0 has been signed; nobody knows when, and `watermark.max_jump` allows level 101800 at most",
         ),
         (
@@ -222,9 +225,9 @@ fn joined_times_are_the_stricter_ones() {
     let (early, late) = (at(5, pace(1, 9, 3)), at(5, pace(2, 8, 4)));
     for (name, one, two, wanted) in [
         ("later_and_more_used_up", early, late, at(5, pace(2, 9, 4))),
-        ("known_before_unknown", early, mark(5, 0, 1), early),
+        ("known_before_unknown", early, watermark(5, 0, 1), early),
         ("the_time_of_the_higher_place", at(6, pace(1, 1, 0)), late, at(6, pace(1, 1, 0))),
-        ("an_imported_higher_place", mark(6, 0, 1), late, mark(6, 0, 1)),
+        ("an_imported_higher_place", watermark(6, 0, 1), late, watermark(6, 0, 1)),
     ] {
         assert_eq!(one.join(two), wanted, "{name}");
         assert_eq!(two.join(one), wanted, "{name}, the other way");

@@ -1,17 +1,17 @@
 //! The rule as a table of named cases.
 
-use jwtis_tezos::watermark::{Judgement, JumpRule, KeyMarks, Mark, Need, Refusal, WatermarkKind};
+use jwtis_tezos::watermark::{Judgement, JumpRule, KeyWatermarks, Need, Refusal, Watermark, WatermarkKind};
 use jwtis_tezos::{SignRequest, SigningVersion};
 
 use crate::forge::{UNIT, block, consensus, tag, transaction};
 
-/// A mark whose digest is thirty-two times `digest`, or none when that is 0.
-pub(crate) fn mark(level: i32, round: i32, digest: u8) -> Mark {
-    Mark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap()
+/// A watermark whose digest is thirty-two times `digest`, or none when that is 0.
+pub(crate) fn watermark(level: i32, round: i32, digest: u8) -> Watermark {
+    Watermark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap()
 }
 
 /// The rule about places alone, on a chain whose levels nothing bounds.
-pub(crate) fn judge(stored: Option<&Mark>, asked: &Mark) -> Judgement {
+pub(crate) fn judge(stored: Option<&Watermark>, asked: &Watermark) -> Judgement {
     jwtis_tezos::watermark::judge(stored, asked, &JumpRule::Off, 0)
 }
 
@@ -25,25 +25,25 @@ enum Answer {
 #[test]
 fn every_row_of_the_rule() {
     use Answer::{Advance, Refuse, Repeat};
-    let stored = Some(mark(100, 2, 1));
+    let stored = Some(watermark(100, 2, 1));
     for (name, stored, asked, wanted) in [
-        ("first_use", None, mark(0, 0, 1), Advance),
-        ("first_use_at_any_level", None, mark(i32::MAX, i32::MAX, 1), Advance),
-        ("higher_level", stored, mark(101, 0, 2), Advance),
-        ("higher_level_lower_round", stored, mark(101, 1, 2), Advance),
-        ("same_level_higher_round", stored, mark(100, 3, 2), Advance),
-        ("same_bytes", stored, mark(100, 2, 1), Repeat),
-        ("same_round_with_other_digest", stored, mark(100, 2, 2), Refuse),
-        ("same_level_lower_round", stored, mark(100, 1, 2), Refuse),
-        ("lower_level", stored, mark(99, 2, 2), Refuse),
-        ("lower_level_higher_round", stored, mark(99, 9, 2), Refuse),
-        ("level_0_round_0_twice", Some(mark(0, 0, 1)), mark(0, 0, 2), Refuse),
-        ("mark_without_digest_same_place", Some(mark(100, 2, 0)), mark(100, 2, 1), Refuse),
-        ("mark_without_digest_higher_place", Some(mark(100, 2, 0)), mark(100, 3, 1), Advance),
-        ("neither_has_a_digest", Some(mark(100, 2, 0)), mark(100, 2, 0), Refuse),
-        ("no_difference_overflows_up", Some(mark(0, 0, 1)), mark(i32::MAX, 0, 2), Advance),
-        ("no_difference_overflows_down", Some(mark(i32::MAX, 0, 1)), mark(0, 0, 2), Refuse),
-        ("no_difference_of_rounds_overflows", Some(mark(5, i32::MAX, 1)), mark(5, 0, 2), Refuse),
+        ("first_use", None, watermark(0, 0, 1), Advance),
+        ("first_use_at_any_level", None, watermark(i32::MAX, i32::MAX, 1), Advance),
+        ("higher_level", stored, watermark(101, 0, 2), Advance),
+        ("higher_level_lower_round", stored, watermark(101, 1, 2), Advance),
+        ("same_level_higher_round", stored, watermark(100, 3, 2), Advance),
+        ("same_bytes", stored, watermark(100, 2, 1), Repeat),
+        ("same_round_with_other_digest", stored, watermark(100, 2, 2), Refuse),
+        ("same_level_lower_round", stored, watermark(100, 1, 2), Refuse),
+        ("lower_level", stored, watermark(99, 2, 2), Refuse),
+        ("lower_level_higher_round", stored, watermark(99, 9, 2), Refuse),
+        ("level_0_round_0_twice", Some(watermark(0, 0, 1)), watermark(0, 0, 2), Refuse),
+        ("watermark_without_digest_same_place", Some(watermark(100, 2, 0)), watermark(100, 2, 1), Refuse),
+        ("watermark_without_digest_higher_place", Some(watermark(100, 2, 0)), watermark(100, 3, 1), Advance),
+        ("neither_has_a_digest", Some(watermark(100, 2, 0)), watermark(100, 2, 0), Refuse),
+        ("no_difference_overflows_up", Some(watermark(0, 0, 1)), watermark(i32::MAX, 0, 2), Advance),
+        ("no_difference_overflows_down", Some(watermark(i32::MAX, 0, 1)), watermark(0, 0, 2), Refuse),
+        ("no_difference_of_rounds_overflows", Some(watermark(5, i32::MAX, 1)), watermark(5, 0, 2), Refuse),
     ] {
         let answer = match judge(stored.as_ref(), &asked) {
             Judgement::Advance(next) => {
@@ -66,30 +66,30 @@ fn every_row_of_the_rule() {
 
 #[test]
 fn refusals_name_the_stored_and_the_asked_place() {
-    let detail = |stored: Mark, asked: Mark| match judge(Some(&stored), &asked) {
+    let detail = |stored: Watermark, asked: Watermark| match judge(Some(&stored), &asked) {
         Judgement::Refuse(refusal) => refusal.detail(),
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        detail(mark(120, 1, 1), mark(119, 4, 2)),
+        detail(watermark(120, 1, 1), watermark(119, 4, 2)),
         "watermark validation failed: level 119, round 4 was asked, and level 120, round 1 has been signed"
     );
     assert_eq!(
-        detail(mark(120, 1, 1), mark(120, 1, 2)),
+        detail(watermark(120, 1, 1), watermark(120, 1, 2)),
         "watermark validation failed: another message of level 120, round 1 has been signed"
     );
 }
 
 #[test]
-fn negative_levels_and_rounds_are_no_marks() {
-    assert_eq!(Mark::new(-1, 0, None), None);
-    assert_eq!(Mark::new(0, -1, None), None);
-    assert_eq!(Mark::new(i32::MIN, i32::MIN, None), None);
+fn negative_levels_and_rounds_are_no_watermarks() {
+    assert_eq!(Watermark::new(-1, 0, None), None);
+    assert_eq!(Watermark::new(0, -1, None), None);
+    assert_eq!(Watermark::new(i32::MIN, i32::MIN, None), None);
 }
 
 /// Signs in order, as a signer with one store does; says for each message whether it was signed.
 pub(crate) fn sign(messages: &[Vec<u8>]) -> Vec<bool> {
-    let mut marks = std::collections::HashMap::new();
+    let mut watermarks = std::collections::HashMap::new();
     let one = |message: &Vec<u8>| {
         let request = SignRequest::decode(message, SigningVersion::LATEST).unwrap();
         let asked = match request.watermark() {
@@ -97,10 +97,10 @@ pub(crate) fn sign(messages: &[Vec<u8>]) -> Vec<bool> {
             Need::Watermark(asked) => asked,
             Need::CannotTell => return false,
         };
-        let marks: &mut KeyMarks = marks.entry(asked.chain).or_default();
-        match judge(marks.get(asked.kind), &asked.mark) {
+        let watermarks: &mut KeyWatermarks = watermarks.entry(asked.chain).or_default();
+        match judge(watermarks.get(asked.kind), &asked.watermark) {
             Judgement::Advance(next) | Judgement::Repeat(next) => {
-                marks.set(asked.kind, next);
+                watermarks.set(asked.kind, next);
                 true
             }
             Judgement::Refuse(_) => false,
@@ -119,7 +119,7 @@ fn trap_8_same_bytes_as_the_last_message_are_signed_again_and_older_ones_are_not
 
 /// Trap 9.
 #[test]
-fn trap_9_attestation_and_attestation_with_dal_share_one_mark() {
+fn trap_9_attestation_and_attestation_with_dal_share_one_watermark() {
     let plain = |level, round| consensus(0x13, 21, level, round);
     let dal = |level, round| consensus(0x13, 23, level, round);
     let bls = |level, round| consensus(0x13, 41, level, round);
@@ -136,21 +136,21 @@ fn trap_9_attestation_and_attestation_with_dal_share_one_mark() {
 }
 
 #[test]
-fn preattestations_of_both_forms_share_one_mark() {
+fn preattestations_of_both_forms_share_one_watermark() {
     let (plain, bls) = (consensus(0x12, 20, 5, 0), consensus(0x12, 40, 5, 0));
     assert_eq!(sign(&[plain.clone(), bls.clone()]), [true, false]);
     assert_eq!(sign(&[bls, plain]), [true, false]);
 }
 
 #[test]
-fn kinds_have_marks_of_their_own() {
+fn kinds_have_watermarks_of_their_own() {
     let messages = [consensus(0x13, 21, 9, 0), consensus(0x12, 20, 9, 0), block(9, 0, 0), block(8, 0, 0)];
     assert_eq!(sign(&messages), [true, true, true, false]);
     assert_eq!(WatermarkKind::ALL.map(WatermarkKind::name), ["attestation", "block", "preattestation"]);
 }
 
 #[test]
-fn networks_have_marks_of_their_own() {
+fn networks_have_watermarks_of_their_own() {
     let here = consensus(0x13, 21, 9, 0);
     let mut there = here.clone();
     there[1] ^= 1;
@@ -158,7 +158,7 @@ fn networks_have_marks_of_their_own() {
 }
 
 #[test]
-fn requests_without_a_level_have_no_mark() {
+fn requests_without_a_level_have_no_watermark() {
     for message in [transaction(1, 2, None).generic(), tag(0x05).raw(&UNIT).0] {
         let request = SignRequest::decode(&message, SigningVersion::LATEST).unwrap();
         assert_eq!(request.watermark(), Need::Nothing);
@@ -172,13 +172,13 @@ fn trap_7_a_payload_proposed_again_in_a_later_round_is_signed() {
 }
 
 #[test]
-fn joined_marks_by_name() {
+fn joined_watermarks_by_name() {
     for (name, one, two, wanted) in [
-        ("higher_level", mark(5, 0, 1), mark(6, 0, 2), mark(6, 0, 2)),
-        ("higher_round", mark(5, 1, 1), mark(5, 0, 2), mark(5, 1, 1)),
-        ("same_place_same_digest", mark(5, 1, 1), mark(5, 1, 1), mark(5, 1, 1)),
-        ("same_place_one_digest", mark(5, 1, 0), mark(5, 1, 1), mark(5, 1, 1)),
-        ("same_place_two_digests", mark(5, 1, 1), mark(5, 1, 2), mark(5, 1, 0)),
+        ("higher_level", watermark(5, 0, 1), watermark(6, 0, 2), watermark(6, 0, 2)),
+        ("higher_round", watermark(5, 1, 1), watermark(5, 0, 2), watermark(5, 1, 1)),
+        ("same_place_same_digest", watermark(5, 1, 1), watermark(5, 1, 1), watermark(5, 1, 1)),
+        ("same_place_one_digest", watermark(5, 1, 0), watermark(5, 1, 1), watermark(5, 1, 1)),
+        ("same_place_two_digests", watermark(5, 1, 1), watermark(5, 1, 2), watermark(5, 1, 0)),
     ] {
         assert_eq!(one.join(two), wanted, "{name}");
         assert_eq!(two.join(one), wanted, "{name}, the other way");

@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Judgement, KeyMarks, Mark, WatermarkKind};
+use jwtis_tezos::watermark::{ChainWatermarks, Judgement, KeyWatermarks, Printer, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use proptest::prelude::*;
 
@@ -41,20 +40,20 @@ proptest! {
         restarts in proptest::collection::vec(any::<bool>(), 60),
     ) {
         let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
-        let mut files: HashMap<ChainId, ChainMarks> = HashMap::new();
+        let mut files: HashMap<ChainId, ChainWatermarks> = HashMap::new();
         let mut signed: HashMap<(ChainId, WatermarkKind), Vec<Signed>> = HashMap::new();
         for (message, restart) in messages.into_iter().zip(restarts) {
             let request = SignRequest::decode(&message, SigningVersion::LATEST).unwrap();
             let asked = *request.watermark().asked().unwrap();
-            let marks = files.entry(asked.chain).or_default();
-            let entry: &mut KeyMarks = marks.entry(key);
-            match judge(entry.get(asked.kind), &asked.mark) {
+            let watermarks = files.entry(asked.chain).or_default();
+            let entry: &mut KeyWatermarks = watermarks.entry(key);
+            match judge(entry.get(asked.kind), &asked.watermark) {
                 Judgement::Advance(next) | Judgement::Repeat(next) => {
                     entry.set(asked.kind, next);
-                    let place = (asked.mark.level(), asked.mark.round());
+                    let place = (asked.watermark.level(), asked.watermark.round());
                     let before = signed.entry((asked.chain, asked.kind)).or_default();
                     for (level, round, other) in before.iter() {
-                        prop_assert!((*level, *round) <= place, "signed below a mark");
+                        prop_assert!((*level, *round) <= place, "signed below a watermark");
                         prop_assert!((*level, *round) < place || *other == message, "two messages of one place");
                     }
                     before.push((place.0, place.1, message));
@@ -62,18 +61,18 @@ proptest! {
                 Judgement::Refuse(_) => {}
             }
             if restart {
-                *marks = ChainMarks::parse_v2(&marks.print_v2().unwrap()).unwrap();
+                *watermarks = ChainWatermarks::parse_v2(&Printer::default().print_v2(watermarks)).unwrap();
             }
         }
     }
 
-    /// A joined mark lets nothing pass that one of its parts refuses, but a message that one of them has signed.
+    /// A joined watermark lets nothing pass that one of its parts refuses, but a message that one of them has signed.
     #[test]
     fn joining_never_widens(places in proptest::array::uniform3((0..4, 0..4, 0_u8..4))) {
-        let mark = |(level, round, digest): (i32, i32, u8)| Mark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap();
-        let [one, two, asked] = places.map(mark);
-        let refused = |stored: &Mark| matches!(judge(Some(stored), &asked), Judgement::Refuse(_));
-        let repeated = |stored: &Mark| matches!(judge(Some(stored), &asked), Judgement::Repeat(_));
+        let watermark = |(level, round, digest): (i32, i32, u8)| Watermark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap();
+        let [one, two, asked] = places.map(watermark);
+        let refused = |stored: &Watermark| matches!(judge(Some(stored), &asked), Judgement::Refuse(_));
+        let repeated = |stored: &Watermark| matches!(judge(Some(stored), &asked), Judgement::Repeat(_));
         if !refused(&one.join(two)) {
             prop_assert!((!refused(&one) && !refused(&two)) || repeated(&one) || repeated(&two));
         }

@@ -47,7 +47,7 @@ impl Book {
         }
     }
 
-    /// Signatures, refusals by the marks, mutez spent.
+    /// Signatures, refusals by the watermarks, mutez spent.
     pub(crate) fn totals(&self) -> (usize, u64, u64) {
         let pages = self.pages();
         (pages.places.len(), pages.refused, pages.spent)
@@ -62,17 +62,17 @@ impl Book {
             self.level.fetch_add(1, Ordering::SeqCst);
         }
         let message = Message::any(random, self.bakers.len(), self.level.load(Ordering::SeqCst));
-        let mark = self.pages().highest.get(&message.slot()).copied();
+        let watermark = self.pages().highest.get(&message.slot()).copied();
         let Some(answer) = self.ask(signer, &message) else { return Ok(None) };
         match answer.status {
-            200 => self.signed(message, mark, &answer)?,
+            200 => self.signed(message, watermark, &answer)?,
             409 => self.pages().refused += 1,
             _ => return Err(format!("{message:?}: {answer:?}").into()),
         }
         Ok(Some(()))
     }
 
-    /// What must hold after a restart: each mark is where it was or higher, the key still signs above it, nothing spent is forgotten.
+    /// What must hold after a restart: each watermark is where it was or higher, the key still signs above it, nothing spent is forgotten.
     pub(crate) fn check(&self, signer: &mut Connection) -> Result<u64, Fault> {
         let highest: Vec<Message> = self.pages().highest.values().copied().collect();
         let mut checks = 1;
@@ -87,7 +87,7 @@ impl Book {
                     );
                 }
             }
-            // A request without an answer may have moved the mark on: then the same message is refused.
+            // A request without an answer may have moved the watermark on: then the same message is refused.
             let again = self.ask(signer, &message).ok_or("no answer after the restart")?;
             match again.status {
                 200 => self.signed(message, None, &again)?,
@@ -102,7 +102,7 @@ impl Book {
             (above.key, above.bls) = (key, key.saturating_add(1) == self.bakers.len());
             let answer = self.ask(signer, &above).ok_or("no answer after the restart")?;
             if answer.status != 200 {
-                return Err(format!("above all marks, and not signed: {above:?}: {answer:?}").into());
+                return Err(format!("above all watermarks, and not signed: {above:?}: {answer:?}").into());
             }
             self.signed(above, None, &answer)?;
             checks += 1;
@@ -116,13 +116,13 @@ impl Book {
         signer.request("POST", &format!("/keys/{hash}"), "", &body(&message.bytes())).ok()
     }
 
-    /// Enters a signature, which must verify. `mark` is the highest signature of the slot known before it was asked for.
-    fn signed(&self, message: Message, mark: Option<Message>, answer: &Answer) -> Result<(), Fault> {
+    /// Enters a signature, which must verify. `watermark` is the highest signature of the slot known before it was asked for.
+    fn signed(&self, message: Message, watermark: Option<Message>, answer: &Answer) -> Result<(), Fault> {
         let bytes = message.bytes();
         let key = self.bakers.get(message.key).ok_or("no such key")?;
         let signature = verified(key, &bytes, answer)?;
-        if let Some(mark) = mark.filter(|mark| message.place() < mark.place()) {
-            return Err(format!("a signature below a mark: {mark:?}, and then {message:?}").into());
+        if let Some(watermark) = watermark.filter(|watermark| message.place() < watermark.place()) {
+            return Err(format!("a signature below a watermark: {watermark:?}, and then {message:?}").into());
         }
         let mut pages = self.pages();
         let place = (message.slot(), message.place());

@@ -9,7 +9,7 @@ use crate::clock::{now, wait};
 use crate::endurance::book::Book;
 use crate::endurance::connection::Connection;
 use crate::endurance::random::Random;
-use crate::endurance::server::{Reached, Server, Watermark, World};
+use crate::endurance::server::{Reached, Server, WatermarkStorage, World};
 use crate::endurance::worker::Worker;
 use crate::output::{Fault, say};
 
@@ -35,7 +35,7 @@ struct Counts {
 }
 
 /// Runs so many rounds.
-pub(crate) fn run(binary: PathBuf, rounds: u64, seed: u64, watermark: Watermark) -> Result<(), Fault> {
+pub(crate) fn run(binary: PathBuf, rounds: u64, seed: u64, watermark: WatermarkStorage) -> Result<(), Fault> {
     let driver = watermark.name();
     say(&format!("crash: {rounds} rounds, seed {seed}, watermark driver {driver}"))?;
     let began = now();
@@ -87,7 +87,7 @@ fn report(rounds: u64, counts: &Counts, book: &Book, world: &World) -> Result<()
     let (signatures, refused, spent) = book.totals();
     let [opening, opened, listening] = counts.starts.each_ref().map(count);
     say(&format!(
-        "{rounds} rounds: {} starts killed ({opening} before the store was open, {opened} before the server listened, {listening} after), {} answers of the issuer, {} of the signer ({signatures} places signed, {refused} refused by a mark, {spent} \
+        "{rounds} rounds: {} starts killed ({opening} before the store was open, {opened} before the server listened, {listening} after), {} answers of the issuer, {} of the signer ({signatures} places signed, {refused} refused by a watermark, {spent} \
          mutez spent), {} comparisons, store {} KiB",
         opening + opened + listening,
         count(&counts.issuer),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::clock::wait;
 use crate::endurance::connection::Connection;
-use crate::endurance::server::{Server, Watermark, World};
+use crate::endurance::server::{Server, WatermarkStorage, World};
 use crate::output::{Fault, say};
 
 /// Connections that each send most of a body and then nothing more.
@@ -32,7 +32,7 @@ const LOOKS: usize = 20;
 
 /// Starts a server for it.
 pub(crate) fn alone(binary: PathBuf) -> Result<(), Fault> {
-    let world = World::new(binary, Watermark::Store, &[])?;
+    let world = World::new(binary, WatermarkStorage::Store, &[])?;
     let server = world.start()?;
     run(&server, &world)?;
     server.process.kill()

@@ -31,7 +31,7 @@ pub(crate) struct Message {
     pub(crate) content: u8,
 }
 
-/// What has one mark: key, chain, magic byte.
+/// What has one watermark: key, chain, magic byte.
 pub(crate) type Slot = (usize, u8, u8);
 
 /// The networks of the messages.

@@ -36,7 +36,7 @@ pub(crate) struct World {
 
 /// The driver that keeps the signer's watermarks.
 #[derive(Copy, Clone, PartialEq, Eq, Default, Debug, clap::ValueEnum)]
-pub(crate) enum Watermark {
+pub(crate) enum WatermarkStorage {
     /// The store with the keys.
     #[default]
     Store,
@@ -44,7 +44,7 @@ pub(crate) enum Watermark {
     File,
 }
 
-impl Watermark {
+impl WatermarkStorage {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Store => "store",
@@ -73,7 +73,7 @@ pub(crate) enum Reached {
 
 impl World {
     /// A new folder; the server has started in it once.
-    pub(crate) fn new(binary: PathBuf, watermark: Watermark, options: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn new(binary: PathBuf, watermark: WatermarkStorage, options: &[&str]) -> Result<Self, Fault> {
         let folder = tempfile::tempdir()?;
         let secrets = BAKERS.into_iter().map(SecretKey::generate).collect::<Result<Vec<_>, _>>()?;
         let payer = SecretKey::generate(Curve::Ed25519)?;
@@ -185,7 +185,11 @@ impl World {
     }
 }
 
-fn configuration(bakers: &[SecretKey], payer: &SecretKey, watermark: Watermark) -> Result<String, Fault> {
+fn configuration(
+    bakers: &[SecretKey],
+    payer: &SecretKey,
+    watermark: WatermarkStorage,
+) -> Result<String, Fault> {
     let mut text = String::from(
         "issuer: {listen: \"127.0.0.1:0\"}
 store: {path: ./keys.db}

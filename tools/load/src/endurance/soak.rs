@@ -14,7 +14,7 @@ use crate::endurance::book::Book;
 use crate::endurance::connection::Connection;
 use crate::endurance::flood;
 use crate::endurance::random::Random;
-use crate::endurance::server::{Server, Watermark, World};
+use crate::endurance::server::{Server, WatermarkStorage, World};
 use crate::endurance::worker::Worker;
 use crate::output::{Fault, say};
 
@@ -54,7 +54,7 @@ type Latencies = Mutex<Vec<Duration>>;
 
 /// Runs for `time`.
 pub(crate) fn run(binary: PathBuf, time: Duration) -> Result<(), Fault> {
-    let world = World::new(binary, Watermark::Store, &[])?;
+    let world = World::new(binary, WatermarkStorage::Store, &[])?;
     let server = world.start()?;
     let book = Book::new(&world.bakers, &world.payer);
     let mut workers = Worker::several(&server, &world.admin, ISSUER_CLIENTS, 1)?;

@@ -8,7 +8,7 @@ use jwtis_signer::KeyRules;
 use jwtis_tezos::policy::{LimitDenial, Permissions, Usage, User};
 use jwtis_tezos::watermark::{Asked, JumpRule, JumpRules, Need};
 use jwtis_tezos::{
-    Caller, Circumstances, DecodeError, Denial, Policy, PublicKeyHash, SignRequest, SigningVersion, Verdict,
+    Caller, Circumstances, Denial, MessageError, Policy, PublicKeyHash, SignRequest, SigningVersion, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -279,10 +279,10 @@ fn as_text(request: &SignRequest, jumps: &JumpRules, judged: Option<&Judged>) ->
 
 fn in_words(asked: &Asked, jump: &JumpRule) -> String {
     format!(
-        "signed only above the mark `{}` of the key on {}, which then is {}; `jwtis watermark show` shows the marks\n  {}",
+        "signed only above the watermark `{}` of the key on {}, which then is {}; `jwtis watermark show` shows the watermarks\n  {}",
         asked.kind,
         asked.chain,
-        asked.mark,
+        asked.watermark,
         jump.in_words()
     )
 }
@@ -294,8 +294,8 @@ fn as_json(request: &SignRequest, jumps: &JumpRules, judged: Option<&Judged>) ->
         "watermark": request.watermark().asked().map(|asked| json!({
             "chain": asked.chain.to_string(),
             "kind": asked.kind.name(),
-            "level": asked.mark.level(),
-            "round": asked.mark.round(),
+            "level": asked.watermark.level(),
+            "round": asked.watermark.round(),
             "rule": jumps.on(&asked.chain).in_words(),
         })),
         "policy": judged.map(|Judged { key, rules, notes, observed, denial }| json!({
@@ -310,7 +310,7 @@ fn as_json(request: &SignRequest, jumps: &JumpRules, judged: Option<&Judged>) ->
     })
 }
 
-fn not_understood(error: &DecodeError) -> Failure {
+fn not_understood(error: &MessageError) -> Failure {
     Failure::refused(format!("the message is not understood: {}", error.detail()))
         .hint("the signer refuses it with status 400 too; give the whole message, its magic byte (03, 05, 11, 12 or 13) first")
 }

@@ -47,7 +47,7 @@ impl Import {
         for notice in &found.notices {
             warn(notice);
         }
-        let changes = raise_all(&self.location, &found.marks, self.yes)?;
+        let changes = raise_all(&self.location, &found.watermarks, self.yes)?;
         show_changes(&changes, self.json, out)?;
         said(self.json, out, format_args!("taken over from {}", found.folder.display()))
     }
@@ -55,10 +55,10 @@ impl Import {
 
 impl Export {
     pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
-        let marks = self.location.read(Busy::Refuse)?;
+        let watermarks = self.location.read(Busy::Refuse)?;
         let base = base_folder(&self.folder);
-        let (before, after) = copy::export(&base, &marks).map_err(|error| cannot_open(&base, &error))?;
-        show_changes(&changes(&marks, &before, &after), self.json, out)?;
+        let (before, after) = copy::export(&base, &watermarks).map_err(|error| cannot_open(&base, &error))?;
+        show_changes(&changes(&watermarks, &before, &after), self.json, out)?;
         said(self.json, out, format_args!("written to {}", base.join(V2_FOLDER).display()))
     }
 }
@@ -85,7 +85,7 @@ fn read_folder(folder: &Path) -> Result<Found, Failure> {
         };
         Failure::refused("the watermarks cannot be taken over, and none was").because(&error).hint(hint)
     })?;
-    if found.marks.values().all(|marks| marks.iter().next().is_none()) {
+    if found.watermarks.values().all(|watermarks| watermarks.iter().next().is_none()) {
         return Err(Failure::refused(format!("there are no watermarks in {}", folder.display()))
             .hint("name Signatory's base_dir, or the folder watermark_v2, watermark_v1 or watermark in it"));
     }

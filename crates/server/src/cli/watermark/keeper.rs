@@ -7,9 +7,9 @@ use jwtis_signer::watermark::copy;
 use jwtis_signer::watermark::file::FileWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{WatermarkError, Watermarks};
-use jwtis_tezos::watermark::{Mark, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, Watermark, WatermarkKind};
 
-use super::table::{AllWatermarks, Change, changes};
+use super::table::{Change, changes};
 use super::target::Target;
 use crate::cli::Failure;
 
@@ -33,11 +33,11 @@ impl Keeper {
     }
 
     /// Raises watermarks, durably, and says what that did.
-    pub(super) async fn raise(&self, marks: &AllWatermarks) -> Result<Vec<Change>, Failure> {
+    pub(super) async fn raise(&self, watermarks: &AllWatermarks) -> Result<Vec<Change>, Failure> {
         let before = self.all().await?;
         let raised = async |kept: &dyn Watermarks| {
-            for (chain, marks) in marks {
-                kept.raise(*chain, marks, Some(Env::system().now())).await?;
+            for (chain, watermarks) in watermarks {
+                kept.raise(*chain, watermarks, Some(Env::system().now())).await?;
             }
             kept.write_copy().await
         };
@@ -45,25 +45,25 @@ impl Keeper {
             Self::Store(kept) => raised(kept).await.map_err(|error| unavailable(&error))?,
             Self::File(kept) => raised(kept).await.map_err(|error| unavailable(&error))?,
             Self::Signatory(base_dir) => {
-                copy::export(base_dir, marks).map_err(|error| unavailable(&error))?;
+                copy::export(base_dir, watermarks).map_err(|error| unavailable(&error))?;
             }
         }
         // What stands is asked, not computed.
-        Ok(changes(marks, &before, &self.all().await?))
+        Ok(changes(watermarks, &before, &self.all().await?))
     }
 
     pub(super) async fn danger_lower(
         &self,
         target: &Target,
         kind: WatermarkKind,
-        mark: Mark,
+        watermark: Watermark,
     ) -> Result<(), Failure> {
         let (chain, key) = (target.chain, target.key);
         let lowered: Result<(), WatermarkError> = match self {
-            Self::Store(kept) => kept.danger_lower(chain, key, kind, mark, Env::system().now()).await,
-            Self::File(kept) => kept.danger_lower(chain, key, kind, mark, Env::system().now()).await,
+            Self::Store(kept) => kept.danger_lower(chain, key, kind, watermark, Env::system().now()).await,
+            Self::File(kept) => kept.danger_lower(chain, key, kind, watermark, Env::system().now()).await,
             Self::Signatory(base_dir) => {
-                return copy::danger_lower(base_dir, chain, key, kind, mark)
+                return copy::danger_lower(base_dir, chain, key, kind, watermark)
                     .map_err(|error| unavailable(&error));
             }
         };

@@ -8,10 +8,9 @@ use jwtis_base::rollback;
 use jwtis_signer::watermark::file::{self, FileError, FileWatermarks};
 use jwtis_signer::watermark::import::{self, Busy, Fault};
 use jwtis_signer::watermark::store::StoreWatermarks;
-use jwtis_tezos::watermark::JumpRules;
+use jwtis_tezos::watermark::{AllWatermarks, JumpRules};
 
 use super::keeper::Keeper;
-use super::table::AllWatermarks;
 use crate::cli::failure::{disk_hint, warn};
 use crate::cli::signer_start::{LOST_HINT, engine_hint};
 use crate::cli::store_file::StoreAtRest;
@@ -72,7 +71,7 @@ impl Location {
                 for notice in &found.notices {
                     warn(notice);
                 }
-                Ok(found.marks)
+                Ok(found.watermarks)
             }
         }
     }

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use clap::Args;
 use jwtis_signer::watermark::import;
-use jwtis_tezos::watermark::{Mark, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, Watermark, WatermarkKind};
 use tracing::warn as audit;
 
 use super::keeper::Keeper;
 use super::location::Location;
-use super::table::{AllWatermarks, changes, show_changes};
+use super::table::{changes, show_changes};
 use super::target::Target;
 use crate::cli::failure::warn;
 use crate::cli::{Failure, Outcome, Output, runtime};
@@ -32,7 +32,7 @@ pub(crate) struct Lower {
 
 impl Lower {
     pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
-        let mark = self.target.watermark()?;
+        let watermark = self.target.watermark()?;
         if !self.accept_double_signing_risk {
             return Err(Failure::usage(
                 "a lowered watermark lets the key sign twice at one level, which costs its stake; nothing was changed",
@@ -43,42 +43,42 @@ impl Lower {
         let _logging = telemetry::start(&log).map_err(|error| runtime::no_threads(&error))?;
         // The copies come first: as long as one of them is high, a start brings the higher watermark back.
         let (base_dir, keepers) = self.location.everywhere()?;
-        self.no_older_folder_is_higher(&base_dir, mark)?;
-        runtime::runtime()?.block_on(self.lower(&keepers, mark, out))
+        self.no_older_folder_is_higher(&base_dir, watermark)?;
+        runtime::runtime()?.block_on(self.lower(&keepers, watermark, out))
     }
 
-    async fn lower(&self, keepers: &[Keeper], mark: Mark, out: &mut Output<'_>) -> Outcome {
+    async fn lower(&self, keepers: &[Keeper], watermark: Watermark, out: &mut Output<'_>) -> Outcome {
         let Some(own) = keepers.last() else { return Ok(()) };
         let target = &self.target;
         let before = own.all().await?;
-        let is_higher = |kind: &WatermarkKind| is_above(target.stands(&before, *kind), mark);
+        let is_higher = |kind: &WatermarkKind| is_above(target.stands(&before, *kind), watermark);
         let kinds: Vec<WatermarkKind> = target.kinds().into_iter().filter(is_higher).collect();
         if kinds.is_empty() {
-            return Err(Failure::refused(format!("no watermark of that kind stands above {mark}"))
+            return Err(Failure::refused(format!("no watermark of that kind stands above {watermark}"))
                 .hint("`jwtis watermark show` shows what stands; `jwtis watermark raise` raises"));
         }
         for keeper in keepers {
             let all = keeper.all().await?;
             for kind in &kinds {
-                if is_above(target.stands(&all, *kind), mark) {
-                    keeper.danger_lower(target, *kind, mark).await?;
+                if is_above(target.stands(&all, *kind), watermark) {
+                    keeper.danger_lower(target, *kind, watermark).await?;
                 }
             }
         }
         let after = own.all().await?;
-        self.say(&kinds, &before, mark);
-        show_changes(&changes(&target.set(&kinds, mark), &before, &after), self.json, out)
+        self.say(&kinds, &before, watermark);
+        show_changes(&changes(&target.set(&kinds, watermark), &before, &after), self.json, out)
     }
 
     /// Older folders are joined at every start: the next one would raise the watermark again.
-    fn no_older_folder_is_higher(&self, base_dir: &Path, mark: Mark) -> Outcome {
+    fn no_older_folder_is_higher(&self, base_dir: &Path, watermark: Watermark) -> Outcome {
         let folders = import::older_folders(base_dir).map_err(|error| {
             Failure::refused("an older folder of watermarks cannot be read")
                 .because(&error)
                 .hint("mend it, or move it away if it is not needed")
         })?;
         for found in folders {
-            let is_higher = |kind| is_above(self.target.stands(&found.marks, kind), mark);
+            let is_higher = |kind| is_above(self.target.stands(&found.watermarks, kind), watermark);
             if self.target.kinds().into_iter().any(is_higher) {
                 let folder = found.folder.display();
                 let file = found.folder.join(format!("{}.json", self.target.chain));
@@ -93,7 +93,7 @@ impl Lower {
     }
 
     /// On standard error and in the audit trail.
-    fn say(&self, kinds: &[WatermarkKind], before: &AllWatermarks, mark: Mark) {
+    fn say(&self, kinds: &[WatermarkKind], before: &AllWatermarks, watermark: Watermark) {
         for kind in kinds {
             let stood = self.target.stands(before, *kind).map(ToString::to_string).unwrap_or_default();
             audit!(
@@ -104,7 +104,7 @@ impl Lower {
                 chain_id = %self.target.chain,
                 kind = kind.name(),
                 before = stood,
-                after = %mark,
+                after = %watermark,
                 "a watermark was lowered: the key can sign again what it may have signed"
             );
         }
@@ -114,6 +114,6 @@ impl Lower {
     }
 }
 
-fn is_above(stands: Option<&Mark>, mark: Mark) -> bool {
-    stands.is_some_and(|stands| (stands.level(), stands.round()) > (mark.level(), mark.round()))
+fn is_above(stands: Option<&Watermark>, watermark: Watermark) -> bool {
+    stands.is_some_and(|stands| (stands.level(), stands.round()) > (watermark.level(), watermark.round()))
 }

@@ -4,10 +4,10 @@ use std::io::{self, IsTerminal as _};
 
 use clap::Args;
 use jwtis_base::Env;
-use jwtis_tezos::watermark::{Judgement, JumpRules, Refusal, judge};
+use jwtis_tezos::watermark::{AllWatermarks, Judgement, JumpRules, Refusal, judge};
 
 use super::location::Location;
-use super::table::{AllWatermarks, Change, WatermarkRow, rows, show_changes};
+use super::table::{Change, WatermarkRow, rows, show_changes};
 use super::target::Target;
 use crate::cli::{Failure, Outcome, Output, prompt, runtime};
 
@@ -27,8 +27,8 @@ pub(crate) struct Raise {
 
 impl Raise {
     pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
-        let marks = self.target.set(&self.target.kinds(), self.target.watermark()?);
-        let changes = raise_all(&self.location, &marks, self.yes)?;
+        let watermarks = self.target.set(&self.target.kinds(), self.target.watermark()?);
+        let changes = raise_all(&self.location, &watermarks, self.yes)?;
         show_changes(&changes, self.json, out)
     }
 }
@@ -36,7 +36,7 @@ impl Raise {
 /// Raises watermarks, durably, and says what that did. Asks first where a level is implausible, unless `yes`.
 pub(super) fn raise_all(
     location: &Location,
-    marks: &AllWatermarks,
+    watermarks: &AllWatermarks,
     yes: bool,
 ) -> Result<Vec<Change>, Failure> {
     let jumps = location.jumps()?;
@@ -44,23 +44,31 @@ pub(super) fn raise_all(
     let runtime = runtime::runtime()?;
     if !yes {
         let before = runtime.block_on(keeper.all())?;
-        let doubts = implausible(marks, &before, &jumps, Env::system().now().millis());
+        let doubts = implausible(watermarks, &before, &jumps, Env::system().now().millis());
         if !doubts.is_empty() {
             confirm(&doubts)?;
         }
     }
-    runtime.block_on(keeper.raise(marks))
+    runtime.block_on(keeper.raise(watermarks))
 }
 
 /// What the signer would refuse as too high, by the same rule, in a line each.
-fn implausible(marks: &AllWatermarks, before: &AllWatermarks, jumps: &JumpRules, now_ms: u64) -> Vec<String> {
-    let doubt = |WatermarkRow { chain, key, kind, mark }: WatermarkRow| {
-        let stands = before.get(&chain).and_then(|marks| marks.get(&key)).and_then(|marks| marks.get(kind));
-        match judge(stands, &mark, &jumps.on(&chain), now_ms) {
+fn implausible(
+    watermarks: &AllWatermarks,
+    before: &AllWatermarks,
+    jumps: &JumpRules,
+    now_ms: u64,
+) -> Vec<String> {
+    let doubt = |WatermarkRow { chain, key, kind, watermark }: WatermarkRow| {
+        let stands = before
+            .get(&chain)
+            .and_then(|watermarks| watermarks.get(&key))
+            .and_then(|watermarks| watermarks.get(kind));
+        match judge(stands, &watermark, &jumps.on(&chain), now_ms) {
             Judgement::Refuse(Refusal::Jump { limit, .. }) => {
                 let stands = stands.map_or_else(|| "nothing".to_owned(), ToString::to_string);
                 Some(format!(
-                    "{key} on {chain}, {kind}: from {stands} to {mark}, where level {} at most is plausible now",
+                    "{key} on {chain}, {kind}: from {stands} to {watermark}, where level {} at most is plausible now",
                     limit.highest
                 ))
             }
@@ -69,7 +77,7 @@ fn implausible(marks: &AllWatermarks, before: &AllWatermarks, jumps: &JumpRules,
             }
         }
     };
-    rows(marks).into_iter().filter_map(doubt).collect()
+    rows(watermarks).into_iter().filter_map(doubt).collect()
 }
 
 /// Asks whether such levels are meant: from then on nothing at or below them is signed.

@@ -1,17 +1,11 @@
 //! Watermarks as rows: what stands, and what a command did.
 
-use std::collections::BTreeMap;
-
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Mark, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, ChainWatermarks, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PayloadHash, PublicKeyHash};
 use serde_json::{Value, json};
 
 use crate::cli::output::TextTable;
 use crate::cli::{Outcome, Output};
-
-/// Watermarks by network.
-pub(super) type AllWatermarks = BTreeMap<ChainId, ChainMarks>;
 
 /// One watermark.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,45 +13,53 @@ pub(super) struct WatermarkRow {
     pub(super) chain: ChainId,
     pub(super) key: PublicKeyHash,
     pub(super) kind: WatermarkKind,
-    pub(super) mark: Mark,
+    pub(super) watermark: Watermark,
 }
 
 /// One watermark that was to be changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Change {
     asked: WatermarkRow,
-    before: Option<Mark>,
-    after: Option<Mark>,
+    before: Option<Watermark>,
+    after: Option<Watermark>,
 }
 
 /// All watermarks, in order.
-pub(super) fn rows(marks: &AllWatermarks) -> Vec<WatermarkRow> {
-    let of_chain = |(chain, marks): (&ChainId, &ChainMarks)| {
+pub(super) fn rows(watermarks: &AllWatermarks) -> Vec<WatermarkRow> {
+    let of_chain = |(chain, watermarks): (&ChainId, &ChainWatermarks)| {
         let mut rows = Vec::new();
-        for (key, marks) in marks.iter() {
+        for (key, watermarks) in watermarks.iter() {
             for kind in WatermarkKind::ALL {
-                let mark = marks.get(kind).copied();
-                rows.extend(mark.map(|mark| WatermarkRow { chain: *chain, key: *key, kind, mark }));
+                let watermark = watermarks.get(kind).copied();
+                rows.extend(watermark.map(|watermark| WatermarkRow {
+                    chain: *chain,
+                    key: *key,
+                    kind,
+                    watermark,
+                }));
             }
         }
         rows
     };
-    marks.iter().flat_map(of_chain).collect()
+    watermarks.iter().flat_map(of_chain).collect()
 }
 
 /// What became of each watermark of `asked`.
 pub(super) fn changes(asked: &AllWatermarks, before: &AllWatermarks, after: &AllWatermarks) -> Vec<Change> {
-    let mark = |marks: &AllWatermarks, row: &WatermarkRow| {
-        marks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied()
+    let watermark = |watermarks: &AllWatermarks, row: &WatermarkRow| {
+        watermarks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied()
     };
-    let change =
-        |asked: WatermarkRow| Change { before: mark(before, &asked), after: mark(after, &asked), asked };
+    let change = |asked: WatermarkRow| Change {
+        before: watermark(before, &asked),
+        after: watermark(after, &asked),
+        asked,
+    };
     rows(asked).into_iter().map(change).collect()
 }
 
 impl Change {
     pub(super) fn raised(&self) -> bool {
-        let place = |mark: &Mark| (mark.level(), mark.round());
+        let place = |watermark: &Watermark| (watermark.level(), watermark.round());
         self.before.as_ref().map(place) != self.after.as_ref().map(place)
     }
 
@@ -67,8 +69,8 @@ impl Change {
             "chain": chain.to_string(),
             "key": key.to_string(),
             "kind": kind.name(),
-            "before": self.before.as_ref().map(mark_json),
-            "after": self.after.as_ref().map(mark_json),
+            "before": self.before.as_ref().map(watermark_json),
+            "after": self.after.as_ref().map(watermark_json),
             "raised": self.raised(),
         })
     }
@@ -79,18 +81,18 @@ pub(super) fn text(rows: &[WatermarkRow]) -> String {
         return "no watermarks".to_owned();
     }
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "LEVEL", "ROUND"]);
-    for WatermarkRow { chain, key, kind, mark } in rows {
-        let (level, round) = (mark.level().to_string(), mark.round().to_string());
+    for WatermarkRow { chain, key, kind, watermark } in rows {
+        let (level, round) = (watermark.level().to_string(), watermark.round().to_string());
         table.row([chain.to_string(), key.to_string(), kind.to_string(), level, round]);
     }
     table.to_string()
 }
 
 pub(super) fn json(rows: &[WatermarkRow]) -> Value {
-    let row = |WatermarkRow { chain, key, kind, mark }: &WatermarkRow| {
+    let row = |WatermarkRow { chain, key, kind, watermark }: &WatermarkRow| {
         let mut row = json!({ "chain": chain.to_string(), "key": key.to_string(), "kind": kind.name() });
-        if let (Some(row), Value::Object(mark)) = (row.as_object_mut(), mark_json(mark)) {
-            row.extend(mark);
+        if let (Some(row), Value::Object(watermark)) = (row.as_object_mut(), watermark_json(watermark)) {
+            row.extend(watermark);
         }
         row
     };
@@ -101,8 +103,8 @@ pub(super) fn json(rows: &[WatermarkRow]) -> Value {
 pub(super) fn show_changes(changes: &[Change], as_json: bool, out: &mut Output<'_>) -> Outcome {
     if as_json {
         let raised = changes.iter().filter(|change| change.raised()).count();
-        let marks: Vec<_> = changes.iter().map(Change::json).collect();
-        return out.json(&json!({ "raised": raised, "marks": marks }));
+        let watermarks: Vec<_> = changes.iter().map(Change::json).collect();
+        return out.json(&json!({ "raised": raised, "marks": watermarks }));
     }
     out.line(changes_text(changes))
 }
@@ -111,7 +113,9 @@ fn changes_text(changes: &[Change]) -> TextTable {
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "BEFORE", "NOW"]);
     for change in changes {
         let WatermarkRow { chain, key, kind, .. } = &change.asked;
-        let said = |mark: Option<Mark>| mark.map_or_else(|| "none".to_owned(), |mark| mark.to_string());
+        let said = |watermark: Option<Watermark>| {
+            watermark.map_or_else(|| "none".to_owned(), |watermark| watermark.to_string())
+        };
         let now = if change.raised() { said(change.after) } else { "stays".to_owned() };
         table.row([chain.to_string(), key.to_string(), kind.to_string(), said(change.before), now]);
     }
@@ -119,30 +123,30 @@ fn changes_text(changes: &[Change]) -> TextTable {
 }
 
 /// As in Signatory's files, the digest as a payload hash.
-fn mark_json(mark: &Mark) -> Value {
-    let hash = mark.digest().map(|digest| PayloadHash::new(*digest).to_string());
-    json!({ "level": mark.level(), "round": mark.round(), "hash": hash })
+fn watermark_json(watermark: &Watermark) -> Value {
+    let hash = watermark.digest().map(|digest| PayloadHash::new(*digest).to_string());
+    json!({ "level": watermark.level(), "round": watermark.round(), "hash": hash })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn marks(level: i32) -> AllWatermarks {
+    fn watermarks(level: i32) -> AllWatermarks {
         let key = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q".parse().unwrap();
-        let mut marks = ChainMarks::default();
-        marks.entry(key).set(WatermarkKind::Block, Mark::new(level, 2, None).unwrap());
-        AllWatermarks::from([("NetXdQprcVkpaWU".parse().unwrap(), marks)])
+        let mut watermarks = ChainWatermarks::default();
+        watermarks.entry(key).set(WatermarkKind::Block, Watermark::new(level, 2, None).unwrap());
+        AllWatermarks::from([("NetXdQprcVkpaWU".parse().unwrap(), watermarks)])
     }
 
     #[test]
     fn says_what_was_raised_and_what_stays() {
         for (before, asked, after, raised, wanted) in [
             (AllWatermarks::new(), 5, 5, true, "none                level 5, round 2"),
-            (marks(3), 5, 5, true, "level 3, round 2    level 5, round 2"),
-            (marks(7), 5, 7, false, "level 7, round 2    stays"),
+            (watermarks(3), 5, 5, true, "level 3, round 2    level 5, round 2"),
+            (watermarks(7), 5, 7, false, "level 7, round 2    stays"),
         ] {
-            let changes = changes(&marks(asked), &before, &marks(after));
+            let changes = changes(&watermarks(asked), &before, &watermarks(after));
             assert_eq!(changes.len(), 1);
             assert_eq!(changes.first().unwrap().raised(), raised);
             let text = changes_text(&changes).to_string();

@@ -2,11 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use jwtis_base::Env;
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Mark, Pace, WatermarkKind};
+use jwtis_tezos::watermark::{AllWatermarks, ChainWatermarks, Pace, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
-use super::table::AllWatermarks;
 use crate::cli::Failure;
 
 #[derive(Debug, Args)]
@@ -42,11 +40,11 @@ enum Kind {
 
 impl Target {
     /// The watermark that was given. From now on time is counted: the next signature is just above.
-    pub(super) fn watermark(&self) -> Result<Mark, Failure> {
-        let mark = Mark::new(self.level, self.round, None).ok_or_else(|| {
+    pub(super) fn watermark(&self) -> Result<Watermark, Failure> {
+        let watermark = Watermark::new(self.level, self.round, None).ok_or_else(|| {
             Failure::usage("a watermark is not below zero").hint("give --level and --round from 0 on")
         })?;
-        Ok(mark.with_pace(Some(Pace::at(Env::system().now().millis()))))
+        Ok(watermark.with_pace(Some(Pace::at(Env::system().now().millis()))))
     }
 
     pub(super) fn kinds(&self) -> Vec<WatermarkKind> {
@@ -58,15 +56,15 @@ impl Target {
         }
     }
 
-    /// `mark` for each of `kinds`.
-    pub(super) fn set(&self, kinds: &[WatermarkKind], mark: Mark) -> AllWatermarks {
-        let mut marks = ChainMarks::default();
-        kinds.iter().for_each(|kind| marks.entry(self.key).set(*kind, mark));
-        AllWatermarks::from([(self.chain, marks)])
+    /// `watermark` for each of `kinds`.
+    pub(super) fn set(&self, kinds: &[WatermarkKind], watermark: Watermark) -> AllWatermarks {
+        let mut watermarks = ChainWatermarks::default();
+        kinds.iter().for_each(|kind| watermarks.entry(self.key).set(*kind, watermark));
+        AllWatermarks::from([(self.chain, watermarks)])
     }
 
     /// What stands.
-    pub(super) fn stands<'a>(&self, all: &'a AllWatermarks, kind: WatermarkKind) -> Option<&'a Mark> {
+    pub(super) fn stands<'a>(&self, all: &'a AllWatermarks, kind: WatermarkKind) -> Option<&'a Watermark> {
         all.get(&self.chain)?.get(&self.key)?.get(kind)
     }
 }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use jwtis_base::Ttl;
 use jwtis_signer::{AllowSource, KeyRules};
-use jwtis_tezos::policy::{AllowError, AllowWords, Limits, LimitsMode, Mutez, Rate};
-use jwtis_tezos::{ChainId, Curve, KeyError, Policy, PublicKey, PublicKeyHash};
+use jwtis_tezos::policy::{AllowError, AllowWords, LimitsMode, Mutez, Rate, SpendingLimits};
+use jwtis_tezos::{ChainId, Curve, Policy, PublicKey, PublicKeyError, PublicKeyHash};
 
 use super::super::file::misplaced;
 use super::super::signer::{GuardConfig, allow_text};
@@ -298,7 +298,7 @@ fn roles(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) ->
     Some(items.iter().filter_map(|item| reading.parse("jwt_roles", item)).collect())
 }
 
-fn limits(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry) -> Limits {
+fn limits(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry) -> SpendingLimits {
     let fields = reading.fields("tezos.PKH.limits", &entry.value);
     if fields.only("mode") {
         let hint = "give it a limit, like max_amount, or leave it out";
@@ -314,7 +314,7 @@ fn limits(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry) -> Lim
     }
     let mut amount = |name| fields.value(name).and_then(|node| reading.parse::<Mutez>(name, node));
     let (max_amount, max_fee) = (amount("max_amount"), amount("max_fee"));
-    Limits {
+    SpendingLimits {
         max_amount,
         max_fee,
         destinations: fields.value("destinations").and_then(|node| reading.collect("destinations", node)),
@@ -345,9 +345,9 @@ fn rate(reading: &mut Reading<'_>, node: &Node) -> Option<Rate> {
 struct Client(PublicKeyHash);
 
 impl FromStr for Client {
-    type Err = KeyError;
+    type Err = PublicKeyError;
 
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn from_str(text: &str) -> Result<Self, PublicKeyError> {
         match text.parse::<PublicKeyHash>() {
             Ok(hash) => Ok(Self(hash)),
             Err(_) => text.parse::<PublicKey>().map(|key| Self(key.hash())),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use jwtis_tezos::policy::{Allow, Limits};
+use jwtis_tezos::policy::{Allow, SpendingLimits};
 use jwtis_tezos::watermark::jump::MaxJump;
 use jwtis_tezos::{Policy, RequestKind};
 
@@ -129,7 +129,7 @@ fn quoted(name: &str) -> String {
     if name.contains(':') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
-fn limits_text(limits: &Limits) -> Option<String> {
+fn limits_text(limits: &SpendingLimits) -> Option<String> {
     let mut parts = Vec::new();
     let mut named = |name: &str, value: Option<String>| {
         if let Some(value) = value {

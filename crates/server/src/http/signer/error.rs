@@ -14,7 +14,7 @@ use jwtis_signer::login::LoginError;
 use jwtis_signer::switch::SwitchError;
 use jwtis_signer::usage::UsageError;
 use jwtis_signer::{ClientRefusal, NotHeld, SignError, TokenRefusal, WatermarkError};
-use jwtis_tezos::KeyError;
+use jwtis_tezos::PublicKeyError;
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
@@ -154,9 +154,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl From<KeyError> for Refusal {
+impl From<PublicKeyError> for Refusal {
     /// Step 1 of §1.4.
-    fn from(error: KeyError) -> Self {
+    fn from(error: PublicKeyError) -> Self {
         Self::malformed(error.to_string())
     }
 }

@@ -1,13 +1,13 @@
 //! What releases before this one left beside Signatory's files: `CHAIN.times` in the folder, and `watermark_v2.witness`, which names the
 //! networks that had files. A start checks and joins them. They are removed when all is in the file of the store's engine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jwtis_tezos::ChainId;
-use jwtis_tezos::watermark::format::ChainMarks;
+use jwtis_tezos::watermark::{AllWatermarks, ChainWatermarks};
 
 use super::times;
 use crate::watermark::copy::is_numbered;
@@ -26,7 +26,7 @@ const UNFINISHED: &str = "watermark_v2.new-";
 pub(super) struct Older {
     /// Networks that had a file.
     witnessed: BTreeSet<ChainId>,
-    times: BTreeMap<ChainId, ChainMarks>,
+    times: AllWatermarks,
     /// The witness first: without it, nothing is missed.
     files: Vec<PathBuf>,
 }
@@ -61,11 +61,7 @@ impl Older {
     }
 
     /// Refuses a folder that lacks a file which was there, or watermarks that were in it.
-    pub(super) fn check(
-        &self,
-        folder: &Path,
-        found: &BTreeMap<ChainId, ChainMarks>,
-    ) -> Result<(), FileError> {
+    pub(super) fn check(&self, folder: &Path, found: &AllWatermarks) -> Result<(), FileError> {
         for chain in self.witnessed.iter().chain(self.times.keys()) {
             let json = folder.join(format!("{chain}.json"));
             let has_some = found.get(chain).is_some_and(has_some);
@@ -90,10 +86,10 @@ impl Older {
     }
 
     /// Adds what is known of the networks of `found`.
-    pub(super) fn join_into(&self, found: &mut BTreeMap<ChainId, ChainMarks>) {
-        for (chain, marks) in found.iter_mut().filter(|(_, marks)| has_some(marks)) {
+    pub(super) fn join_into(&self, found: &mut AllWatermarks) {
+        for (chain, watermarks) in found.iter_mut().filter(|(_, watermarks)| has_some(watermarks)) {
             if let Some(times) = self.times.get(chain) {
-                marks.join(times);
+                watermarks.join(times);
             }
         }
     }
@@ -115,8 +111,8 @@ impl Older {
 }
 
 /// Whether there is any watermark.
-pub(super) fn has_some(marks: &ChainMarks) -> bool {
-    marks.iter().any(|(_, marks)| !marks.is_empty())
+pub(super) fn has_some(watermarks: &ChainWatermarks) -> bool {
+    watermarks.iter().any(|(_, watermarks)| !watermarks.is_empty())
 }
 
 fn text(path: &Path) -> Result<String, FileError> {

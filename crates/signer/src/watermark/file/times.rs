@@ -2,8 +2,7 @@
 //! store's engine kept it beside Signatory's `CHAIN.json`. It is read, and written no more.
 
 use jwtis_tezos::PublicKeyHash;
-use jwtis_tezos::watermark::format::ChainMarks;
-use jwtis_tezos::watermark::{Mark, Pace, WatermarkKind};
+use jwtis_tezos::watermark::{ChainWatermarks, Pace, Watermark, WatermarkKind};
 
 /// How names of these files end.
 pub(super) const SUFFIX: &str = ".times";
@@ -14,26 +13,27 @@ const FIRST_LINE: &str = "jwtis watermark times 1";
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn parse(text: &str) -> Result<ChainMarks, String> {
+pub(super) fn parse(text: &str) -> Result<ChainWatermarks, String> {
     let mut lines = text.lines();
     if lines.next() != Some(FIRST_LINE) {
         return Err(format!("the first line is not `{FIRST_LINE}`"));
     }
-    let mut marks = ChainMarks::default();
+    let mut watermarks = ChainWatermarks::default();
     let mut count = 0_usize;
     for line in lines.by_ref() {
         if let Some(end) = line.strip_prefix("end ") {
             let whole = end.parse() == Ok(count) && lines.next().is_none() && text.ends_with('\n');
-            return if whole { Ok(marks) } else { Err("the last line is not its end".to_owned()) };
+            return if whole { Ok(watermarks) } else { Err("the last line is not its end".to_owned()) };
         }
-        let (key, kind, mark) = row(line).ok_or_else(|| format!("`{line}` is no time of a mark"))?;
-        marks.entry(key).raise(kind, mark);
+        let (key, kind, watermark) =
+            row(line).ok_or_else(|| format!("`{line}` is no time of a watermark"))?;
+        watermarks.entry(key).raise(kind, watermark);
         count = count.saturating_add(1);
     }
     Err("the end is missing".to_owned())
 }
 
-fn row(line: &str) -> Option<(PublicKeyHash, WatermarkKind, Mark)> {
+fn row(line: &str) -> Option<(PublicKeyHash, WatermarkKind, Watermark)> {
     let mut fields = line.split(' ');
     let key = tagged(fields.next()?)?;
     let name = fields.next()?;
@@ -44,7 +44,7 @@ fn row(line: &str) -> Option<(PublicKeyHash, WatermarkKind, Mark)> {
     if fields.next().is_some() {
         return None;
     }
-    Some((key, kind, Mark::new(level, round, None)?.with_pace(Some(pace))))
+    Some((key, kind, Watermark::new(level, round, None)?.with_pace(Some(pace))))
 }
 
 fn tagged(text: &str) -> Option<PublicKeyHash> {
@@ -65,14 +65,16 @@ mod tests {
     use super::*;
     use std::fmt::Write as _;
 
-    /// The text of a file: a line for each mark whose time is known, and a last one that shows that the file is whole. Hexadecimal keys,
+    /// The text of a file: a line for each watermark whose time is known, and a last one that shows that the file is whole. Hexadecimal keys,
     /// since base58check would cost more than all the rest.
-    fn print(marks: &ChainMarks) -> String {
+    fn print(watermarks: &ChainWatermarks) -> String {
         let mut text = format!("{FIRST_LINE}\n");
         let mut count = 0_usize;
-        for (key, marks) in marks.iter() {
+        for (key, watermarks) in watermarks.iter() {
             for kind in WatermarkKind::ALL {
-                let Some((mark, pace)) = marks.get(kind).and_then(|mark| Some((mark, mark.pace()?))) else {
+                let Some((watermark, pace)) =
+                    watermarks.get(kind).and_then(|watermark| Some((watermark, watermark.pace()?)))
+                else {
                     continue;
                 };
                 for byte in key.to_tagged() {
@@ -80,7 +82,12 @@ mod tests {
                     let _ = write!(text, "{byte:02x}");
                 }
                 let (last, latest, used) = pace.parts();
-                let _ = writeln!(text, " {kind} {} {} {last} {latest} {used}", mark.level(), mark.round());
+                let _ = writeln!(
+                    text,
+                    " {kind} {} {} {last} {latest} {used}",
+                    watermark.level(),
+                    watermark.round()
+                );
                 count = count.saturating_add(1);
             }
         }
@@ -88,33 +95,33 @@ mod tests {
         text
     }
 
-    fn marks() -> ChainMarks {
-        let mark = |level, pace| Mark::new(level, 2, None).unwrap().with_pace(pace);
-        let mut marks = ChainMarks::default();
+    fn watermarks() -> ChainWatermarks {
+        let watermark = |level, pace| Watermark::new(level, 2, None).unwrap().with_pace(pace);
+        let mut watermarks = ChainWatermarks::default();
         for (n, curve) in Curve::ALL.into_iter().enumerate() {
-            let entry = marks.entry(PublicKeyHash::new(curve, [n as u8; 20]));
-            entry.set(WatermarkKind::Block, mark(7, Some(Pace::kept(1, u64::MAX, 3))));
-            entry.set(WatermarkKind::Attestation, mark(i32::MAX, Some(Pace::kept(0, 0, 0))));
+            let entry = watermarks.entry(PublicKeyHash::new(curve, [n as u8; 20]));
+            entry.set(WatermarkKind::Block, watermark(7, Some(Pace::kept(1, u64::MAX, 3))));
+            entry.set(WatermarkKind::Attestation, watermark(i32::MAX, Some(Pace::kept(0, 0, 0))));
         }
-        marks
+        watermarks
     }
 
     #[test]
     fn times_read_back_and_nothing_shorter_or_longer_does() {
-        let text = print(&marks());
-        assert_eq!(parse(&text).unwrap(), marks());
+        let text = print(&watermarks());
+        assert_eq!(parse(&text).unwrap(), watermarks());
         for length in 0..text.len() {
             assert!(parse(&text[..length]).is_err(), "{length} bytes");
         }
         assert!(parse(&format!("{text}\n")).is_err());
-        assert_eq!(parse(&print(&ChainMarks::default())).unwrap(), ChainMarks::default());
+        assert_eq!(parse(&print(&ChainWatermarks::default())).unwrap(), ChainWatermarks::default());
     }
 
     #[test]
-    fn marks_of_an_unknown_time_have_no_line() {
-        let mut one = ChainMarks::default();
+    fn watermarks_of_an_unknown_time_have_no_line() {
+        let mut one = ChainWatermarks::default();
         let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
-        one.entry(key).set(WatermarkKind::Block, Mark::new(7, 2, None).unwrap());
+        one.entry(key).set(WatermarkKind::Block, Watermark::new(7, 2, None).unwrap());
         assert_eq!(print(&one), "jwtis watermark times 1\nend 0\n");
     }
 

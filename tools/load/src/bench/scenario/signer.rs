@@ -1,4 +1,4 @@
-//! The signer: signatures of all curves, attestations under a durable mark, logins. Callers bring a login token, as they do in practice.
+//! The signer: signatures of all curves, attestations under a durable watermark, logins. Callers bring a login token, as they do in practice.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -29,7 +29,7 @@ const PASSWORD: &str = "Long-Enough-Pass-1";
 const CURVES: [(&str, Curve); 4] =
     [("tz1", Curve::Ed25519), ("tz2", Curve::Secp256k1), ("tz3", Curve::P256), ("tz4", Curve::Bls12381)];
 
-/// Everything, with the marks in the store.
+/// Everything, with the watermarks in the store.
 pub(super) fn store(binary: &Path) -> Result<World, Fault> {
     let signer = Signer::start(binary, "store")?;
     let mut scenarios = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn store(binary: &Path) -> Result<World, Fault> {
     signer.world(scenarios)
 }
 
-/// Attestations alone, with the marks in files.
+/// Attestations alone, with the watermarks in files.
 pub(super) fn file(binary: &Path) -> Result<World, Fault> {
     let signer = Signer::start(binary, "file")?;
     let scenarios = signer.attestations("file")?;
