@@ -1,4 +1,4 @@
-//! Who is calling: the proofs that a check of a bearer secret leaves behind.
+//! The proofs that a check of credentials leaves. Only the use cases of [`crate::Issuer`] make them.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use jwtis_base::bearer::BearerSecret;
 
 use crate::client::Client;
 
-/// What a request brought along: nothing is checked yet.
+/// The credentials of a request, not yet checked.
 #[derive(Debug)]
 pub struct Credentials {
     /// The secret.
     pub secret: BearerSecret,
-    /// The client named beside it (HTTP Basic), which must be the one that the request is about.
+    /// The client named beside it (HTTP Basic). The request must be about this client.
     pub user: Option<String>,
 }
 
-/// Credentials with a token that somebody has: the admin or a client. They tell that the caller is no stranger, and nothing about what
-/// the caller may do: that is for [`crate::Issuer::client_access`]. Only [`crate::Issuer::recognise`] makes one.
+/// Credentials with a token that the admin or some client has, from [`crate::Issuer::recognise`]. They prove nothing about what the caller
+/// may do, which [`crate::Issuer::client_access`] decides.
 #[derive(Debug)]
 pub struct Recognised(Credentials);
 
@@ -26,14 +26,14 @@ impl Recognised {
         Self(credentials)
     }
 
-    /// What the request brought along.
+    /// The credentials.
     #[must_use]
     pub const fn credentials(&self) -> &Credentials {
         &self.0
     }
 }
 
-/// Proof that the caller holds the admin token. Only [`crate::Issuer::admin`] makes one.
+/// Proof that the caller holds the admin token, from [`crate::Issuer::admin`].
 #[derive(Clone, Debug)]
 pub struct AdminAccess(());
 
@@ -43,8 +43,7 @@ impl AdminAccess {
     }
 }
 
-/// Proof that the caller may register a client: the admin, or anybody where registration is open. Only
-/// [`crate::Issuer::registration`] makes one.
+/// Proof that the caller may register a client, from [`crate::Issuer::registration`].
 #[derive(Clone, Debug)]
 pub struct RegistrationAccess(Actor);
 
@@ -59,7 +58,7 @@ impl RegistrationAccess {
     }
 }
 
-/// Proof that the caller may act for one client, with that client as loaded. Only [`crate::Issuer::client_access`] makes one.
+/// Proof that the caller may act for one client, with that client, from [`crate::Issuer::client_access`].
 #[derive(Clone, Debug)]
 pub struct ClientAccess {
     client: Arc<Client>,
@@ -89,13 +88,13 @@ impl ClientAccess {
     }
 }
 
-/// Why a caller was turned away. Both sentences are safe to show.
+/// Why a caller was refused. The sentences are safe to show.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// No credentials, or wrong ones, or right ones for another client: the same answer, so that guessing teaches nothing.
+    /// No credentials, wrong ones, or those of another client. The answer is the same, so that guesses teach nothing.
     #[error("credentials are missing or wrong for this client")]
     Denied,
-    /// The caller holds the token of a client that the admin has switched off.
+    /// The caller holds the token of a client that the admin has disabled.
     #[error("the client is disabled")]
     Disabled,
     /// The caller is the admin and the client does not exist.

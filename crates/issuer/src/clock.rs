@@ -1,9 +1,8 @@
-//! Which time the clock has confirmed, as pure rules over what the wall clock and the steady clock say.
+//! The rules for a clock that may be wrong: which time is confirmed, and when records may be deleted.
 //!
-//! A wall clock is believed once it has kept step with the steady clock for [`CONFIRMED_AFTER`]. The latest such time is kept in the
-//! store, so that a clock that is set back across a restart does not make the server forget how late it has been. A single look at a far
-//! future confirms nothing. After a jump of more than [`JUMP`] nothing is deleted for [`HOLD`]: a clock that is ahead for a moment must not
-//! end what it may not end (docs/reference/reliability.md, "Clocks").
+//! A wall clock is confirmed once it has kept step with the steady clock for [`CONFIRMED_AFTER`]. The store keeps the latest such time, in
+//! case the clock is set back across a restart. A single look at a far future confirms nothing. After a jump of more than [`JUMP`] nothing
+//! is deleted for [`HOLD`], because the clock may be ahead for a moment (docs/reference/reliability.md, "Clocks").
 
 use std::time::Duration;
 
@@ -13,20 +12,20 @@ use jwtis_store::{DecodeError, Name, ReadError, Record, Store, Table};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// The wall clock and the steady clock must keep step for so long.
+/// How long the wall clock and the steady clock must keep step.
 pub const CONFIRMED_AFTER: Duration = Duration::from_secs(600);
-/// What the wall clock may be off from the steady clock, and so no jump.
+/// A larger difference between the wall clock and the steady clock is a jump.
 pub const JUMP: Duration = Duration::from_secs(60);
-/// Nothing is deleted for so long after a jump.
+/// How long nothing is deleted after a jump.
 pub const HOLD: Duration = Duration::from_secs(6 * 3600);
 /// Pause between two looks of a running server.
 pub const PAUSE: Duration = Duration::from_secs(5);
-/// The kept time is written at least so often while the clock goes on, though nothing happens.
+/// The kept time is written at least this often, though nothing happens.
 pub const KEPT_EVERY: Duration = Duration::from_secs(60);
-/// Sessions may be opened for so long after the time that was kept last: until the next look, and what that takes.
+/// How long sessions may be opened after the time that was kept last: until the next look, and its duration.
 pub const MARGIN: Duration = Duration::from_secs(10);
 
-/// What the store keeps of the clock.
+/// The record of the clock in the store.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct KeptClock {
     /// Latest time that the clock has confirmed, in milliseconds since the epoch.
@@ -38,7 +37,7 @@ pub struct KeptClock {
 }
 
 impl KeptClock {
-    /// What `store` keeps; `None` in a store that no release with this record has served yet.
+    /// The record in `store`. `None` if no release with this record has served the store yet.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -76,10 +75,10 @@ pub(crate) fn kept_name() -> Name<'static> {
     Name::plain("clock")
 }
 
-/// The time between the last commit of the run before and the start of this one, when nobody could renew anything.
+/// The time between the last commit of the previous run and the start of this one, when nobody could renew anything.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Outage {
-    /// The last commit that the run before is known to have made.
+    /// The last known commit of the previous run.
     pub last_commit: Timestamp,
     /// When this run began.
     pub started: Timestamp,
@@ -94,14 +93,14 @@ pub struct ClockWatch {
     held_until: Duration,
     /// Latest confirmed time.
     confirmed: Timestamp,
-    /// Sessions of runs before were opened before this moment.
+    /// Sessions of earlier runs were opened before this moment.
     floor: Timestamp,
-    /// A run before was alive at this time, which no clock has confirmed and this one has not reached.
+    /// An earlier run was alive at this time, which no clock has confirmed and this one has not reached.
     unreached: Option<Timestamp>,
 }
 
 impl ClockWatch {
-    /// Begins with what the runs before have kept.
+    /// Begins with the record of the earlier runs.
     #[must_use]
     pub fn begin(kept: Option<KeptClock>, wall: Timestamp, steady: Duration) -> Self {
         let before = kept.unwrap_or_default();
@@ -113,8 +112,8 @@ impl ClockWatch {
             base: (wall, steady),
             held_until: if jumped { steady.saturating_add(HOLD) } else { steady },
             confirmed,
-            // Only a clock that was set back makes a run before lie in the future. Otherwise a mark in the future would end sessions that
-            // the next run opens before it.
+            // An earlier run lies in the future only where the clock was set back. Otherwise a mark in the future would end sessions that the
+            // next run opens before it.
             floor: if seen > wall { floor.plus(MARGIN) } else { floor },
             unreached: (!trusted).then_some(seen),
         }
@@ -131,7 +130,7 @@ impl ClockWatch {
             self.held_until = steady.saturating_add(HOLD);
         } else if passed >= CONFIRMED_AFTER {
             self.confirmed = self.confirmed.max(wall);
-            // The time of the run before was a wrong one.
+            // The time of the earlier run was wrong.
             self.unreached = None;
         }
         if self.unreached.is_some_and(|seen| wall.plus(JUMP) >= seen) {
@@ -140,7 +139,7 @@ impl ClockWatch {
         jumped
     }
 
-    /// Whether the clock has kept step for long enough to be believed.
+    /// Whether the clock has kept step for long enough.
     pub(crate) fn is_confirmed(&self, steady: Duration) -> bool {
         steady.saturating_sub(self.base.1) >= CONFIRMED_AFTER
     }
@@ -156,12 +155,12 @@ impl ClockWatch {
         self.confirmed
     }
 
-    /// A time at which a run before was alive, and that is neither confirmed nor reached.
+    /// A time at which an earlier run was alive, and that is neither confirmed nor reached.
     pub(crate) const fn unreached(&self) -> Option<Timestamp> {
         self.unreached
     }
 
-    /// All sessions of runs before were opened before this moment; `None` where nobody can tell.
+    /// All sessions of earlier runs were opened before this moment. `None` where nobody can tell.
     pub(crate) const fn sessions_before(&self) -> Option<Timestamp> {
         match self.unreached {
             None => Some(self.floor),

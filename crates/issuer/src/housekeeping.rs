@@ -1,6 +1,5 @@
-//! What goes away by itself: records whose tokens have expired, and key sets that have retired. In small batches, so that no request
-//! notices; the caller drives it step by step and pauses as it likes. After a jump of the clock nothing goes for a while
-//! ([`crate::clock::HOLD`]).
+//! Housekeeping deletes records whose tokens have expired, and key sets that have retired. It goes in small steps, with pauses by the
+//! caller, so that no request notices. After a jump of the clock it deletes nothing for [`crate::clock::HOLD`].
 
 use jwtis_base::env::Timestamp;
 use jwtis_store::{CommitError, ReadError, Record, RecordKey, Transaction};
@@ -13,7 +12,7 @@ use crate::session::{SessionRecord, SubjectMark};
 /// Records looked at in one step.
 const BATCH: usize = 256;
 
-/// Where a pass stands. The default starts a new pass.
+/// The position of a pass. The default starts a new pass.
 #[derive(Clone, Default, Debug)]
 pub struct HousekeepingCursor {
     stage: Stage,
@@ -29,18 +28,18 @@ enum Stage {
     Subjects,
 }
 
-/// What one step did.
+/// The outcome of one step.
 #[derive(Clone, Default, Debug)]
 pub struct HousekeepingReport {
     /// Session records and subject marks deleted.
     pub expired_records_deleted: usize,
     /// Retired key sets dropped from their clients.
     pub retired_key_sets_dropped: usize,
-    /// At the end of a pass: how many clients and key sets there are.
+    /// At the end of a pass: the numbers of clients and key sets.
     pub pass_complete: Option<KeySetCensus>,
 }
 
-/// Clients and key sets as one pass found them.
+/// Clients and key sets, counted in one pass.
 #[derive(Copy, Clone, Default, PartialEq, Eq, Debug)]
 pub struct KeySetCensus {
     /// Clients.
@@ -53,7 +52,7 @@ pub struct KeySetCensus {
     pub retiring: u64,
 }
 
-/// A step failed; the next pass tries again.
+/// A step failed. The next pass tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum HousekeepingError {
     /// The store could not be read.
@@ -65,11 +64,10 @@ pub enum HousekeepingError {
 }
 
 impl Issuer {
-    /// Does the next small part of a pass and says where to go on. After the end of a pass the cursor starts a new one.
+    /// Does the next step of a pass, and returns the position after it. After the end of a pass the cursor starts a new one.
     ///
     /// # Errors
-    /// When the store fails; start again with a default cursor later. Where the outcome of a commit is unknown, the next pass finds what is
-    /// left to do.
+    /// When the store fails. Start again later with a default cursor: the next pass finds what is left to do.
     pub async fn housekeeping_step(
         &self,
         cursor: HousekeepingCursor,
@@ -77,7 +75,7 @@ impl Issuer {
         let now = self.env().now();
         let HousekeepingCursor { stage, after, mut census } = cursor;
         let mut report = HousekeepingReport::default();
-        // Looked at in every step: the clock may jump in the middle of a pass.
+        // The clock may jump in the middle of a pass.
         let may_delete = self.may_delete();
         let next = match stage {
             Stage::Clients => self.tidy_clients(after, now, may_delete, &mut census, &mut report).await?,
@@ -133,20 +131,16 @@ impl Issuer {
             };
             let (mut record, version) = (stored.value, stored.version);
             census.count(&record, now);
-            if !may_delete {
-                continue;
-            }
-            let dropped = record.drop_retired(now);
+            let dropped = if may_delete { record.drop_retired(now) } else { 0 };
             if dropped == 0 {
                 continue;
             }
-            let name_owner = record.id.clone();
-            let tx = Transaction::new(self.store()).replace(client_name(&name_owner), version, &record);
+            let tx = Transaction::new(self.store()).replace(client_name(&record.id), version, &record);
             match self.store().commit(tx).await {
                 Ok(()) => {
                     report.retired_key_sets_dropped = report.retired_key_sets_dropped.saturating_add(dropped)
                 }
-                // Somebody else changed the client: the next pass looks again.
+                // Somebody else changed the client. The next pass looks again.
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error @ (CommitError::NotWritten(_) | CommitError::Unknown(_))) => {
                     return Err(error.into());

@@ -1,56 +1,55 @@
-//! The issuer: the use cases over a store, a clock and the loaded clients. Clients and their keys are in [`clients`], tokens in
-//! [`crate::token`].
+//! The issuer: its state, and the clients that it has loaded.
+//!
+//! Use cases: [`access`] (who is calling), [`admin`] (the admin token), [`clients`] and [`key_renewal`] here; tokens in [`crate::token`].
 
-mod apart;
-mod audit;
+mod access;
+mod admin;
 pub(crate) mod clients;
-mod kept_time;
-mod keygen;
+mod key_renewal;
 pub(crate) mod quota;
+mod rsa_work;
 mod session_clock;
-pub(crate) mod switch;
 mod time;
-mod token_index;
-mod work;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jwtis_base::audit::{Actor, Event};
-use jwtis_base::bearer::{BearerSecret, SecretHash, SecretKind};
+use jwtis_base::bearer::SecretHash;
 use jwtis_base::client_id::ClientId;
 use jwtis_base::env::{Env, Timestamp};
-use jwtis_base::json::{decode_json, encode_json};
 use jwtis_store::{
-    Cache, CommitError, DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey,
-    Rollback, Store, Stored, Table, Transaction, settled,
+    Cache, CommitError, DecodeError, NotWritten, ReadError, Record, RecordKey, Rollback, Store, Stored,
 };
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
-use crate::access::{AccessError, AdminAccess, ClientAccess, Credentials, Recognised, RegistrationAccess};
-use crate::client::{Client, ClientRecord, ClientToken, TokenName, client_name};
+use crate::access::ClientAccess;
+use crate::client::{self, Client, ClientRecord, ClientToken, client_name};
 use crate::clock::KeptClock;
 use crate::key::plan::KeyDefaults;
-use crate::session_floor::{self, SETTINGS, SessionFloor, floor_name};
-use apart::Apart;
-use kept_time::KeptTime;
-pub use kept_time::{KeepTimeError, reset_kept_clock};
-use keygen::KeyGenerator;
+use crate::session_floor::{self, SessionFloor, floor_name};
+pub use admin::AdminTokenError;
+pub(crate) use admin::{AdminRecord, admin_name};
+pub use key_renewal::RenewKeysError;
 use quota::RevocationQuota;
+pub use rsa_work::KeyGenerationError;
+use rsa_work::{KeyGenerator, SlowWork};
 use session_clock::SessionClocks;
+use time::KeptTime;
+pub use time::{KeepTimeError, reset_kept_clock};
 
-/// Most key sets kept loaded, over all clients. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
+/// Tries of a conditional write whose outcome does not depend on who wins.
+pub(crate) const MAX_TRIES: usize = 16;
+
+/// Most key sets kept loaded. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
 const MAX_KEY_SETS: usize = 20_000;
 
-/// What the operator decides about the issuer.
+/// The operator's settings of the issuer.
 #[derive(Clone, Debug)]
 pub struct IssuerSettings {
-    /// What a registration gets where it says nothing.
+    /// The values of options that a registration leaves out.
     pub defaults: KeyDefaults,
-    /// How long after a rotation the refresh token before it is still answered, as long as its successor is unused.
+    /// How long after a rotation the server still answers the previous refresh token, while nobody has used the new one.
     pub renew_grace: Duration,
     /// Whether anybody may register a client, without the admin token.
     pub open_registration: bool,
@@ -66,7 +65,7 @@ impl Default for IssuerSettings {
     }
 }
 
-/// The issuer. Cheap to clone; all clones are one.
+/// The issuer. Clones are cheap and are the same issuer.
 #[derive(Clone)]
 pub struct Issuer(Arc<IssuerState>);
 
@@ -74,31 +73,31 @@ struct IssuerState {
     store: Store,
     env: Env,
     settings: IssuerSettings,
-    /// Loaded clients. A request that meets one neither reads the store nor parses a key.
+    /// Loaded clients. A request for one of them neither reads the store nor parses a key.
     clients: Cache<ClientId, Arc<Client>>,
-    /// Whose each token is, by its hash.
+    /// The client of each token, by the token's hash.
     tokens: Cache<[u8; 32], Arc<ClientId>>,
     admin: Cache<(), Option<SecretHash>>,
-    /// Whether every client can be found by its token. Else a token that is not found may still be a client's.
+    /// Whether the index of client tokens is complete. If not, a token that is not in it may still be a client's.
     tokens_indexed: bool,
     keygen: KeyGenerator,
     session_clocks: SessionClocks,
     time: Arc<KeptTime>,
-    /// The mark of a store that has gone back.
+    /// Set if the store has gone back to an earlier state.
     rollback: Option<Rollback>,
-    /// Sessions opened before count as revoked, after a rollback.
+    /// Sessions opened before this moment count as revoked, after a rollback.
     floor: Cache<(), Timestamp>,
-    /// The floor as read last, in milliseconds since the epoch.
+    /// The floor as last read, in milliseconds since the epoch.
     latest_floor: AtomicU64,
-    apart: Apart,
+    slow_work: SlowWork,
     revocations: RevocationQuota,
 }
 
 impl Issuer {
-    /// The issuer over what `store` holds.
+    /// The issuer over `store`.
     ///
     /// # Errors
-    /// When the store cannot be read, or what a rollback revokes not be written.
+    /// When the store cannot be read, or the revocations after a rollback cannot be written.
     pub async fn open(store: Store, env: Env, settings: IssuerSettings) -> Result<Self, ReadError> {
         let (rollback, floor) = session_floor::settle(&store, env.now()).await.map_err(unread)?;
         let latest_floor = AtomicU64::new(floor.millis());
@@ -114,7 +113,7 @@ impl Issuer {
                 commits.committed(&clock);
             }
         }));
-        let tokens_indexed = token_index::complete(&store).await?;
+        let tokens_indexed = client::token_index::complete(&store).await?;
         let issuer = Self(Arc::new(IssuerState {
             store,
             env,
@@ -129,180 +128,52 @@ impl Issuer {
             floor,
             latest_floor,
             time,
-            apart: Apart::default(),
+            slow_work: SlowWork::default(),
             revocations: RevocationQuota::default(),
         }));
         // A store that cannot be read stops the start, and no request.
-        issuer.admin_hash().await?;
+        issuer.has_admin_token().await?;
         issuer.sessions_not_before().await?;
-        // From the first request on the store knows how late it has been.
+        // From the first request on, the store has the time.
         if let Err(error) = issuer.keep_time().await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the time is not kept; the server tries again"
+                "the time could not be stored; the server tries again"
             );
         }
         Ok(issuer)
     }
 
-    /// Sets or replaces the admin token; the one before it stops working at once.
-    ///
-    /// # Errors
-    /// [`AdminTokenError::NotAnAdminToken`] for a client token; else when it could not be stored. Then the one before stays, but for
-    /// [`AdminTokenError::OutcomeUnknown`]: after that only one that was set since is sure to open.
-    pub async fn set_admin_token(&self, secret: &BearerSecret) -> Result<(), AdminTokenError> {
-        if secret.kind() != SecretKind::Admin {
-            return Err(AdminTokenError::NotAnAdminToken);
-        }
-        let now = self.env().now();
-        let record = AdminRecord { hash: *secret.hash().as_bytes(), since_ms: Some(now.millis()) };
-        let previous = self.0.store.get::<AdminRecord>(admin_name()).await?;
-        let tx = Transaction::new(&self.0.store);
-        let tx = match previous {
-            Some(stored) => tx.replace(admin_name(), stored.version, &record),
-            None => tx.create(admin_name(), &record),
-        };
-        let event = Event::AdminTokenSet.by(Actor::Operator, now);
-        if !settled::<AdminTokenError>(self.0.store.commit(tx.append(event.record())).await)? {
-            return Err(AdminTokenError::Conflict);
-        }
-        event.log();
-        Ok(())
-    }
-
-    /// Whether an admin token has been set.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn has_admin_token(&self) -> Result<bool, ReadError> {
-        Ok(self.admin_hash().await?.is_some())
-    }
-
-    /// Lets the admin in.
-    ///
-    /// # Errors
-    /// [`AccessError::Denied`] without the admin token.
-    pub async fn admin(&self, credentials: Option<&Credentials>) -> Result<AdminAccess, AccessError> {
-        let credentials = credentials.ok_or(AccessError::Denied)?;
-        if self.is_admin(&credentials.secret).await? {
-            Ok(AdminAccess::granted())
-        } else {
-            Err(AccessError::Denied)
-        }
-    }
-
-    /// Lets in who may register clients.
-    ///
-    /// # Errors
-    /// [`AccessError::Denied`] without the admin token, unless registration is open.
-    pub async fn registration(
-        &self,
-        credentials: Option<&Credentials>,
-    ) -> Result<RegistrationAccess, AccessError> {
-        match self.admin(credentials).await {
-            Ok(_) => Ok(RegistrationAccess::granted(Actor::Admin)),
-            Err(AccessError::Denied) if self.0.settings.open_registration => {
-                Ok(RegistrationAccess::granted(Actor::Anybody))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Turns away strangers, before anything else about a request is known: only the admin and clients have tokens. A client that gives
-    /// a name beside its token must give its own.
-    ///
-    /// # Errors
-    /// [`AccessError::Denied`] for a token that nobody has; [`AccessError::Store`] where it cannot be looked up.
-    pub async fn recognise(&self, credentials: Credentials) -> Result<Recognised, AccessError> {
-        let Credentials { secret, user } = &credentials;
-        let known = match secret.kind() {
-            SecretKind::Admin => self.is_admin(secret).await?,
-            SecretKind::Client => match self.client_of(secret).await? {
-                Some(client) => user.as_ref().is_none_or(|user| user == client.id.as_str()),
-                None => !self.0.tokens_indexed,
-            },
-        };
-        if known { Ok(Recognised::found(credentials)) } else { Err(AccessError::Denied) }
-    }
-
-    /// Lets in who may act for the client `client_id`: the client itself and the admin.
-    ///
-    /// # Errors
-    /// [`AccessError::UnknownClient`] to the admin only; [`AccessError::Denied`] in all other cases, whatever exists.
-    pub async fn client_access(
-        &self,
-        credentials: Option<&Credentials>,
-        client_id: &ClientId,
-    ) -> Result<ClientAccess, AccessError> {
-        let Credentials { secret, user } = credentials.ok_or(AccessError::Denied)?;
-        let admin = self.is_admin(secret).await?;
-        let client = self.load(client_id).await?;
-        if admin {
-            return client
-                .map(|client| ClientAccess::granted(client, true))
-                .ok_or(AccessError::UnknownClient);
-        }
-        let for_this_client = user.as_ref().is_none_or(|user| user == client_id.as_str());
-        match client {
-            Some(client) if for_this_client && client.token_hash.matches(secret) => {
-                // Told to nobody without the token.
-                if client.disabled {
-                    return Err(AccessError::Disabled);
-                }
-                Ok(ClientAccess::granted(client, false))
-            }
-            _ => Err(AccessError::Denied),
-        }
-    }
-
-    /// The mark of its store, if that has gone back to an earlier state.
+    /// Set if the store has gone back to an earlier state.
     #[must_use]
     pub fn rollback(&self) -> Option<Rollback> {
         self.0.rollback
     }
 
-    /// The world it lives in.
+    /// Time and randomness.
     #[must_use]
     pub fn env(&self) -> &Env {
         &self.0.env
     }
 
-    /// The store below.
+    /// The store.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
-    }
-
-    /// Whether a revocation that makes a new record may be made without a token of the session.
-    pub(crate) fn may_record(&self, access: &ClientAccess) -> bool {
-        access.is_admin() || self.0.revocations.take(access.client().id(), self.env().steady())
     }
 
     pub(crate) fn settings(&self) -> &IssuerSettings {
         &self.0.settings
     }
 
-    /// The client that has this token, from the cache or the store.
-    async fn client_of(&self, secret: &BearerSecret) -> Result<Option<Arc<Client>>, ReadError> {
-        let client = match self.owner_of(&secret.hash()).await? {
-            Some(client) => self.load(&client).await?,
-            None => None,
-        };
-        Ok(client.filter(|client| client.token_hash.matches(secret)))
+    /// Runs `work` on a thread of its own.
+    pub(crate) async fn apart<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        self.0.slow_work.run(work).await
     }
 
-    /// Whose token has this hash, from the cache or the store. That it is nobody's is not kept: strangers would fill the memory.
-    async fn owner_of(&self, hash: &SecretHash) -> Result<Option<Arc<ClientId>>, ReadError> {
-        let missed = match self.0.tokens.find(hash.as_bytes()) {
-            Ok(client) => return Ok(Some(client)),
-            Err(missed) => missed,
-        };
-        let name = TokenName::of(hash);
-        let Some(entry) = self.0.store.get::<ClientToken>(name.name()).await? else { return Ok(None) };
-        let client = Arc::new(entry.value.client);
-        let record = self.0.store.key_of::<ClientToken>(name.name());
-        self.0.tokens.keep(missed, *hash.as_bytes(), record, &client);
-        Ok(Some(client))
+    /// Whether the caller may make a new record of a revocation without a token of the session.
+    pub(crate) fn may_record(&self, access: &ClientAccess) -> bool {
+        access.is_admin() || self.0.revocations.take(access.client().id(), self.env().steady())
     }
 
     /// The client, from the cache or the store.
@@ -320,49 +191,29 @@ impl Issuer {
         Ok(Some(client))
     }
 
-    /// The client of `known` as it is now; `None` where it has been deleted, even if its name has been registered again.
+    /// The client of `known` as it is now. `None` if it was deleted, even if its name was registered again.
     pub(crate) async fn reload(&self, known: &Client) -> Result<Option<Arc<Client>>, ReadError> {
-        Ok(self.load(&known.id).await?.filter(|client| client.is_same_registration(known)))
+        Ok(self.load(&known.id).await?.filter(|client| client.registration == known.registration))
     }
 
-    /// The time that a session of `client` opened now carries.
+    /// The time in the id of a session of `client` that is opened now.
     pub(crate) fn session_time(&self, client: &Client) -> Timestamp {
         let now = self.env().now();
-        // A rollback is met before the first request; what another node adds to it is met at the next look at a token.
+        // A rollback is known before the first request. A later one of another node is known at the next verification.
         let floor = Timestamp::from_millis(self.0.latest_floor.load(Ordering::Relaxed));
         let time = self.0.session_clocks.of(&client.id).open(now.max(client.not_before).max(floor));
         self.0.time.opened(time, now);
         time
     }
 
-    /// A moment that all sessions of `client` opened so far lie before, and all opened from now on do not; `None` where the clock does
-    /// not allow to tell.
+    /// A moment after all sessions of `client` opened so far, and at or before all opened from now on. `None` where the clock does not
+    /// allow to tell.
     pub(crate) fn session_barrier(&self, client: &Client) -> Option<Timestamp> {
         let before = self.sessions_of_runs_before()?;
         Some(self.0.session_clocks.of(&client.id).barrier(self.env().now().max(before)))
     }
 
-    /// Whether `secret` is the admin token.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn is_admin(&self, secret: &BearerSecret) -> Result<bool, ReadError> {
-        Ok(secret.kind() == SecretKind::Admin
-            && self.admin_hash().await?.is_some_and(|hash| hash.matches(secret)))
-    }
-
-    async fn admin_hash(&self) -> Result<Option<SecretHash>, ReadError> {
-        let missed = match self.0.admin.find(&()) {
-            Ok(hash) => return Ok(hash),
-            Err(missed) => missed,
-        };
-        let stored = self.0.store.get::<AdminRecord>(admin_name()).await?;
-        let hash = stored.map(|stored| SecretHash::from_bytes(stored.value.hash));
-        self.0.admin.keep(missed, (), self.0.store.key_of::<AdminRecord>(admin_name()), &hash);
-        Ok(hash)
-    }
-
-    /// The moment before which all sessions count as revoked, after a rollback.
+    /// Sessions opened before this moment count as revoked, after a rollback.
     pub(crate) async fn sessions_not_before(&self) -> Result<Timestamp, ReadError> {
         let missed = match self.0.floor.find(&()) {
             Ok(floor) => return Ok(floor),
@@ -383,7 +234,7 @@ impl fmt::Debug for Issuer {
     }
 }
 
-/// The client of a record, its keys parsed: on a thread for it where that takes long.
+/// The client of a record, its keys parsed; on a thread of its own where that takes long.
 pub(crate) async fn open_keys(key: &RecordKey, stored: Stored<ClientRecord>) -> Result<Client, ReadError> {
     let Stored { value: record, version } = stored;
     let loaded = if record.is_slow_to_load() {
@@ -395,7 +246,7 @@ pub(crate) async fn open_keys(key: &RecordKey, stored: Stored<ClientRecord>) -> 
     loaded.map_err(|error| damaged(key, &error))
 }
 
-/// The start stops, whatever became of the commit: the next one decides again.
+/// The start stops, whatever became of the commit. The next start decides again.
 fn unread(error: CommitError) -> ReadError {
     match error {
         CommitError::NotWritten(NotWritten::Damaged { record }) => ReadError::Damaged { record },
@@ -405,54 +256,9 @@ fn unread(error: CommitError) -> ReadError {
     }
 }
 
-/// A client record that unsealed but cannot be what we wrote. The reason goes to the log, as the store does it.
+/// A client record that unsealed but is not one that the server wrote. The reason goes to the log.
 pub(crate) fn damaged(key: &RecordKey, error: &DecodeError) -> ReadError {
     let record = format!("table {}, key {key}", ClientRecord::TABLE.name);
     tracing::error!(record, error = error as &dyn std::error::Error, "a client record does not load");
     ReadError::Damaged { record }
-}
-
-/// The admin token could not be set.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminTokenError {
-    /// A token of another kind.
-    #[error("an admin token starts with jat_")]
-    NotAnAdminToken,
-    /// The present one could not be read.
-    #[error("the store could not be read")]
-    Read(#[from] ReadError),
-    /// The new one could not be written.
-    #[error("the admin token could not be stored")]
-    Store(#[from] NotWritten),
-    /// Another process set one at the same moment.
-    #[error("another process set an admin token at the same moment")]
-    Conflict,
-    /// Nobody knows which token opens until one is set.
-    #[error("it is not known whether the admin token was stored")]
-    OutcomeUnknown(#[from] OutcomeUnknown),
-}
-
-pub(crate) fn admin_name() -> Name<'static> {
-    Name::plain("admin-token")
-}
-
-/// Hash of the admin token, as stored.
-#[derive(PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AdminRecord {
-    hash: [u8; 32],
-    /// When it was set. Records of earlier releases do not have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) since_ms: Option<u64>,
-}
-
-impl Record for AdminRecord {
-    const TABLE: Table = SETTINGS;
-
-    fn encode(&self) -> Zeroizing<Vec<u8>> {
-        encode_json(self)
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode_json(bytes)
-    }
 }

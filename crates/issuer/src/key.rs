@@ -1,7 +1,7 @@
-//! Key sets: one signing and one encryption pair each, of one algorithm each, with the policy of the tokens made by them.
+//! Key sets. Each has a signing pair and an encryption pair, and the policy of the tokens made with them.
 //!
-//! A client has a ring of them. One is active; those before it are retiring, which means that they verify and decrypt until the last
-//! token that they made has expired; after that they are retired and leave the ring. The kid of a key is its RFC 7638 thumbprint.
+//! A client has a ring of key sets. One is active. Earlier ones are retiring: they verify and decrypt until their last token has expired.
+//! Then they are retired and leave the ring. The kid of a key is its RFC 7638 thumbprint.
 
 pub mod grant;
 pub mod plan;
@@ -16,7 +16,10 @@ use jwtis_jose::{ContentEncryption, DecryptionKey, Jwk, JwkSet, SigningKey};
 use crate::policy::TokenPolicy;
 use rotation::KeySetState;
 
-/// One signing and one encryption pair, parsed and ready.
+/// Keys of this size are RSA keys, which are slow: no curve has as many bits.
+pub(crate) const MIN_RSA_BITS: u32 = 2048;
+
+/// A signing pair and an encryption pair, parsed.
 pub struct KeySet {
     pub(crate) signing: SigningKey,
     pub(crate) encryption: DecryptionKey,
@@ -27,32 +30,26 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// Public half of the signing key: what verifies access tokens.
+    /// Public half of the signing key, which verifies access tokens.
     #[must_use]
     pub fn public_signing_key(&self) -> &Jwk {
         self.signing.public_jwk()
     }
 
-    /// Public half of the encryption key. Clients need nothing of it: the server encrypts and decrypts refresh tokens itself.
+    /// Public half of the encryption key. Clients do not need it: the server encrypts and decrypts refresh tokens itself.
     #[must_use]
     pub fn public_encryption_key(&self) -> &Jwk {
         self.encryption.public_jwk()
     }
 
-    /// Whether signing takes long enough to hold up others: RSA does.
+    /// Whether no token can be made with the set any more.
+    pub(crate) const fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.seconds() <= now.seconds()
+    }
+
+    /// Whether signing would hold up other requests.
     pub(crate) fn signs_slowly(&self) -> bool {
-        self.signing.public_jwk().bits() >= 2048
-    }
-
-    /// Whether decrypting does.
-    pub(crate) fn decrypts_slowly(&self) -> bool {
-        self.encryption.public_jwk().bits() >= 2048
-    }
-
-    /// Content encryption of refresh tokens.
-    #[must_use]
-    pub const fn content_encryption(&self) -> ContentEncryption {
-        self.content
+        self.signing.public_jwk().bits() >= MIN_RSA_BITS
     }
 
     /// Policy of the tokens made with these keys.
@@ -84,10 +81,10 @@ impl fmt::Debug for KeySet {
     }
 }
 
-/// A key set and where it stands in its life.
+/// A key set and its state.
 #[derive(Clone, Debug)]
 pub struct RingEntry {
-    /// Stored state; [`KeySetState::at`] tells what it means at a moment.
+    /// Stored state. [`KeySetState::at`] gives the state at a moment.
     pub state: KeySetState,
     /// The keys.
     pub keys: Arc<KeySet>,
@@ -113,7 +110,7 @@ impl KeyRing {
         }
     }
 
-    /// The set that makes tokens; it may have expired.
+    /// The set that makes tokens. It may have expired.
     #[must_use]
     pub const fn active(&self) -> &Arc<KeySet> {
         &self.active
@@ -124,16 +121,9 @@ impl KeyRing {
         self.entries.iter().filter(move |entry| entry.state.at(now).verifies()).map(|entry| &*entry.keys)
     }
 
-    /// The usable set whose signing key has this kid.
-    #[must_use]
-    pub fn by_signing_kid(&self, kid: &str, now: Timestamp) -> Option<&KeySet> {
-        self.usable(now).find(|keys| keys.signing.kid() == kid)
-    }
-
-    /// The usable set whose encryption key has this kid.
-    #[must_use]
-    pub fn by_encryption_kid(&self, kid: &str, now: Timestamp) -> Option<&KeySet> {
-        self.usable(now).find(|keys| keys.encryption.kid() == kid)
+    /// Whether decrypting with one of the sets would hold up other requests.
+    pub(crate) fn decrypts_slowly(&self) -> bool {
+        self.entries.iter().any(|entry| entry.keys.encryption.public_jwk().bits() >= MIN_RSA_BITS)
     }
 
     /// Every signing key that a verifier may still meet, newest first.

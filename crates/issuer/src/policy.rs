@@ -1,4 +1,4 @@
-//! What a client's tokens are like: how long they live, what they say by default, and when a renewal replaces the refresh token.
+//! The policy of a client's tokens: their lives, default claims, and when a renewal replaces the refresh token.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jwtis_base::ttl::Ttl;
 use serde::{Deserialize, Serialize};
 
-/// When a renewal makes a new refresh token. Ordered: a later one is stricter, because it lets a refresh token live shorter.
+/// When a renewal makes a new refresh token. A later strategy is stricter.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum RefreshStrategy {
     /// Never: the presented refresh token stays in use until it expires.
@@ -25,7 +25,7 @@ impl RefreshStrategy {
     /// All strategies, weakest first.
     pub const ALL: [Self; 3] = [Self::NoRefresh, Self::RefreshOnExpire, Self::RefreshBoth];
 
-    /// What the strategy gives up, in one line.
+    /// The risk of the strategy, in one line.
     #[must_use]
     pub const fn notice(self) -> Option<&'static str> {
         match self {
@@ -50,7 +50,7 @@ impl RefreshStrategy {
     }
 }
 
-/// The text names no refresh strategy.
+/// The text is not the name of a refresh strategy.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the refresh strategy is one of noRefresh, refreshOnExpire, refreshBoth")]
 pub struct UnknownStrategy;
@@ -69,8 +69,7 @@ impl fmt::Display for RefreshStrategy {
     }
 }
 
-/// How long a client's tokens live and what they say by default. Belongs to a key set, so that a change of it comes with new keys and
-/// never reaches back to tokens that are out.
+/// The policy of tokens. It belongs to a key set, so a change comes with new keys and never affects tokens that were issued before.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TokenPolicy {
     /// Longest life of an access token.

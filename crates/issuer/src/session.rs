@@ -1,7 +1,7 @@
 //! Sessions: one issue call and all its renewals.
 //!
-//! Issuing writes nothing. A session gets a record the first time that its state matters, which is its first rotation or its
-//! revocation; the record goes away when its tokens have expired. What a renewal may do is the pure rule [`rule::renew`].
+//! Issuing writes nothing. A session gets a record at its first rotation or revocation. The record goes away when its tokens have expired.
+//! [`rule::renew`] decides about renewals.
 
 pub mod rule;
 
@@ -17,8 +17,7 @@ use zeroize::Zeroizing;
 
 use rule::SessionState;
 
-/// Records are kept this much longer than the tokens they speak of, so that a clock that is set back by less does not bring back a
-/// session whose revocation has been forgotten.
+/// Records are kept this much longer than their tokens, so that a clock that is set back by less does not revive a revoked session.
 pub const RECORD_SLACK: Duration = Duration::from_secs(24 * 3600);
 
 /// State of one session as stored.
@@ -46,8 +45,7 @@ pub(crate) fn at((text, millis): &(String, u64)) -> Name<'_> {
 }
 
 impl SessionRecord {
-    /// What two copies of a store know of one session together: revoked stays revoked, the higher generation counts, and the record
-    /// stays for as long as the longer of the two.
+    /// One record of two copies of a store: revoked stays revoked, the higher generation and the later expiry count.
     pub(crate) fn join(&self, other: &Self) -> Self {
         let (one, two) = (&self.state, &other.state);
         let state = match one.generation.cmp(&two.generation) {
@@ -80,7 +78,7 @@ impl Record for SessionRecord {
     }
 }
 
-/// All sessions of a subject that were opened before a moment are revoked.
+/// Revokes all sessions of a subject that were opened before a moment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct SubjectMark {
     /// Milliseconds since the epoch.
@@ -90,7 +88,7 @@ pub(crate) struct SubjectMark {
 }
 
 impl SubjectMark {
-    /// What two copies of a store know together: the later of both.
+    /// One mark of two copies of a store: the later of both.
     pub(crate) fn join(&self, other: &Self) -> Self {
         Self {
             not_before_ms: self.not_before_ms.max(other.not_before_ms),
@@ -125,40 +123,16 @@ mod tests {
             state: SessionState { generation, rotated_at_ms: 7, confirmed, revoked },
             expires_at,
         };
+        let plain = |generation| session(generation, false, false, 9);
         for (name, one, other, wanted) in [
-            (
-                "the_same",
-                session(1, false, false, 9),
-                session(1, false, false, 9),
-                session(1, false, false, 9),
-            ),
-            (
-                "revoked_stays_revoked",
-                session(3, false, false, 9),
-                session(1, false, true, 9),
-                session(3, false, true, 9),
-            ),
-            (
-                "the_higher_generation_counts",
-                session(1, true, false, 9),
-                session(2, false, false, 9),
-                session(2, false, false, 9),
-            ),
-            (
-                "a_used_token_stays_used",
-                session(1, true, false, 9),
-                session(1, false, false, 9),
-                session(1, true, false, 9),
-            ),
-            (
-                "the_later_expiry_counts",
-                session(2, false, false, 5),
-                session(1, false, false, 9),
-                session(2, false, false, 9),
-            ),
+            ("the_same", plain(1), plain(1), plain(1)),
+            ("revoked_stays_revoked", plain(3), session(1, false, true, 9), session(3, false, true, 9)),
+            ("the_higher_generation_counts", session(1, true, false, 9), plain(2), plain(2)),
+            ("a_used_token_stays_used", session(1, true, false, 9), plain(1), session(1, true, false, 9)),
+            ("the_later_expiry_counts", session(2, false, false, 5), plain(1), plain(2)),
         ] {
-            assert!(one.join(&other) == wanted, "{name}: {:?}", one.join(&other));
-            assert!(other.join(&one) == wanted, "{name}, turned round");
+            assert_eq!(one.join(&other), wanted, "{name}");
+            assert_eq!(other.join(&one), wanted, "{name}, turned round");
         }
         let mark = |not_before_ms, expires_at| SubjectMark { not_before_ms, expires_at };
         assert_eq!(mark(5, 9).join(&mark(7, 8)), mark(7, 9));

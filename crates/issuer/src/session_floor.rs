@@ -1,4 +1,4 @@
-//! Sessions of a store that has gone back to an earlier state ([`jwtis_base::rollback`]): every session opened before counts as revoked.
+//! The session floor of a store that has gone back to an earlier state ([`jwtis_base::rollback`]): sessions opened before count as revoked.
 
 use jwtis_base::audit::{Actor, AuditRecord};
 use jwtis_base::env::Timestamp;
@@ -9,15 +9,15 @@ use jwtis_store::{CommitError, DecodeError, Name, Record, Rollback, RollbackCaus
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// Settings of the store that are no client's.
+/// The table of records that belong to no client.
 pub(crate) const SETTINGS: Table = Table { id: 4, name: "settings", time_ordered: false };
 
-/// Sessions opened before this moment count as revoked, whichever client's they are. It outlives the mark.
+/// Sessions of all clients opened before this moment count as revoked. It outlives the mark.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct SessionFloor {
     not_before_ms: u64,
-    /// The moment that counts once the present mark is accepted with `--keep-sessions`: what earlier marks revoked stays revoked. Records
-    /// of earlier releases do not have it.
+    /// The moment that counts once the present mark is accepted with `--keep-sessions`: sessions that earlier marks revoked stay revoked.
+    /// Records of earlier releases do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settled_ms: Option<u64>,
 }
@@ -27,14 +27,14 @@ pub(crate) fn floor_name() -> Name<'static> {
 }
 
 impl SessionFloor {
-    /// As a mark raises it, which nobody has accepted yet.
+    /// Raised by a mark that nobody has accepted yet.
     pub(crate) fn raised(floor: Option<Self>, to: Timestamp) -> Self {
         let settled = floor.map_or(0, Self::settled);
         let before = floor.map_or(0, |floor| floor.not_before_ms);
         Self { not_before_ms: before.max(to.millis()), settled_ms: Some(settled) }
     }
 
-    /// As an accepted mark leaves it.
+    /// After the mark was accepted.
     fn accepted(self, keep_sessions: bool) -> Self {
         let not_before_ms = if keep_sessions { self.settled() } else { self.not_before_ms };
         Self { not_before_ms, settled_ms: Some(not_before_ms) }
@@ -68,10 +68,10 @@ impl Record for SessionFloor {
     }
 }
 
-/// Dates a mark that has no date yet, and revokes the sessions opened before. Answers the mark, and since when sessions count.
+/// Dates a mark that has no date yet, and revokes the sessions opened before. Returns the mark and the floor.
 ///
 /// # Errors
-/// When the store cannot be read or written. Where the outcome is unknown the start stops, and the next one decides.
+/// When the store cannot be read or written. Where the outcome is unknown, the next start decides.
 pub(crate) async fn settle(
     store: &Store,
     now: Timestamp,
@@ -92,7 +92,7 @@ pub(crate) async fn settle(
     }
 }
 
-/// Ends the state of a marked store; answers whether it was marked. Sessions opened before stay revoked, unless `keep_sessions`.
+/// Removes the mark of a store, and returns whether there was one. Sessions opened before stay revoked, unless `keep_sessions`.
 ///
 /// # Errors
 /// When the store cannot be read or written. Where the outcome is unknown, another call decides.
@@ -103,11 +103,11 @@ pub async fn accept(store: &Store, now: Timestamp, keep_sessions: bool) -> Resul
     let present = floor.as_ref().map(|floor| floor.value);
     let of_earlier_release = present.is_some_and(|floor| floor.settled_ms.is_none());
     let accepted = match present {
-        // It does not tell what earlier marks revoked.
+        // It does not tell which sessions earlier marks revoked.
         Some(floor) if keep_sessions && of_earlier_release && Some(floor.not_before_ms) == value.since_ms => {
             None
         }
-        // No server has dated the mark, so it has revoked nothing yet.
+        // No server has dated the mark yet, so it has revoked nothing.
         present if !keep_sessions && value.since_ms.is_none() => {
             Some(SessionFloor::raised(present, now).accepted(false))
         }
@@ -129,7 +129,7 @@ pub async fn accept(store: &Store, now: Timestamp, keep_sessions: bool) -> Resul
     Ok(true)
 }
 
-/// Dates the mark that a restoration begins with, or takes it away. The audit trail says that the store was restored.
+/// Dates the mark with which a restore begins, or removes it. The audit trail says that the store was restored.
 ///
 /// # Errors
 /// When the store cannot be read or written.

@@ -1,11 +1,11 @@
-//! What a restored store takes over of the issuer's records, by one rule for each type.
+//! The issuer's records that a restored store takes over from the replaced one, by one rule for each type.
 //!
 //! | Record | Rule |
 //! |---|---|
 //! | session | revoked stays revoked; the higher generation; the later expiry |
 //! | revoked subject | the later moment, the later expiry |
 //! | client | one deleted since stays deleted; one that nobody deleted comes back; one registered again is the new registration; the later `not_before`; replaced tokens, retired key sets stay so. One registered since is *not* taken over |
-//! | client that is not in the backup | what is known of it is kept (`LeftClient`), and joined with the client once a backup brings it back |
+//! | client that is not in the backup | its record is kept (`LeftClient`), and joined with the client once a backup brings it back |
 //! | disabled client | stays disabled |
 //! | admin token | one replaced since stays replaced |
 //! | sessions revoked by an earlier rollback | the later moment |
@@ -18,7 +18,7 @@ use jwtis_base::rollback::deleted::Deleted;
 use jwtis_base::rollback::takeover::{Joins, Merge, put};
 use jwtis_store::{CommitError, NotWritten, ReadError};
 
-use crate::client::left::{Known, LeftClient};
+use crate::client::left::{JoinedClient, LeftClient};
 use crate::client::{ClientFact, ClientRecord, client_name};
 use crate::clock::{KeptClock, kept_name};
 use crate::issuer::{AdminRecord, admin_name};
@@ -77,7 +77,7 @@ async fn clients(merge: &mut Merge<'_>) -> Result<(), CommitError> {
     Ok(())
 }
 
-/// A client of the backup is as both stores know it. What is known of any other is kept for a restore that brings it back.
+/// A client of the backup becomes as both stores know it. Any other is kept for a restore that brings it back.
 async fn client(merge: &mut Merge<'_>, id: &ClientId) -> Result<(), CommitError> {
     let name = client_name(id);
     let backup = merge.new.get::<ClientRecord>(name).await?;
@@ -94,7 +94,7 @@ async fn client(merge: &mut Merge<'_>, id: &ClientId) -> Result<(), CommitError>
     let (replaced, backup) = (unless_deleted(merge, replaced).await?, unless_deleted(merge, backup).await?);
     let backup_is_deleted = backup.is_none();
     let unchanged = replaced.is_none() && !backup_is_deleted;
-    let known = Known::of(replaced, backup, merge.backup_is_younger);
+    let known = JoinedClient::of(replaced, backup, merge.backup_is_younger);
     let is_present = known.client.is_some() && present_at.is_some();
 
     if !unchanged {
@@ -142,41 +142,31 @@ async fn unless_deleted(
 
 async fn settings(merge: &mut Merge<'_>) -> Result<(), CommitError> {
     let mut transaction = merge.new.transaction();
-    let (old, new) = (
-        merge.old.get::<SessionFloor>(floor_name()).await?,
-        merge.new.get::<SessionFloor>(floor_name()).await?,
-    );
-    transaction = match (old, new) {
-        (None, _) => transaction,
-        (Some(old), None) => transaction.create(floor_name(), &old.value),
-        (Some(old), Some(new)) => transaction.replace(floor_name(), new.version, &new.value.join(old.value)),
+    let old = merge.old.get::<SessionFloor>(floor_name()).await?.map(|stored| stored.value);
+    let new = merge.new.get::<SessionFloor>(floor_name()).await?;
+    if let Some(old) = old {
+        let joined = new.as_ref().map_or(old, |new| new.value.join(old));
+        transaction = put(transaction, floor_name(), new.map(|new| new.version), Some(&joined));
+    }
+    let old = merge.old.get::<KeptClock>(kept_name()).await?.map(|stored| stored.value);
+    let new = merge.new.get::<KeptClock>(kept_name()).await?;
+    if let Some(old) = old.filter(|_| !merge.backup_is_younger) {
+        transaction = put(transaction, kept_name(), new.map(|new| new.version), Some(&old));
+    }
+    let old = merge.old.get::<AdminRecord>(admin_name()).await?.map(|stored| stored.value);
+    let new = merge.new.get::<AdminRecord>(admin_name()).await?;
+    // A younger backup may be of a copy that went on elsewhere. Then the clock tells which token was set later.
+    let set_later = match (&old, &new) {
+        (Some(old), Some(new)) => new.value.since_ms >= old.since_ms,
+        (None, _) | (_, None) => true,
     };
-    let (old, new) =
-        (merge.old.get::<KeptClock>(kept_name()).await?, merge.new.get::<KeptClock>(kept_name()).await?);
-    transaction = match (old, new) {
-        (None, _) => transaction,
-        _ if merge.backup_is_younger => transaction,
-        (Some(old), None) => transaction.create(kept_name(), &old.value),
-        (Some(old), Some(new)) => transaction.replace(kept_name(), new.version, &old.value),
-    };
-    let (old, new) = (
-        merge.old.get::<AdminRecord>(admin_name()).await?,
-        merge.new.get::<AdminRecord>(admin_name()).await?,
-    );
-    // A younger backup may be of a copy that went on elsewhere: then the clock tells which token was set later.
-    let backup_is_newer = merge.backup_is_younger
-        && match (&old, &new) {
-            (Some(old), Some(new)) => new.value.since_ms >= old.value.since_ms,
-            (None, _) | (_, None) => true,
-        };
-    transaction = match (old, new) {
-        _ if backup_is_newer => transaction,
-        (Some(old), Some(new)) if old.value != new.value => {
+    if let Some(old) = old.filter(|_| !(merge.backup_is_younger && set_later))
+        && new.as_ref().is_none_or(|new| new.value != old)
+    {
+        if new.is_some() {
             merge.took("admin token", String::new(), "stays replaced".to_owned());
-            transaction.replace(admin_name(), new.version, &old.value)
         }
-        (Some(old), None) => transaction.create(admin_name(), &old.value),
-        _ => transaction,
-    };
+        transaction = put(transaction, admin_name(), new.map(|new| new.version), Some(&old));
+    }
     merge.new.commit(transaction).await
 }

@@ -1,20 +1,11 @@
-//! The audit trail: what is logged, and that no token, claim or key ever is.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod support;
+//! The audit trail in the log: which events it has, and that no token, claim or key is in it.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use jwtis_issuer::{KeyOptions, RefreshStrategy, RevokeTarget};
-use support::{World, id, kind};
+use jwtis_issuer::{KeyOptions, RevokeTarget};
+
+use crate::support::{World, id, kind, rotating};
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
@@ -42,9 +33,7 @@ async fn every_act_leaves_one_event_and_no_secret() {
     let guard = tracing::subscriber::set_default(subscriber);
 
     let world = World::new().await;
-    let options =
-        KeyOptions { refresh_strategy: Some(RefreshStrategy::RefreshBoth), ..KeyOptions::default() };
-    let access = world.client("shop", options).await;
+    let access = world.client("shop", rotating()).await;
     let first = world.issue(&access, r#"{"sub":"secret-subject","note":"secret-claim"}"#);
     let second = world.renew(&access, &first.refresh_token).await.unwrap();
     world.seconds_pass(31);
@@ -54,8 +43,7 @@ async fn every_act_leaves_one_event_and_no_secret() {
     world.issuer.revoke(&access, RevokeTarget::Subject("secret-subject")).await.unwrap();
     world.issuer.revoke(&access, RevokeTarget::All).await.unwrap();
     world.issuer.renew_keys(&world.access("shop").await, KeyOptions::default()).await.unwrap();
-    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
-    world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
+    world.issuer.delete_client(&world.admin().await, &id("shop")).await.unwrap();
     drop(guard);
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

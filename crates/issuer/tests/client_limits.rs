@@ -1,14 +1,4 @@
-//! Whoever is switched off, and what a client may do by itself: the kill switch, the grant, the quota of revocations, RSA keys apart.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod support;
+//! The limits of a client: the kill switch, the grant, the quota of revocations, and RSA keys on threads of their own.
 
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -16,17 +6,16 @@ use std::task::Poll;
 
 use jwtis_base::{SessionId, Ttl};
 use jwtis_issuer::{
-    AccessError, ClientAccess, ClientSwitchError, Credentials, IssueError, KeyOptions, OptionsError,
-    RefreshStrategy, RenewError, RenewKeysError, RevokeError, RevokeTarget,
+    AccessError, ClientAccess, ClientChangeError, Credentials, IssueError, KeyOptions, OptionsError,
+    RenewError, RenewKeysError, RevokeError, RevokeTarget,
 };
 use jwtis_jose::SignatureAlgorithm;
-use support::{START, World, id, issue, with_alg};
+
+use crate::support::{START, World, id, issue, rotating, with_alg};
 
 /// Registers a client, and gives it access by its own token.
 async fn by_token(world: &World, kid: &str, options: KeyOptions) -> (Credentials, ClientAccess) {
-    let registration = world.issuer.registration(Some(&world.admin)).await.unwrap();
-    let registered = world.issuer.register(&registration, id(kid), options).await.unwrap();
-    let credentials = Credentials { secret: registered.client_token, user: None };
+    let credentials = Credentials { secret: world.register(kid, options).await, user: None };
     let access = world.issuer.client_access(Some(&credentials), &id(kid)).await.unwrap();
     (credentials, access)
 }
@@ -34,17 +23,14 @@ async fn by_token(world: &World, kid: &str, options: KeyOptions) -> (Credentials
 #[tokio::test]
 async fn a_disabled_client_does_nothing_until_it_is_enabled_again() {
     let world = World::new().await;
-    let strategy =
-        KeyOptions { refresh_strategy: Some(RefreshStrategy::RefreshBoth), ..KeyOptions::default() };
-    let (credentials, access) = by_token(&world, "shop", strategy).await;
+    let (credentials, access) = by_token(&world, "shop", rotating()).await;
     let tokens = world.issue(&access, r#"{"sub":"u1"}"#);
-    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
+    let admin = world.admin().await;
     world.issuer.switch_client(&admin, &id("shop"), false).await.unwrap();
 
     let denied = world.issuer.client_access(Some(&credentials), &id("shop")).await;
     assert!(matches!(denied, Err(AccessError::Disabled)), "{denied:?}");
-    let stranger =
-        Credentials { secret: by_token(&world, "bank", KeyOptions::default()).await.0.secret, user: None };
+    let (stranger, _) = by_token(&world, "bank", KeyOptions::default()).await;
     let denied = world.issuer.client_access(Some(&stranger), &id("shop")).await;
     assert!(matches!(denied, Err(AccessError::Denied)), "told to nobody without the token: {denied:?}");
 
@@ -68,7 +54,7 @@ async fn a_disabled_client_does_nothing_until_it_is_enabled_again() {
         assert_eq!(world.status(&access, &tokens.access_token).await, "active");
     }
     let unknown = world.issuer.switch_client(&admin, &id("nobody"), false).await;
-    assert!(matches!(unknown, Err(ClientSwitchError::Unknown)), "{unknown:?}");
+    assert!(matches!(unknown, Err(ClientChangeError::Unknown)), "{unknown:?}");
 }
 
 #[tokio::test]

@@ -1,27 +1,14 @@
 //! Callers are known by their tokens alone: the index from a token's hash to its client, at every step of its life.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
-
-mod support;
-
-use std::sync::Arc;
 
 use jwtis_base::{BearerSecret, SecretKind};
-use jwtis_issuer::{AccessError, Credentials, IssuerSettings, KeyOptions, RegisterError};
+use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings, KeyOptions, RegisterError};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{Backend, Batch, Expect, MemoryBackend, Store, Write};
-use support::{World, id};
+
+use crate::support::{Engine, World, bearer, id};
 
 /// Table of the index.
 const TABLE: u8 = 9;
-
-type Engine = Arc<Faulty<MemoryBackend>>;
 
 async fn world() -> (World, Engine, Store) {
     let backend = Faulty::new(MemoryBackend::new());
@@ -30,12 +17,7 @@ async fn world() -> (World, Engine, Store) {
 }
 
 async fn register(world: &World, kid: &str) -> BearerSecret {
-    let access = world.issuer.registration(Some(&world.admin)).await.unwrap();
-    world.issuer.register(&access, id(kid), KeyOptions::default()).await.unwrap().client_token
-}
-
-fn copy(secret: &BearerSecret) -> BearerSecret {
-    BearerSecret::parse(secret.reveal()).unwrap()
+    world.register(kid, KeyOptions::default()).await
 }
 
 async fn known(world: &World, secret: &BearerSecret) -> bool {
@@ -43,7 +25,7 @@ async fn known(world: &World, secret: &BearerSecret) -> bool {
 }
 
 async fn known_as(world: &World, secret: &BearerSecret, user: Option<&str>) -> bool {
-    let credentials = Credentials { secret: copy(secret), user: user.map(str::to_owned) };
+    let credentials = Credentials { user: user.map(str::to_owned), ..bearer(secret) };
     match world.issuer.recognise(credentials).await {
         Ok(_) => true,
         Err(AccessError::Denied) => false,
@@ -105,7 +87,7 @@ async fn a_token_comes_and_goes_with_its_client() {
     let token = register(&world, "shop").await;
     assert_eq!(entries(&backend).await, 1);
 
-    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
+    let admin = world.admin().await;
     backend.fail_commit(1, Fault::Unavailable);
     assert!(world.issuer.delete_client(&admin, &id("shop")).await.is_err());
     assert!(known(&world, &token).await, "both are still there");
@@ -125,7 +107,7 @@ async fn the_index_is_a_hint_and_the_clients_record_the_proof() {
     let (world, backend, store) = world().await;
     let old = register(&world, "shop").await;
     let entry = backend.scan(TABLE, None, 1).await.unwrap().remove(0);
-    let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
+    let admin = world.admin().await;
     world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
     register(&world, "shop").await;
     // The entry of the client that was deleted comes back, as out of an older copy.
@@ -152,7 +134,7 @@ async fn a_store_without_the_index_gets_it_at_its_opening() {
         assert!(!known(&restarted, &nobodys).await);
     }
     let commits = backend.commits();
-    jwtis_issuer::Issuer::open(store, world.issuer.env().clone(), IssuerSettings::default()).await.unwrap();
+    Issuer::open(store, world.issuer.env().clone(), IssuerSettings::default()).await.unwrap();
     assert_eq!(backend.commits(), commits, "a whole index is left alone");
 }
 
@@ -165,7 +147,7 @@ async fn an_index_that_was_made_half_way_locks_nobody_out_and_is_completed_later
         tokens.push(register(&world, &format!("client-{number}")).await);
     }
     let env = world.issuer.env().clone();
-    let open = || jwtis_issuer::Issuer::open(store.clone(), env.clone(), IssuerSettings::default());
+    let open = || Issuer::open(store.clone(), env.clone(), IssuerSettings::default());
     for (fault, made) in [
         (Fault::Full, 256),
         (Fault::ReadOnly, 0),
@@ -178,13 +160,12 @@ async fn an_index_that_was_made_half_way_locks_nobody_out_and_is_completed_later
         let issuer = open().await.unwrap();
         assert_eq!(entries(&backend).await, made, "{fault:?}");
         for token in &tokens {
-            let credentials = Credentials { secret: copy(token), user: None };
-            assert!(issuer.recognise(credentials).await.is_ok(), "{fault:?}");
+            assert!(issuer.recognise(bearer(token)).await.is_ok(), "{fault:?}");
         }
         let issuer = open().await.unwrap();
         assert_eq!(entries(&backend).await, 300, "{fault:?}");
         let nobodys = BearerSecret::generate(SecretKind::Client, &env).unwrap();
-        let denied = issuer.recognise(Credentials { secret: nobodys, user: None }).await;
+        let denied = issuer.recognise(bearer(&nobodys)).await;
         assert!(matches!(denied, Err(AccessError::Denied)));
     }
     forget(&backend, usize::MAX).await;
@@ -208,7 +189,7 @@ async fn a_store_that_cannot_be_read_recognises_nobody_new() {
     let shop = register(&world, "shop").await;
     let restarted = World::with(store, IssuerSettings::default()).await;
     backend.fail_read(1, Fault::Unavailable);
-    let outcome = restarted.issuer.recognise(Credentials { secret: copy(&shop), user: None }).await;
+    let outcome = restarted.issuer.recognise(bearer(&shop)).await;
     assert!(matches!(outcome, Err(AccessError::Store(_))));
     assert!(known(&restarted, &shop).await);
 }

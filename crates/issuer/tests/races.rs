@@ -1,22 +1,12 @@
-//! Point 8: requests that race end in one of the allowed outcomes, whatever the order of their steps at the store.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
+//! Requests that race end in one of the allowed outcomes, whatever the order of their steps at the store.
 
-mod support;
-
+use crate::support::interleave::{Actor, Ran, interleave, run, yielding_store};
+use crate::support::{World, id, kind};
 use jwtis_issuer::{
     ClientAccess, IssuerSettings, KeyOptions, RefreshStrategy, RegisterError, RenewKeysError, RenewToken,
     RevokeTarget, TokenSet,
 };
 use proptest::prelude::*;
-use support::interleave::{Actor, Ran, interleave, run, yielding_store};
-use support::{World, id, kind};
 
 #[derive(Copy, Clone, Debug)]
 enum Act {
@@ -164,13 +154,13 @@ fn both_orders(first: Act, second: Act) {
 }
 
 #[test]
-fn point_08_both_orders_renew_and_renew() {
+fn both_orders_renew_and_renew() {
     both_orders(Act::Renew { keep: false }, Act::Renew { keep: false });
     both_orders(Act::Renew { keep: false }, Act::Renew { keep: true });
 }
 
 #[test]
-fn point_08_both_orders_renew_and_every_revocation() {
+fn both_orders_renew_and_every_revocation() {
     for revocation in [Act::RevokeSession, Act::RevokeToken, Act::RevokeSubject, Act::RevokeAll] {
         both_orders(Act::Renew { keep: false }, revocation);
         both_orders(Act::Renew { keep: true }, revocation);
@@ -178,7 +168,7 @@ fn point_08_both_orders_renew_and_every_revocation() {
 }
 
 #[test]
-fn point_08_both_orders_renew_and_renew_keys() {
+fn both_orders_renew_and_renew_keys() {
     both_orders(Act::Renew { keep: false }, Act::RenewKeys);
     both_orders(Act::RenewKeys, Act::RenewKeys);
     both_orders(Act::RenewKeys, Act::RevokeAll);
@@ -211,7 +201,7 @@ fn check_registrations(choices: &[usize]) {
 }
 
 #[test]
-fn point_08_both_orders_register_and_register() {
+fn both_orders_register_and_register() {
     for choices in [&[][..], &[1; 40], &[0, 1].repeat(20)] {
         check_registrations(choices);
     }
@@ -236,7 +226,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn point_08_random_interleavings_end_in_an_allowed_outcome(
+    fn random_interleavings_end_in_an_allowed_outcome(
         acts in acts(),
         choices in proptest::collection::vec(0_usize..6, 0..80),
     ) {
@@ -244,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn point_08_random_interleavings_of_registrations(choices in proptest::collection::vec(0_usize..6, 0..40)) {
+    fn random_interleavings_of_registrations(choices in proptest::collection::vec(0_usize..6, 0..40)) {
         check_registrations(&choices);
     }
 }

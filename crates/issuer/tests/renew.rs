@@ -1,30 +1,24 @@
-//! Point 4: refresh strategies, generations, reuse, and many renewals at once.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
+//! Renewals: refresh strategies, generations, reuse, lifetimes, and many renewals at once.
 
-mod support;
+use std::sync::Arc;
 
 use jwtis_base::Ttl;
-use jwtis_issuer::{ClientAccess, IssueToken, KeyOptions, RefreshStrategy, RenewToken, TokenSet};
-use jwtis_jose::ClaimsSet;
-use support::{World, kind};
+use jwtis_issuer::{
+    ClientAccess, IssueError, IssueToken, KeyOptions, RefreshStrategy, RenewToken, TokenSet, Verification,
+};
+
+use crate::support::{World, issue, kind, lives};
 
 const HOUR: u64 = 3600;
 
 async fn client(world: &World, strategy: RefreshStrategy) -> ClientAccess {
-    let options = KeyOptions {
-        refresh_strategy: Some(strategy),
-        auth_ttl: Some(Ttl::from_hours(1)),
-        refresh_ttl: Some(Ttl::from_hours(100)),
-        ..KeyOptions::default()
-    };
-    world.client("shop", options).await
+    world.client("shop", KeyOptions { refresh_strategy: Some(strategy), ..lives(1, 100) }).await
+}
+
+async fn shop() -> (World, ClientAccess) {
+    let world = World::new().await;
+    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+    (world, access)
 }
 
 async fn renew_as(
@@ -36,23 +30,18 @@ async fn renew_as(
     world.issuer.renew(access, RenewToken { refresh_token: &token.refresh_token, strategy }).await.unwrap()
 }
 
+/// The rule has a table of its own. Here: which strategies it gets, and what its answer means for the tokens.
 #[tokio::test]
-async fn point_04_every_strategy_as_stored_and_as_asked() {
+async fn the_stored_strategy_and_the_asked_one_decide_together() {
     use RefreshStrategy::{NoRefresh, RefreshBoth, RefreshOnExpire};
-    // (stored, asked, hours after issue, whether the refresh token is a new one)
-    for (stored, asked, hours, wanted) in [
-        (NoRefresh, None, 1, false),
+    for (stored, asked, hours, rotates) in [
         (NoRefresh, None, 99, false),
-        (NoRefresh, Some(RefreshOnExpire), 1, false),
         (NoRefresh, Some(RefreshOnExpire), 71, true),
         (NoRefresh, Some(RefreshBoth), 1, true),
-        (RefreshOnExpire, None, 1, false),
         (RefreshOnExpire, None, 70, false),
         (RefreshOnExpire, None, 71, true),
         (RefreshOnExpire, Some(NoRefresh), 71, true),
-        (RefreshOnExpire, Some(RefreshBoth), 1, true),
         (RefreshBoth, None, 0, true),
-        (RefreshBoth, Some(NoRefresh), 1, true),
         (RefreshBoth, Some(RefreshOnExpire), 1, true),
     ] {
         let world = World::new().await;
@@ -61,21 +50,20 @@ async fn point_04_every_strategy_as_stored_and_as_asked() {
         world.seconds_pass(hours * HOUR);
         let second = renew_as(&world, &access, &first, asked).await;
         let what = format!("{stored} stored, {asked:?} asked, after {hours} h");
-        assert_eq!(second.refresh_token != first.refresh_token, wanted, "{what}");
+        assert_eq!(second.refresh_token != first.refresh_token, rotates, "{what}");
         let now = world.issuer.env().now().seconds();
-        assert_eq!(second.expires_at, now + HOUR, "expiry is the access token's: {what}");
-        let refresh_expiry = if wanted { now + 100 * HOUR } else { first.refresh_expires_at };
+        assert_eq!((second.expires_at, second.expires_in), (now + HOUR, HOUR), "{what}");
+        let refresh_expiry = if rotates { now + 100 * HOUR } else { first.refresh_expires_at };
         assert_eq!(second.refresh_expires_at, refresh_expiry, "{what}");
-        assert_eq!(second.expires_in, HOUR);
         assert_eq!(world.status(&access, &second.access_token).await, "active", "{what}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn point_04_sixty_four_renewals_at_once_leave_one_family() {
-    let world = std::sync::Arc::new(World::new().await);
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
-    let first = std::sync::Arc::new(world.issue(&access, "{}"));
+async fn sixty_four_renewals_at_once_leave_one_family() {
+    let (world, access) = shop().await;
+    let first = Arc::new(world.issue(&access, "{}"));
+    let world = Arc::new(world);
     let tasks: Vec<_> = (0..64)
         .map(|_| {
             let (world, access, first) = (world.clone(), access.clone(), first.clone());
@@ -89,9 +77,8 @@ async fn point_04_sixty_four_renewals_at_once_leave_one_family() {
             refusal => panic!("within the grace nobody is refused: {}", kind(&refusal)),
         }
     }
-    assert_eq!(renewed.len(), 64);
-    // All answers are of generation 1: the first use of one makes generation 2, after which every other of them is one too old but
-    // within the grace, so that it gets generation 2 as well and never a family of its own.
+    // All answers are of generation 1. The first use of one makes generation 2. Every other one is too old by one then, but within the
+    // grace, so it gets generation 2 as well, and never a family of its own.
     let next = world.renew(&access, &renewed[0].refresh_token).await.unwrap();
     let repeated = world.renew(&access, &renewed[63].refresh_token).await.unwrap();
     let newest = world.renew(&access, &next.refresh_token).await.unwrap();
@@ -102,13 +89,14 @@ async fn point_04_sixty_four_renewals_at_once_leave_one_family() {
 }
 
 #[tokio::test]
-async fn point_04_a_generation_older_than_the_grace_revokes_the_session() {
-    let world = World::new().await;
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+async fn reuse_after_the_grace_revokes_the_session_and_no_other() {
+    let (world, access) = shop().await;
     let first = world.issue(&access, "{}");
+    world.renew(&access, &first.refresh_token).await.unwrap();
+    world.seconds_pass(30);
+    // A lost answer costs nothing within the grace.
     let second = world.renew(&access, &first.refresh_token).await.unwrap();
-    assert_eq!(world.status(&access, &second.access_token).await, "active");
-    world.seconds_pass(31);
+    world.seconds_pass(1);
     assert_eq!(kind(&world.renew(&access, &first.refresh_token).await), "reused");
     for token in [&first.access_token, &second.access_token] {
         assert_eq!(world.status(&access, token).await, "revoked");
@@ -116,19 +104,6 @@ async fn point_04_a_generation_older_than_the_grace_revokes_the_session() {
     assert_eq!(kind(&world.renew(&access, &second.refresh_token).await), "revoked");
     let other = world.issue(&access, "{}");
     assert_eq!(world.status(&access, &other.access_token).await, "active", "other sessions live on");
-}
-
-#[tokio::test]
-async fn a_lost_answer_costs_nothing_within_the_grace() {
-    let world = World::new().await;
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
-    let first = world.issue(&access, "{}");
-    let _lost = world.renew(&access, &first.refresh_token).await.unwrap();
-    world.seconds_pass(30);
-    let again = world.renew(&access, &first.refresh_token).await.unwrap();
-    world.seconds_pass(100);
-    let third = world.renew(&access, &again.refresh_token).await.unwrap();
-    assert_eq!(world.status(&access, &third.access_token).await, "active");
 }
 
 #[tokio::test]
@@ -143,24 +118,26 @@ async fn the_previous_generation_is_refused_once_its_successor_has_been_used_wit
 }
 
 #[tokio::test]
-async fn shortened_lifetimes_stay_short_through_renewals() {
-    let world = World::new().await;
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
-    let first = world
-        .issuer
-        .issue(
-            &access,
-            IssueToken {
-                claims: ClaimsSet::new(),
-                access_valid_time: Some(Ttl::from_seconds(60)),
-                refresh_valid_time: Some(Ttl::from_seconds(600)),
-            },
-        )
-        .unwrap();
-    let second = world.renew(&access, &first.refresh_token).await.unwrap();
+async fn asked_lifetimes_only_shorten_and_outlast_every_change_of_the_policy() {
+    let (world, access) = shop().await;
+    let asked = |access: u64, refresh: u64| IssueToken {
+        access_valid_time: Some(Ttl::from_seconds(access)),
+        refresh_valid_time: Some(Ttl::from_seconds(refresh)),
+        ..issue("{}")
+    };
     let now = world.issuer.env().now().seconds();
-    for tokens in [&first, &second] {
-        assert_eq!((tokens.expires_at, tokens.refresh_expires_at), (now + 60, now + 600));
+    let mut shorter = world.issuer.issue(&access, asked(600, 9000)).unwrap();
+    let mut equal = world.issuer.issue(&access, asked(HOUR, 999 * HOUR)).unwrap();
+    assert_eq!((shorter.expires_in, shorter.refresh_expires_at), (600, now + 9000));
+    assert_eq!((equal.expires_in, equal.refresh_expires_at), (HOUR, now + 100 * HOUR));
+    for (auth_ttl, expected) in [(HOUR, (600, HOUR)), (300, (300, 300)), (9 * HOUR, (600, HOUR))] {
+        let options = KeyOptions { auth_ttl: Some(Ttl::from_seconds(auth_ttl)), ..KeyOptions::default() };
+        world.issuer.renew_keys(&world.access("shop").await, options).await.unwrap();
+        let access = world.access("shop").await;
+        shorter = world.renew(&access, &shorter.refresh_token).await.unwrap();
+        equal = world.renew(&access, &equal.refresh_token).await.unwrap();
+        assert_eq!((shorter.expires_in, equal.expires_in), expected);
+        assert_eq!(shorter.refresh_expires_at, now + 9000);
     }
 }
 
@@ -173,36 +150,11 @@ async fn no_token_outlives_its_key_set_and_none_is_made_after_it() {
     let end = world.issuer.env().now().seconds() + 600;
     assert_eq!((tokens.expires_at, tokens.refresh_expires_at), (end, end));
     world.seconds_pass(600);
-    let refused = world.issuer.issue(&access, support::issue("{}"));
-    assert!(matches!(refused, Err(jwtis_issuer::IssueError::KeysExpired)));
+    assert!(matches!(world.issuer.issue(&access, issue("{}")), Err(IssueError::KeysExpired)));
     assert_eq!(world.status(&access, &tokens.access_token).await, "expired");
-}
 
-#[tokio::test]
-async fn asked_lifetimes_outlast_every_change_of_the_policy() {
-    let world = World::new().await;
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
-    let asked = |seconds| IssueToken {
-        claims: ClaimsSet::new(),
-        access_valid_time: Some(Ttl::from_seconds(seconds)),
-        refresh_valid_time: None,
-    };
-    let mut shorter = world.issuer.issue(&access, asked(600)).unwrap();
-    let mut equal = world.issuer.issue(&access, asked(HOUR)).unwrap();
-    for (auth_ttl, lives) in [(300, (300, 300)), (9 * HOUR, (600, HOUR))] {
-        let options = KeyOptions { auth_ttl: Some(Ttl::from_seconds(auth_ttl)), ..KeyOptions::default() };
-        world.issuer.renew_keys(&world.access("shop").await, options).await.unwrap();
-        let access = world.access("shop").await;
-        shorter = world.renew(&access, &shorter.refresh_token).await.unwrap();
-        equal = world.renew(&access, &equal.refresh_token).await.unwrap();
-        assert_eq!((shorter.expires_in, equal.expires_in), lives);
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_renewed_with_an_expired_active_set() {
-    let world = World::new().await;
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+    // The refresh token of an earlier set lives on, but the active set has expired.
+    let (world, access) = shop().await;
     let tokens = world.issue(&access, "{}");
     let options = KeyOptions { expiry: Some(Ttl::from_seconds(60)), ..KeyOptions::default() };
     world.issuer.renew_keys(&access, options).await.unwrap();
@@ -213,14 +165,13 @@ async fn nothing_is_renewed_with_an_expired_active_set() {
 
 #[tokio::test]
 async fn a_refresh_token_matches_while_it_could_be_renewed_beside_its_own_access_token() {
-    let world = World::new().await;
-    let access = client(&world, RefreshStrategy::RefreshBoth).await;
+    let (world, access) = shop().await;
     let first = world.issue(&access, "{}");
     let second = world.renew(&access, &first.refresh_token).await.unwrap();
     let other = world.issue(&access, "{}");
     let matches =
         async |refresh: &str| match world.issuer.verify(&access, &second.access_token, Some(refresh)).await {
-            Ok(jwtis_issuer::Verification::Active { matches, .. }) => matches,
+            Ok(Verification::Active { matches, .. }) => matches,
             other => panic!("{other:?}"),
         };
     assert_eq!(matches(&second.refresh_token).await, Some(true));

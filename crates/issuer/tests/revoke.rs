@@ -1,44 +1,12 @@
 //! Revocations that must hold whatever else happens: clocks that step, keys that change, clients that are deleted, housekeeping.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
-mod support;
+use jwtis_base::{SessionId, Timestamp};
+use jwtis_issuer::{KeyOptions, RevokeError, RevokeTarget};
+use jwtis_store::{Backend as _, Batch, Expect, Write};
 
-use std::sync::Arc;
+use crate::support::{START, World, id, kind, lives, rotating};
 
-use jwtis_base::{Timestamp, Ttl};
-use jwtis_issuer::housekeeping::HousekeepingCursor;
-use jwtis_issuer::{IssuerSettings, KeyOptions, RevokeError, RevokeTarget};
-use jwtis_store::testing::store_over;
-use jwtis_store::{Backend as _, Batch, Expect, MemoryBackend, Write, open_memory};
-use support::{START, World, id, kind};
-
-const MARKS: [RevokeTarget<'static>; 2] = [RevokeTarget::All, RevokeTarget::Subject("u1")];
-
-fn hours(auth: u64, refresh: u64) -> KeyOptions {
-    KeyOptions {
-        auth_ttl: Some(Ttl::from_hours(auth)),
-        refresh_ttl: Some(Ttl::from_hours(refresh)),
-        ..KeyOptions::default()
-    }
-}
-
-async fn housekeeping(world: &World) {
-    let mut cursor = HousekeepingCursor::default();
-    loop {
-        let (next, report) = world.issuer.housekeeping_step(cursor).await.unwrap();
-        cursor = next;
-        if report.pass_complete.is_some() {
-            return;
-        }
-    }
-}
+const MARKS: [&str; 2] = ["all", "sub"];
 
 #[tokio::test]
 async fn a_revocation_reaches_sessions_opened_before_the_clock_stepped_back() {
@@ -47,7 +15,7 @@ async fn a_revocation_reaches_sessions_opened_before_the_clock_stepped_back() {
         let access = world.client("shop", KeyOptions::default()).await;
         let before = world.issue(&access, r#"{"sub":"u1"}"#);
         world.clock.set(Timestamp::from_millis(START.millis() - 500));
-        world.issuer.revoke(&access, mark).await.unwrap();
+        world.revoke(&access, mark, &before).await.unwrap();
         let access = world.access("shop").await;
         assert_eq!(world.status(&access, &before.access_token).await, "revoked");
         let after = world.issue(&access, r#"{"sub":"u1"}"#);
@@ -58,16 +26,14 @@ async fn a_revocation_reaches_sessions_opened_before_the_clock_stepped_back() {
 
 #[tokio::test]
 async fn one_client_s_many_revocations_do_not_touch_another_client_after_a_restart() {
-    let store = open_memory();
-    let world = World::with(store.clone(), IssuerSettings::default()).await;
+    let world = World::new().await;
     let busy = world.client("busy", KeyOptions::default()).await;
     let shop = world.client("shop", KeyOptions::default()).await;
     for _ in 0..2000 {
         world.issuer.revoke(&busy, RevokeTarget::Subject("x")).await.unwrap();
     }
     world.issuer.revoke(&shop, RevokeTarget::Subject("u1")).await.unwrap();
-    let restarted = World::with(store, IssuerSettings::default()).await;
-    restarted.seconds_pass(1);
+    let restarted = world.restarted(1).await;
     let shop = restarted.access("shop").await;
     let fresh = restarted.issue(&shop, r#"{"sub":"u1"}"#);
     assert_eq!(restarted.status(&shop, &fresh.access_token).await, "active");
@@ -78,15 +44,15 @@ async fn a_mark_moves_forward_only() {
     for mark in MARKS {
         let world = World::new().await;
         let access = world.client("shop", KeyOptions::default()).await;
-        world.issuer.revoke(&access, mark).await.unwrap();
-        let between = world.issue(&access, r#"{"sub":"u1"}"#);
-        world.issuer.revoke(&access, mark).await.unwrap();
+        let before = world.issue(&access, r#"{"sub":"u1"}"#);
+        world.revoke(&access, mark, &before).await.unwrap();
+        let between = world.issue(&world.access("shop").await, r#"{"sub":"u1"}"#);
+        world.revoke(&access, mark, &between).await.unwrap();
         // The process that remembered its sessions is gone, and the clock has stepped back.
-        let restarted = World::with(world.issuer.store().clone(), IssuerSettings::default()).await;
-        restarted.clock.set(Timestamp::from_millis(START.millis() - 5000));
-        let access = restarted.access("shop").await;
-        restarted.issuer.revoke(&access, mark).await.unwrap();
-        restarted.clock.set(START);
+        let restarted = world.restarted(0).await;
+        restarted.set(-5);
+        restarted.revoke(&restarted.access("shop").await, mark, &between).await.unwrap();
+        restarted.set(0);
         let access = restarted.access("shop").await;
         assert_eq!(restarted.status(&access, &between.access_token).await, "revoked");
     }
@@ -94,22 +60,17 @@ async fn a_mark_moves_forward_only() {
 
 #[tokio::test]
 async fn a_revocation_outlives_tokens_made_under_longer_lives_since() {
-    for target in ["session", "subject"] {
+    for target in ["auth_token", "sub"] {
         let world = World::new().await;
-        let before = world.client("shop", hours(1, 1)).await;
+        let before = world.client("shop", lives(1, 1)).await;
         let first = world.issue(&before, r#"{"sub":"u1"}"#);
-        world.issuer.renew_keys(&before, hours(720, 720)).await.unwrap();
+        world.issuer.renew_keys(&before, lives(720, 720)).await.unwrap();
         let now = world.access("shop").await;
         let long = world.renew(&now, &first.refresh_token).await.unwrap();
         // The request that revokes has read the client before the keys were renewed.
-        let target = if target == "session" {
-            RevokeTarget::Token(&first.access_token)
-        } else {
-            RevokeTarget::Subject("u1")
-        };
-        world.issuer.revoke(&before, target).await.unwrap();
+        world.revoke(&before, target, &first).await.unwrap();
         world.seconds_pass(27 * 3600);
-        housekeeping(&world).await;
+        world.housekeeping().await.unwrap();
         assert_eq!(world.status(&now, &long.access_token).await, "revoked");
     }
 }
@@ -117,29 +78,27 @@ async fn a_revocation_outlives_tokens_made_under_longer_lives_since() {
 #[tokio::test]
 async fn a_repeated_answer_under_longer_lives_extends_the_record() {
     let world = World::new().await;
-    let options =
-        KeyOptions { refresh_strategy: Some(jwtis_issuer::RefreshStrategy::RefreshBoth), ..hours(1, 1) };
+    let options = KeyOptions { refresh_strategy: rotating().refresh_strategy, ..lives(1, 1) };
     let access = world.client("shop", options).await;
     let first = world.issue(&access, "{}");
     world.renew(&access, &first.refresh_token).await.unwrap();
-    world.issuer.renew_keys(&access, hours(720, 720)).await.unwrap();
+    world.issuer.renew_keys(&access, lives(720, 720)).await.unwrap();
     let access = world.access("shop").await;
     let repeated = world.renew(&access, &first.refresh_token).await.unwrap();
     world.seconds_pass(100 * 3600);
-    housekeeping(&world).await;
+    world.housekeeping().await.unwrap();
     assert_eq!(kind(&world.renew(&access, &repeated.refresh_token).await), "renewed");
 }
 
 #[tokio::test]
 async fn a_request_of_a_deleted_client_does_not_touch_its_successor() {
-    for target in MARKS {
+    for mark in MARKS {
         let world = World::new().await;
         let old = world.client("shop", KeyOptions::default()).await;
-        let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
-        world.issuer.delete_client(&admin, &id("shop")).await.unwrap();
+        world.issuer.delete_client(&world.admin().await, &id("shop")).await.unwrap();
         let new = world.client("shop", KeyOptions::default()).await;
         let tokens = world.issue(&new, r#"{"sub":"u1"}"#);
-        world.issuer.revoke(&old, target).await.unwrap();
+        world.revoke(&old, mark, &tokens).await.unwrap();
         let new = world.access("shop").await;
         assert_eq!(world.status(&new, &tokens.access_token).await, "active");
         assert!(world.issuer.renew_keys(&old, KeyOptions::default()).await.is_err());
@@ -150,11 +109,11 @@ async fn a_request_of_a_deleted_client_does_not_touch_its_successor() {
 #[tokio::test]
 async fn keys_survive_a_clock_that_ran_ahead_during_housekeeping() {
     let world = World::new().await;
-    let access = world.client("shop", hours(1, 10)).await;
+    let access = world.client("shop", lives(1, 10)).await;
     let tokens = world.issue(&access, "{}");
     world.issuer.renew_keys(&access, KeyOptions::default()).await.unwrap();
     world.seconds_pass(11 * 3600);
-    housekeeping(&world).await;
+    world.housekeeping().await.unwrap();
     assert_eq!(world.status(&world.access("shop").await, &tokens.access_token).await, "unknown_key");
     world.clock.set(START);
     assert_eq!(world.status(&world.access("shop").await, &tokens.access_token).await, "active");
@@ -162,11 +121,8 @@ async fn keys_survive_a_clock_that_ran_ahead_during_housekeeping() {
 
 #[tokio::test]
 async fn one_damaged_client_does_not_keep_the_others_from_being_tidied() {
-    let backend = Arc::new(MemoryBackend::new());
-    let world = World::with(store_over(backend.clone()), IssuerSettings::default()).await;
-    let access = world.client("shop", KeyOptions::default()).await;
-    let tokens = world.issue(&access, "{}");
-    world.issuer.revoke(&access, RevokeTarget::Token(&tokens.access_token)).await.unwrap();
+    let (world, backend, access, tokens) = World::faulty().await;
+    world.revoke(&access, "auth_token", &tokens).await.unwrap();
     let (key, mut record) = backend.scan(1, None, 10).await.unwrap().remove(0);
     let version = record.version;
     record.sealed[30] ^= 1;
@@ -174,18 +130,14 @@ async fn one_damaged_client_does_not_keep_the_others_from_being_tidied() {
     batch.write(key, Expect::Version(version), Write::Put(record));
     backend.commit(batch).await.unwrap();
     world.seconds_pass(10_000 * 3600);
-    housekeeping(&world).await;
+    world.housekeeping().await.unwrap();
     assert!(backend.scan(2, None, 10).await.unwrap().is_empty(), "the session's record has gone");
 }
 
 #[tokio::test]
 async fn a_session_that_nobody_can_have_opened_makes_no_record() {
-    let backend = Arc::new(MemoryBackend::new());
-    let world = World::with(store_over(backend.clone()), IssuerSettings::default()).await;
-    let access = world.client("shop", KeyOptions::default()).await;
-    let future = jwtis_base::SessionId::new(Timestamp::from_seconds(START.seconds() + 61), &[1; 10])
-        .uuid()
-        .to_string();
+    let (world, backend, access, _) = World::faulty().await;
+    let future = SessionId::new(crate::support::after(61), &[1; 10]).uuid().to_string();
     let outcome = world.issuer.revoke(&access, RevokeTarget::Session(&future)).await;
     assert!(matches!(outcome, Err(RevokeError::SessionFromFuture)), "{outcome:?}");
     assert!(backend.scan(2, None, 10).await.unwrap().is_empty());

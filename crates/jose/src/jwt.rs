@@ -33,21 +33,6 @@ pub fn nest(
     Ok(encryption.encrypt(enc, &ProtectedHeader::NESTED_JWT, signed.as_bytes())?)
 }
 
-/// As [`nest`], to a key of one's own: the token is opened again by its maker. Sooner where the key is on P-256.
-///
-/// # Errors
-/// [`NestError`].
-pub fn nest_to_self(
-    signing: &SigningKey,
-    inner: &ProtectedHeader<'_>,
-    decryption: &DecryptionKey,
-    enc: ContentEncryption,
-    claims: &[u8],
-) -> Result<String, NestError> {
-    let signed = Zeroizing::new(signing.sign(inner, claims)?);
-    Ok(decryption.encrypt_to_self(enc, &ProtectedHeader::NESTED_JWT, signed.as_bytes())?)
-}
-
 /// Decrypts a nested token and gives the signed one inside, **not yet verified**: anybody could have encrypted it.
 ///
 /// # Errors

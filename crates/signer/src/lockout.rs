@@ -17,7 +17,6 @@
 
 mod bounded;
 mod counter;
-mod refusals;
 mod source;
 
 use std::fmt;
@@ -31,7 +30,6 @@ use tokio::sync::{Mutex, MutexGuard};
 use bounded::Bounded;
 use counter::Counter;
 pub use counter::{FREE_TRIES, LONGEST};
-pub use refusals::Refusals;
 pub use source::MAX_SOURCES;
 use source::Source;
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jwtis_base::env::Env;
+use jwtis_base::source::Refusals;
 use jwtis_store::Store;
 
-use crate::lockout::{Lockout, Refusals};
+use crate::lockout::Lockout;
 use crate::restrictions::Restrictions;
 use crate::rules::{GuardRemoved, Rules};
 use crate::snapshot::Snapshot;

@@ -1,5 +1,5 @@
-//! Clients that a restore left behind: what is known of them outlives their absence, so that no later restore brings one back as it was
-//! before it was disabled, its sessions were revoked, or its keys were renewed.
+//! Clients that a restore left behind. Their records are kept, so that no later restore brings one back as it was before it was disabled,
+//! its sessions were revoked, or its keys were renewed.
 
 use jwtis_base::client_id::ClientId;
 use jwtis_base::env::Timestamp;
@@ -10,12 +10,11 @@ use zeroize::Zeroizing;
 
 use super::record::{ClientFact, ClientRecord, client_name};
 
-/// A client that a restored store does not have, as the store that was replaced knew it. Nobody can use it. No name has both this record
-/// and a client.
+/// A client that only the replaced store had. Nobody can use it. No name has both this record and a client.
 pub(crate) struct LeftClient(pub(crate) ClientRecord);
 
 impl LeftClient {
-    /// Adds to the transaction that registers a client that the one left behind under its name is deleted for good.
+    /// Adds to the registration of a client that the one left behind under its name is deleted for good.
     pub(crate) async fn supersede<'s>(
         store: &Store,
         id: &ClientId,
@@ -29,7 +28,7 @@ impl LeftClient {
                 let deleted = Deleted::client(id, left.value.0.registration, now);
                 deleted.bury(store, transaction.delete::<Self>(name, left.version)).await
             }
-            // It stays, and marks the store that the next restore makes.
+            // It stays, and marks the store of the next restore.
             Err(ReadError::Damaged { record }) => {
                 tracing::warn!(
                     record,
@@ -54,19 +53,18 @@ impl Record for LeftClient {
     }
 }
 
-/// What two stores know of the client of one name.
-pub(crate) struct Known {
-    /// The client as both know it.
+/// The client of one name, joined from two stores.
+pub(crate) struct JoinedClient {
     pub(crate) client: Option<ClientRecord>,
-    /// What the backup did not know of it.
+    /// The facts that the backup did not know.
     pub(crate) facts: Vec<ClientFact>,
     /// The other registration of the name, whose client is gone for good.
     pub(crate) superseded: Option<RegistrationId>,
 }
 
-impl Known {
-    /// Of one registration, what [`ClientRecord::join`] says. Of two, the one that was made later: that of the replaced store, unless the
-    /// backup is the younger copy; then the copies may have gone separate ways, and the clock tells.
+impl JoinedClient {
+    /// Joins one registration by [`ClientRecord::join`]. Of two registrations the later one counts: the replaced store's, unless the backup
+    /// is the younger copy. Then the copies may have gone separate ways, and the clock tells.
     pub(crate) fn of(
         replaced: Option<ClientRecord>,
         backup: Option<ClientRecord>,

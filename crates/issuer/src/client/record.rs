@@ -1,5 +1,5 @@
-//! How a client stands in the store: a JSON header for what may be read in a debugger, then the private keys as length-prefixed
-//! PKCS#8, which so never pass through text that is not wiped.
+//! The record of a client in the store: a JSON header without secrets, then the private keys as length-prefixed PKCS#8. So no key passes
+//! through text that is not wiped.
 
 use std::sync::Arc;
 
@@ -16,29 +16,25 @@ use zeroize::Zeroizing;
 use super::Client;
 use crate::key::plan::KeyPlan;
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
-use crate::key::{KeyRing, KeySet, RingEntry};
+use crate::key::{KeyRing, KeySet, MIN_RSA_BITS, RingEntry};
 use crate::policy::TokenPolicy;
 use crate::session::RECORD_SLACK;
 
 /// Most key sets in one record, retired ones included.
 pub(crate) const MAX_KEPT_SETS: usize = 2 * MAX_LIVE_SETS;
 
-/// Sets of elliptic curve keys that are parsed without a thread for it: about half a millisecond.
+/// More sets of elliptic curve keys than this are parsed on a thread of their own. It takes about half a millisecond.
 const MANY_SETS: usize = 8;
 
-/// No curve has as many.
-const MIN_RSA_BITS: u32 = 2048;
-
-/// The record of a client, keys still in their stored form.
+/// The record of a client, its keys not yet parsed.
 pub(crate) struct ClientRecord {
     pub(crate) id: ClientId,
     pub(crate) registration: RegistrationId,
     pub(crate) created_at: Timestamp,
     pub(crate) token_hash: SecretHash,
     pub(crate) not_before: Timestamp,
-    /// Whether the admin has switched the client off.
     pub(crate) disabled: bool,
-    /// What the client may ask for by itself.
+    /// The most that the client may ask for by itself.
     pub(crate) granted: Option<KeyPlan>,
     /// Newest first.
     pub(crate) sets: Vec<StoredKeySet>,
@@ -51,7 +47,7 @@ pub(crate) struct StoredKeySet {
     encryption: Zeroizing<Vec<u8>>,
 }
 
-/// What is no secret about a key set.
+/// The public facts about a key set.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct KeySetHeader {
     pub(crate) state: KeySetState,
@@ -68,7 +64,7 @@ pub(crate) struct KeySetHeader {
     pub(crate) shown: Option<ShownOfKeys>,
 }
 
-/// What only the keys themselves could tell else.
+/// Facts that otherwise only the keys could tell.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ShownOfKeys {
     pub(super) sig_bits: u32,
@@ -102,8 +98,8 @@ impl ClientRecord {
         })
     }
 
-    /// Drops the sets that retired so long ago that no clock set back by less than [`RECORD_SLACK`] brings them into use again, and the
-    /// oldest of those that retired since, when there are many. Returns how many.
+    /// Drops the sets that retired more than [`RECORD_SLACK`] ago, so that a clock that is set back by less does not need them. Where too
+    /// many are left, drops the oldest retired ones. Returns how many it dropped.
     pub(crate) fn drop_retired(&mut self, now: Timestamp) -> usize {
         let before = self.sets.len();
         let long_ago = Timestamp::from_millis(
@@ -131,7 +127,7 @@ impl ClientRecord {
         Some(oldest.header.sig_kid.clone())
     }
 
-    /// Drops the oldest sets that have retired by a clock that is not sure, until there is room for one more.
+    /// Drops the oldest retired sets until there is room for one more.
     pub(crate) fn drop_oldest_retired(&mut self, now: Timestamp) {
         while self.sets.len() >= MAX_KEPT_SETS
             && let Some(oldest) = self.sets.iter().rposition(|set| !set.header.state.at(now).verifies())
@@ -140,11 +136,10 @@ impl ClientRecord {
         }
     }
 
-    /// What two copies of a store know of one client together, the `newer` copy and the `older` one; and what the older one does not know.
+    /// One client of two copies of a store, and the facts that the `older` copy does not know.
     ///
-    /// A name that was registered again is the newer registration alone. Else the later `not_before` counts, it is
-    /// disabled where either copy says so, and the newer copy's token counts,
-    /// and of key sets what [`join_sets`] says.
+    /// A name that was registered again is the newer registration alone. Otherwise the later `not_before` and the newer copy's token count,
+    /// the client is disabled where either copy says so, and [`join_sets`] joins the key sets.
     pub(crate) fn join(newer: Self, older: Self) -> (Self, Vec<ClientFact>) {
         if newer.registration != older.registration {
             return (newer, vec![ClientFact::RegisteredAgain]);
@@ -174,7 +169,7 @@ impl ClientRecord {
         self.sets.iter().any(|set| set.header.state == KeySetState::Active && set.header.sig_kid == kid)
     }
 
-    /// Whether [`Self::load`] takes longer than a thread that serves others should be held up.
+    /// Whether [`Self::load`] would hold up other requests.
     pub(crate) fn is_slow_to_load(&self) -> bool {
         let rsa = |set: &StoredKeySet| {
             set.header.sig_alg.default_bits().max(set.header.enc_alg.default_bits()) >= MIN_RSA_BITS
@@ -199,7 +194,7 @@ impl ClientRecord {
     }
 }
 
-/// What an older copy of a store does not know of a client.
+/// A fact about a client that an older copy of a store does not know.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum ClientFact {
     /// It was deleted, and its name was registered again.
@@ -215,7 +210,7 @@ pub(crate) enum ClientFact {
 }
 
 impl ClientFact {
-    /// For the list of what was taken over.
+    /// For the list of facts that a restore took over.
     pub(crate) const fn words(self) -> &'static str {
         match self {
             Self::RegisteredAgain => "registered again since; the older registration stays deleted",
@@ -227,14 +222,14 @@ impl ClientFact {
     }
 }
 
-/// The sets of the newer copy, each as far on in its life as either copy says. A set that only the older one has was dropped after it had
-/// retired, and stays so; but exactly one set is active, so of two copies that went separate ways the older one's active set stays.
-/// The second answer is whether the older copy's sets were others.
+/// The sets of the newer copy, each in the later state of the two copies. A set of the older copy alone has retired and stays dropped.
+/// But one set must be active: of two copies that went separate ways, the older one's active set stays. Also returns whether the older
+/// copy's sets were different.
 fn join_sets(newer: Vec<StoredKeySet>, older: Vec<StoredKeySet>) -> (Vec<StoredKeySet>, bool) {
-    let stands = |sets: &[StoredKeySet]| -> Vec<(String, KeySetState)> {
+    let states = |sets: &[StoredKeySet]| -> Vec<(String, KeySetState)> {
         sets.iter().map(|set| (set.header.sig_kid.clone(), set.header.state)).collect()
     };
-    let before = stands(&older);
+    let before = states(&older);
     let mut sets = newer;
     for set in &mut sets {
         let known = older.iter().find(|known| known.header.sig_kid == set.header.sig_kid);
@@ -244,29 +239,35 @@ fn join_sets(newer: Vec<StoredKeySet>, older: Vec<StoredKeySet>) -> (Vec<StoredK
         sets.extend(older.into_iter().filter(|set| set.header.state == KeySetState::Active));
         sets.sort_by_key(|set| std::cmp::Reverse(set.header.created_at_ms));
     }
-    let changed = stands(&sets) != before;
+    let changed = states(&sets) != before;
     (sets, changed)
+}
+
+impl KeySetHeader {
+    pub(super) fn of(keys: &KeySet, state: KeySetState) -> Self {
+        Self {
+            state,
+            sig_kid: keys.signing.kid().to_owned(),
+            sig_alg: keys.signing.algorithm(),
+            enc_alg: keys.encryption.algorithm(),
+            cont_enc: keys.content,
+            created_at_ms: keys.created_at.millis(),
+            expires_at_ms: keys.expires_at.millis(),
+            policy: keys.policy.clone(),
+            shown: Some(ShownOfKeys {
+                sig_bits: keys.public_signing_key().bits(),
+                enc_kid: keys.encryption.kid().to_owned(),
+                enc_bits: keys.public_encryption_key().bits(),
+            }),
+        }
+    }
 }
 
 impl StoredKeySet {
     /// A set in its stored form.
     pub(crate) fn new(keys: &KeySet, state: KeySetState) -> Result<Self, jwtis_jose::KeyError> {
         Ok(Self {
-            header: KeySetHeader {
-                state,
-                sig_kid: keys.signing.kid().to_owned(),
-                sig_alg: keys.signing.algorithm(),
-                enc_alg: keys.encryption.algorithm(),
-                cont_enc: keys.content,
-                created_at_ms: keys.created_at.millis(),
-                expires_at_ms: keys.expires_at.millis(),
-                policy: keys.policy.clone(),
-                shown: Some(ShownOfKeys {
-                    sig_bits: keys.public_signing_key().bits(),
-                    enc_kid: keys.encryption.kid().to_owned(),
-                    enc_bits: keys.public_encryption_key().bits(),
-                }),
-            },
+            header: KeySetHeader::of(keys, state),
             signing: keys.signing.to_pkcs8_der()?,
             encryption: keys.encryption.to_pkcs8_der()?,
         })
@@ -291,9 +292,9 @@ impl StoredKeySet {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct ClientHeader {
     kid: String,
-    /// Absent in records from before there were ids.
+    /// Records of earlier releases do not have it.
     #[serde(default)]
     registration: Option<Uuid>,
     created_at_ms: u64,
@@ -310,7 +311,7 @@ impl Record for ClientRecord {
     const TABLE: Table = Table { id: 1, name: "clients", time_ordered: false };
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let header = Header {
+        let header = ClientHeader {
             kid: self.id.as_str().to_owned(),
             registration: Some(self.registration.uuid()),
             created_at_ms: self.created_at.millis(),
@@ -336,7 +337,7 @@ impl Record for ClientRecord {
 
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut rest = bytes;
-        let header: Header = serde_json::from_slice(take(&mut rest)?).map_err(DecodeError::new)?;
+        let header: ClientHeader = serde_json::from_slice(take(&mut rest)?).map_err(DecodeError::new)?;
         let mut sets = Vec::with_capacity(header.sets.len());
         for set in header.sets {
             let signing = Zeroizing::new(take(&mut rest)?.to_vec());
@@ -346,7 +347,7 @@ impl Record for ClientRecord {
         if !rest.is_empty() {
             return Err(DecodeError::new("bytes are left over"));
         }
-        let id = header.kid.parse().map_err(|_| DecodeError::new("the kid is none"))?;
+        let id = header.kid.parse().map_err(|_| DecodeError::new("the kid is not valid"))?;
         let created_at = Timestamp::from_millis(header.created_at_ms);
         let token_hash = SecretHash::from_bytes(header.token_hash);
         let registration = header.registration.map(RegistrationId::from_uuid);

@@ -1,8 +1,7 @@
-//! How many revocations without a token a client may have recorded: ids and subjects can be made up, and each makes a record that stays
-//! for as long as the client's tokens. Whoever shows a token of the session is not counted, and neither is the admin.
+//! The quota of revocations without a token. Ids and subjects can be made up, and each makes a record that stays as long as the client's
+//! tokens. The admin and callers with a token of the session are not counted.
 //!
-//! The counts are in memory, and a restart begins anew. A count that is kept would be one more write in each such revocation, and only who
-//! can restart the server gains by its loss.
+//! The counts are in memory, so a restart begins anew. Stored counts would cost one more write for each such revocation.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,11 +9,11 @@ use std::time::Duration;
 
 use jwtis_base::client_id::ClientId;
 
-/// New records that one client may cause within a day by ids and subjects.
+/// New records that one client may make in a day by ids and subjects.
 pub const MAX_UNPROVED_REVOCATIONS: u32 = 10_000;
 /// The time over which they are counted.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
-/// Clients that are counted at once; beyond it the windows that are over make room.
+/// Clients that are counted at once. At this number the windows that are over make room.
 const MAX_COUNTED: usize = 10_000;
 
 /// Counts by client.
@@ -29,7 +28,7 @@ struct Count {
 }
 
 impl RevocationQuota {
-    /// Takes one record of the client's quota at the steady time `now`. `false` where none is left.
+    /// Takes one record of the client's quota at the steady time `now`. `false` if none is left.
     pub(crate) fn take(&self, client: &ClientId, now: Duration) -> bool {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let over = |count: &Count| now.saturating_sub(count.since) >= WINDOW;

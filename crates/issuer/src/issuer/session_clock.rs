@@ -1,10 +1,8 @@
-//! The time inside session ids, and the marks that revoke all sessions before a moment.
+//! The times of sessions, and of the marks that revoke all sessions before a moment.
 //!
-//! Both are milliseconds, and a session opened right after a revocation must live although it may be the same millisecond. So a mark lies
-//! after every session that was opened, and the sessions after it are not opened before the mark, even if the clock stands still or steps
-//! back. Clients share nothing that one of them could push ahead to the harm of another, but for clients that share a lane by chance.
-//!
-//! What runs before have opened is known from the time that the store keeps (`crate::clock`): a mark lies behind that, too.
+//! Both are milliseconds, and a session opened right after a mark must live although it may be the same millisecond. So a mark lies after
+//! every session so far, and no later session lies before the mark, even if the clock stands still or steps back. The time that the store
+//! keeps (`crate::clock`) stands for the sessions of earlier runs.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -15,8 +13,8 @@ use jwtis_base::env::Timestamp;
 
 const LANES: usize = 256;
 
-/// One clock for each client, in as many lanes as there are few enough to keep. Which clients share a lane is drawn at random at every
-/// start.
+/// A clock for each client, in a fixed number of lanes. Every start draws at random which clients share a lane, so that no client can push
+/// the clock of a chosen other one ahead.
 pub(super) struct SessionClocks {
     lanes: Box<[SessionClock]>,
     hasher: RandomState,
@@ -42,9 +40,9 @@ pub(super) struct SessionClock(Mutex<Times>);
 
 #[derive(Default)]
 struct Times {
-    /// Latest time that a session carries.
+    /// Latest time of a session.
     latest: Timestamp,
-    /// Earliest time that a new session may carry.
+    /// Earliest time of a new session.
     floor: Timestamp,
 }
 
@@ -80,21 +78,14 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_divides_the_sessions_of_one_millisecond() {
-        let clock = SessionClock::default();
-        let before = clock.open(at(5000));
-        let mark = clock.barrier(at(5000));
-        let after = clock.open(at(5000));
-        assert!(before < mark && mark <= after);
-    }
-
-    #[test]
-    fn a_mark_lies_after_sessions_opened_before_the_clock_stepped_back() {
-        let clock = SessionClock::default();
-        let before = clock.open(at(5500));
-        let mark = clock.barrier(at(5000));
-        let after = clock.open(at(5000));
-        assert!(before < mark && mark <= after);
+    fn a_mark_divides_the_sessions_of_one_millisecond_and_those_before_a_step_back() {
+        for opened in [5000, 5500] {
+            let clock = SessionClock::default();
+            let before = clock.open(at(opened));
+            let mark = clock.barrier(at(5000));
+            let after = clock.open(at(5000));
+            assert!(before < mark && mark <= after, "{opened}");
+        }
     }
 
     #[test]

@@ -1,20 +1,108 @@
-//! The issuer and its clock: when the store learns the time, and what the issuer concludes from it.
+//! The issuer's clock: the latest time that it has seen, the record of it in the store, and whether the clock may be trusted to delete.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use jwtis_base::env::Timestamp;
-use jwtis_store::{CommitError, Transaction, Version};
+use jwtis_base::audit::{Actor, AuditRecord};
+use jwtis_base::env::{Env, Timestamp};
+use jwtis_base::rollback::takeover::put;
+use jwtis_store::{CommitError, ReadError, Store, Transaction, Version};
 
 use super::Issuer;
-use super::kept_time::KeepTimeError;
-use crate::clock::{KEPT_EVERY, KeptClock, Outage, kept_name};
+use crate::clock::{ClockWatch, JUMP, KEPT_EVERY, KeptClock, Outage, kept_name};
+
+/// What an issuer knows of its clock.
+pub(super) struct KeptTime {
+    watch: Mutex<ClockWatch>,
+    /// The confirmed time of the watch, in milliseconds since the epoch. Requests read it without the lock.
+    confirmed: AtomicU64,
+    /// The outage before this run. `None` at a first start.
+    outage: Option<Outage>,
+    /// Whether sessions were opened since the time was stored last.
+    opened: AtomicBool,
+    /// Latest time of a session that lies after the clock's, behind a mark, in milliseconds since the epoch.
+    ahead: AtomicU64,
+    /// Time of the last commit, in milliseconds since the epoch.
+    last_commit: AtomicU64,
+    /// The record in the store, and its version.
+    kept: tokio::sync::Mutex<(KeptClock, Option<Version>)>,
+}
+
+/// The time could not be stored. The next look tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepTimeError {
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+    /// The time was not committed, or nobody knows whether it was.
+    #[error("the time could not be committed")]
+    Commit(#[from] CommitError),
+}
+
+impl KeptTime {
+    /// From the record in `store`, before the first request.
+    pub(super) async fn load(store: &Store, env: &Env) -> Result<Self, ReadError> {
+        let stored = store.get::<KeptClock>(kept_name()).await?;
+        let (now, before) = (env.now(), stored.as_ref().map(|stored| stored.value));
+        let last_commit = before.map_or(now.millis(), |kept| kept.last_commit_ms);
+        let outage = before
+            .map(|kept| Outage { last_commit: Timestamp::from_millis(kept.last_commit_ms), started: now });
+        Ok(Self {
+            watch: Mutex::new(ClockWatch::begin(before, now, env.steady())),
+            confirmed: AtomicU64::new(before.unwrap_or_default().confirmed_ms),
+            outage,
+            opened: AtomicBool::new(false),
+            ahead: AtomicU64::new(0),
+            last_commit: AtomicU64::new(last_commit),
+            kept: tokio::sync::Mutex::new((before.unwrap_or_default(), stored.map(|stored| stored.version))),
+        })
+    }
+
+    /// A change was committed.
+    pub(super) fn committed(&self, env: &Env) {
+        self.last_commit.store(env.now().millis(), Ordering::Relaxed);
+    }
+
+    /// A session was opened that carries `time`, when the clock said `now`.
+    pub(super) fn opened(&self, time: Timestamp, now: Timestamp) {
+        // A session behind a mark of a far future, which the clock showed once, does not count.
+        if time > now && time.since(now) <= JUMP {
+            self.ahead.fetch_max(time.millis(), Ordering::Relaxed);
+        }
+        // Thousands of sessions are opened: the cache line stays shared until the flag has to be set.
+        if !self.opened.load(Ordering::Relaxed) {
+            self.opened.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The watch, after a look at the clocks.
+    fn look(&self, env: &Env) -> (MutexGuard<'_, ClockWatch>, Duration) {
+        let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        let steady = env.steady();
+        watch.look(env.now(), steady);
+        self.confirmed.store(watch.confirmed().millis(), Ordering::Relaxed);
+        (watch, steady)
+    }
+}
+
+/// Deletes the record of the clock, and returns it, after a wrong clock was believed for long. No server may have the store open.
+///
+/// # Errors
+/// When the store fails. Where the outcome is unknown, another call decides.
+pub async fn reset_kept_clock(store: &Store, now: Timestamp) -> Result<Option<KeptClock>, KeepTimeError> {
+    let Some(stored) = store.get::<KeptClock>(kept_name()).await? else { return Ok(None) };
+    let record = AuditRecord::new(now, "clock_reset", Actor::Operator.name());
+    let transaction = Transaction::new(store).delete::<KeptClock>(kept_name(), stored.version);
+    store.commit(transaction.append(&record)).await?;
+    Ok(Some(stored.value))
+}
 
 impl Issuer {
-    /// Looks at the clock, and keeps in the store what has changed: a running server does so every [`crate::clock::PAUSE`], and when it
-    /// stops.
+    /// Looks at the clock, and stores what has changed. A running server calls it every [`crate::clock::PAUSE`], and when it stops.
     ///
     /// # Errors
-    /// When the store fails. Whatever became of the commit then, nobody relies on it: the next look commits anew, in the version that it finds.
+    /// When the store fails. The next look commits anew, in the version that it finds.
     pub async fn keep_time(&self) -> Result<(), KeepTimeError> {
         let time = &self.0.time;
         let mut kept = time.kept.lock().await;
@@ -34,7 +122,7 @@ impl Issuer {
         let time = &self.0.time;
         let (confirmed, seen) = {
             let (watch, steady) = time.look(self.env());
-            // Sessions carry the latest time; once the clock is confirmed, a glimpse of the future has no say any more.
+            // Sessions carry the latest time. Once the clock is confirmed, an earlier look at a far future does not count.
             let seen = if watch.is_confirmed(steady) { self.env().now() } else { self.env().latest() };
             let ahead = Timestamp::from_millis(time.ahead.load(Ordering::Relaxed));
             (watch.confirmed(), seen.max(watch.unreached().unwrap_or_default()).max(ahead))
@@ -50,11 +138,7 @@ impl Issuer {
         if version.is_some() && !(opened || committed || due) {
             return Ok(());
         }
-        let tx = Transaction::new(self.store());
-        let tx = match version {
-            None => tx.create(kept_name(), &now),
-            Some(version) => tx.replace(kept_name(), version, &now),
-        };
+        let tx = put(Transaction::new(self.store()), kept_name(), version, Some(&now));
         let written = tx.written_version();
         match self.store().commit(tx).await {
             Ok(()) => {
@@ -64,7 +148,7 @@ impl Issuer {
             Err(
                 error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_)),
             ) => {
-                // Somebody else wrote it, or it is unknown whether we did: the next commit, in the version that is there, decides.
+                // Somebody else wrote it, or nobody knows: the next commit, in the version that is there, decides.
                 if let Some(stored) = self.store().get::<KeptClock>(kept_name()).await? {
                     *kept = (stored.value, Some(stored.version));
                 }
@@ -73,7 +157,7 @@ impl Issuer {
         }
     }
 
-    /// The latest time that this process has seen or that the store has confirmed. What was made until then is not from the future.
+    /// The latest time that this process has seen or that the clock has confirmed. Earlier tokens are not from the future.
     pub(crate) fn latest(&self) -> Timestamp {
         self.env().latest().max(self.confirmed())
     }
@@ -83,19 +167,19 @@ impl Issuer {
         Timestamp::from_millis(self.0.time.confirmed.load(Ordering::Relaxed))
     }
 
-    /// Whether what has expired by the clock may be deleted for good.
+    /// Whether records that have expired by the clock may be deleted.
     #[must_use]
     pub fn may_delete(&self) -> bool {
         let (watch, steady) = self.0.time.look(self.env());
         watch.may_delete(steady)
     }
 
-    /// A moment that all sessions of runs before lie before; `None` where the clock does not allow to tell.
+    /// A moment after all sessions of earlier runs. `None` where the clock does not allow to tell.
     pub(crate) fn sessions_of_runs_before(&self) -> Option<Timestamp> {
         self.0.time.look(self.env()).0.sessions_before()
     }
 
-    /// The pause before this run of the server.
+    /// The outage before this run of the server.
     pub(crate) fn outage(&self) -> Option<Outage> {
         self.0.time.outage
     }

@@ -1,7 +1,7 @@
-//! What a client may ask for when it renews its keys by itself: at most what the admin has granted it.
+//! The grant of a client: the most that it may ask for when it renews its own keys.
 //!
-//! A client token that was stolen must not buy its thief longer lives, another issuer or weaker keys. The grant is what the client was
-//! registered with, or what the admin has asked for since. The server's maxima hold for everybody.
+//! The grant is the plan of the registration, or of the admin's latest renewal. A stolen client token must not buy its thief longer
+//! lives, another issuer or weaker keys.
 
 use jwtis_jose::KeyManagementAlgorithm;
 
@@ -22,7 +22,7 @@ impl KeyPlan {
         }
     }
 
-    /// Refuses a plan of a client that goes beyond what it was granted. `options` are those that the client gave.
+    /// Refuses a client's plan that goes beyond its grant. `options` are those that the client gave.
     pub(crate) fn check_granted(&self, granted: &Self, options: &KeyOptions) -> Result<(), OptionsError> {
         let (asked, most) = (&self.policy, &granted.policy);
         let checks = [
@@ -30,7 +30,7 @@ impl KeyPlan {
             ("refresh_ttl", asked.refresh_ttl <= most.refresh_ttl),
             ("expiry", options.expiry.is_none() || self.expiry <= granted.expiry),
             ("refresh_strategy", asked.refresh_strategy >= most.refresh_strategy),
-            // Who verifies tokens goes by these two.
+            // Verifiers rely on these two.
             ("issuer", asked.issuer == most.issuer),
             ("audience", asked.audience == most.audience),
             ("sig_alg", strength(self.sig_bits) >= strength(granted.sig_bits)),
@@ -43,10 +43,9 @@ impl KeyPlan {
         }
     }
 
-    /// Strength of the weakest part on the way to the content key, in bits.
+    /// Strength in bits of the weakest step to the content key.
     fn encryption_strength(&self) -> u32 {
         let wrapping = match self.enc_alg {
-            // Never a fair exchange for anything else.
             KeyManagementAlgorithm::DangerRsa15 => 0,
             KeyManagementAlgorithm::EcdhEsA128Kw => 128,
             KeyManagementAlgorithm::EcdhEsA192Kw => 192,
@@ -59,7 +58,7 @@ impl KeyPlan {
     }
 }
 
-/// Strength of a key in bits (NIST SP 800-57 part 1, table 2): half the size of a curve, 112 for RSA of 2048 bits and 128 for 3072.
+/// Strength of a key in bits (NIST SP 800-57 part 1, table 2): half of a curve's size; 112 for RSA 2048, 128 for RSA 3072.
 const fn strength(bits: u32) -> u32 {
     match bits {
         0..2048 => bits / 2,

@@ -1,4 +1,4 @@
-//! What keys to make: the options of a registration, checked, with the gaps filled from defaults or from the set before.
+//! Which keys to make: the options of a request, checked, with the gaps filled from defaults or from an earlier plan.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use jwtis_jose::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::KeySet;
+use super::{KeySet, MIN_RSA_BITS};
 use crate::policy::{RefreshStrategy, TokenPolicy};
 
 /// Longest `iss` or `aud` value that a client can register, in bytes.
@@ -18,7 +18,7 @@ pub const MAX_NAME_BYTES: usize = 512;
 /// Most `aud` values that a client can register.
 pub const MAX_AUDIENCES: usize = 16;
 
-/// The options of `/register` and `/renew_keys`; every one may be left out.
+/// The options of `/register` and `/renew_keys`. All of them may be left out.
 #[derive(Clone, Default, Debug)]
 pub struct KeyOptions {
     /// Life of the key set.
@@ -45,7 +45,7 @@ pub struct KeyOptions {
     pub audience: Option<Vec<String>>,
 }
 
-/// The longest lives that anybody can ask for; `None` is without end.
+/// The longest lives that anybody can ask for. `None` sets no limit.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Maxima {
     /// Life of an access token.
@@ -56,16 +56,16 @@ pub struct Maxima {
     pub expiry: Option<Ttl>,
 }
 
-/// What the server makes where a registration says nothing.
+/// The server's choice for every option that a registration leaves out.
 #[derive(Clone, Debug)]
 pub struct KeyDefaults {
     /// Signature algorithm.
     pub sig_alg: SignatureAlgorithm,
-    /// Size of the signing key for that algorithm; `None` follows the algorithm.
+    /// Size of the signing key; `None` follows the algorithm.
     pub sig_bits: Option<u32>,
     /// Key management algorithm.
     pub enc_alg: KeyManagementAlgorithm,
-    /// Size of the encryption key for that algorithm; `None` follows the algorithm.
+    /// Size of the encryption key; `None` follows the algorithm.
     pub enc_bits: Option<u32>,
     /// Content encryption.
     pub cont_enc: ContentEncryption,
@@ -79,7 +79,7 @@ pub struct KeyDefaults {
     pub refresh_strategy: RefreshStrategy,
     /// Whether `RSA1_5` may be chosen at all.
     pub allow_rsa1_5: bool,
-    /// What nobody can go beyond.
+    /// The limits for everybody.
     pub maxima: Maxima,
 }
 
@@ -102,7 +102,7 @@ impl Default for KeyDefaults {
     }
 }
 
-/// Options without gaps or contradictions: keys can be made from it.
+/// Options without gaps or contradictions, from which keys can be made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyPlan {
     pub(super) sig_alg: SignatureAlgorithm,
@@ -171,15 +171,17 @@ impl KeyPlan {
     /// The plan for a client that registers.
     ///
     /// # Errors
-    /// Names the option that cannot be.
+    /// Names the option that is refused.
     pub fn for_registration(
         client: &ClientId,
         options: &KeyOptions,
         defaults: &KeyDefaults,
     ) -> Result<Self, OptionsError> {
-        let base = Base {
-            sig: (defaults.sig_alg, defaults.sig_bits),
-            enc: (defaults.enc_alg, defaults.enc_bits),
+        let base = Self {
+            sig_alg: defaults.sig_alg,
+            sig_bits: defaults.sig_bits.unwrap_or_else(|| defaults.sig_alg.default_bits()),
+            enc_alg: defaults.enc_alg,
+            enc_bits: defaults.enc_bits.unwrap_or_else(|| defaults.enc_alg.default_bits()),
             cont_enc: defaults.cont_enc,
             expiry: defaults.expiry.as_duration(),
             policy: TokenPolicy {
@@ -190,47 +192,59 @@ impl KeyPlan {
                 audience: Vec::new(),
             },
         };
-        base.with(options, defaults)
+        base.changed(options, defaults)
     }
 
-    /// The plan for new keys of a client that has `previous`: what is left out stays as it was, and the new set lives as long as the
-    /// previous one did, counted anew.
+    /// This plan with `options`. What they leave out stays, cut to the server's maxima; the life of the key set is counted anew.
     ///
     /// # Errors
-    /// Names the option that cannot be.
-    pub fn for_renewal(
-        previous: &KeySet,
-        options: &KeyOptions,
-        defaults: &KeyDefaults,
-    ) -> Result<Self, OptionsError> {
-        Base::of(previous).with(options, defaults)
+    /// Names the option that is refused.
+    pub(crate) fn changed(self, options: &KeyOptions, defaults: &KeyDefaults) -> Result<Self, OptionsError> {
+        let sig_alg = options.sig_alg.unwrap_or(self.sig_alg);
+        let kept = (sig_alg == self.sig_alg).then_some(self.sig_bits);
+        let sig_bits = options.sig_bits.or(kept).unwrap_or_else(|| sig_alg.default_bits());
+        if sig_alg == SignatureAlgorithm::Hs256 {
+            return Err(OptionsError::Symmetric);
+        }
+        sig_alg.check_bits(sig_bits).map_err(OptionsError::SigBits)?;
+
+        let enc_alg = options.enc_alg.unwrap_or(self.enc_alg);
+        let kept = (enc_alg == self.enc_alg).then_some(self.enc_bits);
+        let enc_bits = options.enc_bits.or(kept).unwrap_or_else(|| enc_alg.default_bits());
+        if enc_alg == KeyManagementAlgorithm::DangerRsa15 && !defaults.allow_rsa1_5 {
+            return Err(OptionsError::Rsa15NotAllowed);
+        }
+        enc_alg.check_bits(enc_bits).map_err(OptionsError::EncBits)?;
+
+        let maxima = &defaults.maxima;
+        let cut = |life: Ttl, most: Option<Ttl>| most.map_or(life, |most| life.min(most));
+        let policy = TokenPolicy {
+            auth_ttl: within("auth_ttl", options.auth_ttl, maxima.auth_ttl)?
+                .unwrap_or_else(|| cut(self.policy.auth_ttl, maxima.auth_ttl)),
+            refresh_ttl: within("refresh_ttl", options.refresh_ttl, maxima.refresh_ttl)?
+                .unwrap_or_else(|| cut(self.policy.refresh_ttl, maxima.refresh_ttl)),
+            refresh_strategy: options.refresh_strategy.unwrap_or(self.policy.refresh_strategy),
+            issuer: options.issuer.clone().unwrap_or(self.policy.issuer),
+            audience: options.audience.clone().unwrap_or(self.policy.audience),
+        };
+        let expiry = within("expiry", options.expiry, maxima.expiry)?.map(Ttl::as_duration);
+        let most = maxima.expiry.map_or(Duration::MAX, Ttl::as_duration);
+        let expiry = expiry.unwrap_or(self.expiry.min(most));
+        check_policy(&policy)?;
+        let cont_enc = options.cont_enc.unwrap_or(self.cont_enc);
+        Ok(Self { sig_alg, sig_bits, enc_alg, enc_bits, cont_enc, expiry, policy })
     }
 
-    /// As [`Self::for_renewal`], for the admin who renews a set that has expired: lives that are left out are those `granted`. A client, or
-    /// who has stolen its token, may have made the lives of `previous` so short that keys like it would be of no use.
-    pub(crate) fn for_renewal_of_expired(
-        previous: &KeySet,
-        granted: &Self,
-        options: &KeyOptions,
-        defaults: &KeyDefaults,
-    ) -> Result<Self, OptionsError> {
-        let base = Base::of(previous);
-        let TokenPolicy { auth_ttl, refresh_ttl, .. } = granted.policy;
-        let policy = TokenPolicy { auth_ttl, refresh_ttl, ..base.policy };
-        Base { expiry: granted.expiry, policy, ..base }.with(options, defaults)
+    /// Whether making the keys would hold up other requests: RSA does.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.sig_bits >= MIN_RSA_BITS || self.enc_bits >= MIN_RSA_BITS
     }
 
-    /// Whether making the keys takes long enough to block others: RSA does.
-    #[must_use]
-    pub fn is_slow(&self) -> bool {
-        self.sig_bits >= 2048 || self.enc_bits >= 2048
-    }
-
-    /// Makes the keys. Takes from 50 µs (elliptic curves) to seconds (RSA 4096): call it where it blocks nobody.
+    /// Makes the keys. Elliptic curve keys take 50 µs; RSA keys take up to seconds, so make them where they block nobody.
     ///
     /// # Errors
     /// When the cryptographic library fails.
-    pub fn generate(self, env: &Env) -> Result<KeySet, KeyError> {
+    pub(crate) fn generate(self, env: &Env) -> Result<KeySet, KeyError> {
         let signing = SigningKey::generate(self.sig_alg, self.sig_bits)?;
         let encryption = DecryptionKey::generate(self.enc_alg, self.enc_bits)?;
         // The set's life begins when it is there.
@@ -242,72 +256,6 @@ impl KeyPlan {
             policy: self.policy,
             created_at: now,
             expires_at: now.plus(self.expiry),
-        })
-    }
-}
-
-/// What fills the gaps.
-struct Base {
-    sig: (SignatureAlgorithm, Option<u32>),
-    enc: (KeyManagementAlgorithm, Option<u32>),
-    cont_enc: ContentEncryption,
-    expiry: Duration,
-    policy: TokenPolicy,
-}
-
-impl Base {
-    fn of(previous: &KeySet) -> Self {
-        Self {
-            sig: (previous.signing.algorithm(), Some(previous.signing.public_jwk().bits())),
-            enc: (previous.encryption.algorithm(), Some(previous.encryption.public_jwk().bits())),
-            cont_enc: previous.content,
-            expiry: previous.expires_at.since(previous.created_at),
-            policy: previous.policy.clone(),
-        }
-    }
-
-    fn with(self, options: &KeyOptions, defaults: &KeyDefaults) -> Result<KeyPlan, OptionsError> {
-        let sig_alg = options.sig_alg.unwrap_or(self.sig.0);
-        let inherited = self.sig.1.filter(|_| sig_alg == self.sig.0);
-        let sig_bits = options.sig_bits.or(inherited).unwrap_or_else(|| sig_alg.default_bits());
-        if sig_alg == SignatureAlgorithm::Hs256 {
-            return Err(OptionsError::Symmetric);
-        }
-        sig_alg.check_bits(sig_bits).map_err(OptionsError::SigBits)?;
-
-        let enc_alg = options.enc_alg.unwrap_or(self.enc.0);
-        let inherited = self.enc.1.filter(|_| enc_alg == self.enc.0);
-        let enc_bits = options.enc_bits.or(inherited).unwrap_or_else(|| enc_alg.default_bits());
-        if enc_alg == KeyManagementAlgorithm::DangerRsa15 && !defaults.allow_rsa1_5 {
-            return Err(OptionsError::Rsa15NotAllowed);
-        }
-        enc_alg.check_bits(enc_bits).map_err(OptionsError::EncBits)?;
-
-        let maxima = &defaults.maxima;
-        let auth_ttl = within("auth_ttl", options.auth_ttl, maxima.auth_ttl)?;
-        let refresh_ttl = within("refresh_ttl", options.refresh_ttl, maxima.refresh_ttl)?;
-        let expiry = within("expiry", options.expiry, maxima.expiry)?;
-        // What is left out is cut to the maxima.
-        let cut = |life: Ttl, most: Option<Ttl>| most.map_or(life, |most| life.min(most));
-        let policy = TokenPolicy {
-            auth_ttl: auth_ttl.unwrap_or_else(|| cut(self.policy.auth_ttl, maxima.auth_ttl)),
-            refresh_ttl: refresh_ttl.unwrap_or_else(|| cut(self.policy.refresh_ttl, maxima.refresh_ttl)),
-            refresh_strategy: options.refresh_strategy.unwrap_or(self.policy.refresh_strategy),
-            issuer: options.issuer.clone().unwrap_or(self.policy.issuer),
-            audience: options.audience.clone().unwrap_or(self.policy.audience),
-        };
-        check_policy(&policy)?;
-        Ok(KeyPlan {
-            sig_alg,
-            sig_bits,
-            enc_alg,
-            enc_bits,
-            cont_enc: options.cont_enc.unwrap_or(self.cont_enc),
-            expiry: expiry.map_or_else(
-                || maxima.expiry.map_or(self.expiry, |most| self.expiry.min(most.as_duration())),
-                Ttl::as_duration,
-            ),
-            policy,
         })
     }
 }
@@ -342,6 +290,10 @@ mod tests {
         KeyPlan::for_registration(&"shop".parse().unwrap(), options, &KeyDefaults::default())
     }
 
+    fn hours(hours: u64) -> Option<Ttl> {
+        Some(Ttl::from_hours(hours))
+    }
+
     #[test]
     fn bits_left_out_follow_the_algorithm() {
         for alg in SignatureAlgorithm::ALL {
@@ -355,85 +307,58 @@ mod tests {
     }
 
     #[test]
-    fn es512_with_512_bits_is_refused_and_521_is_named() {
-        let options = KeyOptions {
-            sig_alg: Some(SignatureAlgorithm::Es512),
-            sig_bits: Some(512),
-            ..KeyOptions::default()
-        };
-        let message = plan(&options).unwrap_err().to_string();
-        assert!(message.contains("521"), "{message}");
-    }
-
-    #[test]
-    fn rsa_of_1024_or_16384_bits_is_refused() {
+    fn refuses_options_and_names_what_is_wrong() {
+        let none = KeyOptions::default;
+        let sig = |alg, bits| KeyOptions { sig_alg: Some(alg), sig_bits: Some(bits), ..none() };
+        let enc = |alg, bits| KeyOptions { enc_alg: Some(alg), enc_bits: Some(bits), ..none() };
+        let issuer = |name: String| KeyOptions { issuer: Some(name), ..none() };
+        let audience = |names: Vec<String>| KeyOptions { audience: Some(names), ..none() };
+        let rsa15 = KeyOptions { enc_alg: Some(KeyManagementAlgorithm::DangerRsa15), ..none() };
+        let mut cases = vec![
+            (sig(SignatureAlgorithm::Es512, 512), "521"),
+            (sig(SignatureAlgorithm::Hs256, 256), "asymmetric"),
+            (rsa15.clone(), "--allow-rsa1_5"),
+            (KeyOptions { auth_ttl: hours(721), ..none() }, "auth_ttl (721h0m0s) is longer"),
+            (issuer(String::new()), "issuer: "),
+            (issuer("x".repeat(513)), "issuer: "),
+            (audience(vec!["x".to_owned(); 17]), "audience: "),
+            (audience(vec![String::new()]), "audience: "),
+        ];
         for bits in [0, 1024, 2047, 4097, 16384] {
-            let sig = KeyOptions {
-                sig_alg: Some(SignatureAlgorithm::Ps256),
-                sig_bits: Some(bits),
-                ..KeyOptions::default()
-            };
-            assert!(matches!(plan(&sig), Err(OptionsError::SigBits(_))), "{bits}");
-            let enc = KeyOptions {
-                enc_alg: Some(KeyManagementAlgorithm::RsaOaep),
-                enc_bits: Some(bits),
-                ..KeyOptions::default()
-            };
-            assert!(matches!(plan(&enc), Err(OptionsError::EncBits(_))), "{bits}");
+            cases.push((sig(SignatureAlgorithm::Ps256, bits), "sig_bits: "));
+            cases.push((enc(KeyManagementAlgorithm::RsaOaep, bits), "enc_bits: "));
         }
-    }
-
-    #[test]
-    fn rsa1_5_needs_the_server_s_permission() {
-        let options =
-            KeyOptions { enc_alg: Some(KeyManagementAlgorithm::DangerRsa15), ..KeyOptions::default() };
-        assert_eq!(plan(&options).unwrap_err(), OptionsError::Rsa15NotAllowed);
+        for (options, wanted) in cases {
+            let refusal = plan(&options).unwrap_err().to_string();
+            assert!(refusal.contains(wanted), "{options:?}: {refusal}");
+        }
         let allowed = KeyDefaults { allow_rsa1_5: true, ..KeyDefaults::default() };
-        assert!(KeyPlan::for_registration(&"shop".parse().unwrap(), &options, &allowed).is_ok());
+        assert!(KeyPlan::for_registration(&"shop".parse().unwrap(), &rsa15, &allowed).is_ok());
     }
 
     #[test]
-    fn access_tokens_do_not_outlive_refresh_tokens() {
-        let options = KeyOptions { auth_ttl: Some(Ttl::from_hours(721)), ..KeyOptions::default() };
-        assert!(matches!(plan(&options), Err(OptionsError::TtlOrder { .. })));
-    }
-
-    #[test]
-    fn the_maxima_hold_for_whoever_asks_and_cut_what_is_left_out() {
-        let hours = |hours| Some(Ttl::from_hours(hours));
-        let maxima = Maxima { auth_ttl: hours(1), refresh_ttl: hours(10), expiry: hours(100) };
-        let defaults = KeyDefaults { maxima, ..KeyDefaults::default() };
-        let plan =
-            |options: &KeyOptions| KeyPlan::for_registration(&"shop".parse().unwrap(), options, &defaults);
-        let cut = plan(&KeyOptions::default()).unwrap();
-        assert_eq!((cut.policy.auth_ttl, cut.policy.refresh_ttl), (Ttl::from_hours(1), Ttl::from_hours(10)));
-        assert_eq!(cut.expiry, Ttl::from_hours(100).as_duration());
+    fn the_maxima_refuse_what_is_asked_for_and_cut_what_is_left_out() {
+        let none = KeyOptions::default;
+        let within = |auth_ttl, refresh_ttl, expiry| KeyDefaults {
+            maxima: Maxima { auth_ttl, refresh_ttl, expiry },
+            ..KeyDefaults::default()
+        };
+        let lives = |plan: &KeyPlan| [plan.policy.auth_ttl, plan.policy.refresh_ttl].map(Some);
+        let defaults = within(hours(1), hours(10), hours(100));
+        let plan = |options| KeyPlan::for_registration(&"shop".parse().unwrap(), &options, &defaults);
+        let cut = plan(none()).unwrap();
+        assert_eq!((lives(&cut), cut.expiry), ([hours(1), hours(10)], Duration::from_secs(100 * 3600)));
         for (member, options) in [
-            ("auth_ttl", KeyOptions { auth_ttl: hours(2), ..KeyOptions::default() }),
-            ("refresh_ttl", KeyOptions { refresh_ttl: hours(11), ..KeyOptions::default() }),
-            ("expiry", KeyOptions { expiry: hours(101), ..KeyOptions::default() }),
+            ("auth_ttl", KeyOptions { auth_ttl: hours(2), ..none() }),
+            ("refresh_ttl", KeyOptions { refresh_ttl: hours(11), ..none() }),
+            ("expiry", KeyOptions { expiry: hours(101), ..none() }),
         ] {
-            let refused = plan(&options).unwrap_err();
+            let refused = plan(options).unwrap_err();
             assert!(matches!(refused, OptionsError::BeyondMaximum { member: found, .. } if found == member));
         }
-        let set = cut.generate(&Env::system()).unwrap();
-        let lower = Maxima { auth_ttl: hours(1), refresh_ttl: hours(5), expiry: hours(50) };
-        let defaults = KeyDefaults { maxima: lower, ..KeyDefaults::default() };
-        let renewal = KeyPlan::for_renewal(&set, &KeyOptions::default(), &defaults).unwrap();
-        assert_eq!(renewal.policy.refresh_ttl, Ttl::from_hours(5));
-        assert_eq!(renewal.expiry, Ttl::from_hours(50).as_duration());
-    }
-
-    #[test]
-    fn names_have_limits() {
-        for options in [
-            KeyOptions { issuer: Some(String::new()), ..KeyOptions::default() },
-            KeyOptions { issuer: Some("x".repeat(513)), ..KeyOptions::default() },
-            KeyOptions { audience: Some(vec!["x".to_owned(); 17]), ..KeyOptions::default() },
-            KeyOptions { audience: Some(vec![String::new()]), ..KeyOptions::default() },
-        ] {
-            assert!(matches!(plan(&options), Err(OptionsError::Name { .. })));
-        }
+        let lower = within(hours(1), hours(5), hours(50));
+        let renewal = cut.changed(&none(), &lower).unwrap();
+        assert_eq!((lives(&renewal), renewal.expiry), ([hours(1), hours(5)], Duration::from_secs(50 * 3600)));
     }
 
     #[test]
@@ -442,18 +367,18 @@ mod tests {
             sig_alg: Some(SignatureAlgorithm::Es384),
             enc_alg: Some(KeyManagementAlgorithm::EcdhEs),
             enc_bits: Some(384),
-            expiry: Some(Ttl::from_hours(5)),
+            expiry: hours(5),
             refresh_strategy: Some(RefreshStrategy::RefreshBoth),
             ..KeyOptions::default()
         };
-        let set = plan(&options).unwrap().generate(&Env::system()).unwrap();
-        let renewal = KeyPlan::for_renewal(&set, &KeyOptions::default(), &KeyDefaults::default()).unwrap();
-        assert_eq!((renewal.sig_alg, renewal.sig_bits), (SignatureAlgorithm::Es384, 384));
-        assert_eq!((renewal.enc_alg, renewal.enc_bits), (KeyManagementAlgorithm::EcdhEs, 384));
-        assert_eq!(renewal.expiry, Duration::from_secs(5 * 3600));
-        assert_eq!(renewal.policy, set.policy);
-        let changed = KeyOptions { sig_alg: Some(SignatureAlgorithm::Es256), ..KeyOptions::default() };
-        let renewal = KeyPlan::for_renewal(&set, &changed, &KeyDefaults::default()).unwrap();
-        assert_eq!(renewal.sig_bits, 256);
+        let keys = plan(&options).unwrap().generate(&Env::system()).unwrap();
+        let renewed = |options| KeyPlan::of(&keys).changed(&options, &KeyDefaults::default()).unwrap();
+        let same = renewed(KeyOptions::default());
+        assert_eq!((same.sig_alg, same.sig_bits), (SignatureAlgorithm::Es384, 384));
+        assert_eq!((same.enc_alg, same.enc_bits), (KeyManagementAlgorithm::EcdhEs, 384));
+        assert_eq!((same.expiry, same.policy), (Duration::from_secs(5 * 3600), keys.policy.clone()));
+        let changed =
+            renewed(KeyOptions { sig_alg: Some(SignatureAlgorithm::Es256), ..KeyOptions::default() });
+        assert_eq!(changed.sig_bits, 256);
     }
 }

@@ -1,8 +1,7 @@
 //! The life of a key set, as pure rules.
 //!
-//! `pending → active → retiring → retired`. A set is pending from its generation to the commit that activates it. `/renew_keys` makes
-//! the new set active and the old one retiring in one commit. A retiring set becomes retired by the passing of time alone, so nobody
-//! has to be awake for it; the housekeeping pass then drops it.
+//! `pending → active → retiring → retired`. A set is pending until the commit that activates it. `/renew_keys` activates the new set and
+//! retires the old one in one commit. Time alone ends a retiring set; housekeeping then drops it.
 
 use std::time::Duration;
 
@@ -11,18 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::TokenPolicy;
 
-/// A request that read the ring just before a rotation may sign with the old set just after it. A retiring set is kept this much
-/// longer than the longest token life, so that such a token too can be verified to its end.
+/// A retiring set is kept this much longer than the longest token life: a request that read the key ring just before a rotation may sign
+/// with the old set just after it.
 pub const RETIRING_SLACK: Duration = Duration::from_secs(60);
 
-/// Most sets of one client that may be active or retiring at once. Where a renewal by the admin finds as many, the oldest retiring set ends.
+/// Most active and retiring sets of one client. At this number a renewal by the admin ends the oldest retiring set.
 pub const MAX_LIVE_SETS: usize = 16;
 
-/// Most of them that there may be after a renewal by the client itself: the rest are the admin's, so that a stolen client token cannot
-/// take them all.
+/// Most of them after a renewal by the client itself. The rest are the admin's: a stolen client token cannot take them all.
 pub const MAX_LIVE_SETS_BY_CLIENT: usize = MAX_LIVE_SETS - 2;
 
-/// Where a key set stands.
+/// The state of a key set.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "until_ms")]
 pub enum KeySetState {
@@ -36,14 +34,12 @@ pub enum KeySetState {
     Retired,
 }
 
-/// A step that the life of a key set does not have.
+/// The stored states do not allow this step.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a key set cannot go from {from:?} to {to}")]
+#[error("a key set that is {} cannot become {to}", from.name())]
 pub struct ImpossibleStep {
-    /// Where it stands.
-    pub from: KeySetState,
-    /// Where it was asked to go.
-    pub to: &'static str,
+    from: KeySetState,
+    to: &'static str,
 }
 
 impl KeySetState {
@@ -56,7 +52,7 @@ impl KeySetState {
         }
     }
 
-    /// Whether tokens of this set are verified and decrypted. Ask it of [`Self::at`].
+    /// Whether tokens of this set are verified and decrypted. Call it on the result of [`Self::at`].
     #[must_use]
     pub const fn verifies(self) -> bool {
         match self {
@@ -65,7 +61,7 @@ impl KeySetState {
         }
     }
 
-    /// The state of a set of which two copies of a store know: the later one in its life.
+    /// Of a set in two copies of a store: the later state.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         match (self, other) {
@@ -90,8 +86,8 @@ impl KeySetState {
         }
     }
 
-    /// Active becomes retiring until the last token made with it has expired: that is the longest life its policy allows from now on,
-    /// and never later than the set's own end.
+    /// Active becomes retiring until its last token has expired: after the longest life that its policy allows, and no later than the set
+    /// itself.
     ///
     /// # Errors
     /// From any other state.
@@ -113,7 +109,7 @@ impl KeySetState {
         }
     }
 
-    /// One word for tables, logs and metrics.
+    /// Its name in the API, logs and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

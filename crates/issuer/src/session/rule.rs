@@ -1,8 +1,8 @@
-//! What a renewal may do, as a pure rule over the session's state.
+//! The rule for renewals.
 //!
-//! Every rotation raises the session's generation; a refresh token says which generation it is of. The newest one renews. The one
-//! before it renews too while the client may not have received the newest: within the grace time and as long as nobody has used the
-//! newest. Any other old generation shows that two parties hold tokens of one session, so the session ends (RFC 9700 §4.14.2).
+//! Every rotation raises the session's generation. A refresh token carries its generation. The newest one renews. The one before it also
+//! renews while the client may not have received the newest: within the grace, and until somebody uses the newest. Any other old
+//! generation shows that two parties hold tokens of one session, so the session ends (RFC 9700 §4.14.2).
 
 use std::time::Duration;
 
@@ -12,62 +12,61 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Outage;
 use crate::policy::RefreshStrategy;
 
-/// What is remembered of a session. A session without a record is in the default state.
+/// The state of a session. A session without a record is in the default state.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct SessionState {
     /// Rotations so far.
     pub generation: u64,
-    /// When the last rotation was, in milliseconds since the epoch.
+    /// Time of the last rotation, in milliseconds since the epoch.
     pub rotated_at_ms: u64,
-    /// Whether the newest refresh token has been used since: then nobody needs the one before it any more.
+    /// Whether the newest refresh token has been used since. Then nobody needs the one before it.
     pub confirmed: bool,
     /// Nothing of this session is valid any more.
     pub revoked: bool,
 }
 
-/// What to do with a renewal.
+/// The decision about a renewal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Renewal {
-    /// A new access token; the presented refresh token stays. Nothing to write.
+    /// A new access token. The presented refresh token stays.
     Keep,
-    /// As [`Self::Keep`], and the state must be written first: the newest refresh token has been used.
+    /// As [`Self::Keep`], once the state is written: the newest refresh token has been used.
     KeepAndConfirm(SessionState),
     /// A new pair of the next generation, once the state is written.
     Rotate(SessionState),
-    /// A new pair of the present generation: the answer to the last rotation may have been lost. Nothing to write.
+    /// A new pair of this generation, because the answer to the last rotation may have been lost.
     Repeat(u64),
-    /// Theft: the state, now revoked, must be written; the answer is a refusal.
+    /// A refusal because of theft, once the state, which is revoked, is written.
     Reuse(SessionState),
-    /// The session was revoked before.
+    /// A refusal: the session was revoked before.
     Revoked,
-    /// A generation that the store has never seen: it was restored from an older backup. Which of two holders of such tokens is the
-    /// right one cannot be told any more, so both are refused.
+    /// A refusal: the store has never seen this generation, so it was restored from an older backup. Of two holders of such tokens nobody
+    /// can tell the right one.
     Unknown,
 }
 
-/// What a presented refresh token is, as far as the rule is concerned.
+/// The facts about a presented refresh token.
 #[derive(Copy, Clone, Debug)]
 pub struct PresentedToken {
     /// Its generation.
     pub generation: u64,
-    /// When it was made, in seconds since the epoch.
+    /// `iat`, in seconds since the epoch.
     pub issued_at: u64,
-    /// When it expires, in seconds since the epoch.
+    /// `exp`, in seconds since the epoch.
     pub expires_at: u64,
 }
 
-/// How long the refresh token before the newest one is answered: the answer that brought the newest may have been lost.
+/// How long the server still answers the refresh token before the newest one, because the answer with the newest may have been lost.
 #[derive(Copy, Clone, Debug)]
-pub struct Grace {
-    /// From the rotation on.
+pub struct RenewalGrace {
+    /// The time after a rotation.
     pub length: Duration,
-    /// The server was down between these moments. A rotation that was less than the grace before the last commit had part of its grace
-    /// left then: for it the grace counts from the start.
+    /// The last time that the server was down. Where the last commit was within the grace of a rotation, its grace counts from the start.
     pub outage: Option<Outage>,
 }
 
-impl Grace {
-    /// Whether a token that was rotated away at `rotated_at` is still answered at `now`.
+impl RenewalGrace {
+    /// Whether it covers, at `now`, a token that was replaced at `rotated_at`.
     fn covers(self, rotated_at: Timestamp, now: Timestamp) -> bool {
         let from = match self.outage {
             Some(outage) if outage.last_commit.since(rotated_at) < self.length => {
@@ -86,7 +85,7 @@ pub fn renew(
     presented: PresentedToken,
     strategy: RefreshStrategy,
     now: Timestamp,
-    grace: Grace,
+    grace: RenewalGrace,
 ) -> Renewal {
     if state.revoked {
         return Renewal::Revoked;
@@ -116,9 +115,14 @@ pub fn renew(
     Renewal::Keep
 }
 
-/// Whether a renewal of `presented` would be granted: it is neither revoked nor spent nor unknown.
+/// Whether a renewal of `presented` would be granted.
 #[must_use]
-pub fn is_renewable(state: &SessionState, presented: PresentedToken, now: Timestamp, grace: Grace) -> bool {
+pub fn is_renewable(
+    state: &SessionState,
+    presented: PresentedToken,
+    now: Timestamp,
+    grace: RenewalGrace,
+) -> bool {
     match renew(state, presented, RefreshStrategy::NoRefresh, now, grace) {
         Renewal::Keep | Renewal::KeepAndConfirm(_) | Renewal::Rotate(_) | Renewal::Repeat(_) => true,
         Renewal::Reuse(_) | Renewal::Revoked | Renewal::Unknown => false,
@@ -126,8 +130,7 @@ pub fn is_renewable(state: &SessionState, presented: PresentedToken, now: Timest
 }
 
 /// Whether a renewal makes a new refresh token.
-#[must_use]
-pub fn is_due(strategy: RefreshStrategy, presented: PresentedToken, now: Timestamp) -> bool {
+fn is_due(strategy: RefreshStrategy, presented: PresentedToken, now: Timestamp) -> bool {
     match strategy {
         RefreshStrategy::NoRefresh => false,
         RefreshStrategy::RefreshBoth => true,
@@ -139,7 +142,7 @@ pub fn is_due(strategy: RefreshStrategy, presented: PresentedToken, now: Timesta
     }
 }
 
-/// The stricter of what the client registered and what a call asks for. A call never weakens.
+/// The stricter of the client's strategy and the one that a call asks for.
 #[must_use]
 pub fn effective(stored: RefreshStrategy, asked: Option<RefreshStrategy>) -> RefreshStrategy {
     asked.map_or(stored, |asked| asked.max(stored))
@@ -148,9 +151,12 @@ pub fn effective(stored: RefreshStrategy, asked: Option<RefreshStrategy>) -> Ref
 #[cfg(test)]
 mod tests {
     use super::*;
+    use RefreshStrategy::{NoRefresh, RefreshBoth, RefreshOnExpire};
 
-    const GRACE: Grace = Grace { length: Duration::from_secs(30), outage: None };
+    const GRACE: RenewalGrace = RenewalGrace { length: Duration::from_secs(30), outage: None };
     const T0: u64 = 1_000_000;
+    const FRESH: SessionState =
+        SessionState { generation: 0, rotated_at_ms: 0, confirmed: false, revoked: false };
 
     fn state(generation: u64, confirmed: bool) -> SessionState {
         SessionState { generation, rotated_at_ms: T0 * 1000, confirmed, revoked: false }
@@ -161,12 +167,7 @@ mod tests {
     }
 
     fn rotated(generation: u64, at: u64) -> Renewal {
-        Renewal::Rotate(SessionState {
-            generation,
-            rotated_at_ms: at * 1000,
-            confirmed: false,
-            revoked: false,
-        })
+        Renewal::Rotate(SessionState { generation, rotated_at_ms: (T0 + at) * 1000, ..FRESH })
     }
 
     fn theft(state: SessionState) -> Renewal {
@@ -175,117 +176,43 @@ mod tests {
 
     #[test]
     fn renewals_by_name() {
-        use RefreshStrategy::{NoRefresh, RefreshBoth, RefreshOnExpire};
         let revoked = SessionState { revoked: true, ..state(1, false) };
+        let confirmed = Renewal::KeepAndConfirm(state(1, true));
+        let (repeat, keep, unknown) = (Renewal::Repeat(1), Renewal::Keep, Renewal::Unknown);
         for (name, before, generation, strategy, at, wanted) in [
-            ("a_fresh_session_rotates", SessionState::default(), 0, RefreshBoth, 5, rotated(1, T0 + 5)),
-            ("without_refresh_nothing_is_written", SessionState::default(), 0, NoRefresh, 5, Renewal::Keep),
-            ("the_newest_generation_rotates_on", state(1, false), 1, RefreshBoth, 5, rotated(2, T0 + 5)),
-            (
-                "the_newest_rotates_long_after_the_grace",
-                state(1, false),
-                1,
-                RefreshBoth,
-                900,
-                rotated(2, T0 + 900),
-            ),
-            ("a_lost_answer_is_repeated_at_once", state(1, false), 0, RefreshBoth, 0, Renewal::Repeat(1)),
-            (
-                "a_lost_answer_is_repeated_at_the_end_of_the_grace",
-                state(1, false),
-                0,
-                RefreshBoth,
-                30,
-                Renewal::Repeat(1),
-            ),
-            (
-                "a_lost_answer_is_repeated_under_every_strategy",
-                state(1, false),
-                0,
-                NoRefresh,
-                3,
-                Renewal::Repeat(1),
-            ),
-            (
-                "the_previous_one_after_the_grace_is_theft",
-                state(1, false),
-                0,
-                RefreshBoth,
-                31,
-                theft(state(1, false)),
-            ),
-            (
-                "the_previous_one_after_use_of_its_successor_is_theft",
-                state(1, true),
-                0,
-                RefreshBoth,
-                3,
-                theft(state(1, true)),
-            ),
-            (
-                "an_older_one_is_theft_even_within_the_grace",
-                state(2, false),
-                0,
-                RefreshBoth,
-                1,
-                theft(state(2, false)),
-            ),
-            (
-                "an_older_one_is_theft_under_every_strategy",
-                state(2, false),
-                0,
-                NoRefresh,
-                1,
-                theft(state(2, false)),
-            ),
+            ("a_fresh_session_rotates", FRESH, 0, RefreshBoth, 5, rotated(1, 5)),
+            ("without_refresh_nothing_is_written", FRESH, 0, NoRefresh, 5, keep.clone()),
+            ("the_newest_rotates_on", state(1, false), 1, RefreshBoth, 5, rotated(2, 5)),
+            ("the_newest_rotates_after_the_grace", state(1, false), 1, RefreshBoth, 900, rotated(2, 900)),
+            ("a_used_newest_rotates_on", state(1, true), 1, RefreshBoth, 5, rotated(2, 5)),
+            ("a_lost_answer_is_repeated_at_once", state(1, false), 0, RefreshBoth, 0, repeat.clone()),
+            ("and_at_the_end_of_the_grace", state(1, false), 0, RefreshBoth, 30, repeat.clone()),
+            ("and_under_every_strategy", state(1, false), 0, NoRefresh, 3, repeat.clone()),
+            ("and_where_the_clock_stepped_back", state(1, false), 0, RefreshBoth, -3600, repeat),
+            ("after_the_grace_it_is_theft", state(1, false), 0, RefreshBoth, 31, theft(state(1, false))),
+            ("a_used_successor_makes_theft", state(1, true), 0, RefreshBoth, 3, theft(state(1, true))),
+            ("an_older_one_is_theft", state(2, false), 0, RefreshBoth, 1, theft(state(2, false))),
+            ("and_under_every_strategy", state(2, false), 0, NoRefresh, 1, theft(state(2, false))),
             ("a_revoked_session_renews_nothing", revoked.clone(), 1, RefreshBoth, 1, Renewal::Revoked),
             ("a_revoked_session_hides_reuse", revoked, 0, RefreshBoth, 99, Renewal::Revoked),
-            ("a_generation_from_the_future_is_unknown", state(1, false), 2, RefreshBoth, 1, Renewal::Unknown),
-            (
-                "a_generation_without_a_record_is_unknown",
-                SessionState::default(),
-                1,
-                RefreshBoth,
-                1,
-                Renewal::Unknown,
-            ),
-            (
-                "use_of_the_newest_is_remembered_once",
-                state(1, false),
-                1,
-                NoRefresh,
-                3,
-                Renewal::KeepAndConfirm(state(1, true)),
-            ),
-            ("use_of_the_newest_is_not_written_twice", state(1, true), 1, NoRefresh, 3, Renewal::Keep),
-            (
-                "on_expire_keeps_while_enough_is_left",
-                SessionState::default(),
-                0,
-                RefreshOnExpire,
-                700,
-                Renewal::Keep,
-            ),
-            (
-                "on_expire_rotates_below_0_3",
-                SessionState::default(),
-                0,
-                RefreshOnExpire,
-                701,
-                rotated(1, T0 + 701),
-            ),
+            ("a_future_generation_is_unknown", state(1, false), 2, RefreshBoth, 1, unknown.clone()),
+            ("and_without_a_record", FRESH, 1, RefreshBoth, 1, unknown),
+            ("use_of_the_newest_is_remembered_once", state(1, false), 1, NoRefresh, 3, confirmed),
+            ("and_not_written_twice", state(1, true), 1, NoRefresh, 3, keep.clone()),
+            ("on_expire_keeps_while_0_3_is_left", FRESH, 0, RefreshOnExpire, 700, keep),
+            ("on_expire_rotates_below_0_3", FRESH, 0, RefreshOnExpire, 701, rotated(1, 701)),
         ] {
-            let now = Timestamp::from_seconds(T0 + at);
+            let now = Timestamp::from_seconds(T0.checked_add_signed(at).unwrap());
             assert_eq!(renew(&before, presented(generation), strategy, now, GRACE), wanted, "{name}");
+            let granted = matches!(
+                wanted,
+                Renewal::Keep | Renewal::KeepAndConfirm(_) | Renewal::Rotate(_) | Renewal::Repeat(_)
+            );
+            assert_eq!(is_renewable(&before, presented(generation), now, GRACE), granted, "{name}");
         }
-    }
-
-    #[test]
-    fn without_a_grace_every_old_generation_is_theft() {
-        let now = Timestamp::from_seconds(T0);
-        let grace = Grace { length: Duration::ZERO, outage: None };
-        let step = renew(&state(1, false), presented(0), RefreshStrategy::RefreshBoth, now, grace);
-        assert_eq!(step, theft(state(1, false)));
+        let none = RenewalGrace { length: Duration::ZERO, outage: None };
+        let step = renew(&state(1, false), presented(0), RefreshBoth, Timestamp::from_seconds(T0), none);
+        assert_eq!(step, theft(state(1, false)), "without a grace");
     }
 
     #[test]
@@ -302,30 +229,19 @@ mod tests {
             ("a_rotation_of_this_run_counts_from_itself", false, 0, 0, 31, false),
         ] {
             let outage = Outage { last_commit: at(last_commit), started: at(started) };
-            let grace = Grace { outage: Some(outage), ..GRACE };
-            let step =
-                renew(&state(1, confirmed), presented(0), RefreshStrategy::RefreshBoth, at(now), grace);
+            let grace = RenewalGrace { outage: Some(outage), ..GRACE };
+            let step = renew(&state(1, confirmed), presented(0), RefreshBoth, at(now), grace);
             assert_eq!(step == Renewal::Repeat(1), repeats, "{name}: {step:?}");
         }
     }
 
     #[test]
-    fn a_clock_that_steps_back_does_not_make_theft_of_a_lost_answer() {
-        let now = Timestamp::from_seconds(T0 - 3600);
-        let step = renew(&state(1, false), presented(0), RefreshStrategy::RefreshBoth, now, GRACE);
-        assert_eq!(step, Renewal::Repeat(1));
-    }
-
-    #[test]
     fn the_stricter_strategy_wins() {
-        use RefreshStrategy::{NoRefresh, RefreshBoth, RefreshOnExpire};
         for (stored, asked, wanted) in [
             (NoRefresh, None, NoRefresh),
             (NoRefresh, Some(RefreshOnExpire), RefreshOnExpire),
-            (NoRefresh, Some(RefreshBoth), RefreshBoth),
             (RefreshOnExpire, Some(NoRefresh), RefreshOnExpire),
             (RefreshOnExpire, Some(RefreshBoth), RefreshBoth),
-            (RefreshBoth, Some(NoRefresh), RefreshBoth),
             (RefreshBoth, Some(RefreshOnExpire), RefreshBoth),
         ] {
             assert_eq!(effective(stored, asked), wanted, "{stored} and {asked:?}");

@@ -1,32 +1,38 @@
-//! What a client may put into its claims, and when tokens expire, as pure rules.
+//! The rules for a client's claims and for the lifetimes of tokens.
 
 use jwtis_base::env::Timestamp;
 use jwtis_base::ttl::Ttl;
 use jwtis_jose::{ClaimsError, ClaimsSet};
 use serde_json::Value;
 
-use super::MAX_CLAIMS_BYTES;
 use crate::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
 use crate::policy::TokenPolicy;
 
-/// Remembers, in a refresh token, the lifetimes that the issue call asked for, so that renewals do not lengthen them again, whatever the
-/// client's policy becomes. An object with `access` and `refresh` in seconds, each only where it was asked for.
+/// Largest claims of a client, in bytes of compact JSON.
+pub const MAX_CLAIMS_BYTES: usize = 16 * 1024;
+
+/// No access token is longer than this. It is [`MAX_CLAIMS_BYTES`], the names of issuer and audience and the server's claims in base64url,
+/// with the header and an RSA-4096 signature. A listener with a smaller limit for heads could not take such a token.
+pub const MAX_ACCESS_TOKEN_BYTES: usize = 36 * 1024;
+
+/// The claim of a refresh token that keeps the lifetimes of the issue call, so that renewals do not lengthen them. It is an object with
+/// `access` and `refresh` in seconds, each only where the call asked for it.
 pub(crate) const LIFETIMES: &str = "jwtis_ttl";
 
-/// Claims that the server sets; a client that sends one is refused rather than overruled.
+/// Claims that the server sets. A client that sends one is refused.
 pub const OWNED_CLAIMS: [&str; 6] = ["iat", "nbf", "jti", "sid", "gen", LIFETIMES];
 
 /// Room for the names of the client's issuer and audience: quotation marks and a comma each, and the member's name.
 const NAMES_BYTES: usize = (MAX_AUDIENCES + 1) * (MAX_NAME_BYTES + 3) + 16;
 
-/// A client's claims, checked: what goes into both tokens beside the server's own.
+/// A client's claims, checked.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct CustomClaims {
     /// Compact JSON of an object without any claim of the server.
     pub(crate) json: Vec<u8>,
 }
 
-/// Lifetimes that were asked for one session's tokens, in seconds. The policy of the keys that make a token cuts them.
+/// The lifetimes that an issue call asked for, in seconds. The policy of the keys limits them.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Lifetimes {
     access: Option<u64>,
@@ -53,10 +59,10 @@ pub enum ClaimsRefusal {
     /// A registered claim with a value of another type than RFC 7519 §4.1 gives it.
     #[error("{0}")]
     Invalid(ClaimsError),
-    /// An `exp` that is over.
+    /// An `exp` in the past.
     #[error("the claim \"exp\" lies in the past")]
     ExpiryInPast,
-    /// An `exp` beyond what the client may have.
+    /// An `exp` beyond the client's limit.
     #[error(
         "the claim \"exp\" lies beyond this client's limit, which is {limit} (Unix seconds) at the moment"
     )]
@@ -66,7 +72,7 @@ pub enum ClaimsRefusal {
     },
 }
 
-/// Checks the claims of an issue call and settles the lifetimes of the session's tokens.
+/// Checks the claims of an issue call, and decides the lifetimes of the session's tokens.
 pub(crate) fn accept(
     mut claims: ClaimsSet,
     policy: &TokenPolicy,
@@ -98,14 +104,17 @@ pub(crate) fn accept(
         let until_expiry = expiry.saturating_sub(now.seconds());
         lifetimes.access = Some(lifetimes.access.map_or(until_expiry, |asked| asked.min(until_expiry)));
     }
-    let own = claims.to_json().len();
-    if own > MAX_CLAIMS_BYTES {
-        return Err(ClaimsRefusal::TooLarge { size: own });
+    let mut json = claims.to_json();
+    if json.len() > MAX_CLAIMS_BYTES {
+        return Err(ClaimsRefusal::TooLarge { size: json.len() });
     }
     if !policy.audience.is_empty() && !claims.contains("aud") {
-        claims.insert("aud", default_audience(&policy.audience));
+        json.pop();
+        let comma = if claims.is_empty() { "" } else { "," };
+        json.extend_from_slice(
+            format!(r#"{comma}"aud":{}}}"#, default_audience(&policy.audience)).as_bytes(),
+        );
     }
-    let json = claims.to_json();
     // There is room for the client's issuer and audience, but not for names that take several times their bytes as JSON.
     let issuer = Value::String(policy.issuer.clone()).to_string().len();
     if json.len().saturating_add(issuer) > MAX_CLAIMS_BYTES.saturating_add(NAMES_BYTES) {
@@ -146,14 +155,14 @@ impl Lifetimes {
         (!object.is_empty()).then_some(Value::Object(object))
     }
 
-    /// What the claim of a verified refresh token says.
+    /// From the claim of a verified refresh token.
     pub(crate) fn from_claim(claim: Option<&Value>) -> Self {
         let seconds = |name: &str| claim.and_then(|claim| claim.get(name)).and_then(Value::as_u64);
         Self { access: seconds("access"), refresh: seconds("refresh") }
     }
 }
 
-/// `exp` of a token made now: after its lifetime, and no later than its keys expire. Seconds since the epoch.
+/// `exp` of a token made now, in seconds since the epoch: after its lifetime, and no later than its keys expire.
 pub(crate) fn expiry_after(now: Timestamp, lifetime: u64, keys_expire_at: Timestamp) -> u64 {
     now.seconds().saturating_add(lifetime).min(keys_expire_at.seconds())
 }

@@ -1,13 +1,12 @@
-//! Issuing: the first two tokens of a session. Nothing is read from or written to the store.
+//! Issuing: the first two tokens of a session. It neither reads nor writes the store.
 
 use jwtis_base::env::NoEntropy;
 use jwtis_base::session_id::SessionId;
 use jwtis_base::ttl::Ttl;
 use jwtis_jose::ClaimsSet;
 
-use super::TokenSet;
 use super::claims::{ClaimsRefusal, accept};
-use super::mint::{Mint, MintError};
+use super::mint::{Mint, MintError, RefreshToken, TokenSet};
 use crate::access::ClientAccess;
 use crate::issuer::Issuer;
 
@@ -16,9 +15,9 @@ use crate::issuer::Issuer;
 pub struct IssueToken {
     /// The client's own claims.
     pub claims: ClaimsSet,
-    /// Life of the access token; only shortens what the client registered.
+    /// Life of the access token. It only shortens the client's `auth_ttl`.
     pub access_valid_time: Option<Ttl>,
-    /// Life of the refresh token; only shortens what the client registered.
+    /// Life of the refresh token. It only shortens the client's `refresh_ttl`.
     pub refresh_valid_time: Option<Ttl>,
 }
 
@@ -28,10 +27,10 @@ pub enum IssueError {
     /// The client is disabled.
     #[error("the client is disabled")]
     Disabled,
-    /// The key set has expired; `/renew_keys` helps.
+    /// The key set has expired.
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
-    /// The claims cannot be.
+    /// The claims were refused.
     #[error(transparent)]
     Claims(#[from] ClaimsRefusal),
     /// The tokens could not be made.
@@ -46,7 +45,7 @@ impl From<NoEntropy> for IssueError {
 }
 
 impl Issuer {
-    /// As [`Self::issue`], apart from the async workers where the client signs with an RSA key.
+    /// As [`Self::issue`], on a thread of its own where the client signs with RSA.
     ///
     /// # Errors
     /// As [`Self::issue`].
@@ -65,23 +64,20 @@ impl Issuer {
     /// Opens a session: an access token and a refresh token of generation 0.
     ///
     /// # Errors
-    /// [`IssueError::KeysExpired`] and [`IssueError::Claims`] are the caller's to mend.
+    /// The caller can mend [`IssueError::KeysExpired`] and [`IssueError::Claims`].
     pub fn issue(&self, access: &ClientAccess, command: IssueToken) -> Result<TokenSet, IssueError> {
         let client = access.client();
         if client.is_disabled() {
             return Err(IssueError::Disabled);
         }
-        let keys = client.keys().active();
-        let now = self.env().now();
-        if Mint::keys_expired(keys, now) {
+        let (keys, now) = (client.keys().active(), self.env().now());
+        if keys.has_expired(now) {
             return Err(IssueError::KeysExpired);
         }
         let asked = (command.access_valid_time, command.refresh_valid_time);
         let (claims, lifetimes) = accept(command.claims, &keys.policy, asked, keys.expires_at, now)?;
         let session = SessionId::new(self.session_time(client), &self.env().random()?);
-
         let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
-        let (access, refresh) = (mint.access_token()?, mint.refresh_token(0)?);
-        Ok(TokenSet::of(session, access, refresh, now))
+        Ok(mint.tokens(RefreshToken::New(0))?)
     }
 }

@@ -1,19 +1,41 @@
-//! Makes tokens: the server's claims in front of the client's, signed, and for refresh tokens encrypted.
+//! Makes tokens. The payload has the server's claims first, then the client's own. A refresh token is signed, then encrypted.
 
+use std::fmt;
 use std::fmt::Write as _;
 
 use jwtis_base::env::{Env, NoEntropy, Timestamp};
 use jwtis_base::session_id::SessionId;
+use jwtis_jose::ProtectedHeader;
+use jwtis_jose::jwe::EncryptError;
 use jwtis_jose::jws::SignError;
-use jwtis_jose::{ProtectedHeader, jwt};
 use serde_json::Value;
-use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, expiry_after};
-use super::{ACCESS_TYPE, REFRESH_TYPE};
 use crate::key::KeySet;
 
-/// Everything that tokens of one answer have in common.
+/// `typ` of an access token.
+pub(super) const ACCESS_TYPE: &str = "JWT";
+/// `typ` of the JWS inside a refresh token (RFC 8725 §3.11).
+pub(super) const REFRESH_TYPE: &str = "refresh+jwt";
+
+/// The tokens of one answer.
+pub struct TokenSet {
+    /// The session: `id` in answers, `sid` in the tokens.
+    pub session: SessionId,
+    /// The access token.
+    pub access_token: String,
+    /// The refresh token. A renewal without rotation returns the presented one.
+    pub refresh_token: String,
+    /// `exp` of the access token, seconds since the epoch.
+    pub expires_at: u64,
+    /// `exp` of the refresh token, seconds since the epoch.
+    pub refresh_expires_at: u64,
+    /// Seconds from now to `expires_at`.
+    pub expires_in: u64,
+}
+
+/// The parts that all tokens of one answer share.
 pub(super) struct Mint<'a> {
     pub(super) keys: &'a KeySet,
     pub(super) session: SessionId,
@@ -23,60 +45,61 @@ pub(super) struct Mint<'a> {
     pub(super) env: &'a Env,
 }
 
-/// A token and its `exp`, in seconds since the epoch.
-pub(super) struct Minted {
-    pub(super) token: String,
-    pub(super) expires_at: u64,
+/// The refresh token of an answer.
+pub(super) enum RefreshToken {
+    /// The presented one, with its `exp`.
+    Kept(String, u64),
+    /// A new one of this generation.
+    New(u64),
 }
 
-/// Why no token was made; none of it is the caller's fault.
+/// Why no token was made. The caller cannot mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
     /// The signature failed.
     #[error("the token could not be signed")]
     Sign(#[from] SignError),
-    /// Signing or encrypting the refresh token failed.
-    #[error("the refresh token could not be made")]
-    Nest(#[from] jwt::NestError),
+    /// The encryption failed.
+    #[error("the refresh token could not be encrypted")]
+    Encrypt(#[from] EncryptError),
     /// No randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
 }
 
 impl Mint<'_> {
-    /// Whether the keys have expired: then no token can be made with them.
-    pub(super) const fn keys_expired(keys: &KeySet, now: Timestamp) -> bool {
-        keys.expires_at.seconds() <= now.seconds()
-    }
-
-    pub(super) fn access_token(&self) -> Result<Minted, MintError> {
-        let expires_at =
-            expiry_after(self.now, self.lifetimes.access(&self.keys.policy), self.keys.expires_at);
-        let payload = self.payload(expires_at, None)?;
+    pub(super) fn tokens(&self, refresh: RefreshToken) -> Result<TokenSet, MintError> {
+        let KeySet { signing, encryption, content, policy, expires_at: end, .. } = self.keys;
+        let expires_at = expiry_after(self.now, self.lifetimes.access(policy), *end);
         let header = ProtectedHeader { typ: Some(ACCESS_TYPE), cty: None };
-        Ok(Minted { token: self.keys.signing.sign(&header, &payload)?, expires_at })
+        let access_token = signing.sign(&header, &self.payload(expires_at, None)?)?;
+        let (refresh_token, refresh_expires_at) = match refresh {
+            RefreshToken::Kept(token, expires_at) => (token, expires_at),
+            RefreshToken::New(generation) => {
+                let expires_at = expiry_after(self.now, self.lifetimes.refresh(policy), *end);
+                let header = ProtectedHeader { typ: Some(REFRESH_TYPE), cty: None };
+                let signed = signing.sign(&header, &self.payload(expires_at, Some(generation))?)?;
+                let signed = Zeroizing::new(signed);
+                let outer = &ProtectedHeader::NESTED_JWT;
+                (encryption.encrypt_to_self(*content, outer, signed.as_bytes())?, expires_at)
+            }
+        };
+        let expires_in = expires_at.saturating_sub(self.now.seconds());
+        let session = self.session;
+        Ok(TokenSet { session, access_token, refresh_token, expires_at, refresh_expires_at, expires_in })
     }
 
-    pub(super) fn refresh_token(&self, generation: u64) -> Result<Minted, MintError> {
-        let expires_at =
-            expiry_after(self.now, self.lifetimes.refresh(&self.keys.policy), self.keys.expires_at);
-        let payload = self.payload(expires_at, Some(generation))?;
-        let inner = ProtectedHeader { typ: Some(REFRESH_TYPE), cty: None };
-        let keys = self.keys;
-        let token = jwt::nest_to_self(&keys.signing, &inner, &keys.encryption, keys.content, &payload)?;
-        Ok(Minted { token, expires_at })
-    }
-
-    fn payload(&self, expires_at: u64, generation: Option<u64>) -> Result<Vec<u8>, MintError> {
-        let jti = self.token_id()?;
-        let seconds = self.now.seconds();
+    fn payload(&self, expires_at: u64, generation: Option<u64>) -> Result<Vec<u8>, NoEntropy> {
+        // A UUIDv7 of its own for every token (RFC 7519 §4.1.7).
+        let random = self.env.random::<10>()?;
+        let jti = uuid::Builder::from_unix_timestamp_millis(self.now.millis(), &random).into_uuid();
+        let (seconds, session) = (self.now.seconds(), self.session.uuid());
         let issuer = Value::String(self.keys.policy.issuer.clone());
         let mut json = String::with_capacity(256 + self.claims.json.len());
         // Writing to a String cannot fail.
         let _ = write!(
             json,
-            r#"{{"iss":{issuer},"exp":{expires_at},"nbf":{seconds},"iat":{seconds},"jti":"{jti}","sid":"{}""#,
-            self.session.uuid()
+            r#"{{"iss":{issuer},"exp":{expires_at},"nbf":{seconds},"iat":{seconds},"jti":"{jti}","sid":"{session}""#
         );
         if let Some(generation) = generation {
             let _ = write!(json, r#","gen":{generation}"#);
@@ -94,10 +117,13 @@ impl Mint<'_> {
         }
         Ok(bytes)
     }
+}
 
-    /// A UUIDv7 of its own for every token (RFC 7519 §4.1.7).
-    fn token_id(&self) -> Result<Uuid, NoEntropy> {
-        let random = self.env.random::<10>()?;
-        Ok(uuid::Builder::from_unix_timestamp_millis(self.now.millis(), &random).into_uuid())
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenSet")
+            .field("session", &self.session)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,10 @@
-//! From a text that somebody presents to the verified claims of a token of one client.
+//! From a presented text to the verified claims of a token of one client.
 //!
-//! The kid in a header only selects among the client's own usable keys; the key decides the algorithm. A refresh token's two layers
-//! must belong to one key set.
+//! The kid in a header only selects among the client's own keys. The key decides the algorithm. Both layers of a refresh token must
+//! belong to one key set.
 
+use std::iter::once;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::env::Timestamp;
@@ -10,15 +12,16 @@ use jwtis_base::session_id::SessionId;
 use jwtis_jose::header::is_type;
 use jwtis_jose::{ClaimsSet, jwe, jws};
 
-use super::{ACCESS_TYPE, REFRESH_TYPE};
+use super::mint::{ACCESS_TYPE, REFRESH_TYPE};
 use crate::client::Client;
+use crate::issuer::Issuer;
 use crate::key::KeySet;
 use crate::session::rule::PresentedToken;
 
-/// `nbf`, `iat` and the time of a session may lie this far ahead: clocks of several servers differ (RFC 7519 §4.1.5).
+/// `nbf`, `iat` and the time of a session may lie this far ahead, because clocks of servers differ (RFC 7519 §4.1.5).
 pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// A token whose signature and type have been verified. Its times have not: see [`check_times`].
+/// A token whose signature and type have been verified. [`check_times`] verifies its times.
 pub(super) struct OpenedToken {
     pub(super) claims: ClaimsSet,
     pub(super) session: SessionId,
@@ -27,7 +30,7 @@ pub(super) struct OpenedToken {
     not_before: u64,
 }
 
-/// Why a token is none of this client's, or not of the kind asked for.
+/// Why a token is not one of this client, or not of the kind asked for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) enum NotOpened {
     Malformed,
@@ -45,63 +48,70 @@ pub(super) enum NotNow {
     NotYet,
 }
 
+impl Issuer {
+    /// Opens a token of the client: here, or on a thread of its own where one of the client's keys is slow.
+    pub(super) async fn open_with<T: Send + 'static>(
+        &self,
+        client: &Arc<Client>,
+        token: &str,
+        open: impl FnOnce(&Client, &str) -> T + Send + 'static,
+    ) -> T {
+        if !client.keys.decrypts_slowly() {
+            return open(client, token);
+        }
+        let (client, token) = (Arc::clone(client), token.to_owned());
+        self.apart(move || open(&client, &token)).await
+    }
+}
+
 /// Opens an access token.
 pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, NotOpened> {
-    let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
-    let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
-    let keys = client.keys.by_signing_kid(kid, now).ok_or(NotOpened::UnknownKey)?;
-    open_signed(keys, &token, Some(ACCESS_TYPE))
+    signed(client.keys.usable(now), token, Some(ACCESS_TYPE))
 }
 
 /// Opens a refresh token.
 pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, NotOpened> {
-    let token = jwe::Undecrypted::parse(token).map_err(|_| NotOpened::Malformed)?;
-    let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
-    let keys = client.keys.by_encryption_kid(kid, now).ok_or(NotOpened::UnknownKey)?;
-    let nested = keys.encryption.decrypt(&token, &[keys.content]).map_err(|_| NotOpened::BadSignature)?;
-    if !is_type(nested.header().cty(), "JWT") {
-        return Err(NotOpened::WrongType);
-    }
-    let text = std::str::from_utf8(nested.plaintext()).map_err(|_| NotOpened::Malformed)?;
-    let inner = jws::Unverified::parse(text).map_err(|_| NotOpened::Malformed)?;
-    if inner.header().kid() != Some(keys.signing.kid()) {
-        return Err(NotOpened::UnknownKey);
-    }
-    open_signed(keys, &inner, Some(REFRESH_TYPE))
+    encrypted(client.keys.usable(now), token, Some(REFRESH_TYPE))
 }
 
-/// Opens a token of either kind, to end its session. Key sets that have retired count too: by a clock that is right again, their tokens
-/// may be valid.
+/// Opens a token of either kind, to end its session. Retired key sets count too: once a wrong clock is right again, their tokens may be
+/// valid.
 pub(super) fn any_token(client: &Client, token: &str) -> Result<OpenedToken, NotOpened> {
+    let sets = client.keys.entries().iter().map(|entry| &*entry.keys);
     match token.split('.').count() {
-        3 => {
-            let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
-            let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
-            let mut sets = client.keys.entries().iter().map(|entry| &*entry.keys);
-            let keys = sets.find(|keys| keys.signing.kid() == kid).ok_or(NotOpened::UnknownKey)?;
-            open_signed(keys, &token, None)
-        }
-        5 => {
-            let token = jwe::Undecrypted::parse(token).map_err(|_| NotOpened::Malformed)?;
-            let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
-            let mut sets = client.keys.entries().iter().map(|entry| &*entry.keys);
-            let keys = sets.find(|keys| keys.encryption.kid() == kid).ok_or(NotOpened::UnknownKey)?;
-            let nested =
-                keys.encryption.decrypt(&token, &[keys.content]).map_err(|_| NotOpened::BadSignature)?;
-            let text = std::str::from_utf8(nested.plaintext()).map_err(|_| NotOpened::Malformed)?;
-            open_signed(keys, &jws::Unverified::parse(text).map_err(|_| NotOpened::Malformed)?, None)
-        }
+        3 => signed(sets, token, None),
+        5 => encrypted(sets, token, None),
         _ => Err(NotOpened::Malformed),
     }
 }
 
-/// Verifies the signature and reads the claims; `typ` is the type that the token must have, if it must have one.
-fn open_signed(
-    keys: &KeySet,
-    token: &jws::Unverified<'_>,
+/// Decrypts, and opens the token inside, which must be of the same key set. `typ` is the type that it must have, if any.
+fn encrypted<'k>(
+    mut sets: impl Iterator<Item = &'k KeySet>,
+    token: &str,
     typ: Option<&str>,
 ) -> Result<OpenedToken, NotOpened> {
-    let verified = keys.signing.verifying_key().verify(token).map_err(|_| NotOpened::BadSignature)?;
+    let token = jwe::Undecrypted::parse(token).map_err(|_| NotOpened::Malformed)?;
+    let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
+    let keys = sets.find(|keys| keys.encryption.kid() == kid).ok_or(NotOpened::UnknownKey)?;
+    let nested = keys.encryption.decrypt(&token, &[keys.content]).map_err(|_| NotOpened::BadSignature)?;
+    if typ.is_some() && !is_type(nested.header().cty(), "JWT") {
+        return Err(NotOpened::WrongType);
+    }
+    let inner = std::str::from_utf8(nested.plaintext()).map_err(|_| NotOpened::Malformed)?;
+    signed(once(keys), inner, typ)
+}
+
+/// Verifies the signature and reads the claims. `typ` is the type that the token must have, if any.
+fn signed<'k>(
+    mut sets: impl Iterator<Item = &'k KeySet>,
+    token: &str,
+    typ: Option<&str>,
+) -> Result<OpenedToken, NotOpened> {
+    let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
+    let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
+    let keys = sets.find(|keys| keys.signing.kid() == kid).ok_or(NotOpened::UnknownKey)?;
+    let verified = keys.signing.verifying_key().verify(&token).map_err(|_| NotOpened::BadSignature)?;
     if typ.is_some() && verified.header().typ() != typ {
         return Err(NotOpened::WrongType);
     }
@@ -125,8 +135,8 @@ fn open_signed(
     Ok(OpenedToken { claims, session, subject, presented, not_before })
 }
 
-/// Whether the token is valid at `now`: before its `exp` and not before its `nbf`. `latest` is the latest moment that this process has
-/// seen: a clock that stepped back does not make what it issued before a token from the future.
+/// Whether the token is valid at `now`. `latest` is the latest moment that this process has seen: after a clock has stepped back, earlier
+/// tokens are not from the future.
 pub(super) fn check_times(token: &OpenedToken, now: Timestamp, latest: Timestamp) -> Result<(), NotNow> {
     if token.presented.expires_at <= now.seconds() {
         return Err(NotNow::Expired);
@@ -195,38 +205,15 @@ mod tests {
 
     #[test]
     fn refuses_a_refresh_token_by_what_is_wrong_with_it() {
+        use ContentEncryption::{A128Gcm, A256Gcm};
+        use NotOpened::{BadSignature, WrongType};
         let client = client();
         let nested = ProtectedHeader::NESTED_JWT;
-        let no_cty = ProtectedHeader { typ: Some("JWT"), cty: None };
         for (name, typ, outer, enc, reason) in [
-            (
-                "inner_type_of_an_access_token",
-                ACCESS_TYPE,
-                nested,
-                ContentEncryption::A256Gcm,
-                NotOpened::WrongType,
-            ),
-            (
-                "inner_type_in_other_letters",
-                "REFRESH+JWT",
-                nested,
-                ContentEncryption::A256Gcm,
-                NotOpened::WrongType,
-            ),
-            (
-                "outer_header_without_cty",
-                REFRESH_TYPE,
-                no_cty,
-                ContentEncryption::A256Gcm,
-                NotOpened::WrongType,
-            ),
-            (
-                "content_encryption_not_pinned_to_the_key",
-                REFRESH_TYPE,
-                nested,
-                ContentEncryption::A128Gcm,
-                NotOpened::BadSignature,
-            ),
+            ("inner_type_of_an_access_token", ACCESS_TYPE, nested, A256Gcm, WrongType),
+            ("inner_type_in_other_letters", "REFRESH+JWT", nested, A256Gcm, WrongType),
+            ("outer_header_without_cty", REFRESH_TYPE, ProtectedHeader::JWT, A256Gcm, WrongType),
+            ("content_encryption_of_another_key", REFRESH_TYPE, nested, A128Gcm, BadSignature),
         ] {
             let token = refresh(&client, &claims(), typ, &outer, enc);
             assert_eq!(refresh_token(&client, &token, NOW).err(), Some(reason), "{name}");
@@ -235,45 +222,30 @@ mod tests {
 
     #[test]
     fn refuses_claims_that_we_never_make() {
-        for (name, change, reason) in [
-            ("another_issuer", json!({"iss": "bank"}), NotOpened::WrongIssuer),
-            ("issuer_as_number", json!({"iss": 7}), NotOpened::InvalidClaims),
-            ("no_exp", json!({"exp": null}), NotOpened::InvalidClaims),
-            ("exp_as_text", json!({"exp": "1800000100"}), NotOpened::InvalidClaims),
-            ("no_nbf", json!({"nbf": null}), NotOpened::InvalidClaims),
-            ("no_iat", json!({"iat": null}), NotOpened::InvalidClaims),
-            ("no_sid", json!({"sid": null}), NotOpened::InvalidClaims),
-            (
-                "sid_of_another_kind",
-                json!({"sid": "9e107d9d-372b-4b6c-8f3e-5a1d2c3b4a59"}),
-                NotOpened::InvalidClaims,
-            ),
-            ("no_gen", json!({"gen": null}), NotOpened::InvalidClaims),
-            ("gen_as_text", json!({"gen": "0"}), NotOpened::InvalidClaims),
-            ("negative_gen", json!({"gen": -1}), NotOpened::InvalidClaims),
-            ("sub_as_number", json!({"sub": 7}), NotOpened::InvalidClaims),
+        for (name, change) in [
+            ("issuer_as_number", json!({"iss": 7})),
+            ("no_exp", json!({"exp": null})),
+            ("exp_as_text", json!({"exp": "1800000100"})),
+            ("no_nbf", json!({"nbf": null})),
+            ("no_iat", json!({"iat": null})),
+            ("no_sid", json!({"sid": null})),
+            ("sid_of_another_kind", json!({"sid": "9e107d9d-372b-4b6c-8f3e-5a1d2c3b4a59"})),
+            ("no_gen", json!({"gen": null})),
+            ("gen_as_text", json!({"gen": "0"})),
+            ("negative_gen", json!({"gen": -1})),
+            ("sub_as_number", json!({"sub": 7})),
         ] {
             let opened = open_with(|claims| {
-                for (member, value) in change.as_object().unwrap() {
-                    claims[member] = value.clone();
-                }
+                claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             });
-            assert_eq!(opened.err(), Some(reason), "{name}");
+            assert_eq!(opened.err(), Some(NotOpened::InvalidClaims), "{name}");
         }
+        let opened = open_with(|claims| claims["iss"] = json!("bank"));
+        assert_eq!(opened.err(), Some(NotOpened::WrongIssuer));
     }
 
     #[test]
     fn times_are_checked_with_a_minute_of_skew_for_the_future_only() {
-        let at = |seconds: u64| Timestamp::from_seconds(NOW.seconds() - 1000 + seconds);
-        let outcome = |nbf: u64, iat: u64, now: Timestamp| {
-            let base = NOW.seconds() - 1000;
-            let opened = open_with(|claims| {
-                claims["nbf"] = json!(base + nbf);
-                claims["iat"] = json!(base + iat);
-                claims["exp"] = json!(base + 2000);
-            });
-            check_times(&opened.unwrap(), now, now)
-        };
         for (name, nbf, iat, now, wanted) in [
             ("now", 100, 100, 100, Ok(())),
             ("nbf_a_minute_ahead", 160, 100, 100, Ok(())),
@@ -282,7 +254,13 @@ mod tests {
             ("the_last_second", 100, 100, 1999, Ok(())),
             ("at_exp", 100, 100, 2000, Err(NotNow::Expired)),
         ] {
-            assert_eq!(outcome(nbf, iat, at(now)), wanted, "{name}");
+            let opened = open_with(|claims| {
+                claims["nbf"] = json!(nbf);
+                claims["iat"] = json!(iat);
+                claims["exp"] = json!(2000);
+            });
+            let now = Timestamp::from_seconds(now);
+            assert_eq!(check_times(&opened.unwrap(), now, now), wanted, "{name}");
         }
     }
 }

@@ -6,30 +6,28 @@ use jwtis_base::audit::{Audited, Event};
 use jwtis_base::env::Timestamp;
 use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, settled};
 
-use super::TokenSet;
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, OWNED_CLAIMS};
-use super::mint::{Mint, MintError, Minted};
+use super::mint::{Mint, MintError, RefreshToken, TokenSet};
 use super::open::{self, NotNow, NotOpened, OpenedToken};
 use crate::access::ClientAccess;
-use crate::client::Client;
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, MAX_TRIES};
+use crate::key::KeySet;
 use crate::policy::RefreshStrategy;
-use crate::session::rule::{self, Grace, Renewal};
-use crate::tries::MAX_TRIES;
+use crate::session::rule::{self, Renewal, RenewalGrace};
 
 /// What to renew.
 #[derive(Copy, Clone)]
 pub struct RenewToken<'a> {
     /// The refresh token.
     pub refresh_token: &'a str,
-    /// A stricter strategy than the client's, for this call; a weaker one changes nothing.
+    /// A stricter strategy than the client's, for this call. A weaker one changes nothing.
     pub strategy: Option<RefreshStrategy>,
 }
 
 /// Why nothing was renewed.
 #[derive(Debug, thiserror::Error)]
 pub enum RenewError {
-    /// Garbage, another client's, edited, or made with keys that have retired: which of them is not told.
+    /// Not a token, another client's, changed, or made with retired keys. The answer does not tell which.
     #[error("the refresh token is not a valid one of this client")]
     InvalidToken,
     /// A token of this client that is no refresh token, such as an access token that somebody encrypted.
@@ -38,16 +36,16 @@ pub enum RenewError {
     /// Past its `exp`.
     #[error("the refresh token has expired")]
     Expired,
-    /// Before its `nbf`: some clock is wrong.
+    /// Before its `nbf`: a clock is wrong.
     #[error("the refresh token is not valid yet; compare the clocks of the servers")]
     NotYetValid,
     /// Its session was revoked.
     #[error("the session of this refresh token has been revoked")]
     Revoked,
-    /// It was used before: the session has been revoked now.
+    /// It was used before. The session is revoked now.
     #[error("the refresh token has been used before, so two parties hold it; the session has been revoked")]
     Reused,
-    /// The store knows less of the session than the token does.
+    /// Its generation is newer than the store's.
     #[error(
         "the session of this refresh token is newer than the store, which was restored from a backup; sign in again"
     )]
@@ -55,10 +53,10 @@ pub enum RenewError {
     /// The client is disabled.
     #[error("the client is disabled")]
     Disabled,
-    /// The client's active key set has expired; `/renew_keys` helps.
+    /// The client's active key set has expired.
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
-    /// Other renewals of the session kept winning; try again.
+    /// Other requests kept changing the session.
     #[error("the session was changed by other requests at the same moment")]
     Conflict,
     /// The tokens could not be made.
@@ -67,7 +65,7 @@ pub enum RenewError {
     /// The store could not be written.
     #[error("the session could not be stored")]
     Store(#[from] NotWritten),
-    /// The session may have its new generation, of which nobody has tokens.
+    /// The session may have a new generation, of which nobody has tokens.
     #[error("it is not known whether the session was stored")]
     OutcomeUnknown(#[from] OutcomeUnknown),
     /// The store could not be read.
@@ -79,42 +77,41 @@ impl Issuer {
     /// Exchanges a refresh token for a new token set. The session's new generation is durable before any token is returned.
     ///
     /// # Errors
-    /// [`RenewError::Store`], [`RenewError::Read`] and [`RenewError::Conflict`] are worth a retry with the same token. So is
-    /// [`RenewError::OutcomeUnknown`], within the grace: the retry rotates the session, or gets tokens of the generation that it has by then.
-    /// The others are not worth one.
+    /// A retry with the same token can help after [`RenewError::Store`], [`RenewError::Read`] and [`RenewError::Conflict`]. So it can after
+    /// [`RenewError::OutcomeUnknown`], within the grace: it rotates the session, or returns tokens of the generation that was stored.
     pub async fn renew(
         &self,
         access: &ClientAccess,
         command: RenewToken<'_>,
     ) -> Result<TokenSet, RenewError> {
-        let client = access.client();
-        let now = self.env().now();
-        let token = command.refresh_token;
-        let token =
-            self.open_with(client, token, move |client, token| open::refresh_token(client, token, now));
-        let token = token.await?;
+        let (client, now) = (access.client(), self.env().now());
+        let open = move |client: &_, token: &_| open::refresh_token(client, token, now);
+        let token = self.open_with(client, command.refresh_token, open).await?;
         open::check_times(&token, now, self.latest())?;
-        if Mint::keys_expired(client.keys().active(), now) {
+        let keys = client.keys().active();
+        if keys.has_expired(now) {
             return Err(RenewError::KeysExpired);
         }
-        let strategy = rule::effective(client.keys().active().policy.refresh_strategy, command.strategy);
+        let strategy = rule::effective(keys.policy.refresh_strategy, command.strategy);
         let refresh = match self.step(access, &token, strategy, now).await? {
-            Granted::Access => Refresh::Keep(command.refresh_token.to_owned()),
-            Granted::Pair(generation) => Refresh::New(generation),
+            Granted::Access => {
+                RefreshToken::Kept(command.refresh_token.to_owned(), token.presented.expires_at)
+            }
+            Granted::Pair(generation) => RefreshToken::New(generation),
         };
-        if !client.keys().active().signs_slowly() {
-            return self.grant(client, token, now, refresh);
+        if !keys.signs_slowly() {
+            return self.renewed(keys, token, now, refresh);
         }
-        let (issuer, client) = (self.clone(), Arc::clone(client));
-        self.apart(move || issuer.grant(&client, token, now, refresh)).await
+        let (issuer, keys) = (self.clone(), Arc::clone(keys));
+        self.apart(move || issuer.renewed(&keys, token, now, refresh)).await
     }
 
-    /// How long the refresh token before the newest is answered.
-    pub(super) fn grace(&self) -> Grace {
-        Grace { length: self.settings().renew_grace, outage: self.outage() }
+    /// How long the server still answers the refresh token before the newest one.
+    pub(super) fn grace(&self) -> RenewalGrace {
+        RenewalGrace { length: self.settings().renew_grace, outage: self.outage() }
     }
 
-    /// Applies the rule to the session as stored and makes its outcome durable.
+    /// Applies the rule to the session, and makes its outcome durable.
     async fn step(
         &self,
         access: &ClientAccess,
@@ -127,7 +124,8 @@ impl Issuer {
             if client.is_disabled() {
                 return Err(RenewError::Disabled);
             }
-            let session = self.session(&client, token).await?;
+            let mut session = self.session(&client, token.session).await?;
+            session.state.revoked = session.state.revoked || self.is_marked(&client, token).await?;
             let grace = self.grace();
             let (state, granted) = match rule::renew(&session.state, token.presented, strategy, now, grace) {
                 Renewal::Keep => return Ok(Granted::Access),
@@ -157,45 +155,29 @@ impl Issuer {
         Err(RenewError::Conflict)
     }
 
-    fn grant(
+    /// New tokens with the client's own claims of `token`.
+    fn renewed(
         &self,
-        client: &Client,
+        keys: &KeySet,
         token: OpenedToken,
         now: Timestamp,
-        refresh: Refresh,
+        refresh: RefreshToken,
     ) -> Result<TokenSet, RenewError> {
-        let keys = client.keys().active();
-        let lifetimes = Lifetimes::from_claim(token.claims.get(LIFETIMES));
-        let (session, old_expiry) = (token.session, token.presented.expires_at);
-        let claims = custom_claims(token);
+        let OpenedToken { mut claims, session, .. } = token;
+        let lifetimes = Lifetimes::from_claim(claims.get(LIFETIMES));
+        for name in OWNED_CLAIMS.into_iter().chain(["iss", "exp"]) {
+            claims.remove(name);
+        }
+        let claims = CustomClaims { json: claims.to_json() };
         let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
-        let access = mint.access_token()?;
-        let refresh = match refresh {
-            Refresh::Keep(presented) => Minted { token: presented, expires_at: old_expiry },
-            Refresh::New(generation) => mint.refresh_token(generation)?,
-        };
-        Ok(TokenSet::of(session, access, refresh, now))
+        Ok(mint.tokens(refresh)?)
     }
 }
 
-/// What the rule granted, durable.
+/// What the rule granted; it is durable.
 enum Granted {
     Access,
     Pair(u64),
-}
-
-enum Refresh {
-    Keep(String),
-    New(u64),
-}
-
-/// The client's own claims out of a refresh token.
-fn custom_claims(token: OpenedToken) -> CustomClaims {
-    let mut claims = token.claims;
-    for name in OWNED_CLAIMS.into_iter().chain(["iss", "exp"]) {
-        claims.remove(name);
-    }
-    CustomClaims { json: claims.to_json() }
 }
 
 impl From<NotOpened> for RenewError {

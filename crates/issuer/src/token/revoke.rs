@@ -1,22 +1,22 @@
-//! Revoking: a session, a subject's sessions, or all sessions of a client. Effective before the caller hears of success.
+//! Revoking a session, a subject's sessions, or all sessions of a client. It is in force before the caller hears of success.
 //!
-//! A token stands for its session: revoking either of its tokens ends both and all renewals, and the caller need not say which kind it is
-//! (RFC 7009 §2.1). A token that is unknown, expired or another client's is no error (RFC 7009 §2.2). A text that is no token is one:
-//! nobody must read "revoked" where nothing was looked at.
+//! A token stands for its session: revoking either token ends both and all renewals, and the caller need not say which kind it is
+//! (RFC 7009 §2.1). A token that is unknown, expired or another client's is no error (RFC 7009 §2.2). A text that is not a token is an
+//! error, so that nobody reads "revoked" where nothing was.
 
 use jwtis_base::audit::Event;
+use jwtis_base::rollback::takeover::put;
 use jwtis_base::session_id::{InvalidSessionId, SessionId};
 use jwtis_store::{Name, NotWritten, OutcomeUnknown, ReadError, Transaction, settled};
 
 use super::open::{self, CLOCK_SKEW, NotOpened};
 use crate::access::ClientAccess;
 use crate::client::{ClientRecord, client_name};
-use crate::issuer::Issuer;
 #[cfg(doc)]
 use crate::issuer::quota::MAX_UNPROVED_REVOCATIONS;
+use crate::issuer::{Issuer, MAX_TRIES};
 use crate::session::rule::SessionState;
 use crate::session::{SubjectMark, subject_name};
-use crate::tries::MAX_TRIES;
 
 /// What to revoke.
 #[derive(Copy, Clone)]
@@ -31,22 +31,13 @@ pub enum RevokeTarget<'a> {
     All,
 }
 
-/// Whether a session to be revoked was ever opened.
-#[derive(Copy, Clone, PartialEq, Eq)]
-enum WasOpened {
-    /// Whoever asks has a token of it, which expires at this moment, in seconds since the epoch.
-    Surely(u64),
-    /// Whoever asks has an id, which may be made up.
-    Perhaps,
-}
-
 /// Why nothing was revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
-    /// The id is none.
+    /// The id is not a session id.
     #[error(transparent)]
     InvalidSession(#[from] InvalidSessionId),
-    /// The text is no token at all.
+    /// The text is not a token.
     #[error(
         "this is not a token: an access token has three base64url parts between dots, a refresh token has five; nothing was revoked"
     )]
@@ -56,23 +47,23 @@ pub enum RevokeError {
         "the token names a key of this client, and its signature does not fit: it was cut short or changed; nothing was revoked"
     )]
     DamagedToken,
-    /// The id is of a session that no server can have opened yet, as far as this one knows.
+    /// The session lies in the future, as far as this server knows.
     #[error(
         "the id is of a session from the future: it is made up, or the clock of this server is behind; nothing was revoked"
     )]
     SessionFromFuture,
-    /// A run of the server before this one was alive at a later time than this clock says, and nobody has confirmed which is right. A
-    /// revocation could miss sessions then, so it is not acknowledged. By token it always works.
+    /// The server has seen a later time than its clock says, and nobody has confirmed which is right. A revocation by id, subject or client
+    /// could miss sessions, so it is refused. By token it always works.
     #[error(
         "the clock of this server is behind a time that the server has seen, so a revocation could miss sessions; nothing was revoked"
     )]
     ClockBehind,
-    /// The client has named too many sessions or subjects: see [`MAX_UNPROVED_REVOCATIONS`].
+    /// The client has named more than [`MAX_UNPROVED_REVOCATIONS`] new sessions and subjects.
     #[error(
         "this client has revoked too many ids and subjects within a day; revoke by token, or all sessions of the client"
     )]
     QuotaExceeded,
-    /// Others kept changing the same record; try again.
+    /// Other requests kept changing the record.
     #[error("the record was changed by other requests at the same moment")]
     Conflict,
     /// The store could not be written.
@@ -86,7 +77,7 @@ pub enum RevokeError {
     Read(#[from] ReadError),
 }
 
-/// A token without what people copy along with it: white space around it, quotes, and the `Bearer` of a header.
+/// A token without what people copy along: white space, quotes, and the `Bearer` of a header.
 #[must_use]
 pub fn bare(text: &str) -> &str {
     let quoted = |text: &str, quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
@@ -110,25 +101,18 @@ pub fn bare(text: &str) -> &str {
 }
 
 impl Issuer {
-    /// Revokes. Success means that it is durable, and that [`Issuer::verify`] and [`Issuer::renew`] refuse from now on.
+    /// Revokes. After success it is durable, and [`Issuer::verify`] and [`Issuer::renew`] refuse.
     ///
     /// # Errors
-    /// After [`RevokeError::OutcomeUnknown`] it may be revoked. Another call decides: it revokes, or finds it revoked. After the other errors
-    /// nothing was.
+    /// After [`RevokeError::OutcomeUnknown`] it may be revoked; another call decides. After the other errors nothing was.
     pub async fn revoke(&self, access: &ClientAccess, target: RevokeTarget<'_>) -> Result<(), RevokeError> {
         match target {
-            RevokeTarget::Session(id) => {
-                self.revoke_session(access, SessionId::parse(id)?, WasOpened::Perhaps).await
-            }
+            RevokeTarget::Session(id) => self.revoke_session(access, SessionId::parse(id)?, None).await,
             RevokeTarget::Token(token) => {
                 match self.open_with(access.client(), bare(token), open::any_token).await {
                     Ok(token) => {
-                        self.revoke_session(
-                            access,
-                            token.session,
-                            WasOpened::Surely(token.presented.expires_at),
-                        )
-                        .await
+                        let proof = Some(token.presented.expires_at);
+                        self.revoke_session(access, token.session, proof).await
                     }
                     // Another client's, another server's, or of keys that are gone because all their tokens have expired.
                     Err(NotOpened::UnknownKey) => Ok(()),
@@ -146,35 +130,33 @@ impl Issuer {
         }
     }
 
+    /// `proof` is the `exp` of a token of the session. Without one, the session id may be made up.
     async fn revoke_session(
         &self,
         access: &ClientAccess,
         id: SessionId,
-        opened: WasOpened,
+        proof: Option<u64>,
     ) -> Result<(), RevokeError> {
         for _ in 0..MAX_TRIES {
-            // Deleted meanwhile, and its tokens with it: nothing is left to revoke, here and below.
+            // A client that was deleted meanwhile has no sessions left to revoke, here and below.
             let Some(client) = self.reload(access.client()).await? else { return Ok(()) };
-            let until = match opened {
-                WasOpened::Surely(expires_at) => expires_at,
-                WasOpened::Perhaps => {
-                    let before = self.sessions_of_runs_before().ok_or(RevokeError::ClockBehind)?;
-                    let latest = self.session_time(&client).max(self.latest()).max(before);
-                    if id.opened_at() > latest.plus(CLOCK_SKEW) {
-                        return Err(RevokeError::SessionFromFuture);
-                    }
-                    0
+            if proof.is_none() {
+                let before = self.sessions_of_runs_before().ok_or(RevokeError::ClockBehind)?;
+                let latest = self.session_time(&client).max(self.latest()).max(before);
+                if id.opened_at() > latest.plus(CLOCK_SKEW) {
+                    return Err(RevokeError::SessionFromFuture);
                 }
-            };
-            let session = self.session_record(&client, id).await?;
+            }
+            let session = self.session(&client, id).await?;
             if session.state.revoked {
                 return Ok(());
             }
-            if opened == WasOpened::Perhaps && session.is_new() && !self.may_record(access) {
+            if proof.is_none() && session.is_new() && !self.may_record(access) {
                 return Err(RevokeError::QuotaExceeded);
             }
             let state = SessionState { revoked: true, ..session.state.clone() };
             let event = Event::SessionRevoked(client.id(), id).by(access.actor(), self.env().now());
+            let until = proof.unwrap_or_default();
             let stored = self.store_session(&client, id, &session, state, until, Some(&event)).await;
             if settled::<RevokeError>(stored)? {
                 event.log();
@@ -193,20 +175,12 @@ impl Issuer {
             if stored.is_none() && !self.may_record(access) {
                 return Err(RevokeError::QuotaExceeded);
             }
-            let mut mark = SubjectMark {
-                not_before_ms: self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?.millis(),
-                expires_at: self.last_expiry(&client),
-            };
+            let barrier = self.session_barrier(&client).ok_or(RevokeError::ClockBehind)?;
+            let mark = SubjectMark { not_before_ms: barrier.millis(), expires_at: self.last_expiry(&client) };
+            let mark = stored.as_ref().map_or(mark.clone(), |stored| stored.value.join(&mark));
             let tx = Transaction::new(self.store())
                 .require::<ClientRecord>(client_name(client.id()), client.version);
-            let tx = match stored {
-                None => tx.create(name, &mark),
-                Some(stored) => {
-                    mark.not_before_ms = mark.not_before_ms.max(stored.value.not_before_ms);
-                    mark.expires_at = mark.expires_at.max(stored.value.expires_at);
-                    tx.replace(name, stored.version, &mark)
-                }
-            };
+            let tx = put(tx, name, stored.map(|stored| stored.version), Some(&mark));
             let event = Event::SubjectRevoked(client.id()).by(access.actor(), self.env().now());
             if settled::<RevokeError>(self.store().commit(tx.append(event.record())).await)? {
                 event.log();

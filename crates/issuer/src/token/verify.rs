@@ -1,4 +1,4 @@
-//! Verifying on the server: what a JWKS alone tells, plus revocation, plus whether a refresh token belongs beside the access token.
+//! Verifying on the server. Unlike a check with the JWKS, it knows of revocations, and whether a refresh token belongs to the access token.
 
 use std::sync::Arc;
 
@@ -14,41 +14,41 @@ use crate::client::Client;
 use crate::issuer::Issuer;
 use crate::session::rule;
 
-/// What a look at a token gave.
+/// The outcome of a verification.
 #[derive(Debug)]
 pub enum Verification {
     /// The token is valid now.
     Active {
         /// All claims of the access token.
         claims: ClaimsSet,
-        /// Whether the refresh token beside it is of the same session and could be renewed now; `None` where none was given.
+        /// Whether the refresh token is of the same session and could be renewed now. `None` where none was given.
         matches: Option<bool>,
     },
     /// The token is not valid now.
     Inactive(Inactive),
 }
 
-/// The store could not answer; nothing is known of the token.
+/// The store could not be read, so nothing is known of the token.
 #[derive(Debug, thiserror::Error)]
 #[error("the store could not be read")]
-pub struct VerifyError(#[from] pub ReadError);
+pub struct VerificationError(#[from] pub ReadError);
 
 impl Issuer {
-    /// Looks at an access token and, where given, at the refresh token beside it.
+    /// Verifies an access token and, where given, the refresh token beside it.
     ///
     /// # Errors
-    /// When the store cannot be read: a revocation may be missed then, so no answer is given.
+    /// When the store cannot be read, because an answer could miss a revocation.
     pub async fn verify(
         &self,
         access: &ClientAccess,
         access_token: &str,
         refresh_token: Option<&str>,
-    ) -> Result<Verification, VerifyError> {
+    ) -> Result<Verification, VerificationError> {
         self.verify_of(access.client(), access_token, refresh_token).await
     }
 
-    /// Looks at an access token of `client` for a part of this program that trusts its tokens; `None` where there is no such client, or
-    /// where it is not the `registration` that is trusted.
+    /// Verifies an access token of `client` for the signer, which trusts the client's tokens. `None` where there is no such client, or it
+    /// is not the trusted `registration`.
     ///
     /// # Errors
     /// As [`Self::verify`].
@@ -57,7 +57,7 @@ impl Issuer {
         client: &ClientId,
         registration: Option<RegistrationId>,
         access_token: &str,
-    ) -> Result<Option<Verification>, VerifyError> {
+    ) -> Result<Option<Verification>, VerificationError> {
         let is_trusted = |client: &Arc<Client>| registration.is_none_or(|id| client.registration() == id);
         let Some(client) = self.load(client).await?.filter(is_trusted) else { return Ok(None) };
         self.verify_of(&client, access_token, None).await.map(Some)
@@ -68,7 +68,7 @@ impl Issuer {
         client: &Arc<Client>,
         access_token: &str,
         refresh_token: Option<&str>,
-    ) -> Result<Verification, VerifyError> {
+    ) -> Result<Verification, VerificationError> {
         let now = self.env().now();
         let token = match open::access_token(client, access_token, now) {
             Ok(token) => token,
@@ -80,16 +80,15 @@ impl Issuer {
         if client.is_disabled() {
             return Ok(Verification::Inactive(Inactive::ClientDisabled));
         }
-        let session = self.session(client, &token).await?;
-        if session.state.revoked {
+        let session = self.session(client, token.session).await?;
+        if session.state.revoked || self.is_marked(client, &token).await? {
             return Ok(Verification::Inactive(Inactive::Revoked));
         }
         let matches = match refresh_token {
             None => None,
             Some(refresh) => {
-                let opened = self
-                    .open_with(client, refresh, move |client, token| open::refresh_token(client, token, now))
-                    .await;
+                let open = move |client: &_, token: &_| open::refresh_token(client, token, now);
+                let opened = self.open_with(client, refresh, open).await;
                 Some(opened.is_ok_and(|refresh| {
                     refresh.session == token.session
                         && open::check_times(&refresh, now, self.latest()).is_ok()

@@ -29,8 +29,8 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::middleware;
 use axum::response::IntoResponse;
+use jwtis_base::source::Refusals;
 use jwtis_issuer::Issuer;
-use jwtis_signer::lockout::Refusals;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
+use jwtis_base::source::Refusals;
 use jwtis_issuer::Issuer;
-use jwtis_signer::lockout::Refusals;
 
 use super::problem::{Code, Problem};
 use crate::http::limits::Limits;
@@ -23,12 +23,17 @@ pub(super) struct IssuerApi {
 }
 
 impl IssuerApi {
-    /// Counts a refused operation on tokens.
-    pub(super) fn count_refusal<T>(&self, operation: &'static str, outcome: &Result<T, Problem>) {
-        let Err(problem) = outcome else { return };
-        self.metrics.token_refused(operation, problem.code().name());
-        if problem.code() == Code::TokenReused {
-            self.metrics.reuse_detected();
-        }
+    /// The outcome of an operation on tokens; a refusal is counted.
+    pub(super) fn counted<T>(
+        &self,
+        operation: &'static str,
+        outcome: Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        outcome.inspect_err(|problem| {
+            self.metrics.token_refused(operation, problem.code().name());
+            if problem.code() == Code::TokenReused {
+                self.metrics.reuse_detected();
+            }
+        })
     }
 }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jwtis_base::{Timestamp, Ttl};
 use jwtis_issuer::key::rotation::KeySetState;
-use jwtis_issuer::{ClientSummary, ClientSwitchError, DeleteError, KeySetSummary, ListError, MAX_PAGE};
+use jwtis_issuer::{ClientChangeError, ClientSummary, KeySetSummary, ListError, MAX_PAGE};
 use jwtis_store::RecordKey;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -98,7 +98,7 @@ pub(super) async fn show(
     path = "/clients/{kid}",
     operation_id = "deleteClient",
     params(Kid),
-    responses((status = NO_CONTENT, description = "deleted"), Problems<(Admin, Kid, DeleteError)>),
+    responses((status = NO_CONTENT, description = "deleted"), Problems<(Admin, Kid, ClientChangeError)>),
 )]
 pub(super) async fn delete(
     State(api): State<Arc<IssuerApi>>,
@@ -115,7 +115,7 @@ pub(super) async fn delete(
     path = "/clients/{kid}/disable",
     operation_id = "disableClient",
     params(Kid),
-    responses((status = OK, description = "off", body = Nothing), Problems<(Admin, Kid, ClientSwitchError)>),
+    responses((status = OK, description = "off", body = Nothing), Problems<(Admin, Kid, ClientChangeError)>),
 )]
 pub(super) async fn disable(
     State(api): State<Arc<IssuerApi>>,
@@ -132,7 +132,7 @@ pub(super) async fn disable(
     path = "/clients/{kid}/enable",
     operation_id = "enableClient",
     params(Kid),
-    responses((status = OK, description = "on", body = Nothing), Problems<(Admin, Kid, ClientSwitchError)>),
+    responses((status = OK, description = "on", body = Nothing), Problems<(Admin, Kid, ClientChangeError)>),
 )]
 pub(super) async fn enable(
     State(api): State<Arc<IssuerApi>>,

@@ -55,38 +55,24 @@ pub(super) async fn issue(
     caller: TokenHolder,
     request: Result<StrictJson<IssueRequest>, Problem>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let outcome = issue_to(&api, &caller, request).await;
-    api.count_refusal("issue", &outcome);
-    let tokens = outcome?;
+    let issued = async {
+        let (request, _charge) = request?.into_parts();
+        let access = caller.client(&api, &request.kid.0).await?;
+        let access_names = ["auth_token_valid_time", "access_token_valid_time"];
+        let refresh_names = ["resresh_token_valid_time", "refresh_token_valid_time"];
+        let (auth, other_auth) = (request.auth_token_valid_time.0, request.access_token_valid_time.0);
+        let (refresh, other_refresh) =
+            (request.resresh_token_valid_time.0, request.refresh_token_valid_time.0);
+        let command = IssueToken {
+            claims: request.claims.0?,
+            access_valid_time: agreed(access_names, auth, other_auth)?,
+            refresh_valid_time: agreed(refresh_names, refresh, other_refresh)?,
+        };
+        // Issuing writes nothing, so nothing else would notice that the store file is another process's by now.
+        api.issuer.store().in_place().await?;
+        Ok::<_, Problem>(api.issuer.issue_apart(access, command).await?)
+    };
+    let tokens = api.counted("issue", issued.await)?;
     api.metrics.token_issued();
-    Ok((StatusCode::CREATED, Json(tokens)))
-}
-
-async fn issue_to(
-    api: &IssuerApi,
-    caller: &TokenHolder,
-    request: Result<StrictJson<IssueRequest>, Problem>,
-) -> Result<Tokens, Problem> {
-    let (request, _charge) = request?.into_parts();
-    let access = caller.client(api, &request.kid.0).await?;
-    let command = request.command()?;
-    // Issuing writes nothing, so nothing else would notice that the store file is another process's by now.
-    api.issuer.store().in_place().await?;
-    Ok(api.issuer.issue_apart(access, command).await?.into())
-}
-
-impl IssueRequest {
-    fn command(self) -> Result<IssueToken, Problem> {
-        let access = ["auth_token_valid_time", "access_token_valid_time"];
-        let refresh = ["resresh_token_valid_time", "refresh_token_valid_time"];
-        Ok(IssueToken {
-            claims: self.claims.0?,
-            access_valid_time: agreed(access, self.auth_token_valid_time.0, self.access_token_valid_time.0)?,
-            refresh_valid_time: agreed(
-                refresh,
-                self.resresh_token_valid_time.0,
-                self.refresh_token_valid_time.0,
-            )?,
-        })
-    }
+    Ok((StatusCode::CREATED, Json(tokens.into())))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::api::IssuerApi;
 use super::problem::{Code, Problem};
@@ -70,6 +71,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<IssuerApi>> for StrictJson<T> {
         check_content_type(&parts.headers)?;
         let Arrived { bytes, charge } =
             body::read(&parts, body, &api.limits, api.limits.max_body_bytes).await?;
+        // It may hold a token.
+        let bytes = Zeroizing::new(bytes);
         if bytes.is_empty() {
             return Err(Problem::new(Code::EmptyBody));
         }

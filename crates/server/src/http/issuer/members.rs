@@ -1,12 +1,13 @@
-//! Members of request bodies: what each may hold, as a type that reads itself and describes itself.
+//! Members of request bodies: types that read themselves and describe themselves.
 //!
-//! The schema (JSON Schema 2020-12) accepts what the reader accepts and nothing else, but for rules between members and between a member
-//! and the state of the server, which JSON Schema cannot say.
+//! The schema (JSON Schema 2020-12) accepts exactly what the reader accepts. JSON Schema cannot express rules between members, and between
+//! a member and the state of the server.
 
 mod claims;
 mod numbers;
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -19,6 +20,7 @@ use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
+use zeroize::Zeroizing;
 
 use super::problem::{Code, Problem};
 use super::shapes::{KID, anything, text, text_or_null};
@@ -26,14 +28,44 @@ pub(super) use claims::{Claims, OptionalAudience};
 pub(super) use numbers::{OptionalBits, OptionalTtl};
 
 /// A text with a meaning. Null and the empty text count as left out.
-#[derive(Debug)]
 pub(super) struct Optional<T>(pub(super) Option<T>);
 
+/// A text that must be there, and not be empty.
+pub(super) struct Required<T>(pub(super) T);
+
+/// A token in a request: it cannot be printed, and is wiped when dropped.
+pub(super) struct TokenText(Zeroizing<String>);
+
 pub(super) type OptionalText = Optional<String>;
+pub(super) type OptionalToken = Optional<TokenText>;
 pub(super) type OptionalSignatureAlgorithm = Optional<SignatureAlgorithm>;
 pub(super) type OptionalKeyManagementAlgorithm = Optional<KeyManagementAlgorithm>;
 pub(super) type OptionalContentEncryption = Optional<ContentEncryption>;
 pub(super) type OptionalRefreshStrategy = Optional<RefreshStrategy>;
+pub(super) type RequiredToken = Required<TokenText>;
+pub(super) type KidMember = Required<ClientId>;
+
+impl TokenText {
+    /// The token.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl OptionalToken {
+    /// The token, if there is one.
+    pub(super) fn reveal(&self) -> Option<&str> {
+        self.0.as_ref().map(TokenText::reveal)
+    }
+}
+
+impl FromStr for TokenText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(Zeroizing::new(text.to_owned())))
+    }
+}
 
 /// How a text with a meaning is called and described.
 pub(super) trait TextMember: FromStr<Err: fmt::Display> {
@@ -70,6 +102,14 @@ impl TextMember for String {
     }
 }
 
+impl TextMember for TokenText {
+    const NAME: &'static str = String::NAME;
+
+    fn schema() -> Object {
+        <String as TextMember>::schema()
+    }
+}
+
 impl<T> Default for Optional<T> {
     fn default() -> Self {
         Self(None)
@@ -89,6 +129,11 @@ impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Optional<T> {
 
             fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
                 Ok(None)
+            }
+
+            /// It may be a secret.
+            fn visit_string<E: Error>(self, text: String) -> Result<Option<T>, E> {
+                self.visit_str(&Zeroizing::new(text))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
@@ -111,35 +156,22 @@ impl<T: TextMember> ToSchema for Optional<T> {
     }
 }
 
-/// A text that must be there, and not be empty.
-#[derive(Debug)]
-pub(super) struct Text(pub(super) String);
-
-impl<'de> Deserialize<'de> for Text {
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Required<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        required(deserializer).map(Self)
+        // The reader of the body knows the name of the missing member.
+        Optional::deserialize(deserializer)?.0.map(Self).ok_or_else(|| D::Error::missing_field(""))
     }
 }
 
-impl PartialSchema for Text {
+impl PartialSchema for RequiredToken {
     fn schema() -> RefOr<Schema> {
         text().min_length(Some(1)).into()
     }
 }
 
-impl ToSchema for Text {
+impl ToSchema for RequiredToken {
     fn name() -> Cow<'static, str> {
         "RequiredText".into()
-    }
-}
-
-/// A member that names a client.
-#[derive(Debug)]
-pub(super) struct KidMember(pub(super) ClientId);
-
-impl<'de> Deserialize<'de> for KidMember {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        required(deserializer).map(Self)
     }
 }
 
@@ -155,13 +187,8 @@ impl ToSchema for KidMember {
     }
 }
 
-/// The reader of the body knows the name of what is missing.
-fn required<'de, T: FromStr<Err: fmt::Display>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
-    Optional::deserialize(d)?.0.ok_or_else(|| D::Error::missing_field(""))
-}
-
 /// A yes or no; null means no.
-#[derive(Copy, Clone, Debug, Default)]
+#[derive(Copy, Clone, Default)]
 pub(super) struct Flag(pub(super) bool);
 
 impl<'de> Deserialize<'de> for Flag {

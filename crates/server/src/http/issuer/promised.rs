@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use axum::http::StatusCode;
 use jwtis_issuer::{
-    ClientSwitchError, DeleteError, IssueError, ListError, RegisterError, RenewError, RenewKeysError,
-    RevokeError, VerifyError,
+    ClientChangeError, IssueError, ListError, RegisterError, RenewError, RenewKeysError, RevokeError,
+    VerificationError,
 };
 use jwtis_store::{OpenError, ReadError};
 use utoipa::IntoResponses;
@@ -46,8 +46,7 @@ refuses! {
     ReadError: StoreUnavailable;
     OpenError: StoreUnavailable;
     ListError: InvalidQuery StoreUnavailable;
-    DeleteError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
-    ClientSwitchError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
+    ClientChangeError: UnknownKid StoreUnavailable OutcomeUnknown Contended;
     RegisterError: KidTaken ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     RenewKeysError: NotGranted TooManyKeySets ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     IssueError:
@@ -57,7 +56,7 @@ refuses! {
         InvalidToken NotARefreshToken TokenNotYetValid TokenRevoked TokenReused SessionUnknown KeysExpired TokenExpired
         StoreUnavailable OutcomeUnknown Contended;
     RevokeError: NotAToken SessionFromFuture TooManyRevocations StoreUnavailable OutcomeUnknown Contended ClockBehind;
-    VerifyError: StoreUnavailable;
+    VerificationError: StoreUnavailable;
 }
 
 /// The problems of an operation that takes these steps, for `responses(…)`.

@@ -94,7 +94,8 @@ options_of_keys! {
 }
 
 options_of_keys! {
-    /// New keys for a client; what is left out stays as it was.
+    /// New keys for a client. A client keeps the options that it leaves out. For the admin they are those of the registration, or of the
+    /// admin's latest renewal.
     RenewKeysRequest {
         /// The client.
         kid: KidMember,

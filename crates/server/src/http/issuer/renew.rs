@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::api::IssuerApi;
 use super::auth::TokenHolder;
 use super::json::StrictJson;
-use super::members::{KidMember, OptionalRefreshStrategy, Text};
+use super::members::{KidMember, OptionalRefreshStrategy, RequiredToken};
 use super::problem::Problem;
 use super::promised::Problems;
 use super::tokens::Tokens;
@@ -23,7 +23,7 @@ pub(super) struct RenewRequest {
     /// The client.
     kid: KidMember,
     /// The newest refresh token of the session.
-    refresh_token: Text,
+    refresh_token: RequiredToken,
     /// A stricter one than the client's.
     #[serde(default)]
     refresh_strategy: OptionalRefreshStrategy,
@@ -45,22 +45,14 @@ pub(super) async fn renew(
     caller: TokenHolder,
     request: Result<StrictJson<RenewRequest>, Problem>,
 ) -> Result<(StatusCode, Json<Tokens>), Problem> {
-    let outcome = renew_of(&api, &caller, request).await;
-    api.count_refusal("renew", &outcome);
-    let tokens = outcome?;
+    let renewed = async {
+        let request = request?;
+        let access = caller.client(&api, &request.kid.0).await?;
+        let (refresh_token, strategy) = (request.refresh_token.0.reveal(), request.refresh_strategy.0);
+        api.issuer.store().in_place().await?;
+        Ok::<_, Problem>(api.issuer.renew(&access, RenewToken { refresh_token, strategy }).await?)
+    };
+    let tokens = api.counted("renew", renewed.await)?;
     api.metrics.token_renewed();
-    Ok((StatusCode::CREATED, Json(tokens)))
-}
-
-async fn renew_of(
-    api: &IssuerApi,
-    caller: &TokenHolder,
-    request: Result<StrictJson<RenewRequest>, Problem>,
-) -> Result<Tokens, Problem> {
-    let request = request?;
-    let access = caller.client(api, &request.kid.0).await?;
-    let command =
-        RenewToken { refresh_token: &request.refresh_token.0, strategy: request.refresh_strategy.0 };
-    api.issuer.store().in_place().await?;
-    Ok(api.issuer.renew(&access, command).await?.into())
+    Ok((StatusCode::CREATED, Json(tokens.into())))
 }

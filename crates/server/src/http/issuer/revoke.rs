@@ -13,7 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::api::IssuerApi;
 use super::auth::TokenHolder;
 use super::json::StrictJson;
-use super::members::{Flag, KidMember, OptionalText, agreed};
+use super::members::{Flag, KidMember, OptionalText, OptionalToken, agreed};
 use super::problem::{Code, Problem};
 use super::promised::Problems;
 use super::server::Nothing;
@@ -30,13 +30,13 @@ pub(super) struct RevokeRequest {
     id: OptionalText,
     /// Ends the session of this token, of either kind.
     #[serde(default)]
-    refresh_token: OptionalText,
+    refresh_token: OptionalToken,
     /// Ends the session of this token, of either kind.
     #[serde(default)]
-    auth_token: OptionalText,
+    auth_token: OptionalToken,
     /// The same as `auth_token`.
     #[serde(default)]
-    access_token: OptionalText,
+    access_token: OptionalToken,
     /// Ends all sessions with this claim `sub`.
     #[serde(default)]
     sub: OptionalText,
@@ -87,49 +87,39 @@ pub(super) async fn revoke(
     caller: TokenHolder,
     request: Result<StrictJson<RevokeRequest>, Problem>,
 ) -> Result<Json<Nothing>, Problem> {
-    let outcome = revoke_of(&api, &caller, request).await;
-    api.count_refusal("revoke", &outcome);
-    outcome.map(|()| Json(Nothing {}))
-}
-
-async fn revoke_of(
-    api: &IssuerApi,
-    caller: &TokenHolder,
-    request: Result<StrictJson<RevokeRequest>, Problem>,
-) -> Result<(), Problem> {
-    let request = request?;
-    let access = caller.client(api, &request.kid.0).await?;
-    let (member, target) = request.target()?;
-    api.issuer.revoke(&access, target).await.map_err(|error| match error {
-        RevokeError::InvalidSession(_) => {
-            Problem::with_detail(Code::InvalidMember, format!("{member}: {error}"))
-        }
-        RevokeError::NotAToken | RevokeError::DamagedToken => {
-            Problem::with_detail(Code::NotAToken, format!("{member}: {error}"))
-        }
-        RevokeError::QuotaExceeded
-        | RevokeError::SessionFromFuture
-        | RevokeError::ClockBehind
-        | RevokeError::Conflict
-        | RevokeError::Store(_)
-        | RevokeError::OutcomeUnknown(_)
-        | RevokeError::Read(_) => error.into(),
-    })
+    let revoked = async {
+        let request = request?;
+        let access = caller.client(&api, &request.kid.0).await?;
+        let (member, target) = request.target()?;
+        api.issuer.revoke(&access, target).await.map_err(|error| match error {
+            RevokeError::InvalidSession(_) => {
+                Problem::with_detail(Code::InvalidMember, format!("{member}: {error}"))
+            }
+            RevokeError::NotAToken | RevokeError::DamagedToken => {
+                Problem::with_detail(Code::NotAToken, format!("{member}: {error}"))
+            }
+            RevokeError::QuotaExceeded
+            | RevokeError::SessionFromFuture
+            | RevokeError::ClockBehind
+            | RevokeError::Conflict
+            | RevokeError::Store(_)
+            | RevokeError::OutcomeUnknown(_)
+            | RevokeError::Read(_) => error.into(),
+        })
+    };
+    api.counted("revoke", revoked.await).map(|()| Json(Nothing {}))
 }
 
 impl RevokeRequest {
     /// The one thing to end, and the member that names it.
     fn target(&self) -> Result<(&'static str, RevokeTarget<'_>), Problem> {
-        fn given(text: &OptionalText) -> Option<&str> {
-            text.0.as_deref()
-        }
         let token =
-            agreed(["auth_token", "access_token"], given(&self.auth_token), given(&self.access_token))?;
+            agreed(["auth_token", "access_token"], self.auth_token.reveal(), self.access_token.reveal())?;
         let mut targets = [
-            given(&self.id).map(|id| ("id", RevokeTarget::Session(id))),
-            given(&self.refresh_token).map(|token| ("refresh_token", RevokeTarget::Token(token))),
+            self.id.0.as_deref().map(|id| ("id", RevokeTarget::Session(id))),
+            self.refresh_token.reveal().map(|token| ("refresh_token", RevokeTarget::Token(token))),
             token.map(|token| ("auth_token", RevokeTarget::Token(token))),
-            given(&self.sub).map(|subject| ("sub", RevokeTarget::Subject(subject))),
+            self.sub.0.as_deref().map(|subject| ("sub", RevokeTarget::Subject(subject))),
             self.all.0.then_some(("all", RevokeTarget::All)),
         ]
         .into_iter()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use jwtis_issuer::{Verification, VerifyError};
+use jwtis_issuer::{Verification, VerificationError};
 use jwtis_jose::ClaimsSet;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::api::IssuerApi;
 use super::auth::TokenHolder;
 use super::json::StrictJson;
-use super::members::{KidMember, OptionalText, agreed};
+use super::members::{KidMember, OptionalToken, agreed};
 use super::problem::{Code, Problem};
 use super::promised::Problems;
 use super::shapes::{self, given};
@@ -27,13 +27,13 @@ pub(super) struct VerifyRequest {
     kid: KidMember,
     /// The access token.
     #[serde(default)]
-    auth_token: OptionalText,
+    auth_token: OptionalToken,
     /// The same as `auth_token`.
     #[serde(default)]
-    access_token: OptionalText,
+    access_token: OptionalToken,
     /// The refresh token that is said to be of the same session.
     #[serde(default)]
-    refresh_token: OptionalText,
+    refresh_token: OptionalToken,
 }
 
 /// The access token stands under one of its names.
@@ -98,7 +98,7 @@ pub(super) struct InactiveToken {
     request_body = EitherName,
     responses(
         (status = OK, description = "valid or not", body = VerifyAnswer),
-        Problems<(TokenHolder, StrictJson<VerifyRequest>, VerifyError)>,
+        Problems<(TokenHolder, StrictJson<VerifyRequest>, VerificationError)>,
     ),
 )]
 pub(super) async fn verify(
@@ -106,22 +106,15 @@ pub(super) async fn verify(
     caller: TokenHolder,
     request: Result<StrictJson<VerifyRequest>, Problem>,
 ) -> Result<Json<VerifyAnswer>, Problem> {
-    let outcome = verify_of(&api, &caller, request).await;
-    api.count_refusal("verify", &outcome);
-    outcome.map(Json)
-}
-
-async fn verify_of(
-    api: &IssuerApi,
-    caller: &TokenHolder,
-    request: Result<StrictJson<VerifyRequest>, Problem>,
-) -> Result<VerifyAnswer, Problem> {
-    let request = request?;
-    let access = caller.client(api, &request.kid.0).await?;
-    let (auth, other) = (request.auth_token.0.as_deref(), request.access_token.0.as_deref());
-    let token = agreed(["auth_token", "access_token"], auth, other)?;
-    let token = token.ok_or(Problem::with_detail(Code::MissingMember, "auth_token"))?;
-    Ok(api.issuer.verify(&access, token, request.refresh_token.0.as_deref()).await?.into())
+    let verified = async {
+        let request = request?;
+        let access = caller.client(&api, &request.kid.0).await?;
+        let (auth, other) = (request.auth_token.reveal(), request.access_token.reveal());
+        let token = agreed(["auth_token", "access_token"], auth, other)?;
+        let token = token.ok_or(Problem::with_detail(Code::MissingMember, "auth_token"))?;
+        Ok::<_, Problem>(api.issuer.verify(&access, token, request.refresh_token.reveal()).await?)
+    };
+    Ok(Json(api.counted("verify", verified.await)?.into()))
 }
 
 impl From<Verification> for VerifyAnswer {

@@ -7,7 +7,6 @@ use jwtis_issuer::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
 use jwtis_issuer::token::claims::OWNED_CLAIMS;
 use jwtis_jose::{ClaimsError, ClaimsSet};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
-use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -15,7 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::http::issuer::shapes::{text, text_or_null};
 
 /// `aud`: one text or a list of texts. An empty list is a value: none.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(in crate::http::issuer) struct OptionalAudience(pub(in crate::http::issuer) Option<Vec<String>>);
 
 impl<'de> Deserialize<'de> for OptionalAudience {
@@ -39,10 +38,8 @@ impl<'de> Deserialize<'de> for OptionalAudience {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
                 let mut texts = Vec::new();
-                while let Some(item) = items.next_element::<Value>()? {
-                    let Value::String(text) = item else {
-                        return Err(A::Error::custom("must be a string or an array of strings"));
-                    };
+                let of_texts = |_| A::Error::custom("must be a string or an array of strings");
+                while let Some(text) = items.next_element().map_err(of_texts)? {
                     texts.push(text);
                 }
                 Ok(Some(texts))
@@ -69,7 +66,6 @@ impl ToSchema for OptionalAudience {
 }
 
 /// The claims of an issue call, or why they are none. They have an error of their own.
-#[derive(Debug)]
 pub(in crate::http::issuer) struct Claims(pub(in crate::http::issuer) Result<ClaimsSet, ClaimsError>);
 
 impl Default for Claims {

@@ -3,8 +3,8 @@
 use jwtis_base::NoEntropy;
 use jwtis_issuer::token::ClaimsRefusal;
 use jwtis_issuer::{
-    AccessError, ClientSwitchError, DeleteError, IssueError, ListError, OptionsError, RegisterError,
-    RenewError, RenewKeysError, RevokeError, VerifyError,
+    AccessError, ClientChangeError, IssueError, KeyGenerationError, ListError, OptionsError, RegisterError,
+    RenewError, RenewKeysError, RevokeError, VerificationError,
 };
 use jwtis_jose::{ClaimsError, JsonError};
 use jwtis_store::{NotWritten, OutcomeUnknown, ReadError};
@@ -74,19 +74,30 @@ impl From<OptionsError> for Problem {
     }
 }
 
+impl From<KeyGenerationError> for Problem {
+    fn from(error: KeyGenerationError) -> Self {
+        match error {
+            KeyGenerationError::Busy => Self::new(Code::Busy),
+            KeyGenerationError::Keys(_) | KeyGenerationError::Thread(_) => {
+                Self::caused_by(Code::Internal, error)
+            }
+        }
+    }
+}
+
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
             RegisterError::Taken => Self::new(Code::KidTaken),
             RegisterError::Options(error) => error.into(),
-            RegisterError::Busy => Self::new(Code::Busy),
             RegisterError::Deleted => Self::explained(Code::ConcurrentChange, &error),
             RegisterError::Entropy(error) => error.into(),
             RegisterError::Conflict => Self::caused_by(Code::Contended, error),
             RegisterError::Store(error) => error.into(),
             RegisterError::OutcomeUnknown(error) => error.into(),
             RegisterError::Read(error) => error.into(),
-            RegisterError::Keys(_) | RegisterError::Generator(_) => Self::caused_by(Code::Internal, error),
+            RegisterError::Generation(error) => error.into(),
+            RegisterError::Keys(_) => Self::caused_by(Code::Internal, error),
         }
     }
 }
@@ -100,13 +111,11 @@ impl From<RenewKeysError> for Problem {
             RenewKeysError::Gone | RenewKeysError::Conflict => {
                 Self::explained(Code::ConcurrentChange, &error)
             }
-            RenewKeysError::Busy => Self::new(Code::Busy),
+            RenewKeysError::Generation(error) => error.into(),
             RenewKeysError::Store(error) => error.into(),
             RenewKeysError::OutcomeUnknown(error) => error.into(),
             RenewKeysError::Read(error) => error.into(),
-            RenewKeysError::Keys(_) | RenewKeysError::Generator(_) | RenewKeysError::State(_) => {
-                Self::caused_by(Code::Internal, error)
-            }
+            RenewKeysError::Keys(_) | RenewKeysError::State(_) => Self::caused_by(Code::Internal, error),
         }
     }
 }
@@ -120,26 +129,14 @@ impl From<ListError> for Problem {
     }
 }
 
-impl From<DeleteError> for Problem {
-    fn from(error: DeleteError) -> Self {
+impl From<ClientChangeError> for Problem {
+    fn from(error: ClientChangeError) -> Self {
         match error {
-            DeleteError::Unknown => Self::new(Code::UnknownKid),
-            DeleteError::Conflict => Self::caused_by(Code::Contended, error),
-            DeleteError::Store(error) => error.into(),
-            DeleteError::OutcomeUnknown(error) => error.into(),
-            DeleteError::Read(error) => error.into(),
-        }
-    }
-}
-
-impl From<ClientSwitchError> for Problem {
-    fn from(error: ClientSwitchError) -> Self {
-        match error {
-            ClientSwitchError::Unknown => Self::new(Code::UnknownKid),
-            ClientSwitchError::Conflict => Self::caused_by(Code::Contended, error),
-            ClientSwitchError::Store(error) => error.into(),
-            ClientSwitchError::OutcomeUnknown(error) => error.into(),
-            ClientSwitchError::Read(error) => error.into(),
+            ClientChangeError::Unknown => Self::new(Code::UnknownKid),
+            ClientChangeError::Conflict => Self::caused_by(Code::Contended, error),
+            ClientChangeError::Store(error) => error.into(),
+            ClientChangeError::OutcomeUnknown(error) => error.into(),
+            ClientChangeError::Read(error) => error.into(),
         }
     }
 }
@@ -206,8 +203,8 @@ impl From<RevokeError> for Problem {
     }
 }
 
-impl From<VerifyError> for Problem {
-    fn from(VerifyError(error): VerifyError) -> Self {
+impl From<VerificationError> for Problem {
+    fn from(VerificationError(error): VerificationError) -> Self {
         error.into()
     }
 }

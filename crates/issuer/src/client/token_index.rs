@@ -1,35 +1,82 @@
-//! Makes the index of client tokens what it must be: one entry for each client, and none beside.
+//! The index of client tokens: from a token's hash to the name of its client.
 //!
-//! It looks at every start. A store of an earlier release has no index, and a store that was put together by a restore may have one that
-//! does not fit. All writes are conditional, a page of clients in each commit: a kill half-way leaves a part of the index, and the next
-//! start makes the rest.
+//! It finds a caller before the caller's body is read. It is a hint and proves nothing: the record of the client must hold the same hash.
+//! An entry is written and deleted in the commit that writes and deletes its client.
+//!
+//! Every start completes the index, because stores of earlier releases have none, and a restored store may have one that does not fit.
 
 use std::collections::HashMap;
 
-use jwtis_store::{CommitError, ReadError, RecordKey, Store, Transaction, Version};
+use jwtis_base::bearer::SecretHash;
+use jwtis_base::client_id::ClientId;
+use jwtis_base::json::{decode_json, encode_json};
+use jwtis_store::{
+    CommitError, DecodeError, Name, ReadError, Record, RecordKey, Store, Table, Transaction, Version,
+};
+use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
+use zeroize::Zeroizing;
 
-use crate::client::{ClientRecord, ClientToken, TokenName, client_name};
-use crate::tries::MAX_TRIES;
+use super::record::{ClientRecord, client_name};
 
 /// Records read, and changes written, at once.
 const BATCH: usize = 256;
 
-/// Completes the index. `false` where it could not be written, or may not have been: then clients that are not in it are met later than
-/// others, and no worse.
+/// Tries against another process that changes clients at the same time.
+const MAX_TRIES: usize = 16;
+
+/// One entry of the index.
+pub(crate) struct ClientToken {
+    /// The client that has the token.
+    pub(crate) client: ClientId,
+}
+
+/// The name of an entry: the token's hash in hexadecimal digits.
+pub(crate) struct TokenName(String);
+
+impl TokenName {
+    /// The name for the token with this hash.
+    pub(crate) fn of(hash: &SecretHash) -> Self {
+        Self(hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The name in the store.
+    pub(crate) fn name(&self) -> Name<'_> {
+        Name::plain(&self.0)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct IndexEntry {
+    kid: String,
+}
+
+impl Record for ClientToken {
+    const TABLE: Table = Table { id: 9, name: "client-tokens", time_ordered: false };
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(&IndexEntry { kid: self.client.as_str().to_owned() })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let IndexEntry { kid } = decode_json(bytes)?;
+        Ok(Self { client: kid.parse().map_err(|_| DecodeError::new("the kid is not valid"))? })
+    }
+}
+
+/// Completes the index. `false` if it could not be written, or may not have been: then bodies are read before client tokens are checked.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(super) async fn complete(store: &Store) -> Result<bool, ReadError> {
+pub(crate) async fn complete(store: &Store) -> Result<bool, ReadError> {
     let mut tries = 0;
     loop {
         tries += 1;
         let error = match pass(store).await {
             Ok(()) => return Ok(true),
-            Err(Fault::Read(error)) => return Err(error),
-            // Another process changes clients at the same time.
-            Err(Fault::Write(CommitError::Conflict { .. })) if tries < MAX_TRIES => continue,
-            Err(Fault::Write(
+            Err(IndexError::Read(error)) => return Err(error),
+            Err(IndexError::Write(CommitError::Conflict { .. })) if tries < MAX_TRIES => continue,
+            Err(IndexError::Write(
                 error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_)),
             )) => error,
         };
@@ -42,14 +89,15 @@ pub(super) async fn complete(store: &Store) -> Result<bool, ReadError> {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+enum IndexError {
     #[error("the store could not be read")]
     Read(#[from] ReadError),
     #[error("the store could not be written")]
     Write(#[from] CommitError),
 }
 
-async fn pass(store: &Store) -> Result<(), Fault> {
+/// One commit for each page of clients. A kill leaves a part of the index, and the next start makes the rest.
+async fn pass(store: &Store) -> Result<(), IndexError> {
     let mut entries = entries(store).await?;
     let mut made = 0_usize;
     let mut after = None;
@@ -60,7 +108,7 @@ async fn pass(store: &Store) -> Result<(), Fault> {
             let stored = match stored {
                 Ok(stored) => stored,
                 Err(error) => {
-                    // Nobody gets in with its token either way, and the others must.
+                    // Its token lets nobody in either way. The other clients must get in.
                     error!(record = %key, error = error as &dyn std::error::Error, "a client is left out of the index of tokens");
                     continue;
                 }
@@ -91,7 +139,7 @@ async fn pass(store: &Store) -> Result<(), Fault> {
     Ok(())
 }
 
-/// All entries; without a version those that are damaged, which stay as they are.
+/// All entries. Damaged ones have no version, and stay.
 async fn entries(store: &Store) -> Result<HashMap<RecordKey, Option<Version>>, ReadError> {
     let mut entries = HashMap::new();
     let mut after = None;

@@ -1,0 +1,124 @@
+//! The admin token, and the audit trail, which only the admin reads.
+
+use jwtis_base::audit::{Actor, AuditPage, Event};
+use jwtis_base::bearer::{BearerSecret, SecretHash, SecretKind};
+use jwtis_base::json::{decode_json, encode_json};
+use jwtis_base::rollback::takeover::put;
+use jwtis_store::{
+    DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, Table, Transaction, settled,
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::Issuer;
+use crate::access::AdminAccess;
+use crate::session_floor::SETTINGS;
+
+/// Why the admin token was not set.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminTokenError {
+    /// A token of another kind.
+    #[error("an admin token starts with jat_")]
+    NotAnAdminToken,
+    /// The store could not be read.
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+    /// The store could not be written.
+    #[error("the admin token could not be stored")]
+    Store(#[from] NotWritten),
+    /// Another process set one at the same moment.
+    #[error("another process set an admin token at the same moment")]
+    Conflict,
+    /// Until one is set, nobody knows which token is valid.
+    #[error("it is not known whether the admin token was stored")]
+    OutcomeUnknown(#[from] OutcomeUnknown),
+}
+
+/// Hash of the admin token, as stored.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AdminRecord {
+    hash: [u8; 32],
+    /// When it was set. Records of earlier releases do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since_ms: Option<u64>,
+}
+
+pub(crate) fn admin_name() -> Name<'static> {
+    Name::plain("admin-token")
+}
+
+impl Record for AdminRecord {
+    const TABLE: Table = SETTINGS;
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
+    }
+}
+
+impl Issuer {
+    /// Sets or replaces the admin token. The previous one stops working at once.
+    ///
+    /// # Errors
+    /// After [`AdminTokenError::OutcomeUnknown`] only a token that was set since is sure to be valid. After the other errors the previous
+    /// one stays.
+    pub async fn set_admin_token(&self, secret: &BearerSecret) -> Result<(), AdminTokenError> {
+        if secret.kind() != SecretKind::Admin {
+            return Err(AdminTokenError::NotAnAdminToken);
+        }
+        let now = self.env().now();
+        let record = AdminRecord { hash: *secret.hash().as_bytes(), since_ms: Some(now.millis()) };
+        let previous = self.0.store.get::<AdminRecord>(admin_name()).await?.map(|stored| stored.version);
+        let tx = put(Transaction::new(&self.0.store), admin_name(), previous, Some(&record));
+        let event = Event::AdminTokenSet.by(Actor::Operator, now);
+        if !settled::<AdminTokenError>(self.0.store.commit(tx.append(event.record())).await)? {
+            return Err(AdminTokenError::Conflict);
+        }
+        event.log();
+        Ok(())
+    }
+
+    /// Whether an admin token has been set.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn has_admin_token(&self) -> Result<bool, ReadError> {
+        Ok(self.admin_hash().await?.is_some())
+    }
+
+    /// Whether `secret` is the admin token.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn is_admin(&self, secret: &BearerSecret) -> Result<bool, ReadError> {
+        Ok(secret.kind() == SecretKind::Admin
+            && self.admin_hash().await?.is_some_and(|hash| hash.matches(secret)))
+    }
+
+    /// At most `limit` audit records, those with numbers above `after`.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or one of the records is damaged.
+    pub async fn audit_page(
+        &self,
+        _access: &AdminAccess,
+        after: u64,
+        limit: usize,
+    ) -> Result<AuditPage, ReadError> {
+        AuditPage::of(self.store(), after, limit).await
+    }
+
+    async fn admin_hash(&self) -> Result<Option<SecretHash>, ReadError> {
+        let missed = match self.0.admin.find(&()) {
+            Ok(hash) => return Ok(hash),
+            Err(missed) => missed,
+        };
+        let stored = self.0.store.get::<AdminRecord>(admin_name()).await?;
+        let hash = stored.map(|stored| SecretHash::from_bytes(stored.value.hash));
+        self.0.admin.keep(missed, (), self.0.store.key_of::<AdminRecord>(admin_name()), &hash);
+        Ok(hash)
+    }
+}
