@@ -3,14 +3,14 @@
 /// Why a token is not valid.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Inactive {
-    /// No compact JWS.
+    /// Not a token of the expected form.
     Malformed,
     /// Signed by no key of this client that still verifies.
     UnknownKey,
     /// The signature does not verify.
     BadSignature,
-    /// Validly signed, and something else than an access token.
-    NotAnAccessToken,
+    /// Validly signed, but of another type.
+    WrongType,
     /// `iss` is not this client's.
     WrongIssuer,
     /// A claim that our tokens have is missing or of another type.
@@ -31,7 +31,7 @@ impl Inactive {
         Self::Malformed,
         Self::UnknownKey,
         Self::BadSignature,
-        Self::NotAnAccessToken,
+        Self::WrongType,
         Self::WrongIssuer,
         Self::InvalidClaims,
         Self::Expired,
@@ -47,7 +47,7 @@ impl Inactive {
             Self::Malformed => "malformed",
             Self::UnknownKey => "unknown_key",
             Self::BadSignature => "bad_signature",
-            Self::NotAnAccessToken => "not_an_access_token",
+            Self::WrongType => "not_an_access_token",
             Self::WrongIssuer => "wrong_issuer",
             Self::InvalidClaims => "invalid_claims",
             Self::Expired => "expired",

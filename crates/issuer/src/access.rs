@@ -90,17 +90,15 @@ impl ClientAccess {
 
 /// Why a caller was refused. The sentences are safe to show.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum AccessError {
     /// No credentials, wrong ones, or those of another client. The answer is the same, so that guesses teach nothing.
     #[error("credentials are missing or wrong for this client")]
     Denied,
-    /// The caller holds the token of a client that the admin has disabled.
     #[error("the client is disabled")]
     Disabled,
-    /// The caller is the admin and the client does not exist.
     #[error("no client is registered under this kid")]
     UnknownClient,
-    /// The store could not answer.
     #[error("the store could not be read")]
     Store(#[from] jwtis_store::ReadError),
 }

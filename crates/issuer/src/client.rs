@@ -8,9 +8,7 @@ pub(crate) mod token_index;
 pub(crate) use record::{ClientFact, ClientRecord, MAX_KEPT_SETS, StoredKeySet, client_name};
 pub(crate) use token_index::{ClientToken, TokenName};
 
-use jwtis_base::bearer::SecretHash;
 use jwtis_base::client_id::ClientId;
-use jwtis_base::env::Timestamp;
 use jwtis_base::registration_id::RegistrationId;
 
 use crate::key::KeyRing;
@@ -19,17 +17,9 @@ use crate::key::plan::KeyPlan;
 /// A registered client, loaded: its keys are parsed.
 #[derive(Debug)]
 pub struct Client {
-    pub(crate) id: ClientId,
-    pub(crate) registration: RegistrationId,
-    pub(crate) created_at: Timestamp,
-    pub(crate) token_hash: SecretHash,
-    /// Sessions opened before this moment are revoked. It is compared with the time inside `sid`.
-    pub(crate) not_before: Timestamp,
+    /// Its record, without the stored keys.
+    pub(crate) record: ClientRecord,
     pub(crate) keys: KeyRing,
-    /// Whether the admin has disabled it.
-    pub(crate) disabled: bool,
-    /// The most that the client may ask for by itself. `None` in records of earlier releases, where the active keys tell.
-    pub(crate) granted: Option<KeyPlan>,
     /// Version of the record that it was loaded from.
     pub(crate) version: jwtis_store::Version,
 }
@@ -38,24 +28,24 @@ impl Client {
     /// Its name.
     #[must_use]
     pub const fn id(&self) -> &ClientId {
-        &self.id
+        &self.record.id
     }
 
     /// The id of its registration. A client that was deleted and registered again has another one.
     #[must_use]
     pub const fn registration(&self) -> RegistrationId {
-        self.registration
+        self.record.registration
     }
 
     /// Whether the admin has disabled it. Then its client token opens nothing, and its tokens are inactive.
     #[must_use]
     pub const fn is_disabled(&self) -> bool {
-        self.disabled
+        self.record.disabled
     }
 
     /// The most that it may ask for by itself when it renews its keys.
     pub(crate) fn granted(&self) -> KeyPlan {
-        self.granted.clone().unwrap_or_else(|| KeyPlan::of(self.keys.active()))
+        self.record.granted.clone().unwrap_or_else(|| KeyPlan::of(self.keys.active()))
     }
 
     /// Its key sets.

@@ -54,11 +54,10 @@ pub struct KeySetCensus {
 
 /// A step failed. The next pass tries again.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum HousekeepingError {
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
-    /// A step was not committed, or nobody knows whether it was.
     #[error("a step could not be committed")]
     Commit(#[from] CommitError),
 }

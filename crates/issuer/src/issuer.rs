@@ -193,7 +193,10 @@ impl Issuer {
 
     /// The client of `known` as it is now. `None` if it was deleted, even if its name was registered again.
     pub(crate) async fn reload(&self, known: &Client) -> Result<Option<Arc<Client>>, ReadError> {
-        Ok(self.load(&known.id).await?.filter(|client| client.registration == known.registration))
+        Ok(self
+            .load(&known.record.id)
+            .await?
+            .filter(|client| client.record.registration == known.record.registration))
     }
 
     /// The time in the id of a session of `client` that is opened now.
@@ -201,7 +204,8 @@ impl Issuer {
         let now = self.env().now();
         // A rollback is known before the first request. A later one of another node is known at the next verification.
         let floor = Timestamp::from_millis(self.0.latest_floor.load(Ordering::Relaxed));
-        let time = self.0.session_clocks.of(&client.id).open(now.max(client.not_before).max(floor));
+        let time =
+            self.0.session_clocks.of(&client.record.id).open(now.max(client.record.not_before).max(floor));
         self.0.time.opened(time, now);
         time
     }
@@ -210,7 +214,7 @@ impl Issuer {
     /// allow to tell.
     pub(crate) fn session_barrier(&self, client: &Client) -> Option<Timestamp> {
         let before = self.sessions_of_runs_before()?;
-        Some(self.0.session_clocks.of(&client.id).barrier(self.env().now().max(before)))
+        Some(self.0.session_clocks.of(&client.record.id).barrier(self.env().now().max(before)))
     }
 
     /// Sessions opened before this moment count as revoked, after a rollback.

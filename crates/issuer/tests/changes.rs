@@ -1,13 +1,30 @@
 //! Every change: it leaves one audit record in its own commit. A change that the store refuses leaves nothing, and can be tried again.
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use jwtis_base::audit::{AuditPage, NumberedRecord};
 use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::clock::KeptClock;
 use jwtis_issuer::{KeyOptions, TokenSet, Verification, reset_kept_clock, session_floor};
 use jwtis_store::testing::Fault;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Engine, START, World, id, kind};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A world with a client and a session, after what the acts need.
 struct Stage {
@@ -190,5 +207,38 @@ async fn a_record_says_who_and_what_and_no_secret() {
         wanted["number"] = json!(number + 1);
         wanted["at_ms"] = json!(START.millis());
         assert_eq!(shown, wanted);
+    }
+}
+
+/// But for the reset of the clock, which the command line reports.
+#[tokio::test]
+async fn each_change_writes_one_log_line_and_no_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    for event in EVENTS.into_iter().filter(|event| *event != "clock_reset") {
+        let stage = Stage::before(event).await;
+        let before = log.0.lock().unwrap().len();
+        assert!(stage.act(event).await, "{event}");
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines = log[before..].lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let lines: Vec<Value> = lines.filter(|line| line["target"] == "jwtis::audit").collect();
+        let [line] = &lines[..] else { panic!("{event}: {lines:?}") };
+        assert_eq!(line["fields"]["event"], event);
+        assert_eq!(line["level"] == "WARN", event == "refresh_token_reused", "{event}");
+        if event == "refresh_token_reused" {
+            assert_eq!((&line["fields"]["client"], &line["fields"]["by"]), (&json!("shop"), &json!("admin")));
+            assert_eq!(line["fields"]["session"], stage.tokens.session.uuid().to_string());
+        }
+        let Stage { world, tokens, .. } = stage;
+        let admin = world.admin.secret.reveal();
+        for secret in [&tokens.access_token, &tokens.refresh_token, admin, "\"u1\"", r#"\"u1\""#] {
+            assert!(!log.contains(secret), "{event}: a secret is in the log");
+        }
     }
 }

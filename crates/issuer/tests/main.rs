@@ -10,7 +10,6 @@
 
 mod access;
 mod algorithms;
-mod audit;
 mod changes;
 mod claims;
 mod client_limits;

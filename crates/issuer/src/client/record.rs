@@ -1,6 +1,7 @@
 //! The record of a client in the store: a JSON header without secrets, then the private keys as length-prefixed PKCS#8. So no key passes
 //! through text that is not wiped.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jwtis_base::bearer::SecretHash;
@@ -27,14 +28,17 @@ pub(crate) const MAX_KEPT_SETS: usize = 2 * MAX_LIVE_SETS;
 const MANY_SETS: usize = 8;
 
 /// The record of a client, its keys not yet parsed.
+#[derive(Debug)]
 pub(crate) struct ClientRecord {
     pub(crate) id: ClientId,
     pub(crate) registration: RegistrationId,
     pub(crate) created_at: Timestamp,
     pub(crate) token_hash: SecretHash,
+    /// Sessions opened before this moment are revoked. It is compared with the time inside `sid`.
     pub(crate) not_before: Timestamp,
+    /// Whether the admin has disabled it.
     pub(crate) disabled: bool,
-    /// The most that the client may ask for by itself.
+    /// The most that the client may ask for by itself. `None` in records of earlier releases, where the active keys tell.
     pub(crate) granted: Option<KeyPlan>,
     /// Newest first.
     pub(crate) sets: Vec<StoredKeySet>,
@@ -178,19 +182,10 @@ impl ClientRecord {
     }
 
     /// Parses the keys: 45 µs for P-256, up to 350 µs for RSA.
-    pub(crate) fn load(&self, version: Version) -> Result<Client, DecodeError> {
-        let entries = self.sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
-        Ok(Client {
-            id: self.id.clone(),
-            registration: self.registration,
-            created_at: self.created_at,
-            token_hash: self.token_hash,
-            not_before: self.not_before,
-            disabled: self.disabled,
-            granted: self.granted.clone(),
-            keys: KeyRing::new(entries).map_err(DecodeError::new)?,
-            version,
-        })
+    pub(crate) fn load(mut self, version: Version) -> Result<Client, DecodeError> {
+        let sets = std::mem::take(&mut self.sets);
+        let entries = sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
+        Ok(Client { record: self, keys: KeyRing::new(entries).map_err(DecodeError::new)?, version })
     }
 }
 
@@ -260,6 +255,12 @@ impl KeySetHeader {
                 enc_bits: keys.public_encryption_key().bits(),
             }),
         }
+    }
+}
+
+impl fmt::Debug for StoredKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredKeySet").field("sig_kid", &self.header.sig_kid).finish_non_exhaustive()
     }
 }
 

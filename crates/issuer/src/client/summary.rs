@@ -60,29 +60,26 @@ impl ClientSummary {
     pub fn of(client: &Client) -> Result<Self, InvalidRing> {
         let sets = client.keys.entries().iter();
         let key_sets = sets.filter_map(|set| KeySetHeader::of(&set.keys, set.state).summary()).collect();
-        Self::new(client.id.clone(), client.registration, client.created_at, client.disabled, key_sets)
+        Self::new(&client.record, key_sets)
     }
 
     /// Of a record. `None` for a record of an earlier release, for which the keys must be parsed.
     pub(crate) fn of_record(record: &ClientRecord) -> Option<Result<Self, InvalidRing>> {
         let key_sets = record.sets.iter().map(|set| set.header.clone().summary()).collect::<Option<_>>()?;
-        Some(Self::new(record.id.clone(), record.registration, record.created_at, record.disabled, key_sets))
+        Some(Self::new(record, key_sets))
     }
 
-    fn new(
-        id: ClientId,
-        registration: RegistrationId,
-        created_at: Timestamp,
-        disabled: bool,
-        key_sets: Vec<KeySetSummary>,
-    ) -> Result<Self, InvalidRing> {
+    fn new(record: &ClientRecord, key_sets: Vec<KeySetSummary>) -> Result<Self, InvalidRing> {
         let mut active = key_sets.iter().filter(|set| set.state == KeySetState::Active);
-        match (active.next(), active.next()) {
-            (Some(active), None) => {
-                Ok(Self { id, registration, created_at, disabled, active: active.clone(), key_sets })
-            }
-            _ => Err(InvalidRing),
-        }
+        let (Some(active), None) = (active.next(), active.next()) else { return Err(InvalidRing) };
+        Ok(Self {
+            id: record.id.clone(),
+            registration: record.registration,
+            created_at: record.created_at,
+            disabled: record.disabled,
+            active: active.clone(),
+            key_sets,
+        })
     }
 }
 
@@ -126,12 +123,16 @@ mod tests {
         let keys = plan.generate(&Env::system()).unwrap();
         let record = || ClientRecord::new(id.clone(), SecretHash::from_bytes([1; 32]), &keys).unwrap();
         let wanted = format!("{:?}", ClientSummary::of(&record().load(Version(1)).unwrap()).unwrap());
-        let (mut garbled, mut old) = (record(), record());
-        garbled.garble_keys();
-        assert!(garbled.load(Version(1)).is_err());
+        let garbled = || {
+            let mut record = record();
+            record.garble_keys();
+            record
+        };
+        assert!(garbled().load(Version(1)).is_err());
+        let mut old = record();
         old.sets.iter_mut().for_each(|set| set.header.shown = None);
         assert!(ClientSummary::of_record(&old).is_none());
-        for record in [garbled, old] {
+        for record in [garbled(), old] {
             let store = open_memory();
             store.commit(Transaction::new(&store).create(client_name(&id), &record)).await.unwrap();
             let issuer = Issuer::open(store, Env::system(), IssuerSettings::default()).await.unwrap();

@@ -50,7 +50,7 @@ impl Issuer {
         let known = match secret.kind() {
             SecretKind::Admin => self.is_admin(secret).await?,
             SecretKind::Client => match self.client_of(secret).await? {
-                Some(client) => user.as_ref().is_none_or(|user| user == client.id.as_str()),
+                Some(client) => user.as_ref().is_none_or(|user| user == client.record.id.as_str()),
                 None => !self.0.tokens_indexed,
             },
         };
@@ -77,8 +77,8 @@ impl Issuer {
         }
         let for_this_client = user.as_ref().is_none_or(|user| user == client_id.as_str());
         match client {
-            Some(client) if for_this_client && client.token_hash.matches(secret) => {
-                if client.disabled {
+            Some(client) if for_this_client && client.record.token_hash.matches(secret) => {
+                if client.record.disabled {
                     return Err(AccessError::Disabled);
                 }
                 Ok(ClientAccess::granted(client, false))
@@ -103,6 +103,6 @@ impl Issuer {
                 id
             }
         };
-        Ok(self.load(&id).await?.filter(|client| client.token_hash.matches(secret)))
+        Ok(self.load(&id).await?.filter(|client| client.record.token_hash.matches(secret)))
     }
 }

@@ -16,17 +16,14 @@ use crate::session_floor::SETTINGS;
 
 /// Why the admin token was not set.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum AdminTokenError {
-    /// A token of another kind.
     #[error("an admin token starts with jat_")]
     NotAnAdminToken,
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
-    /// The store could not be written.
     #[error("the admin token could not be stored")]
     Store(#[from] NotWritten),
-    /// Another process set one at the same moment.
     #[error("another process set an admin token at the same moment")]
     Conflict,
     /// Until one is set, nobody knows which token is valid.

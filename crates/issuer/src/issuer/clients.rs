@@ -190,66 +190,54 @@ impl Issuer {
 
 /// Why a registration was refused.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum RegisterError {
-    /// The name is taken.
     #[error("a client is already registered under this kid")]
     Taken,
-    /// Another request changed the record of an earlier client of this name.
     #[error("another request changed the record of an earlier client of this name at the same moment")]
     Conflict,
-    /// The options were refused.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// Somebody deleted the client right after its registration.
     #[error("the client was deleted in the instant after its registration")]
     Deleted,
-    /// The keys could not be made.
     #[error(transparent)]
     Generation(#[from] KeyGenerationError),
-    /// The keys could not be exported for the store.
     #[error("the keys could not be exported")]
     Keys(#[from] KeyError),
-    /// No randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
-    /// The store could not be written.
     #[error("the client could not be stored")]
     Store(#[from] NotWritten),
     /// The client may be registered, and then nobody has its token.
     #[error("it is not known whether the client was registered")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
 }
 
 /// Why clients could not be listed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum ListError {
-    /// The cursor is not one of ours.
     #[error("`after` takes the `next` of the page before, unchanged")]
     BadCursor,
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
 }
 
 /// Why a client was not disabled, enabled or deleted.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum ClientChangeError {
-    /// No such client.
     #[error("no client is registered under this kid")]
     Unknown,
-    /// Other requests kept changing the client.
     #[error("the client was changed by other requests at the same moment")]
     Conflict,
-    /// The store could not be written.
     #[error("the change of the client could not be stored")]
     Store(#[from] NotWritten),
     /// The client may be changed.
     #[error("it is not known whether the client was changed")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
 }

@@ -43,7 +43,7 @@ impl Issuer {
         for _ in 0..MAX_TRIES {
             let stored = self.store().get::<ClientRecord>(name).await?.ok_or(RenewKeysError::Gone)?;
             let mut record = stored.value;
-            if record.registration != client.registration {
+            if record.registration != client.record.registration {
                 return Err(RenewKeysError::Gone);
             }
             if record.disabled {
@@ -116,42 +116,33 @@ fn rotate(record: &mut ClientRecord, mut new: StoredKeySet, now: Timestamp) -> R
 
 /// Why keys were not renewed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum RenewKeysError {
-    /// The options were refused.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// [`MAX_LIVE_SETS_BY_CLIENT`] sets still verify tokens.
     #[error(
         "{MAX_LIVE_SETS_BY_CLIENT} key sets of this client are kept, which is the most by the client itself; wait until the oldest has retired, or ask the admin to renew the keys"
     )]
     TooManyKeySets,
-    /// The client is disabled.
     #[error("the client is disabled")]
     Disabled,
-    /// The client was deleted meanwhile.
     #[error("the client has been deleted meanwhile")]
     Gone,
-    /// Another renewal or revocation was faster.
     #[error(
         "the client was changed by another request at the same moment; its keys are as that one left them"
     )]
     Conflict,
-    /// The keys could not be made.
     #[error(transparent)]
     Generation(#[from] KeyGenerationError),
-    /// The keys could not be exported for the store.
     #[error("the keys could not be exported")]
     Keys(#[from] KeyError),
-    /// The stored states do not allow a rotation.
     #[error("the stored key states are damaged")]
     State(#[from] ImpossibleStep),
-    /// The store could not be written.
     #[error("the keys could not be stored")]
     Store(#[from] NotWritten),
     /// The new keys may be in use, now or in a moment.
     #[error("it is not known whether the keys were renewed")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
 }

@@ -75,14 +75,12 @@ impl Requester {
 
 /// Why no keys were made.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum KeyGenerationError {
-    /// Too many requests wait for RSA keys; try again in a few seconds.
     #[error("too many keys are being generated at the moment")]
     Busy,
-    /// The cryptographic library failed.
     #[error("the keys could not be generated")]
     Keys(#[from] KeyError),
-    /// The thread that makes keys failed.
     #[error("the thread that makes keys failed")]
     Thread(#[from] JoinError),
 }

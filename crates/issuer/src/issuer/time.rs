@@ -31,11 +31,10 @@ pub(super) struct KeptTime {
 
 /// The time could not be stored. The next look tries again.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum KeepTimeError {
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
-    /// The time was not committed, or nobody knows whether it was.
     #[error("the time could not be committed")]
     Commit(#[from] CommitError),
 }

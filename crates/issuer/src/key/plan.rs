@@ -116,55 +116,30 @@ pub struct KeyPlan {
 
 /// Why options were refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum OptionsError {
-    /// A size that the signature algorithm does not have.
     #[error("sig_bits: {0}")]
     SigBits(jwtis_jose::BitsError),
-    /// A size that the key management algorithm does not have.
     #[error("enc_bits: {0}")]
     EncBits(jwtis_jose::BitsError),
-    /// `RSA1_5` without the server's permission.
     #[error(
         "enc_alg: RSA1_5 is unsafe and switched off; choose RSA-OAEP-256 or ECDH-ES+A256KW, or start the server with --allow-rsa1_5"
     )]
     Rsa15NotAllowed,
-    /// HS256 and its like.
     #[error("sig_alg: tokens are verified by others, so the algorithm must be asymmetric")]
     Symmetric,
-    /// Access tokens would outlive refresh tokens.
     #[error(
         "auth_ttl ({auth}) is longer than refresh_ttl ({refresh}): a refresh token must live at least as long as the access token beside it"
     )]
-    TtlOrder {
-        /// Life of an access token.
-        auth: Ttl,
-        /// Life of a refresh token.
-        refresh: Ttl,
-    },
-    /// Beyond what this server allows anybody.
+    TtlOrder { auth: Ttl, refresh: Ttl },
     #[error("{member}: {asked} is longer than this server allows, which is {most}")]
-    BeyondMaximum {
-        /// Which life.
-        member: &'static str,
-        /// What was asked for.
-        asked: Ttl,
-        /// The server's maximum.
-        most: Ttl,
-    },
-    /// Beyond what the admin granted the client.
+    BeyondMaximum { member: &'static str, asked: Ttl, most: Ttl },
     #[error(
         "{member}: a client cannot go beyond what it was registered with; only the admin can change that"
     )]
-    NotGranted {
-        /// The first member that goes beyond it.
-        member: &'static str,
-    },
-    /// An `iss` or `aud` value that is empty, too long or one of too many.
+    NotGranted { member: &'static str },
     #[error("{member}: give 1 to {MAX_NAME_BYTES} bytes each, and at most {MAX_AUDIENCES} audiences")]
-    Name {
-        /// `issuer` or `audience`.
-        member: &'static str,
-    },
+    Name { member: &'static str },
 }
 
 impl KeyPlan {

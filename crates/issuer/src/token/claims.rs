@@ -41,35 +41,24 @@ pub(crate) struct Lifetimes {
 
 /// Why claims were refused.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum ClaimsRefusal {
-    /// One of [`OWNED_CLAIMS`].
     #[error("the claim {0:?} is set by the server; leave it out")]
     Owned(String),
-    /// Another `iss` than the client's.
     #[error(
         "the claim \"iss\" is set by the server and differs from the one sent; leave it out, or register the client with this issuer"
     )]
     ForeignIssuer,
-    /// More than [`MAX_CLAIMS_BYTES`].
     #[error("the claims take {size} bytes; at most {MAX_CLAIMS_BYTES} are possible")]
-    TooLarge {
-        /// Their size as compact JSON, in bytes.
-        size: usize,
-    },
-    /// A registered claim with a value of another type than RFC 7519 §4.1 gives it.
+    TooLarge { size: usize },
     #[error("{0}")]
     Invalid(ClaimsError),
-    /// An `exp` in the past.
     #[error("the claim \"exp\" lies in the past")]
     ExpiryInPast,
-    /// An `exp` beyond the client's limit.
     #[error(
         "the claim \"exp\" lies beyond this client's limit, which is {limit} (Unix seconds) at the moment"
     )]
-    ExpiryBeyondLimit {
-        /// The latest `exp` that would be accepted now.
-        limit: u64,
-    },
+    ExpiryBeyondLimit { limit: u64 },
 }
 
 /// Checks the claims of an issue call, and decides the lifetimes of the session's tokens.

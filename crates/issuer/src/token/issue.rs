@@ -23,17 +23,14 @@ pub struct IssueToken {
 
 /// Why nothing was issued.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum IssueError {
-    /// The client is disabled.
     #[error("the client is disabled")]
     Disabled,
-    /// The key set has expired.
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
-    /// The claims were refused.
     #[error(transparent)]
     Claims(#[from] ClaimsRefusal),
-    /// The tokens could not be made.
     #[error(transparent)]
     Mint(#[from] MintError),
 }

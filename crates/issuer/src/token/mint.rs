@@ -55,14 +55,12 @@ pub(super) enum RefreshToken {
 
 /// Why no token was made. The caller cannot mend it.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum MintError {
-    /// The signature failed.
     #[error("the token could not be signed")]
     Sign(#[from] SignError),
-    /// The encryption failed.
     #[error("the refresh token could not be encrypted")]
     Encrypt(#[from] EncryptError),
-    /// No randomness.
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
 }

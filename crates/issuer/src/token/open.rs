@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::env::Timestamp;
+use jwtis_base::inactive::Inactive;
 use jwtis_base::session_id::SessionId;
 use jwtis_jose::header::is_type;
 use jwtis_jose::{ClaimsSet, jwe, jws};
@@ -30,24 +31,6 @@ pub(super) struct OpenedToken {
     not_before: u64,
 }
 
-/// Why a token is not one of this client, or not of the kind asked for.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum NotOpened {
-    Malformed,
-    UnknownKey,
-    BadSignature,
-    WrongType,
-    WrongIssuer,
-    InvalidClaims,
-}
-
-/// Why a verified token is not valid now.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum NotNow {
-    Expired,
-    NotYet,
-}
-
 impl Issuer {
     /// Opens a token of the client: here, or on a thread of its own where one of the client's keys is slow.
     pub(super) async fn open_with<T: Send + 'static>(
@@ -65,23 +48,23 @@ impl Issuer {
 }
 
 /// Opens an access token.
-pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, NotOpened> {
+pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, Inactive> {
     signed(client.keys.usable(now), token, Some(ACCESS_TYPE))
 }
 
 /// Opens a refresh token.
-pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, NotOpened> {
+pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, Inactive> {
     encrypted(client.keys.usable(now), token, Some(REFRESH_TYPE))
 }
 
 /// Opens a token of either kind, to end its session. Retired key sets count too: once a wrong clock is right again, their tokens may be
 /// valid.
-pub(super) fn any_token(client: &Client, token: &str) -> Result<OpenedToken, NotOpened> {
+pub(super) fn any_token(client: &Client, token: &str) -> Result<OpenedToken, Inactive> {
     let sets = client.keys.entries().iter().map(|entry| &*entry.keys);
     match token.split('.').count() {
         3 => signed(sets, token, None),
         5 => encrypted(sets, token, None),
-        _ => Err(NotOpened::Malformed),
+        _ => Err(Inactive::Malformed),
     }
 }
 
@@ -90,15 +73,15 @@ fn encrypted<'k>(
     mut sets: impl Iterator<Item = &'k KeySet>,
     token: &str,
     typ: Option<&str>,
-) -> Result<OpenedToken, NotOpened> {
-    let token = jwe::Undecrypted::parse(token).map_err(|_| NotOpened::Malformed)?;
-    let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
-    let keys = sets.find(|keys| keys.encryption.kid() == kid).ok_or(NotOpened::UnknownKey)?;
-    let nested = keys.encryption.decrypt(&token, &[keys.content]).map_err(|_| NotOpened::BadSignature)?;
+) -> Result<OpenedToken, Inactive> {
+    let token = jwe::Undecrypted::parse(token).map_err(|_| Inactive::Malformed)?;
+    let kid = token.header().kid().ok_or(Inactive::UnknownKey)?;
+    let keys = sets.find(|keys| keys.encryption.kid() == kid).ok_or(Inactive::UnknownKey)?;
+    let nested = keys.encryption.decrypt(&token, &[keys.content]).map_err(|_| Inactive::BadSignature)?;
     if typ.is_some() && !is_type(nested.header().cty(), "JWT") {
-        return Err(NotOpened::WrongType);
+        return Err(Inactive::WrongType);
     }
-    let inner = std::str::from_utf8(nested.plaintext()).map_err(|_| NotOpened::Malformed)?;
+    let inner = std::str::from_utf8(nested.plaintext()).map_err(|_| Inactive::Malformed)?;
     signed(once(keys), inner, typ)
 }
 
@@ -107,28 +90,28 @@ fn signed<'k>(
     mut sets: impl Iterator<Item = &'k KeySet>,
     token: &str,
     typ: Option<&str>,
-) -> Result<OpenedToken, NotOpened> {
-    let token = jws::Unverified::parse(token).map_err(|_| NotOpened::Malformed)?;
-    let kid = token.header().kid().ok_or(NotOpened::UnknownKey)?;
-    let keys = sets.find(|keys| keys.signing.kid() == kid).ok_or(NotOpened::UnknownKey)?;
-    let verified = keys.signing.verifying_key().verify(&token).map_err(|_| NotOpened::BadSignature)?;
+) -> Result<OpenedToken, Inactive> {
+    let token = jws::Unverified::parse(token).map_err(|_| Inactive::Malformed)?;
+    let kid = token.header().kid().ok_or(Inactive::UnknownKey)?;
+    let keys = sets.find(|keys| keys.signing.kid() == kid).ok_or(Inactive::UnknownKey)?;
+    let verified = keys.signing.verifying_key().verify(&token).map_err(|_| Inactive::BadSignature)?;
     if typ.is_some() && verified.header().typ() != typ {
-        return Err(NotOpened::WrongType);
+        return Err(Inactive::WrongType);
     }
-    let claims = ClaimsSet::parse(verified.payload()).map_err(|_| NotOpened::InvalidClaims)?;
-    let invalid = |_| NotOpened::InvalidClaims;
+    let claims = ClaimsSet::parse(verified.payload()).map_err(|_| Inactive::InvalidClaims)?;
+    let invalid = |_| Inactive::InvalidClaims;
     if claims.issuer().map_err(invalid)? != Some(keys.policy.issuer.as_str()) {
-        return Err(NotOpened::WrongIssuer);
+        return Err(Inactive::WrongIssuer);
     }
-    let number = |found: Result<Option<u64>, _>| found.ok().flatten().ok_or(NotOpened::InvalidClaims);
+    let number = |found: Result<Option<u64>, _>| found.ok().flatten().ok_or(Inactive::InvalidClaims);
     let expires_at = number(claims.expiration_time())?;
     let issued_at = number(claims.issued_at())?;
     let not_before = number(claims.not_before())?;
-    let session = claims.get("sid").and_then(|sid| sid.as_str()).ok_or(NotOpened::InvalidClaims)?;
-    let session = SessionId::parse(session).map_err(|_| NotOpened::InvalidClaims)?;
+    let session = claims.get("sid").and_then(|sid| sid.as_str()).ok_or(Inactive::InvalidClaims)?;
+    let session = SessionId::parse(session).map_err(|_| Inactive::InvalidClaims)?;
     let generation = match claims.get("gen") {
         None if typ != Some(REFRESH_TYPE) => 0,
-        generation => generation.and_then(|found| found.as_u64()).ok_or(NotOpened::InvalidClaims)?,
+        generation => generation.and_then(|found| found.as_u64()).ok_or(Inactive::InvalidClaims)?,
     };
     let subject = claims.subject().map_err(invalid)?.map(str::to_owned);
     let presented = PresentedToken { generation, issued_at, expires_at };
@@ -137,13 +120,13 @@ fn signed<'k>(
 
 /// Whether the token is valid at `now`. `latest` is the latest moment that this process has seen: after a clock has stepped back, earlier
 /// tokens are not from the future.
-pub(super) fn check_times(token: &OpenedToken, now: Timestamp, latest: Timestamp) -> Result<(), NotNow> {
+pub(super) fn check_times(token: &OpenedToken, now: Timestamp, latest: Timestamp) -> Result<(), Inactive> {
     if token.presented.expires_at <= now.seconds() {
-        return Err(NotNow::Expired);
+        return Err(Inactive::Expired);
     }
     let latest = latest.plus(CLOCK_SKEW).seconds();
     if token.not_before > latest || token.presented.issued_at > latest {
-        return Err(NotNow::NotYet);
+        return Err(Inactive::NotYetValid);
     }
     Ok(())
 }
@@ -189,7 +172,7 @@ mod tests {
         keys.encryption.encryption_key().encrypt(enc, outer, inner.as_bytes()).unwrap()
     }
 
-    fn open_with(change: impl FnOnce(&mut Value)) -> Result<OpenedToken, NotOpened> {
+    fn open_with(change: impl FnOnce(&mut Value)) -> Result<OpenedToken, Inactive> {
         let (client, mut claims) = (client(), claims());
         change(&mut claims);
         let token =
@@ -206,7 +189,7 @@ mod tests {
     #[test]
     fn refuses_a_refresh_token_by_what_is_wrong_with_it() {
         use ContentEncryption::{A128Gcm, A256Gcm};
-        use NotOpened::{BadSignature, WrongType};
+        use Inactive::{BadSignature, WrongType};
         let client = client();
         let nested = ProtectedHeader::NESTED_JWT;
         for (name, typ, outer, enc, reason) in [
@@ -238,10 +221,10 @@ mod tests {
             let opened = open_with(|claims| {
                 claims.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             });
-            assert_eq!(opened.err(), Some(NotOpened::InvalidClaims), "{name}");
+            assert_eq!(opened.err(), Some(Inactive::InvalidClaims), "{name}");
         }
         let opened = open_with(|claims| claims["iss"] = json!("bank"));
-        assert_eq!(opened.err(), Some(NotOpened::WrongIssuer));
+        assert_eq!(opened.err(), Some(Inactive::WrongIssuer));
     }
 
     #[test]
@@ -249,10 +232,10 @@ mod tests {
         for (name, nbf, iat, now, wanted) in [
             ("now", 100, 100, 100, Ok(())),
             ("nbf_a_minute_ahead", 160, 100, 100, Ok(())),
-            ("nbf_more_than_a_minute_ahead", 161, 100, 100, Err(NotNow::NotYet)),
-            ("iat_more_than_a_minute_ahead", 100, 161, 100, Err(NotNow::NotYet)),
+            ("nbf_more_than_a_minute_ahead", 161, 100, 100, Err(Inactive::NotYetValid)),
+            ("iat_more_than_a_minute_ahead", 100, 161, 100, Err(Inactive::NotYetValid)),
             ("the_last_second", 100, 100, 1999, Ok(())),
-            ("at_exp", 100, 100, 2000, Err(NotNow::Expired)),
+            ("at_exp", 100, 100, 2000, Err(Inactive::Expired)),
         ] {
             let opened = open_with(|claims| {
                 claims["nbf"] = json!(nbf);

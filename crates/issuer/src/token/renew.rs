@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jwtis_base::audit::{Audited, Event};
 use jwtis_base::env::Timestamp;
+use jwtis_base::inactive::Inactive;
 use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, settled};
 
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, OWNED_CLAIMS};
 use super::mint::{Mint, MintError, RefreshToken, TokenSet};
-use super::open::{self, NotNow, NotOpened, OpenedToken};
+use super::open::{self, OpenedToken};
 use crate::access::ClientAccess;
 use crate::issuer::{Issuer, MAX_TRIES};
 use crate::key::KeySet;
@@ -26,23 +27,19 @@ pub struct RenewToken<'a> {
 
 /// Why nothing was renewed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum RenewError {
     /// Not a token, another client's, changed, or made with retired keys. The answer does not tell which.
     #[error("the refresh token is not a valid one of this client")]
     InvalidToken,
-    /// A token of this client that is no refresh token, such as an access token that somebody encrypted.
     #[error("the token presented is not a refresh token")]
     NotARefreshToken,
-    /// Past its `exp`.
     #[error("the refresh token has expired")]
     Expired,
-    /// Before its `nbf`: a clock is wrong.
     #[error("the refresh token is not valid yet; compare the clocks of the servers")]
     NotYetValid,
-    /// Its session was revoked.
     #[error("the session of this refresh token has been revoked")]
     Revoked,
-    /// It was used before. The session is revoked now.
     #[error("the refresh token has been used before, so two parties hold it; the session has been revoked")]
     Reused,
     /// Its generation is newer than the store's.
@@ -50,25 +47,19 @@ pub enum RenewError {
         "the session of this refresh token is newer than the store, which was restored from a backup; sign in again"
     )]
     SessionUnknown,
-    /// The client is disabled.
     #[error("the client is disabled")]
     Disabled,
-    /// The client's active key set has expired.
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
-    /// Other requests kept changing the session.
     #[error("the session was changed by other requests at the same moment")]
     Conflict,
-    /// The tokens could not be made.
     #[error(transparent)]
     Mint(#[from] MintError),
-    /// The store could not be written.
     #[error("the session could not be stored")]
     Store(#[from] NotWritten),
     /// The session may have a new generation, of which nobody has tokens.
     #[error("it is not known whether the session was stored")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
 }
@@ -180,24 +171,19 @@ enum Granted {
     Pair(u64),
 }
 
-impl From<NotOpened> for RenewError {
-    fn from(reason: NotOpened) -> Self {
+impl From<Inactive> for RenewError {
+    fn from(reason: Inactive) -> Self {
         match reason {
-            NotOpened::WrongType => Self::NotARefreshToken,
-            NotOpened::Malformed
-            | NotOpened::UnknownKey
-            | NotOpened::BadSignature
-            | NotOpened::WrongIssuer
-            | NotOpened::InvalidClaims => Self::InvalidToken,
-        }
-    }
-}
-
-impl From<NotNow> for RenewError {
-    fn from(reason: NotNow) -> Self {
-        match reason {
-            NotNow::Expired => Self::Expired,
-            NotNow::NotYet => Self::NotYetValid,
+            Inactive::WrongType => Self::NotARefreshToken,
+            Inactive::Malformed
+            | Inactive::UnknownKey
+            | Inactive::BadSignature
+            | Inactive::WrongIssuer
+            | Inactive::InvalidClaims => Self::InvalidToken,
+            Inactive::Expired => Self::Expired,
+            Inactive::NotYetValid => Self::NotYetValid,
+            Inactive::Revoked => Self::Revoked,
+            Inactive::ClientDisabled => Self::Disabled,
         }
     }
 }

@@ -5,11 +5,12 @@
 //! error, so that nobody reads "revoked" where nothing was.
 
 use jwtis_base::audit::Event;
+use jwtis_base::inactive::Inactive;
 use jwtis_base::rollback::takeover::put;
 use jwtis_base::session_id::{InvalidSessionId, SessionId};
 use jwtis_store::{Name, NotWritten, OutcomeUnknown, ReadError, Transaction, settled};
 
-use super::open::{self, CLOCK_SKEW, NotOpened};
+use super::open::{self, CLOCK_SKEW};
 use crate::access::ClientAccess;
 use crate::client::{ClientRecord, client_name};
 #[cfg(doc)]
@@ -33,21 +34,18 @@ pub enum RevokeTarget<'a> {
 
 /// Why nothing was revoked.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
 pub enum RevokeError {
-    /// The id is not a session id.
     #[error(transparent)]
     InvalidSession(#[from] InvalidSessionId),
-    /// The text is not a token.
     #[error(
         "this is not a token: an access token has three base64url parts between dots, a refresh token has five; nothing was revoked"
     )]
     NotAToken,
-    /// The token names a key of this client that did not make it.
     #[error(
         "the token names a key of this client, and its signature does not fit: it was cut short or changed; nothing was revoked"
     )]
     DamagedToken,
-    /// The session lies in the future, as far as this server knows.
     #[error(
         "the id is of a session from the future: it is made up, or the clock of this server is behind; nothing was revoked"
     )]
@@ -63,16 +61,13 @@ pub enum RevokeError {
         "this client has revoked too many ids and subjects within a day; revoke by token, or all sessions of the client"
     )]
     QuotaExceeded,
-    /// Other requests kept changing the record.
     #[error("the record was changed by other requests at the same moment")]
     Conflict,
-    /// The store could not be written.
     #[error("the revocation could not be stored")]
     Store(#[from] NotWritten),
     /// It may be revoked.
     #[error("it is not known whether the revocation was stored")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-    /// The store could not be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
 }
@@ -115,13 +110,17 @@ impl Issuer {
                         self.revoke_session(access, token.session, proof).await
                     }
                     // Another client's, another server's, or of keys that are gone because all their tokens have expired.
-                    Err(NotOpened::UnknownKey) => Ok(()),
-                    Err(NotOpened::Malformed) => Err(RevokeError::NotAToken),
+                    Err(Inactive::UnknownKey) => Ok(()),
+                    Err(Inactive::Malformed) => Err(RevokeError::NotAToken),
                     Err(
-                        NotOpened::BadSignature
-                        | NotOpened::WrongType
-                        | NotOpened::WrongIssuer
-                        | NotOpened::InvalidClaims,
+                        Inactive::BadSignature
+                        | Inactive::WrongType
+                        | Inactive::WrongIssuer
+                        | Inactive::InvalidClaims
+                        | Inactive::Expired
+                        | Inactive::NotYetValid
+                        | Inactive::Revoked
+                        | Inactive::ClientDisabled,
                     ) => Err(RevokeError::DamagedToken),
                 }
             }

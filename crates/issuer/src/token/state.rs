@@ -55,7 +55,7 @@ impl Issuer {
     /// Whether the token's session is revoked by a mark: it was opened before the mark of its client or its subject.
     pub(super) async fn is_marked(&self, client: &Client, token: &OpenedToken) -> Result<bool, ReadError> {
         let opened_at = token.session.opened_at();
-        if opened_at < client.not_before.max(self.sessions_not_before().await?) {
+        if opened_at < client.record.not_before.max(self.sessions_not_before().await?) {
             return Ok(true);
         }
         let Some(subject) = &token.subject else { return Ok(false) };

@@ -8,7 +8,7 @@ use jwtis_base::registration_id::RegistrationId;
 use jwtis_jose::ClaimsSet;
 use jwtis_store::ReadError;
 
-use super::open::{self, NotNow, NotOpened};
+use super::open;
 use crate::access::ClientAccess;
 use crate::client::Client;
 use crate::issuer::Issuer;
@@ -72,10 +72,10 @@ impl Issuer {
         let now = self.env().now();
         let token = match open::access_token(client, access_token, now) {
             Ok(token) => token,
-            Err(reason) => return Ok(Verification::Inactive(reason.into())),
+            Err(reason) => return Ok(Verification::Inactive(reason)),
         };
         if let Err(reason) = open::check_times(&token, now, self.latest()) {
-            return Ok(Verification::Inactive(reason.into()));
+            return Ok(Verification::Inactive(reason));
         }
         if client.is_disabled() {
             return Ok(Verification::Inactive(Inactive::ClientDisabled));
@@ -97,27 +97,5 @@ impl Issuer {
             }
         };
         Ok(Verification::Active { claims: token.claims, matches })
-    }
-}
-
-impl From<NotOpened> for Inactive {
-    fn from(reason: NotOpened) -> Self {
-        match reason {
-            NotOpened::Malformed => Self::Malformed,
-            NotOpened::UnknownKey => Self::UnknownKey,
-            NotOpened::BadSignature => Self::BadSignature,
-            NotOpened::WrongType => Self::NotAnAccessToken,
-            NotOpened::WrongIssuer => Self::WrongIssuer,
-            NotOpened::InvalidClaims => Self::InvalidClaims,
-        }
-    }
-}
-
-impl From<NotNow> for Inactive {
-    fn from(reason: NotNow) -> Self {
-        match reason {
-            NotNow::Expired => Self::Expired,
-            NotNow::NotYet => Self::NotYetValid,
-        }
     }
 }

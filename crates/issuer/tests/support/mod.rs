@@ -1,5 +1,5 @@
 //! A world for tests: an issuer in memory, a clock set by hand, and short words for what tests do often.
-#![allow(unreachable_pub, reason = "tests")]
+#![allow(dead_code, unreachable_pub, reason = "each test crate uses its own part")]
 
 pub mod interleave;
 
@@ -76,6 +76,11 @@ impl World {
     /// The admin's access to a client as it is now.
     pub async fn access(&self, kid: &str) -> ClientAccess {
         self.issuer.client_access(Some(&self.admin), &id(kid)).await.unwrap()
+    }
+
+    /// The admin's access to a client, if it is there.
+    pub async fn issuer_access(&self, kid: &str) -> Option<ClientAccess> {
+        self.issuer.client_access(Some(&self.admin), &id(kid)).await.ok()
     }
 
     pub async fn admin(&self) -> AdminAccess {

@@ -66,7 +66,7 @@ fn inactive(reason: Inactive) -> TokenRefusal {
         Inactive::Malformed => UnverifiedReason::Malformed.into(),
         Inactive::UnknownKey => UnverifiedReason::NoKey.into(),
         Inactive::BadSignature => UnverifiedReason::Signature.into(),
-        Inactive::NotAnAccessToken | Inactive::InvalidClaims => TokenRefusal::Invalid,
+        Inactive::WrongType | Inactive::InvalidClaims => TokenRefusal::Invalid,
         Inactive::WrongIssuer => TokenRefusal::Claims(ClaimFault::WrongIssuer),
         Inactive::Expired => TokenRefusal::Claims(ClaimFault::Expired),
         Inactive::NotYetValid => TokenRefusal::Claims(ClaimFault::NotYetValid),
