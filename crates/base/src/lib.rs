@@ -12,7 +12,7 @@ pub mod json;
 pub mod registration_id;
 pub mod rollback;
 pub mod session_id;
-pub mod source;
+pub mod sources;
 pub mod ttl;
 
 pub use bearer::{BearerSecret, SecretKind};

@@ -85,6 +85,9 @@ fn passwd_changes_the_password_and_nothing_else() {
     place.ok(&["store", "passwd"]);
     place.unset("JWTIS_NEW_PSWD");
     place.set("JWTIS_PSWD", "a third");
+    let recorded = place.ok(&["audit", "export"]);
+    let count = |text: &str| recorded.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(count(r#""event":"store_password_changed","by":"operator""#), 2, "{recorded}");
     let run = place.run(&["store", "passwd"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
     assert!(run.stderr.contains("no new password"), "{}", run.stderr);

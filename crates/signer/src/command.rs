@@ -16,7 +16,7 @@ use crate::vault::VaultError;
 use crate::vaults::NotHeld;
 use crate::watermark::WatermarkError;
 
-/// A request for a signature: bytes are not decoded yet, since the order of checks is visible (§1.4).
+/// A request for a signature. Bytes are not decoded yet, since the order of checks is visible.
 #[derive(Debug)]
 pub struct SignCommand<'a> {
     /// Who asks.
@@ -31,7 +31,7 @@ pub struct SignCommand<'a> {
     pub source: IpAddr,
 }
 
-/// A request for a proof of possession (§1.7).
+/// A request for a proof of possession.
 #[derive(Debug)]
 pub struct ProofCommand {
     /// Who asks.
@@ -42,7 +42,7 @@ pub struct ProofCommand {
     pub source: IpAddr,
 }
 
-/// An answer, or a refusal, and what became known about the request on the way: for metrics and logs.
+/// An answer or a refusal, and what became known about the request on the way: for metrics and logs.
 #[derive(Debug)]
 pub struct Decided<T> {
     /// The answer.
@@ -54,25 +54,25 @@ pub struct Decided<T> {
 /// What is known of a request when it has been decided. Members stay empty where the decision fell before they were known.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct About {
-    /// The key, once it is known to be listed: so that a label of a metric never holds what a stranger sent.
+    /// The key, once it is known to be listed: a label of a metric never holds what a stranger sent.
     pub listed_key: Option<PublicKeyHash>,
     /// What kind of request it is.
     pub kind: Option<RequestKind>,
     /// Operations by kind; of requests that are not generic the kind itself, once.
-    pub operations: BTreeMap<String, u64>,
+    pub operations: BTreeMap<&'static str, u64>,
     /// The network of consensus requests.
     pub chain: Option<ChainId>,
     /// Level and round of consensus requests.
     pub level_and_round: Option<(i32, i32)>,
     /// The kind of the vault that holds the key, as in Signatory's metrics: `File`, `Mem`, `Store`, …
-    pub vault: Option<String>,
+    pub vault: Option<&'static str>,
     /// What limits with `mode: observe` would have refused.
     pub observed: Option<LimitDenial>,
     /// How long watermark and vault took, of requests that came so far.
     pub signing_took: Option<Duration>,
 }
 
-/// Why there is no signature. `Display` is the answer's text (§1.4).
+/// Why there is no signature. `Display` is the answer's text.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// 403: the key has no entry in the configuration.
@@ -102,13 +102,13 @@ pub enum SignError {
     /// 403, 401 or 500: the policy hook says no, or nothing that can be trusted.
     #[error(transparent)]
     Hook(#[from] HookError),
-    /// 409, 403 where there is no room for another chain, or 500 where the watermarks cannot be read or written.
+    /// 409; 403 where there is no room for another chain; 500 where the watermarks cannot be read or written.
     #[error(transparent)]
     Watermark(#[from] WatermarkError),
     /// 503: the store file is not in its place any more.
     #[error("the store of this signer cannot be used")]
     Store(#[source] ReadError),
-    /// 400: a consensus message of which nobody can tell which watermark it needs.
+    /// 400: a consensus message that does not tell its watermark.
     #[error("the message does not say which watermark protects it, so it is not signed")]
     NoWatermark,
     /// 500: what the key has spent cannot be counted.

@@ -1,15 +1,17 @@
-//! The log of decisions (§8.2): one event for each request, at target `jwtis::audit`, signed or refused and why. The request's id is
+//! The log of decisions: one event for each request, at target `jwtis::audit`, signed or refused and why. The request's id is
 //! that of the surrounding span.
 //!
-//! What callers send reaches the log with its control characters escaped, and cut to a length. Messages are logged only where the key's
-//! `log_payloads` says so, or at level debug.
+//! What callers send reaches the log escaped and cut. Messages are logged only where the key's `log_payloads` says so, or at level debug.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 use jwtis_base::audit::AuditRecord;
 use jwtis_base::env::Timestamp;
 use jwtis_tezos::{Caller, PublicKeyHash, SignRequest, SigningVersion};
 
-use super::text::in_one_line;
-use super::vault::Vault;
+use super::text::{in_one_line, printable};
+use super::vaults::Held;
 use super::{About, Decided, SignError};
 
 /// Characters of a text that others choose, in the log.
@@ -23,8 +25,8 @@ pub(super) struct Decision<'a> {
     key: String,
     caller: &'a Caller,
     version: Option<SigningVersion>,
-    vault_name: Option<String>,
-    closed: bool,
+    held: Option<Arc<Held>>,
+    is_closed: bool,
 }
 
 impl<'a> Decision<'a> {
@@ -34,7 +36,7 @@ impl<'a> Decision<'a> {
             tracing::debug!("Signing version: {}", version.number());
         }
         let key = key.to_string();
-        Self { about: About::default(), key, caller, version, vault_name: None, closed: false }
+        Self { about: About::default(), key, caller, version, held: None, is_closed: false }
     }
 
     /// The message has been understood.
@@ -44,23 +46,24 @@ impl<'a> Decision<'a> {
         about.chain = request.chain().copied();
         about.level_and_round = request.level_and_round();
         for operation in request.operations() {
-            let count = about.operations.entry(operation.kind().name().to_owned()).or_default();
+            let count = about.operations.entry(operation.kind().name()).or_default();
             *count = count.saturating_add(1);
         }
         if request.operations().is_empty() {
-            about.operations.insert(request.kind().name().to_owned(), 1);
+            about.operations.insert(request.kind().name(), 1);
         }
     }
 
     /// The key has been found.
-    pub(super) fn found(&mut self, vault: &Vault) {
-        self.about.vault = Some(vault.backend.kind().to_owned());
-        self.vault_name = Some(vault.name.clone());
-        tracing::debug!(key = %self.key, request = self.kind(), vault = self.about.vault, "Requesting signing operation");
+    pub(super) fn found(&mut self, held: &Arc<Held>) {
+        let vault = held.vault.backend.kind();
+        self.about.vault = Some(vault);
+        self.held = Some(Arc::clone(held));
+        tracing::debug!(key = self.key, request = self.kind(), vault, "Requesting signing operation");
     }
 
     /// The record that is durable before the key is used. Whether a signature left then, the log line tells.
-    pub(super) fn cleared(&self, request: &SignRequest, at: Timestamp) -> AuditRecord {
+    pub(super) fn cleared(&self, digest: &[u8; 32], at: Timestamp) -> AuditRecord {
         let (user, client_key) = self.named_caller();
         let by = match self.caller {
             Caller::Anonymous => "anybody",
@@ -76,7 +79,7 @@ impl<'a> Decision<'a> {
             .with("chain", self.about.chain.map(|chain| chain.to_string()))
             .with("level", level)
             .with("round", round)
-            .with("digest", Some(hex(&request.digest())))
+            .with("digest", Some(hex(digest)))
     }
 
     /// The user, or the key of the client.
@@ -84,53 +87,60 @@ impl<'a> Decision<'a> {
         match self.caller {
             Caller::Anonymous => (None, None),
             Caller::Client(key) => (None, Some(key.to_string())),
-            Caller::User(user) => (Some(printable(&user.name)), None),
+            Caller::User(user) => (Some(printable(&user.name, MOST)), None),
         }
     }
 
     /// Writes the event and hands the answer on.
     pub(super) fn close<T>(mut self, outcome: Result<T, SignError>) -> Decided<T> {
-        self.closed = true;
+        self.is_closed = true;
         match &outcome {
             Ok(_) => {
                 let granted = if self.version.is_some() { "signed" } else { "proved" };
-                self.record(granted, "allowed", None);
-                tracing::debug!(key = %self.key, "Signed {} successfully", self.kind());
+                self.log(granted, "allowed", None);
+                tracing::debug!(key = self.key, "Signed {} successfully", self.kind());
             }
-            Err(error) => self.record("refused", "refused", Some((error.code(), detail(error)))),
+            Err(error) => {
+                let detail = match error {
+                    SignError::Decode(error) => error.detail(),
+                    error => in_one_line(error),
+                };
+                self.log("refused", "refused", Some((error.code(), &printable(&detail, MOST))));
+            }
         }
         Decided { outcome, about: std::mem::take(&mut self.about) }
     }
 
-    fn record(&self, event: &'static str, verdict: &'static str, why: Option<(&'static str, String)>) {
+    fn log(&self, event: &'static str, verdict: &'static str, why: Option<(&'static str, &str)>) {
         let (user, client_key) = self.named_caller();
         let about = &self.about;
-        let ops: Vec<String> =
-            about.operations.iter().map(|(kind, count)| format!("{kind}={count}")).collect();
-        let ops = (!ops.is_empty()).then(|| ops.join(" "));
-        let chain = about.chain.map(|chain| chain.to_string());
+        let mut ops = String::new();
+        for (kind, count) in &about.operations {
+            let space = if ops.is_empty() { "" } else { " " };
+            // Writing to a String does not fail.
+            let _ = write!(ops, "{space}{kind}={count}");
+        }
         let (level, round) = about.level_and_round.unzip();
         let (reason, detail) = why.unzip();
-        let would_refuse = about.observed.as_ref().map(ToString::to_string);
         macro_rules! audit {
             ($level:ident) => {
                 tracing::$level!(
                     target: "jwtis::audit",
                     event,
                     verdict,
-                    key = %self.key,
+                    key = self.key,
                     user,
                     client_key,
                     kind = self.kind(),
-                    ops,
-                    chain,
+                    ops = (!ops.is_empty()).then_some(&*ops),
+                    chain = about.chain.map(tracing::field::display),
                     lvl = level,
                     round,
                     reason,
                     detail,
-                    would_refuse,
+                    would_refuse = about.observed.as_ref().map(tracing::field::display),
                     vault = about.vault,
-                    vault_name = self.vault_name,
+                    vault_name = self.held.as_ref().map(|held| &*held.vault.name),
                     version = self.version.map(SigningVersion::number),
                 )
             };
@@ -149,9 +159,9 @@ impl<'a> Decision<'a> {
 
 impl Drop for Decision<'_> {
     fn drop(&mut self) {
-        if !self.closed {
-            let detail = "the caller went away, or waited too long, before there was an answer".to_owned();
-            self.record("abandoned", "none", Some(("abandoned", detail)));
+        if !self.is_closed {
+            let detail = "the caller went away, or waited too long, before there was an answer";
+            self.log("abandoned", "none", Some(("abandoned", detail)));
         }
     }
 }
@@ -165,52 +175,6 @@ pub(super) fn log_payload(key: &PublicKeyHash, message: &[u8], wanted: bool) {
     }
 }
 
-/// The refusal with everything that stands behind it.
-fn detail(error: &SignError) -> String {
-    match error {
-        SignError::Decode(error) => printable(&error.detail()),
-        error => printable(&in_one_line(error)),
-    }
-}
-
-/// A text that others chose, fit for a log that is read in a terminal.
-fn printable(text: &str) -> String {
-    let mut fit = String::with_capacity(text.len().min(MOST));
-    for (index, character) in text.chars().enumerate() {
-        match character {
-            _ if index == MOST => {
-                fit.push('…');
-                break;
-            }
-            '\'' | '"' | '\\' => fit.push(character),
-            _ => fit.extend(character.escape_debug()),
-        }
-    }
-    fit
-}
-
 fn hex(bytes: &[u8]) -> String {
     hex_simd::encode_to_string(bytes, hex_simd::AsciiCase::Lower)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_of_others_are_fit_for_a_terminal() {
-        for (name, text, wanted) in [
-            (
-                "a_plain_one_stays",
-                "user `o'hara' is \"not\" allowed \\ ä",
-                "user `o'hara' is \"not\" allowed \\ ä",
-            ),
-            ("a_line_feed", "a\nlevel=error", "a\\nlevel=error"),
-            ("an_escape_sequence", "\u{1b}[31mred", "\\u{1b}[31mred"),
-            ("text_turned_around", "\u{202e}abc", "\\u{202e}abc"),
-        ] {
-            assert_eq!(printable(text), wanted, "{name}");
-        }
-        assert_eq!(printable(&"x".repeat(5000)).chars().count(), MOST + 1);
-    }
 }

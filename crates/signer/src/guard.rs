@@ -1,48 +1,49 @@
-//! Who asks: tokens (§2.3) and requests signed with a client's own key (§1.8). [`Authenticated`] is the proof that somebody looked.
+//! Who asks: tokens, requests signed with a client's own key, and the admin.
 //!
-//! Two kinds of tokens open the signer. Those of logins are HS256 under the secret of the user whom the request names: `guard/login_token`.
-//! Those of our own issuer have another algorithm, and are looked at where the rules trust clients of it: `guard/issuer_token`. The
-//! algorithm parts them before any key is chosen, and the key then decides what it verifies, so neither passes for the other.
+//! A request passes two checks. [`Signer::authenticate`] looks at its token before the body is read. [`Signer::authenticate_client`] looks
+//! at its signature, where the guard wants one, and makes [`Authenticated`]. Nothing else does, and nothing is signed without one.
 
-mod issuer_token;
-mod login_token;
-mod narrowing;
 mod refusal;
+mod tokens;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use jwtis_base::BearerSecret;
+use jwtis_base::audit::Actor;
 use jwtis_base::env::Timestamp;
 use jwtis_jose::jws;
+use jwtis_store::BoxError;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
 
-use super::login::{LoginSecretHash, TokenGuard, TrustedIssuer};
+use super::login::{LoginSecretHash, TokenGuard};
 use super::rules::Guard;
-use super::{Signer, Snapshot};
+use super::switch::Switcher;
+use super::trusted::TrustedIssuer;
+use super::vaults::Snapshot;
+use super::{Signer, text::in_one_line};
 
 pub use refusal::{ClaimFault, ClientRefusal, TokenRefusal, UnverifiedReason};
 
-/// Proof that the caller was authenticated by the guard of a configuration. Only this module makes one. The request is judged by the
-/// rules and signed by the vaults of that same configuration.
+/// A caller whose token was checked, where the guard wants tokens. Their request may still need a signature of its own.
 #[derive(Clone, Debug)]
-pub struct Authenticated {
+pub struct TokenChecked {
     caller: Caller,
     ground: Ground,
     snapshot: Arc<Snapshot>,
 }
 
-/// On what grounds a caller was let in. If a reload takes them away while the body is on its way, the caller is out again.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// Why a caller was let in. If a reload takes the reason away while the body is on its way, the caller is out again.
+#[derive(Clone, Debug)]
 enum Ground {
-    /// No token.
-    None,
-    /// A login's token, made with this secret.
+    NoToken,
+    /// A token that was made with this secret of a user.
     Login(LoginSecretHash),
-    /// A token of an issuer.
+    /// A token of this issuer.
     Issuer(TrustedIssuer),
 }
 
-impl Authenticated {
+impl TokenChecked {
     /// Who it is.
     #[must_use]
     pub const fn caller(&self) -> &Caller {
@@ -62,27 +63,47 @@ impl Authenticated {
                 guard.user(&user.name).is_some_and(|user| user.has_secret(secret, now))
             }
             (Ground::Issuer(issuer), Caller::User(_)) => guard.issuers().contains(issuer),
-            (Ground::None, _)
+            (Ground::NoToken, _)
             | (Ground::Login(_) | Ground::Issuer(_), Caller::Anonymous | Caller::Client(_)) => false,
         }
+    }
+}
+
+/// Proof that the caller passed every check of the guard of one configuration. The request is judged by the rules and signed by the vaults
+/// of that same configuration. A token check alone is not enough:
+///
+/// ```compile_fail,E0308
+/// use jwtis_signer::{Authenticated, TokenChecked};
+/// fn skips_the_signature_of_the_request(checked: TokenChecked) -> Authenticated { checked }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Authenticated {
+    caller: Caller,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Authenticated {
+    /// Who it is.
+    #[must_use]
+    pub const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The rules and vaults of the request.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// Takes anybody for authenticated: for tests of what comes after.
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn as_caller(signer: &Signer, caller: Caller) -> Self {
-        Self { caller, ground: Ground::None, snapshot: signer.snapshot() }
+        Self { caller, snapshot: signer.snapshot() }
     }
 }
 
-impl PartialEq for Authenticated {
-    /// The same caller on the same grounds, under whichever configuration.
-    fn eq(&self, other: &Self) -> bool {
-        self.caller == other.caller && self.ground == other.ground
-    }
-}
-
-/// What the headers of a request bring: claims, until they are checked.
+/// What the headers of a request claim.
 #[derive(Copy, Clone, Default)]
 pub struct Presented<'a> {
     /// `Authorization` or `X-Signatory-Token`, as sent.
@@ -91,38 +112,88 @@ pub struct Presented<'a> {
     pub username: Option<&'a str>,
 }
 
+/// Why the caller is not let in as the admin.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTheAdmin {
+    /// The caller does not hold the admin token, or there is no store whose admin they could be.
+    #[error("the admin token is missing or wrong")]
+    Denied,
+    /// The store cannot be read.
+    #[error("the admin token cannot be checked")]
+    Unchecked(#[source] BoxError),
+}
+
 impl Signer {
-    /// Checks the token of a request. Where the guard in force asks for none, everybody passes.
+    /// Checks the token of a request. Where the guard in force wants none, everybody passes.
     ///
     /// # Errors
     /// [`TokenRefusal`].
-    pub async fn authenticate(&self, presented: Presented<'_>) -> Result<Authenticated, TokenRefusal> {
+    pub async fn authenticate(&self, presented: Presented<'_>) -> Result<TokenChecked, TokenRefusal> {
         let snapshot = self.snapshot();
         let guard = match &snapshot.rules().guard {
             Guard::Tokens(guard) => guard,
             Guard::Open | Guard::Keys(_) => {
-                return Ok(Authenticated { caller: Caller::Anonymous, ground: Ground::None, snapshot });
+                return Ok(TokenChecked { caller: Caller::Anonymous, ground: Ground::NoToken, snapshot });
             }
         };
-
         let token = presented.token.map(without_scheme).filter(|token| !token.is_empty());
         let token = token.ok_or(TokenRefusal::Missing)?;
         let username = presented.username.filter(|name| !name.is_empty());
-        let parsed = jws::Unverified::parse(token);
-        let (user, ground) = match &parsed {
-            Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(parsed) => {
-                let checked = issuer_token::check(guard, self.0.issuer.as_ref(), token, username).await;
-                checked.map(|(user, issuer)| (user, Ground::Issuer(issuer)))?
+        // The algorithm parts the two kinds before any key is chosen, and the key decides what it verifies: neither passes for the other.
+        let (user, ground) = match jws::Unverified::parse(token) {
+            Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(&parsed) => {
+                let (user, issuer) =
+                    tokens::of_issuer(guard, self.0.issuer.as_ref(), token, username).await?;
+                (user, Ground::Issuer(issuer))
             }
-            _ => {
-                let checked = login_token::check(guard, parsed, username, self.0.env.now());
-                checked.map(|(user, secret)| (user, Ground::Login(secret)))?
+            parsed => {
+                let (user, secret) = tokens::of_login(guard, parsed, username, self.0.env.now())?;
+                (user, Ground::Login(secret))
             }
         };
-        Ok(Authenticated { caller: Caller::User(user), ground, snapshot })
+        Ok(TokenChecked { caller: Caller::User(user), ground, snapshot })
     }
 
-    /// Counts a refusal by its source where no key of ours has verified the token, and writes what is due into the audit trail.
+    /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
+    /// Where the guard in force has no keys, the caller stays who they are, if that guard would have let them in.
+    ///
+    /// The body may have taken its time to arrive. The request goes on under the configuration that is in force now.
+    ///
+    /// # Errors
+    /// [`ClientRefusal`].
+    pub fn authenticate_client(
+        &self,
+        checked: TokenChecked,
+        key: &PublicKeyHash,
+        message: &[u8],
+        authentication: Option<&str>,
+    ) -> Result<Authenticated, ClientRefusal> {
+        let snapshot = self.snapshot();
+        let caller = match &snapshot.rules().guard {
+            Guard::Keys(keys) => Caller::Client(signer_of(keys, key, message, authentication)?),
+            // After the request had begun, tokens came into force, or the caller's user or secret went.
+            Guard::Tokens(guard) if !checked.holds(guard, self.0.env.now()) => {
+                return Err(ClientRefusal::Invalid);
+            }
+            Guard::Tokens(_) | Guard::Open => checked.caller,
+        };
+        Ok(Authenticated { caller, snapshot })
+    }
+
+    /// Lets the admin of the store in; nobody where there is no store.
+    ///
+    /// # Errors
+    /// [`NotTheAdmin`].
+    pub async fn admin(&self, token: Option<&BearerSecret>) -> Result<Switcher, NotTheAdmin> {
+        let (Some(issuer), Some(token)) = (&self.0.issuer, token) else { return Err(NotTheAdmin::Denied) };
+        match issuer.is_admin(token).await {
+            Ok(true) => Ok(Switcher(Actor::Admin)),
+            Ok(false) => Err(NotTheAdmin::Denied),
+            Err(error) => Err(NotTheAdmin::Unchecked(error)),
+        }
+    }
+
+    /// Counts a refusal by its source where no key of ours has verified the token, and writes the log line that is due.
     pub fn note_refusal(&self, refusal: &TokenRefusal, source: IpAddr) {
         let reason = match refusal {
             TokenRefusal::Unverified(reason) => reason,
@@ -132,7 +203,7 @@ impl Signer {
             | TokenRefusal::Revoked
             | TokenRefusal::Unavailable => return,
         };
-        let Some(refused) = self.0.refusals.count(source, self.0.env.now()) else { return };
+        let Some(refused) = self.0.refused.count(source, self.0.env.now()) else { return };
         tracing::warn!(
             target: "jwtis::audit",
             event = "token_refused",
@@ -157,38 +228,12 @@ impl Signer {
                     "server.jwt.issuers trusts the registration {trusted} of the client {client}, and the client of this name is {found}: its tokens are refused"
                 )),
                 (Ok(Some(_)), _) => None,
-                (Err(error), _) => Some(format!("the client {client} of server.jwt.issuers: {error}")),
+                (Err(error), _) => {
+                    Some(format!("the client {client} of server.jwt.issuers: {}", in_one_line(&*error)))
+                }
             });
         }
         remarks
-    }
-
-    /// Checks the `authentication` value of a request for a signature of `message`, or of a proof of possession where that is empty.
-    /// Where the guard in force has no keys, the caller stays who they are, if that guard would have let them in.
-    ///
-    /// The body may have taken its time to arrive. The request goes on under the configuration that is in force now.
-    ///
-    /// # Errors
-    /// [`ClientRefusal`].
-    pub fn authenticate_client(
-        &self,
-        caller: Authenticated,
-        key: &PublicKeyHash,
-        message: &[u8],
-        authentication: Option<&str>,
-    ) -> Result<Authenticated, ClientRefusal> {
-        let snapshot = self.snapshot();
-        let (caller, ground) = match &snapshot.rules().guard {
-            Guard::Keys(keys) => {
-                (Caller::Client(signer_of(keys, key, message, authentication)?), Ground::None)
-            }
-            // After the request had begun, tokens came into force, or the caller's user or secret went.
-            Guard::Tokens(guard) if !caller.holds(guard, self.0.env.now()) => {
-                return Err(ClientRefusal::Invalid);
-            }
-            Guard::Tokens(_) | Guard::Open => (caller.caller, caller.ground),
-        };
-        Ok(Authenticated { caller, ground, snapshot })
     }
 }
 
@@ -200,12 +245,12 @@ fn without_scheme(sent: &str) -> &str {
     }
 }
 
-/// Logins make HS256. Its longer kin is of no issuer of ours either, and gets the answer of a login token.
+/// Logins make HS256. No issuer of ours makes HS384 or HS512 either, so they get the answer of a login token.
 fn is_of_a_login(token: &jws::Unverified<'_>) -> bool {
     token.header().alg().starts_with("HS")
 }
 
-/// In front of what a client signs, as opposed to what the signer signs (§1.8).
+/// In front of what a client signs, as opposed to what the signer signs.
 const AUTHENTICATION_PREFIX: [u8; 2] = [0x04, 0x01];
 
 /// Which of the keys signed the request. For tz4 that is the scheme of version 2 over the bytes themselves.
@@ -216,14 +261,10 @@ fn signer_of(
     authentication: Option<&str>,
 ) -> Result<PublicKeyHash, ClientRefusal> {
     let text = authentication.filter(|text| !text.is_empty()).ok_or(ClientRefusal::Missing)?;
-    let signature: Signature = text.parse().map_err(|error| malformed(&error))?;
+    let signature: Signature = text.parse().map_err(ClientRefusal::Malformed)?;
     let signed = [&AUTHENTICATION_PREFIX[..], &key.to_tagged(), message].concat();
     keys.iter()
         .find(|key| key.verify(&signed, &signature, SigningVersion::LATEST).is_ok())
         .map(PublicKey::hash)
         .ok_or(ClientRefusal::Invalid)
-}
-
-fn malformed(error: &jwtis_tezos::signature::SignatureError) -> ClientRefusal {
-    ClientRefusal::Malformed(error.to_string())
 }

@@ -1,4 +1,4 @@
-//! The policy hook (§4.7): a service of the operator that is asked about each request, and whose answer may be signed.
+//! The policy hook: a service of the operator that is asked about each request, and whose answer may be signed.
 //!
 //! The transport is injected. What a reply means is a pure rule here.
 

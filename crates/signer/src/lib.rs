@@ -5,22 +5,20 @@
 //! signature that leaves has been verified ([`VerifiedSignature`]). A vault signs only what is [`Cleared`], so that no key is used before
 //! policy and watermark have spoken is a matter of types.
 //!
-//! Sections (§) are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.
+//! Sections are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.
 
 mod cleared;
 mod command;
 mod decision;
 pub mod guard;
 pub mod hook;
-pub mod lockout;
+mod lockout;
 pub mod login;
 mod pipeline;
 mod restrictions;
 pub mod rules;
 mod signer;
-mod snapshot;
 pub mod switch;
-mod switching;
 pub mod takeover;
 mod text;
 pub mod trusted;
@@ -31,15 +29,15 @@ pub mod watermark;
 
 pub use cleared::{Cleared, ClearedProof};
 pub use command::{About, Decided, ProofCommand, SignCommand, SignError, Signed};
-pub use guard::{Authenticated, ClientRefusal, Presented, TokenRefusal, UnverifiedReason};
+pub use guard::{
+    Authenticated, ClientRefusal, NotTheAdmin, Presented, TokenChecked, TokenRefusal, UnverifiedReason,
+};
 pub use hook::{HookError, PolicyHook};
 pub use login::LoginError;
 pub use rules::{AllowSource, GuardRemoved, KeyRules, Rules};
 pub use signer::{Signer, SignerParts};
-pub use snapshot::Snapshot;
 pub use switch::Switcher;
-pub use switching::NotTheAdmin;
 pub use trusted::TrustedTokens;
 pub use vault::{KeyBackend, Vault, VaultError, VerifiedSignature};
-pub use vaults::NotHeld;
+pub use vaults::{NotHeld, Snapshot};
 pub use watermark::{WatermarkError, Watermarks, WentBack};

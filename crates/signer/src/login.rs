@@ -1,9 +1,8 @@
-//! Login users (§2): two pairs of credentials during a rotation, and the tokens that a login gives.
+//! Login users: two pairs of credentials during a rotation, and the tokens that a login gives.
 //!
 //! A token is HS256 under the user's own secret. It has Signatory's claims `exp` and `user`, and beside them `iat` and `jti`. Nothing
 //! is stored: a token dies at its `exp`, or with the secret that made it.
 
-mod config;
 mod password;
 mod rotation;
 mod strength;
@@ -19,41 +18,37 @@ use super::Signer;
 use super::rules::Guard;
 use super::text::shown;
 
-pub use config::{CredentialsConfig, TrustedIssuer, UserConfig};
+pub use super::trusted::TrustedIssuer;
 pub use password::{HashPasswordError, hash_password};
 pub use strength::{password_faults, secret_faults};
 pub use token_guard::{TokenGuard, UserFault};
+pub use user::{CredentialsConfig, UserConfig};
 
 pub(super) use user::{LoginPair, LoginSecretHash, LoginUser, TokenLife};
 
 /// Why a login gives no token. `Display` is the answer's plain text.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
 pub enum LoginError {
-    /// 404: nobody logs in here.
     #[error("nobody logs in here")]
     NoLogin,
-    /// 401: name or password is missing.
     #[error("username and password required")]
     Missing,
-    /// 401: no such user, or a wrong password.
+    /// No such user, or a wrong password.
     #[error("Access denied")]
     Denied,
-    /// 429: too many wrong passwords; `Retry-After` in seconds.
+    /// Too many wrong passwords; `retry_after` in seconds.
     #[error("too many failed logins; try again in {retry_after} s")]
-    Paused {
-        /// Seconds.
-        retry_after: u64,
-    },
-    /// 500: no randomness, or the token could not be made.
+    Paused { retry_after: u64 },
+    /// No randomness, or the token could not be signed.
     #[error("the token could not be made")]
     Internal,
 }
 
 impl Signer {
-    /// Checks a name and a password and gives a token (§2.1).
+    /// Checks a name and a password and gives a token.
     ///
-    /// After too many failures of the user or of the source the password is not looked at, be it right or wrong: see
-    /// [`super::lockout`].
+    /// After too many failures of the user or of the source the password is not looked at, be it right or wrong.
     ///
     /// # Errors
     /// [`LoginError`].
@@ -65,17 +60,11 @@ impl Signer {
     ) -> Result<String, LoginError> {
         let rules = self.rules();
         let guard = match &rules.guard {
-            Guard::Tokens(guard) => guard,
-            Guard::Open | Guard::Keys(_) => return Err(LoginError::NoLogin),
+            Guard::Tokens(guard) if !guard.users.is_empty() => guard,
+            Guard::Tokens(_) | Guard::Open | Guard::Keys(_) => return Err(LoginError::NoLogin),
         };
-        if guard.users.is_empty() {
-            return Err(LoginError::NoLogin);
-        }
-        let given = |text: Option<&'_ str>| text.is_some_and(|text| !text.is_empty());
-        let (Some(name), Some(password), true) = (username, password, given(username) && given(password))
-        else {
-            return Err(LoginError::Missing);
-        };
+        let name = username.filter(|name| !name.is_empty()).ok_or(LoginError::Missing)?;
+        let password = password.filter(|password| !password.is_empty()).ok_or(LoginError::Missing)?;
         let env = &self.0.env;
         let attempt =
             self.0.lockout.begin(name, guard.has_user(name), source, env).await.map_err(|wait| {
@@ -83,7 +72,7 @@ impl Signer {
                 LoginError::Paused { retry_after: u64::try_from(retry_after).unwrap_or(u64::MAX) }
             })?;
         let Some((user, credentials)) = guard.look(name, password, env.now()).await else {
-            let pause_ms = u64::try_from(attempt.pause().as_millis()).unwrap_or(u64::MAX);
+            let pause_ms = u64::try_from(attempt.failed().as_millis()).unwrap_or(u64::MAX);
             tracing::info!(
                 target: "jwtis::audit",
                 event = "login_denied",
@@ -102,21 +91,19 @@ impl Signer {
 }
 
 impl LoginPair {
-    /// A token for `user` (§2.2).
+    /// A token for `user`.
     fn token(&self, user: &str, env: &Env) -> Result<String, LoginError> {
         let now = env.now();
-        let id = env.random::<16>().map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "a login has no token id");
+        let failed = |error: &(dyn std::error::Error + 'static)| {
+            tracing::error!(error, "the token of a login could not be made");
             LoginError::Internal
-        })?;
+        };
+        let id = env.random::<16>().map_err(|error| failed(&error))?;
         let mut claims = ClaimsSet::new();
         claims.insert("exp", now.plus(self.token_life).seconds());
         claims.insert("user", user);
         claims.insert("iat", now.seconds());
         claims.insert("jti", base64url::encode(&id));
-        self.key.sign(&ProtectedHeader::JWT, &claims.to_json()).map_err(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "a login's token could not be signed");
-            LoginError::Internal
-        })
+        self.key.sign(&ProtectedHeader::JWT, &claims.to_json()).map_err(|error| failed(&error))
     }
 }

@@ -1,7 +1,7 @@
-//! From a request to a signature: policy → allowed → cleared → signed (§4.2).
+//! From a request to a signature: policy → allowed → cleared → signed.
 //!
-//! The order of checks is visible to clients (§1.4, §1.7), and so are the texts of refusals. Each step takes the proof of the one before
-//! it. Nothing here holds a lock while somebody else is asked, so that a slow hook or vault keeps up nobody but its own requests.
+//! The order of checks is visible to clients, and so are the texts of refusals. Each step takes the proof of the one before
+//! it. Nothing here holds a lock while somebody else is asked: a slow hook or vault holds up its own requests alone.
 
 use jwtis_tezos::policy::{LimitDenial, LimitsMode, PossessionDenial, Usage};
 use jwtis_tezos::watermark::Need;
@@ -13,7 +13,7 @@ use super::decision::{Decision, log_payload};
 use super::hook::Question;
 use super::rules::{KeyRules, Rules};
 use super::text::in_one_line;
-use super::usage::{UsageBook, UsageError};
+use super::usage::UsageError;
 use super::vaults::Why;
 use super::watermark::Clearance;
 use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
@@ -21,41 +21,36 @@ use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
 impl Signer {
     /// Signs a message, or says why not.
     ///
-    /// The watermark of a consensus message, and the share that a generic one has of its key's limits, are durable before the key is used. They
-    /// stay when the vault fails, and when the caller goes away; the same consensus message may then be asked for again.
+    /// The watermark of a consensus message, and the share that a generic one has of its key's limits, are durable before the key is used.
+    /// They stay when the vault fails, and when the caller goes away; the same consensus message may then be asked for again.
     pub async fn sign(&self, command: SignCommand<'_>) -> Decided<Signed> {
-        let mut decision = Decision::on(command.key, command.caller.caller(), Some(command.version));
-        let outcome = self.signature(&command, &mut decision).await;
+        let SignCommand { caller, key, message, version, .. } = &command;
+        let (snapshot, caller) = (caller.snapshot(), caller.caller());
+        let mut decision = Decision::on(*key, caller, Some(*version));
+        let signature = async {
+            let rule = snapshot.rules().keys.get(key).ok_or(SignError::NotListed(*key))?;
+            decision.about.listed_key = Some(*key);
+            rule.policy.admit(key, caller)?;
+            self.not_disabled(key).await?;
+
+            let request = SignRequest::decode_for(message, *version, key.curve())?;
+            decision.learn(&request);
+            let held = snapshot.vaults.find(key, Why::Use).await?;
+            decision.found(&held);
+
+            let allowed = self.allow(snapshot.rules(), rule, &command, request).await?;
+            log_payload(key, allowed.request.message(), rule.log_payloads);
+            let began = Instant::now();
+            let cleared = self.clear(snapshot.rules(), allowed, &mut decision).await?;
+            // Hook and disk took their time.
+            self.not_disabled(key).await?;
+            let backend = &held.vault.backend;
+            let signature = backend.sign(&cleared).await?.answer(backend.kind(), &cleared)?;
+            decision.about.signing_took = Some(began.elapsed());
+            Ok(signature)
+        };
+        let outcome: Result<Signed, SignError> = signature.await;
         decision.close(outcome)
-    }
-
-    async fn signature(
-        &self,
-        command: &SignCommand<'_>,
-        decision: &mut Decision<'_>,
-    ) -> Result<Signed, SignError> {
-        let snapshot = command.caller.snapshot();
-        let (key, caller) = (command.key, command.caller.caller());
-        let rule = snapshot.rules().keys.get(&key).ok_or(SignError::NotListed(key))?;
-        decision.about.listed_key = Some(key);
-        rule.policy.admit(&key, caller)?;
-        self.not_disabled(&key).await?;
-
-        let request = SignRequest::decode_for(command.message, command.version, key.curve())?;
-        decision.learn(&request);
-        let held = snapshot.vaults.find(&key, Why::Use).await?;
-        decision.found(&held.vault);
-
-        let allowed = self.allow(snapshot.rules(), rule, command, request).await?;
-        log_payload(&key, allowed.request.message(), rule.log_payloads);
-        let began = Instant::now();
-        let cleared = self.clear(snapshot.rules(), allowed, decision).await?;
-        let kind = held.vault.backend.kind();
-        // Hook and disk took their time.
-        self.not_disabled(&key).await?;
-        let signature = held.vault.backend.sign(&cleared).await?.answer(kind, &cleared)?;
-        decision.about.signing_took = Some(began.elapsed());
-        Ok(signature)
     }
 
     /// Policy first, then the hook, which may take its time.
@@ -66,35 +61,28 @@ impl Signer {
         command: &'a SignCommand<'_>,
         request: SignRequest,
     ) -> Result<Allowed<'a>, SignError> {
-        let mut allowed = Allowed {
-            key: command.key,
-            request,
-            rule,
-            caller: command.caller.caller(),
-            counted: false,
-            observed: None,
-        };
+        let (key, caller) = (&command.key, command.caller.caller());
+        let mut allowed = Allowed { key, request, rule, caller, counted: false, observed: None };
         // A key that has spent nothing may do most: what it may not, needs no look at the store.
         let now_ms = self.0.env.now().millis();
-        let mut said = allowed.judge(&Usage::default(), now_ms)?;
-        if said.usage.is_some() {
-            match self.spent(&allowed.key).await {
+        let (usage, observed) = allowed.judge(&Usage::default(), now_ms)?;
+        allowed.observed = observed;
+        if usage.is_some() {
+            let spent = match &self.0.usage {
+                Some(book) => book.spent(key).await,
+                None => Err(UsageError::NoStore),
+            };
+            match spent {
                 Ok(spent) => {
-                    said = allowed.judge(&spent, now_ms)?;
+                    (_, allowed.observed) = allowed.judge(&spent, now_ms)?;
                     allowed.counted = true;
                 }
                 Err(error) => allowed.uncounted(error)?,
             }
         }
-        allowed.observed = said.observed;
         if let Some(hook) = &rules.hook {
-            let question = Question {
-                message: Some(command.message),
-                source: command.source,
-                caller: allowed.caller,
-                key: &allowed.key,
-            };
-            hook.consult(question, &self.0.env).await?;
+            let (message, source) = (Some(command.message), command.source);
+            hook.consult(Question { message, source, caller, key }, &self.0.env).await?;
         }
         Ok(allowed)
     }
@@ -107,14 +95,15 @@ impl Signer {
         decision: &mut Decision<'_>,
     ) -> Result<Cleared, SignError> {
         self.store_in_place().await?;
-        if allowed.counted {
+        let now = self.0.env.now();
+        if let (Some(book), true) = (&self.0.usage, allowed.counted) {
             // The hook took its time: what the key has spent is judged afresh.
             let judge = |spent: &Usage| {
-                let said = allowed.judge(spent, self.0.env.now().millis())?;
-                Ok::<_, SignError>((said.usage.unwrap_or_else(|| spent.clone()), said.observed))
+                let (usage, observed) = allowed.judge(spent, self.0.env.now().millis())?;
+                Ok::<_, SignError>((usage.unwrap_or_else(|| spent.clone()), observed))
             };
-            let record = decision.cleared(&allowed.request, self.0.env.now());
-            match self.usage()?.spend(&allowed.key, &record, judge).await {
+            let record = decision.cleared(&allowed.request.digest(), now);
+            match book.spend(allowed.key, &record, judge).await {
                 Ok(observed) => allowed.observed = observed,
                 Err(SignError::Usage(error)) => allowed.uncounted(error)?,
                 Err(error) => return Err(error),
@@ -124,9 +113,9 @@ impl Signer {
         match allowed.request.watermark() {
             Need::Nothing => {}
             Need::Watermark(asked) => {
-                let terms = rules.terms(&allowed.rule.policy, &asked, self.0.env.now().millis());
-                let record = decision.cleared(&allowed.request, self.0.env.now());
-                let clearance = self.0.watermarks.clear(&allowed.key, &asked, &terms, Some(&record)).await?;
+                let terms = rules.terms(&allowed.rule.policy, &asked, now.millis());
+                let record = decision.cleared(&allowed.request.digest(), now);
+                let clearance = self.0.watermarks.clear(allowed.key, &asked, &terms, Some(&record)).await?;
                 let step = match clearance {
                     Clearance::Advanced => "advanced",
                     Clearance::Repeated => "repeated",
@@ -135,50 +124,58 @@ impl Signer {
             }
             Need::CannotTell => return Err(SignError::NoWatermark),
         }
-        Ok(Cleared::new(allowed.key, allowed.request))
+        Ok(Cleared::new(*allowed.key, allowed.request))
     }
 
-    /// Proves possession of a tz4 key, or says why not (§1.7).
+    /// Proves possession of a tz4 key, or says why not.
     pub async fn prove(&self, command: ProofCommand) -> Decided<Signed> {
-        let mut decision = Decision::on(command.key, command.caller.caller(), None);
-        let outcome = self.proof(&command, &mut decision).await;
+        let ProofCommand { caller, key, source } = &command;
+        let (snapshot, caller) = (caller.snapshot(), caller.caller());
+        let mut decision = Decision::on(*key, caller, None);
+        let proof = async {
+            let rule = snapshot.rules().keys.get(key).ok_or(SignError::NotListed(*key))?;
+            decision.about.listed_key = Some(*key);
+            rule.policy.admit(key, caller)?;
+            self.not_disabled(key).await?;
+            let held = snapshot.vaults.find(key, Why::Use).await?;
+            decision.found(&held);
+
+            let backend = &held.vault.backend;
+            match rule.policy.possession(key, caller) {
+                Err(PossessionDenial::Denied(denial)) => return Err(denial.into()),
+                Err(PossessionDenial::NotSupported) => return Err(SignError::ProofNotSupported),
+                Err(PossessionDenial::NotAllowed) | Ok(()) if !backend.can_prove() => {
+                    return Err(SignError::ProofNotSupported);
+                }
+                Err(PossessionDenial::NotAllowed) => {
+                    tracing::warn!(%key, "to give proofs of possession, set `allow_proof_of_possession: true` in the key's entry");
+                    return Err(SignError::ProofNotAllowed);
+                }
+                Ok(()) => {}
+            }
+            if let Some(hook) = &snapshot.rules().hook {
+                hook.consult(Question { message: None, source: *source, caller, key }, &self.0.env).await?;
+            }
+            self.store_in_place().await?;
+            let began = Instant::now();
+            self.not_disabled(key).await?;
+            let cleared = ClearedProof::new(*key);
+            let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
+            decision.about.signing_took = Some(began.elapsed());
+            Ok(proof)
+        };
+        let outcome: Result<Signed, SignError> = proof.await;
         decision.close(outcome)
     }
 
-    async fn proof(&self, command: &ProofCommand, decision: &mut Decision<'_>) -> Result<Signed, SignError> {
-        let snapshot = command.caller.snapshot();
-        let (key, caller) = (command.key, command.caller.caller());
-        let rule = snapshot.rules().keys.get(&key).ok_or(SignError::NotListed(key))?;
-        decision.about.listed_key = Some(key);
-        rule.policy.admit(&key, caller)?;
-        self.not_disabled(&key).await?;
-        let held = snapshot.vaults.find(&key, Why::Use).await?;
-        decision.found(&held.vault);
-
-        let backend = &held.vault.backend;
-        match rule.policy.possession(&key, caller) {
-            Err(PossessionDenial::Denied(denial)) => return Err(denial.into()),
-            Err(PossessionDenial::NotSupported) => return Err(SignError::ProofNotSupported),
-            Err(PossessionDenial::NotAllowed) | Ok(()) if !backend.can_prove() => {
-                return Err(SignError::ProofNotSupported);
-            }
-            Err(PossessionDenial::NotAllowed) => {
-                tracing::warn!(%key, "to give proofs of possession, set `allow_proof_of_possession: true` in the key's entry");
-                return Err(SignError::ProofNotAllowed);
-            }
-            Ok(()) => {}
+    /// That the key may be used now.
+    async fn not_disabled(&self, key: &PublicKeyHash) -> Result<(), SignError> {
+        let Some(switches) = &self.0.switches else { return Ok(()) };
+        match switches.disabled_since(key).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(SignError::Disabled(*key)),
+            Err(error) => Err(SignError::Switch(error.into())),
         }
-        if let Some(hook) = &snapshot.rules().hook {
-            let question = Question { message: None, source: command.source, caller, key: &key };
-            hook.consult(question, &self.0.env).await?;
-        }
-        self.store_in_place().await?;
-        let began = Instant::now();
-        self.not_disabled(&key).await?;
-        let cleared = ClearedProof::new(key);
-        let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
-        decision.about.signing_took = Some(began.elapsed());
-        Ok(proof)
     }
 
     /// Nothing is signed over a store that another process may have, not even what needs no commit.
@@ -188,19 +185,11 @@ impl Signer {
             None => Ok(()),
         }
     }
-
-    async fn spent(&self, key: &PublicKeyHash) -> Result<Usage, UsageError> {
-        self.usage()?.spent(key).await
-    }
-
-    fn usage(&self) -> Result<&UsageBook, UsageError> {
-        self.0.usage.as_ref().ok_or(UsageError::NoStore)
-    }
 }
 
 /// A request that the policy allows, and the hook, where there is one.
 struct Allowed<'a> {
-    key: PublicKeyHash,
+    key: &'a PublicKeyHash,
     request: SignRequest,
     rule: &'a KeyRules,
     caller: &'a Caller,
@@ -210,21 +199,13 @@ struct Allowed<'a> {
     observed: Option<LimitDenial>,
 }
 
-/// What the policy says to a request that it allows.
-struct Said {
-    /// What the key will have spent then, where that is counted.
-    usage: Option<Usage>,
-    /// What limits that are only observed would have said.
-    observed: Option<LimitDenial>,
-}
-
 impl Allowed<'_> {
-    /// What the policy says when the key has spent so much.
-    fn judge(&self, usage: &Usage, now_ms: u64) -> Result<Said, SignError> {
-        let at = Circumstances { key: &self.key, caller: self.caller, usage, now_ms };
+    /// What the key will have spent, where that is counted, and what limits that are only observed would have said.
+    fn judge(&self, spent: &Usage, now_ms: u64) -> Result<(Option<Usage>, Option<LimitDenial>), SignError> {
+        let at = Circumstances { key: self.key, caller: self.caller, usage: spent, now_ms };
         match self.rule.policy.evaluate(&self.request, &at) {
-            Verdict::Allow(usage) => Ok(Said { usage, observed: None }),
-            Verdict::Observe { denial, usage } => Ok(Said { usage, observed: Some(denial) }),
+            Verdict::Allow(usage) => Ok((usage, None)),
+            Verdict::Observe { denial, usage } => Ok((usage, Some(denial))),
             Verdict::Deny(denial) => Err(denial.into()),
         }
     }

@@ -3,30 +3,25 @@
 //! A file that was cut off at the end of a line is often a good file that says less. So the question is asked of what other rules lack,
 //! where the default in its place allows more. What a key, a client or a user had is remembered while it is not listed.
 
-mod jumps;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jwtis_base::client_id::ClientId;
 use jwtis_tezos::watermark::JumpRules;
+use jwtis_tezos::watermark::jump::JumpRule;
 use jwtis_tezos::{Policy, PublicKeyHash};
 
-use super::login::{LoginSecretHash, LoginUser, TokenLife, TrustedIssuer};
+use super::login::{LoginSecretHash, LoginUser, TokenLife};
 use super::rules::{AllowSource, Guard, GuardRemoved, KeyRules, Rules};
+use super::trusted::TrustedIssuer;
 
 /// What the rules so far had.
 #[derive(Default)]
 pub(super) struct Restrictions {
     /// Keys that were for authenticated callers.
     guarded: BTreeSet<PublicKeyHash>,
-    /// The settings that restricted each key.
-    keys: BTreeMap<PublicKeyHash, BTreeSet<&'static str>>,
-    /// Keys that had an `allow` of their own.
-    own_allow: BTreeSet<PublicKeyHash>,
-    /// The longest window that each key's spending was counted in.
-    windows: BTreeMap<PublicKeyHash, Duration>,
-    issuers: BTreeMap<ClientId, Entries>,
+    keys: BTreeMap<PublicKeyHash, KeyHistory>,
+    issuers: BTreeMap<ClientId, IssuerHistory>,
     users: BTreeMap<String, LastEntry>,
     /// Of the last rules.
     jumps: JumpRules,
@@ -34,8 +29,17 @@ pub(super) struct Restrictions {
     public_keys: bool,
 }
 
-/// What the last rules that listed a user said.
+/// What a key ever had.
 #[derive(Default)]
+struct KeyHistory {
+    settings: BTreeSet<&'static str>,
+    /// Whether it had an `allow` of its own.
+    own_allow: bool,
+    /// The longest window that its spending was counted in.
+    window: Duration,
+}
+
+/// What the last rules that listed a user said.
 struct LastEntry {
     /// The secret that the user in a rotation is left with when it is over.
     successor: Option<LoginSecretHash>,
@@ -45,7 +49,7 @@ struct LastEntry {
 
 /// The entries of one client in `server.jwt.issuers`.
 #[derive(Default)]
-struct Entries {
+struct IssuerHistory {
     /// Whether one had a `registration`.
     registration: bool,
     /// Whether one had an `audience`.
@@ -66,14 +70,11 @@ impl Restrictions {
     pub(super) fn remember(&mut self, rules: &Rules) {
         self.guarded.extend(rules.guarded_keys());
         for (key, rules) in &rules.keys {
-            self.keys.entry(*key).or_default().extend(settings_of(&rules.policy));
-            if rules.allow_source == AllowSource::Allow {
-                self.own_allow.insert(*key);
-            }
-            if let Some(per) = &rules.policy.limits.per {
-                let longest = self.windows.entry(*key).or_default();
-                *longest = per.window.max(*longest);
-            }
+            let known = self.keys.entry(*key).or_default();
+            known.settings.extend(settings_of(&rules.policy));
+            known.own_allow |= rules.allow_source == AllowSource::Allow;
+            let window = rules.policy.limits.per.as_ref().map(|per| per.window);
+            known.window = known.window.max(window.unwrap_or_default());
         }
         self.jumps = rules.jumps.clone();
         self.public_keys = rules.restrict_public_keys == Some(true);
@@ -96,16 +97,13 @@ impl Restrictions {
         }
     }
 
-    /// Whether `next` has everything that restricted what it lists.
-    ///
-    /// # Errors
-    /// The first thing that is missing.
+    /// Whether `next` has everything that restricted what it lists; else the first thing that is missing.
     pub(super) fn check(&self, next: &Rules) -> Result<(), GuardRemoved> {
         if let Some(key) = next.open_keys().find(|key| self.guarded.contains(key)) {
             return Err(GuardRemoved::Key(*key));
         }
         next.keys.iter().try_for_each(|(key, rules)| self.key(*key, rules))?;
-        let missing = jumps::loosened(&self.jumps, &next.jumps);
+        let missing = loosened(&self.jumps, &next.jumps);
         if !missing.is_empty() {
             return Err(GuardRemoved::Jumps(missing.join(", ")));
         }
@@ -123,8 +121,8 @@ impl Restrictions {
     fn user(&self, user: &LoginUser) -> Result<(), GuardRemoved> {
         let Some(known) = self.users.get(user.name()) else { return Ok(()) };
         // A rotation ends with its new pair. Any other may be what a file that was cut off has left of the old one.
-        let successor = known.successor.as_ref();
-        if user.successor().is_none() && successor.is_some_and(|successor| !user.is_left_with(successor)) {
+        let ends_otherwise = known.successor.is_some_and(|successor| user.last_secret() != successor);
+        if user.successor().is_none() && ends_otherwise {
             return Err(GuardRemoved::User(user.name().to_owned()));
         }
         // A pair that is new is measured by all that were there.
@@ -142,28 +140,25 @@ impl Restrictions {
         let policy = &rules.policy;
         let signs_nothing = policy.allow.requests().next().is_none() && !policy.allow_proof_of_possession;
         let Some(known) = self.keys.get(&key).filter(|_| !signs_nothing) else { return Ok(()) };
-        let present = settings_of(policy);
-        let mut missing: Vec<&str> = known
-            .iter()
-            .copied()
-            .filter(|setting| !present.contains(setting))
-            // Another `allow` is a change; none, in an entry without a mapping, lets the key bake.
-            .filter(|setting| *setting != ALLOW || *policy == Policy::baker())
-            .collect();
+        let mut missing: BTreeSet<&str> = known.settings.difference(&settings_of(policy)).copied().collect();
+        // Another `allow` is a change; none, in an entry without a mapping, lets the key bake.
+        if *policy != Policy::baker() {
+            missing.remove(ALLOW);
+        }
         // None beside the deprecated lists brings them into force.
-        let lists = rules.allow_source == AllowSource::DeprecatedLists && self.own_allow.contains(&key);
-        if lists && !missing.contains(&ALLOW) {
-            missing.push(ALLOW);
+        if rules.allow_source == AllowSource::DeprecatedLists && known.own_allow {
+            missing.insert(ALLOW);
         }
         if !missing.is_empty() {
-            return Err(GuardRemoved::Setting { key, missing: missing.join(", ") });
+            let missing = missing.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(GuardRemoved::Setting { key, missing });
         }
         // Spending that a shorter window does not count is not kept.
-        match (&policy.limits.per, self.windows.get(&key)) {
-            (Some(per), Some(&longest)) if per.window < longest => {
-                Err(GuardRemoved::Window { key, longest, next: per.window })
+        match &policy.limits.per {
+            Some(per) if per.window < known.window => {
+                Err(GuardRemoved::Window { key, longest: known.window, next: per.window })
             }
-            (Some(_) | None, _) => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -219,4 +214,45 @@ fn settings_of(policy: &Policy) -> BTreeSet<&'static str> {
     .into_iter()
     .filter_map(|(setting, is_there)| is_there.then_some(setting))
     .collect()
+}
+
+/// The settings of `watermark.max_jump` and `watermark.chains` that `next` lacks, where levels then rise farther than `before`.
+fn loosened(before: &JumpRules, next: &JumpRules) -> Vec<String> {
+    let mut missing = Vec::new();
+    let others = (before.on_others(), next.on_others());
+    let of_chains = before.chains.iter().filter(|(_, said)| said.max_jump.is_none());
+    let mut falling_back = of_chains.map(|(chain, _)| (before.on(chain), next.on(chain))).chain([others]);
+    if before.max_jump.is_some()
+        && next.max_jump.is_none()
+        && falling_back.any(|(old, new)| jump(&new) > jump(&old))
+    {
+        missing.push("watermark.max_jump".to_owned());
+    }
+    for (chain, said) in &before.chains {
+        let says = next.chains.get(chain).copied().unwrap_or_default();
+        let (old, new) = (before.on(chain), next.on(chain));
+        if said.block_time.is_some() && says.block_time.is_none() && is_faster(&new, &old) {
+            missing.push(format!("watermark.chains.{chain}.block_time"));
+        }
+        if said.max_jump.is_some() && says.max_jump.is_none() && jump(&new) > jump(&old) {
+            missing.push(format!("watermark.chains.{chain}.max_jump"));
+        }
+    }
+    missing
+}
+
+/// Levels that are believed where the time of the last signature is unknown.
+fn jump(rule: &JumpRule) -> u64 {
+    match rule {
+        JumpRule::Off => u64::MAX,
+        JumpRule::Bounded { max_jump, .. } => u64::from(*max_jump),
+    }
+}
+
+/// Whether levels rise faster with time. `off` is written by hand, so it is no matter of defaults.
+fn is_faster(new: &JumpRule, old: &JumpRule) -> bool {
+    match (new, old) {
+        (JumpRule::Bounded { block_time: new, .. }, JumpRule::Bounded { block_time: old, .. }) => new < old,
+        (JumpRule::Off, _) | (_, JumpRule::Off) => false,
+    }
 }

@@ -20,24 +20,12 @@ pub struct Rules {
     pub keys: BTreeMap<PublicKeyHash, KeyRules>,
     /// Who else is asked.
     pub hook: Option<Hook>,
-    /// Whether `GET /keys/{pkh}` knows listed keys only. Nothing said is no, and a reload does not go from yes to that.
+    /// Whether `GET /keys/{pkh}` knows listed keys only. `None` is no, and a reload does not go from yes to that.
     pub restrict_public_keys: Option<bool>,
     /// Whether `GET /known_keys` is answered.
     pub known_keys: bool,
     /// How far levels may rise.
     pub jumps: JumpRules,
-}
-
-impl Rules {
-    /// On what terms a key of this policy asks for a watermark to rise.
-    #[must_use]
-    pub fn terms(&self, policy: &Policy, asked: &Asked, now_ms: u64) -> Terms {
-        let chain = &asked.chain;
-        let allowed =
-            policy.allowed_chains.as_ref().is_some_and(|chains| chains.contains(&chain.to_string()));
-        let named = allowed || self.jumps.chains.contains_key(chain);
-        Terms { now_ms, jump: self.jumps.on(chain), named }
-    }
 }
 
 /// How callers are known.
@@ -46,20 +34,10 @@ pub enum Guard {
     /// Anybody who reaches the listener may ask.
     #[default]
     Open,
-    /// Requests for signatures are signed with one of these keys (§1.8), in the order of the configuration.
+    /// Requests for signatures are signed with one of these keys, in the order of the configuration.
     Keys(Vec<PublicKey>),
-    /// Every request carries a token (§2).
+    /// Every request carries a token.
     Tokens(TokenGuard),
-}
-
-impl Guard {
-    /// Whether anybody may ask.
-    const fn is_open(&self) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Keys(_) | Self::Tokens(_) => false,
-        }
-    }
 }
 
 /// The rules of one key.
@@ -87,82 +65,71 @@ pub enum AllowSource {
 
 /// A guard that other rules would take away. Only a restart does that: a file that was cut off must not open a key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
 pub enum GuardRemoved {
-    /// Callers were authenticated, and nobody would be any more.
     #[error("neither server.jwt nor server.authorized_keys is there, and one of them was in force")]
     Server,
-    /// The key was for authenticated callers, and would sign for anybody.
     #[error("{0} would sign for anybody, and it was for authenticated callers")]
     Key(PublicKeyHash),
-    /// Settings restricted the key, and are not there any more.
     #[error("{key} is without {missing}, and that restricted it before")]
-    Setting {
-        /// The key.
-        key: PublicKeyHash,
-        /// The settings, as the configuration calls them.
-        missing: String,
-    },
-    /// An entry of `server.jwt.issuers` was narrower.
+    Setting { key: PublicKeyHash, missing: String },
     #[error("the client {client} in server.jwt.issuers is without {missing}, and had it before")]
-    Issuer {
-        /// The client.
-        client: ClientId,
-        /// The setting.
-        missing: &'static str,
-    },
-    /// The credentials that a user was to give up would be his for good.
+    Issuer { client: ClientId, missing: &'static str },
     #[error("the user {0:?} in server.jwt is without new_data, and has the secret that new_data replaced")]
     User(String),
-    /// Tokens of a user lived shorter than by default.
     #[error("the user {0:?} in server.jwt is without jwt_exp, and its tokens would live longer than before")]
     TokenLife(String),
-    /// What a key has spent would be forgotten before a longer window that comes back could count it.
     #[error(
         "limits.per.window of {key} is {next:?} and was {longest:?}: what the key spent before would be forgotten"
     )]
-    Window {
-        /// The key.
-        key: PublicKeyHash,
-        /// The longest window since the start.
-        longest: Duration,
-        /// The window that is shorter.
-        next: Duration,
-    },
-    /// Levels were bounded more tightly than by default.
+    Window { key: PublicKeyHash, longest: Duration, next: Duration },
     #[error("{0} is not there, and without it levels would rise farther")]
     Jumps(String),
-    /// Public keys were for listed keys alone.
     #[error("there is no server.restrict_public_keys, and it was true")]
     PublicKeys,
-    /// A hook was asked, and nobody would be.
     #[error("there is no policy_hook, and one was in force")]
     Hook,
-    /// Replies of the hook were signed, and need not be any more.
     #[error("there is no policy_hook.authorized_keys, and replies of the hook had to be signed")]
     HookKeys,
 }
 
 impl Rules {
+    /// On what terms a key of this policy asks for a watermark to rise.
+    #[must_use]
+    pub fn terms(&self, policy: &Policy, asked: &Asked, now_ms: u64) -> Terms {
+        let chain = &asked.chain;
+        let allowed =
+            policy.allowed_chains.as_ref().is_some_and(|chains| chains.contains(&chain.to_string()));
+        let named = allowed || self.jumps.chains.contains_key(chain);
+        Terms { now_ms, jump: self.jumps.on(chain), named }
+    }
+
     /// The keys that sign for a caller whom nobody knows.
     pub fn open_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
-        let open = self.guard.is_open();
-        self.keys.iter().filter(move |(_, rules)| open && rules.policy.serves_anybody()).map(|(key, _)| key)
+        self.keys
+            .iter()
+            .filter(|(_, rules)| self.is_open() && rules.policy.serves_anybody())
+            .map(|(key, _)| key)
     }
 
     /// The keys that are for authenticated callers alone, or for nobody.
     pub(super) fn guarded_keys(&self) -> impl Iterator<Item = &PublicKeyHash> {
-        let open = self.guard.is_open();
-        let is_guarded = move |rules: &KeyRules| {
-            !open || rules.policy.names_users() || rules.policy.authorized_keys.is_some()
-        };
+        let names_callers = |policy: &Policy| policy.names_users() || policy.authorized_keys.is_some();
+        let is_guarded = move |rules: &KeyRules| !self.is_open() || names_callers(&rules.policy);
         self.keys.iter().filter(move |(_, rules)| is_guarded(rules)).map(|(key, _)| key)
+    }
+
+    const fn is_open(&self) -> bool {
+        match self.guard {
+            Guard::Open => true,
+            Guard::Keys(_) | Guard::Tokens(_) => false,
+        }
     }
 
     /// Whether every guard of the server and of the hook is in `next`. Keys, issuers and users: [`super::restrictions`].
     pub(super) fn keep_guards(&self, next: &Self) -> Result<(), GuardRemoved> {
-        match (&self.guard, &next.guard) {
-            (Guard::Keys(_) | Guard::Tokens(_), Guard::Open) => return Err(GuardRemoved::Server),
-            (Guard::Open, _) | (_, Guard::Keys(_) | Guard::Tokens(_)) => {}
+        if !self.is_open() && next.is_open() {
+            return Err(GuardRemoved::Server);
         }
         match (&self.hook, &next.hook) {
             (Some(_), None) => Err(GuardRemoved::Hook),

@@ -4,18 +4,17 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jwtis_base::env::Env;
-use jwtis_base::source::Refusals;
-use jwtis_store::Store;
+use jwtis_base::sources::RefusedSources;
+use jwtis_store::{ReadError, Store};
 
 use crate::lockout::Lockout;
 use crate::restrictions::Restrictions;
 use crate::rules::{GuardRemoved, Rules};
-use crate::snapshot::Snapshot;
-use crate::switch::KeySwitches;
+use crate::switch::{KeySwitches, SwitchError};
 use crate::trusted::TrustedTokens;
 use crate::usage::UsageBook;
 use crate::vault::Vault;
-use crate::vaults::Vaults;
+use crate::vaults::{Snapshot, Vaults};
 use crate::watermark::{WatermarkError, Watermarks, WentBack};
 
 /// What a signer is made of. All of it is injected.
@@ -28,7 +27,7 @@ pub struct SignerParts {
     pub vaults: Vec<Vault>,
     /// The watermarks.
     pub watermarks: Arc<dyn Watermarks>,
-    /// Where limits over time are counted and keys are switched off; without it a policy that has such a limit refuses everything generic.
+    /// Where limits over time are counted and keys are switched off. Without it a policy that has such a limit refuses everything generic.
     pub store: Option<Store>,
     /// Whose tokens open the signer too, where the rules name clients of ours.
     pub issuer: Option<Arc<dyn TrustedTokens>>,
@@ -43,13 +42,13 @@ pub(crate) struct SignerState {
     /// What requests that come now work with.
     in_force: RwLock<Arc<Snapshot>>,
     /// What restricted keys, issuers and users under any rules so far.
-    pub(crate) restrictions: Mutex<Restrictions>,
+    restrictions: Mutex<Restrictions>,
     pub(crate) watermarks: Arc<dyn Watermarks>,
     pub(crate) usage: Option<UsageBook>,
     pub(crate) switches: Option<KeySwitches>,
     pub(crate) issuer: Option<Arc<dyn TrustedTokens>>,
     pub(crate) lockout: Lockout,
-    pub(crate) refusals: Refusals,
+    pub(crate) refused: RefusedSources,
 }
 
 impl Signer {
@@ -69,7 +68,7 @@ impl Signer {
             usage: store.map(UsageBook::new),
             issuer,
             lockout: Lockout::default(),
-            refusals: Refusals::default(),
+            refused: RefusedSources::default(),
         }))
     }
 
@@ -116,6 +115,26 @@ impl Signer {
         *in_force = Arc::new(Snapshot { rules: Arc::new(rules), vaults });
     }
 
+    /// The switches of the keys.
+    ///
+    /// # Errors
+    /// [`SwitchError::NoStore`].
+    pub fn switches(&self) -> Result<&KeySwitches, SwitchError> {
+        self.0.switches.as_ref().ok_or(SwitchError::NoStore)
+    }
+
+    /// Reads the switches of all listed keys, before the first request.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read_switches(&self) -> Result<(), ReadError> {
+        let Some(switches) = &self.0.switches else { return Ok(()) };
+        for key in self.rules().keys.keys() {
+            switches.disabled_since(key).await?;
+        }
+        Ok(())
+    }
+
     /// Why consensus keys sign nothing: their watermarks have gone back to an earlier state.
     ///
     /// # Errors
@@ -138,7 +157,7 @@ impl Signer {
         self.0.watermarks.own_trail()
     }
 
-    /// The world it lives in.
+    /// Time and randomness.
     #[must_use]
     pub fn env(&self) -> &Env {
         &self.0.env

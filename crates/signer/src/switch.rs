@@ -1,9 +1,8 @@
 //! Signing keys that the operator has switched off: they sign and prove nothing until they are switched on again.
 //!
-//! Each is a record of the store, so that it outlives a restart and the configuration. It is looked for at each request, and once more
-//! right before the key is used. What was read is kept until the change feed tells of a switch, which it does before the switch is
-//! acknowledged: so a switch takes effect at once, and a store that is slow holds up no key that needs nothing else of it. Where there is
-//! no store there are no switches: then a key is taken out of `tezos:`, and the configuration reloaded.
+//! Each is a record of the store, so that it outlives a restart and the configuration. It is looked for at each request, and once more right
+//! before the key is used. What was read is kept until the change feed tells of a switch, before the switch is acknowledged: so a switch
+//! takes effect at once, and a slow store holds up no key that needs nothing else of it. Without a store there are no switches.
 
 use jwtis_base::audit::{Actor, Event};
 use jwtis_base::env::{Env, Timestamp};
@@ -27,14 +26,12 @@ const MOST_KEPT: usize = 100_000;
 
 /// A switch that was not moved.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
 pub enum SwitchError {
-    /// There is no store to keep it in.
     #[error("the signer has no store, so keys cannot be disabled at run time")]
     NoStore,
-    /// The record cannot be read.
     #[error("it cannot be read whether the key is disabled")]
     Read(#[from] ReadError),
-    /// The record cannot be written.
     #[error("the switch of the key cannot be written")]
     Store(#[from] NotWritten),
     /// The switch may have been moved, and may move in a moment.

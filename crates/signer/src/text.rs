@@ -15,23 +15,53 @@ pub(crate) fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// A stranger's text, fit for the log: short, and without characters that steer a terminal or forge a line.
+/// At most so many characters of a stranger's text, without those that steer a terminal or forge a line.
+pub(crate) fn printable(text: &str, most: usize) -> String {
+    let mut fit = String::with_capacity(text.len().min(most));
+    for (index, character) in text.chars().enumerate() {
+        match character {
+            _ if index == most => {
+                fit.push('…');
+                break;
+            }
+            '\'' | '"' | '\\' => fit.push(character),
+            _ => fit.extend(character.escape_debug()),
+        }
+    }
+    fit
+}
+
+/// A name that a stranger gave, fit for the log.
 pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect()
+    printable(text, 64)
 }
 
-const MAX_SHOWN_CHARS: usize = 64;
-
-/// A text that may quote much of what a stranger sent: beyond 200 characters its middle is left out.
+/// A text that may quote much of what a stranger sent: beyond 200 characters its middle is left out. The end says what was expected.
 pub(crate) fn cut(text: &str) -> String {
-    let count = text.chars().count();
-    let Some(middle) = count.checked_sub(HEAD_CHARS + TAIL_CHARS).filter(|middle| *middle > 0) else {
-        return text.to_owned();
-    };
-    let tail = text.chars().skip(HEAD_CHARS.saturating_add(middle));
-    text.chars().take(HEAD_CHARS).chain(['…']).chain(tail).collect()
+    const HEAD: usize = 140;
+    const TAIL: usize = 60;
+    match text.chars().count() {
+        short if short <= HEAD + TAIL => text.to_owned(),
+        long => {
+            text.chars().take(HEAD).chain(['…']).chain(text.chars().skip(long.saturating_sub(TAIL))).collect()
+        }
+    }
 }
 
-const HEAD_CHARS: usize = 140;
-/// The end says what was expected, and where.
-const TAIL_CHARS: usize = 60;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_others_are_fit_for_a_terminal() {
+        for (name, text, wanted) in [
+            ("a_plain_one_stays", "user `o'hara' is \"not\" \\ ä", "user `o'hara' is \"not\" \\ ä"),
+            ("a_line_feed", "a\nlevel=error", "a\\nlevel=error"),
+            ("an_escape_sequence", "\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("text_turned_around", "\u{202e}abc", "\\u{202e}abc"),
+        ] {
+            assert_eq!(printable(text, 400), wanted, "{name}");
+        }
+        assert_eq!(printable(&"x".repeat(5000), 400).chars().count(), 401);
+    }
+}

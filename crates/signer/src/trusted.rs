@@ -33,3 +33,18 @@ pub trait TrustedTokens: Send + Sync + 'static {
     /// When it cannot be said.
     fn is_admin<'a>(&'a self, token: &'a BearerSecret) -> BoxFuture<'a, Result<bool, BoxError>>;
 }
+
+/// A client of our issuer whose tokens open the signer.
+///
+/// The client names the user by `sub`, and may name one who also logs in here: `jwt_users` does not ask which way they came. So trust a
+/// client only as far as every key whose `jwt_users` it could satisfy. A token is never taken for one of the other kind.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustedIssuer {
+    /// The client.
+    pub client: ClientId,
+    /// The one registration of that name that is trusted. Without it, any is: after a deletion, with open registration, that may be
+    /// somebody else.
+    pub registration: Option<RegistrationId>,
+    /// What `aud` must contain. Without it tokens that name any audience are refused: they are for somebody else (RFC 7519 §4.1.3).
+    pub audience: Option<String>,
+}

@@ -29,26 +29,22 @@ pub(crate) struct UsageBook {
 
 /// What a key has spent cannot be counted, so that nothing is signed.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
 pub enum UsageError {
-    /// The store has gone back to an earlier state.
     #[error(
         "{}: what this key has spent is not known. It signs again after one window of its limit; to end this earlier, run `jwtis store accept-rollback`",
         rollback::words(*.0)
     )]
     RolledBack(RollbackCause),
-    /// There is no store.
     #[error("the key has a limit over time, and there is no store to count in")]
     NoStore,
-    /// The record cannot be read.
     #[error("what the key has spent cannot be read")]
     Read(#[from] ReadError),
-    /// The record cannot be written.
     #[error("what the key has spent cannot be written")]
     Store(#[from] NotWritten),
     /// The request may count, and is not signed. A retry counts again.
     #[error("it is not known whether the request was counted, so it is not signed")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-    /// Others kept changing the record.
     #[error("other processes change what the key has spent at the same moment")]
     Contended,
 }
@@ -93,9 +89,7 @@ impl UsageBook {
         let _turn = queue.lock().await;
         let text = key.to_string();
         let name = Name::plain(&text);
-        let mut tries = 0;
-        loop {
-            tries += 1;
+        for _ in 0..TRIES {
             let stored = self.read(&text).await?;
             let transaction = self.store.transaction();
             let (transaction, said) = match stored {
@@ -111,10 +105,8 @@ impl UsageBook {
             if settled::<UsageError>(self.store.commit(transaction.append(record)).await)? {
                 return Ok(said);
             }
-            if tries == TRIES {
-                return Err(UsageError::Contended.into());
-            }
         }
+        Err(UsageError::Contended.into())
     }
 
     async fn read(&self, name: &str) -> Result<Option<Stored<UsageRecord>>, UsageError> {

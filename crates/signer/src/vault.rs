@@ -1,6 +1,5 @@
-//! Holders of keys (§7), and what they may be asked to sign.
+//! Holders of keys, and what they may be asked to sign.
 
-mod error;
 pub mod software;
 pub mod store;
 mod verified;
@@ -8,12 +7,11 @@ mod verified;
 use std::sync::Arc;
 
 use jwtis_store::BoxFuture;
-use jwtis_tezos::{Curve, PublicKey, SecretKey};
+use jwtis_tezos::PublicKey;
 
 use super::cleared::{Cleared, ClearedProof};
 
-pub use error::VaultError;
-pub use verified::VerifiedSignature;
+pub use verified::{VaultError, VerifiedSignature};
 
 /// A holder of signing keys.
 pub trait KeyBackend: Send + Sync + 'static {
@@ -57,34 +55,4 @@ pub struct Vault {
     pub name: String,
     /// What holds its keys.
     pub backend: Arc<dyn KeyBackend>,
-}
-
-/// Signs with a key of this process: BLS, which takes over a millisecond, on a thread of its own, the others on the spot.
-async fn sign_here(
-    kind: &'static str,
-    key: &Arc<SecretKey>,
-    request: &Cleared,
-) -> Result<VerifiedSignature, VaultError> {
-    if key.curve() != Curve::Bls12381 {
-        return VerifiedSignature::sign(kind, key, request);
-    }
-    let (key, request) = (Arc::clone(key), request.share());
-    elsewhere(kind, move || VerifiedSignature::sign(kind, &key, &request)).await
-}
-
-/// Proves possession of a key of this process, on a thread of its own.
-async fn prove_here(
-    kind: &'static str,
-    key: &Arc<SecretKey>,
-    request: &ClearedProof,
-) -> Result<VerifiedSignature, VaultError> {
-    let (key, request) = (Arc::clone(key), request.share());
-    elsewhere(kind, move || VerifiedSignature::prove(kind, &key, &request)).await
-}
-
-async fn elsewhere<T: Send + 'static>(
-    kind: &'static str,
-    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
-) -> Result<T, VaultError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(VaultError::new(kind, error)))
 }

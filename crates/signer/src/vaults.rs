@@ -1,10 +1,14 @@
-//! The vaults of one configuration, and which of them holds which key (§4.3).
+//! The configuration of one moment: the rules that judge a request, its vaults, and which of them holds which key.
+//!
+//! A request takes rules and vaults at once and keeps them to its end. A reload puts another snapshot into force for the requests that come
+//! later, so no request meets the guard of one configuration and the policy or the vaults of another.
 //!
 //! Vaults are asked in the order of the configuration. What was found is remembered until the vaults are replaced; that a key is nowhere
 //! is remembered for [`ABSENCE`], so that asking for unknown keys does not make us ask the vaults each time. A vault that cannot be
 //! asked is passed over: its own keys are missed, those of others are not. One listing serves all who wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -12,6 +16,7 @@ use jwtis_base::env::{Env, Timestamp};
 use jwtis_tezos::{PublicKey, PublicKeyHash};
 use tokio::sync::Mutex;
 
+use crate::rules::Rules;
 use crate::text::in_one_line;
 use crate::vault::{Vault, VaultError};
 
@@ -21,8 +26,52 @@ const ABSENCE: Duration = Duration::from_secs(3);
 const FAILURE: Duration = Duration::from_secs(1);
 /// The longest that a vault may take to list its keys.
 const LISTING: Duration = Duration::from_secs(5);
-/// The longest that all vaults may take to say that they are ready (§1.10).
+/// The longest that all vaults may take to say that they are ready.
 const READINESS: Duration = Duration::from_secs(10);
+
+/// Rules and vaults of one configuration.
+pub struct Snapshot {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) vaults: Arc<Vaults>,
+}
+
+impl Snapshot {
+    /// What the operator has decided.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The public key of a hash, of any vault; of listed keys only where the rules say so.
+    ///
+    /// # Errors
+    /// [`NotHeld`].
+    pub async fn public_key(&self, key: &PublicKeyHash) -> Result<PublicKey, NotHeld> {
+        if self.rules.restrict_public_keys == Some(true) && !self.rules.keys.contains_key(key) {
+            return Err(NotHeld::Nowhere);
+        }
+        Ok(self.vaults.find(key, Why::Look).await?.public_key.clone())
+    }
+
+    /// The listed keys that some vault holds; `None` where the rules do not tell.
+    pub async fn known_keys(&self) -> Option<Vec<PublicKeyHash>> {
+        if !self.rules.known_keys {
+            return None;
+        }
+        Some(self.vaults.held(self.rules.keys.keys().copied()).await)
+    }
+
+    /// Whether all vaults can work, for `/healthz`.
+    pub async fn ready(&self) -> bool {
+        self.vaults.ready().await
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot").finish_non_exhaustive()
+    }
+}
 
 /// A key and its holder.
 pub(crate) struct Held {
@@ -55,13 +104,13 @@ pub enum NotHeld {
 pub(crate) struct Vaults {
     env: Env,
     vaults: Vec<Vault>,
-    known: RwLock<Known>,
+    known: RwLock<FoundKeys>,
     /// Held by the one that lists, for all who wait.
     turn: Mutex<()>,
 }
 
 #[derive(Default)]
-struct Known {
+struct FoundKeys {
     keys: BTreeMap<PublicKeyHash, Arc<Held>>,
     /// When all vaults were last asked, and all answered.
     complete_at: Option<Timestamp>,
@@ -81,7 +130,7 @@ struct Failed {
     why: VaultError,
 }
 
-impl Known {
+impl FoundKeys {
     /// What needs no question: where the key is, or that it is nowhere.
     fn answer(&self, key: &PublicKeyHash, now: Timestamp) -> Option<Result<Arc<Held>, NotHeld>> {
         match self.keys.get(key) {
@@ -222,11 +271,11 @@ impl Vaults {
         }
     }
 
-    fn known(&self) -> RwLockReadGuard<'_, Known> {
+    fn known(&self) -> RwLockReadGuard<'_, FoundKeys> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known_mut(&self) -> RwLockWriteGuard<'_, Known> {
+    fn known_mut(&self) -> RwLockWriteGuard<'_, FoundKeys> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! Watermarks against double signing, durable before a key is used (§5). The rule is [`jwtis_tezos::watermark::judge`]; a driver keeps
-//! the watermarks, and all drivers pass one suite.
+//! Watermarks against double signing, durable before a key is used. The rule is [`jwtis_tezos::watermark::judge`]; a driver keeps the
+//! watermarks, and all drivers pass one suite.
 
 pub mod copy;
 pub mod file;
@@ -12,11 +12,12 @@ pub(crate) mod record;
 pub mod store;
 
 use std::fmt;
+use std::time::Duration;
 
-use jwtis_base::audit::AuditRecord;
+use jwtis_base::audit::{Actor, AuditRecord};
 use jwtis_base::env::Timestamp;
 use jwtis_base::rollback;
-use jwtis_store::{BoxFuture, OutcomeUnknown, RollbackCause, Store};
+use jwtis_store::{BoxError, BoxFuture, NotWritten, OutcomeUnknown, ReadError, RollbackCause, Store};
 use jwtis_tezos::watermark::{
     AllWatermarks, Asked, ChainWatermarks, Judgement, JumpRule, Refusal, Watermark, judge,
 };
@@ -62,8 +63,8 @@ pub trait Watermarks: Send + Sync + 'static {
     /// [`WatermarkError::Unavailable`].
     fn all(&self) -> BoxFuture<'_, Result<AllWatermarks, WatermarkError>>;
 
-    /// Raises the watermarks of `chain` to at least these, durably. None is ever lowered. Where an operator does so, at this time, a driver
-    /// with an audit trail appends a record for each that rises.
+    /// Raises the watermarks of `chain` to at least these, durably. None is ever lowered. A driver with an audit trail appends a record for
+    /// each that rises.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`], and [`WatermarkError::OutcomeUnknown`] after which another call decides.
@@ -71,7 +72,7 @@ pub trait Watermarks: Send + Sync + 'static {
         &'a self,
         chain: ChainId,
         watermarks: &'a ChainWatermarks,
-        by_operator: Option<Timestamp>,
+        by: RaisedBy,
     ) -> BoxFuture<'a, Result<(), WatermarkError>>;
 
     /// The store with the driver's own audit trail, where that is not the trail of the store with the keys.
@@ -88,16 +89,34 @@ pub trait Watermarks: Send + Sync + 'static {
     }
 }
 
+/// By whom watermarks are raised, and when: for the audit trail.
+#[derive(Copy, Clone, Debug)]
+pub enum RaisedBy {
+    /// The operator, to what they say.
+    Operator(Timestamp),
+    /// A start, to what it found elsewhere.
+    Start(Timestamp),
+}
+
+impl RaisedBy {
+    fn record(self) -> AuditRecord {
+        match self {
+            Self::Operator(at) => AuditRecord::new(at, "watermark_raised", Actor::Operator.name()),
+            Self::Start(at) => AuditRecord::new(at, "watermark_joined", "server"),
+        }
+    }
+}
+
 /// Which file keeps watermarks that are durable.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Keeper {
+pub enum KeptIn {
     /// The store with the keys.
     Store,
     /// A file of their own below `base_dir`.
     File,
 }
 
-impl Keeper {
+impl KeptIn {
     /// The driver's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -113,18 +132,18 @@ impl Keeper {
 pub struct WentBack {
     /// Why.
     pub cause: RollbackCause,
-    /// Whose they are.
-    pub keeper: Keeper,
+    /// Which.
+    pub kept_in: KeptIn,
 }
 
 impl WentBack {
     /// Why, in words.
     #[must_use]
     pub const fn why(self) -> &'static str {
-        match (self.keeper, self.cause) {
-            (Keeper::Store, cause) => rollback::words(cause),
-            (Keeper::File, RollbackCause::Restored) => "the file of watermarks was restored from a backup",
-            (Keeper::File, RollbackCause::BehindWitness) => {
+        match (self.kept_in, self.cause) {
+            (KeptIn::Store, cause) => rollback::words(cause),
+            (KeptIn::File, RollbackCause::Restored) => "the file of watermarks was restored from a backup",
+            (KeptIn::File, RollbackCause::BehindWitness) => {
                 "the file of watermarks is older than its witness"
             }
         }
@@ -133,9 +152,9 @@ impl WentBack {
     /// What an operator does about it.
     #[must_use]
     pub const fn hint(self) -> &'static str {
-        match self.keeper {
-            Keeper::Store => rollback::HINT,
-            Keeper::File => {
+        match self.kept_in {
+            KeptIn::Store => rollback::HINT,
+            KeptIn::File => {
                 "raise the watermarks of the consensus keys with `jwtis watermark raise`, then start once with `--new-watermarks`"
             }
         }
@@ -144,14 +163,14 @@ impl WentBack {
 
 impl fmt::Display for WentBack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let then = match self.keeper {
-            Keeper::Store => "`jwtis store accept-rollback`",
-            Keeper::File => "start once with `--new-watermarks`",
+        let then = match self.kept_in {
+            KeptIn::Store => "`jwtis store accept-rollback`",
+            KeptIn::File => "start once with `--new-watermarks`",
         };
+        let why = self.why();
         write!(
             f,
-            "{}: what this key has signed since is not known, so it signs nothing. First run `jwtis watermark raise`, then {then}",
-            self.why()
+            "{why}: what this key has signed since is not known, so it signs nothing. First run `jwtis watermark raise`, then {then}"
         )
     }
 }
@@ -197,10 +216,22 @@ pub enum WatermarkError {
     RolledBack(WentBack),
     /// 500: nobody knows whether the watermark was written, so the message is not signed. The same message may be asked for again.
     #[error("it is not known whether the watermark was written, so nothing was signed")]
-    OutcomeUnknown(#[source] OutcomeUnknown),
+    OutcomeUnknown(#[from] OutcomeUnknown),
     /// 500: the watermarks cannot be read or written now. Why is for the log, as the source.
     #[error("the watermark cannot be kept")]
-    Unavailable(#[source] jwtis_store::BoxError),
+    Unavailable(#[source] BoxError),
+}
+
+impl From<ReadError> for WatermarkError {
+    fn from(error: ReadError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<NotWritten> for WatermarkError {
+    fn from(error: NotWritten) -> Self {
+        Self::Unavailable(error.into())
+    }
 }
 
 /// A message that is refused, and which watermark refuses it.
@@ -229,35 +260,26 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { refusal, key, asked: Asked { chain, kind, watermark } } = self;
         f.write_str(&refusal.detail())?;
-        match refusal {
-            Refusal::NotAbove { .. } => Ok(()),
-            Refusal::Jump { .. } => {
-                let level = watermark.level().saturating_sub(1);
-                write!(
-                    f,
-                    "; if the chain is there, stop the signer and allow one jump by `jwtis watermark raise --key {key} --chain {chain} --kind {kind} --level {level}`"
-                )
-            }
+        if !self.is_jump() {
+            return Ok(());
         }
+        let level = watermark.level().saturating_sub(1);
+        write!(
+            f,
+            "; if the chain is there, stop the signer and allow one jump by `jwtis watermark raise --key {key} --chain {chain} --kind {kind} --level {level}`"
+        )
     }
 }
 
 impl std::error::Error for Refused {}
 
-/// A message that may be signed, once `write` is durable.
-struct Cleared {
-    clearance: Clearance,
-    /// The new watermark; `None` where the stored one stands.
-    write: Option<Watermark>,
-}
-
-/// The rule's step, for a driver.
+/// How a message is cleared, once the new watermark is durable; `None` where the stored one stands.
 fn decide(
     stored: Option<&Watermark>,
     key: &PublicKeyHash,
     asked: &Asked,
     terms: &Terms,
-) -> Result<Cleared, WatermarkError> {
+) -> Result<(Clearance, Option<Watermark>), WatermarkError> {
     let (clearance, watermark) = match judge(stored, &asked.watermark, &terms.jump, terms.now_ms) {
         Judgement::Advance(watermark) => (Clearance::Advanced, watermark),
         Judgement::Repeat(watermark) => (Clearance::Repeated, watermark),
@@ -265,21 +287,26 @@ fn decide(
             return Err(WatermarkError::Refused(Box::new(Refused { refusal, key: *key, asked: *asked })));
         }
     };
-    Ok(Cleared { clearance, write: (stored != Some(&watermark)).then_some(watermark) })
+    Ok((clearance, (stored != Some(&watermark)).then_some(watermark)))
 }
 
-/// Whether a key that has watermarks on so many chains may have its first one on the chain of `asked`.
-fn room(key: &PublicKeyHash, asked: &Asked, terms: &Terms, chains: usize) -> Result<(), WatermarkError> {
+/// Whether a key that has watermarks on so many chains may have its first one on another.
+const fn room(
+    key: PublicKeyHash,
+    chain: ChainId,
+    terms: &Terms,
+    chains: usize,
+) -> Result<(), WatermarkError> {
     if terms.named || chains < MAX_CHAINS_PER_KEY {
         return Ok(());
     }
-    Err(WatermarkError::NoRoom { key: *key, chain: asked.chain })
+    Err(WatermarkError::NoRoom { key, chain })
 }
 
 /// Told what a driver does, for metrics. Every method does nothing unless it is overridden.
 pub trait WatermarkObserver: Send + Sync + 'static {
     /// A read or write of watermarks took `took`.
-    fn io(&self, _backend: &'static str, _operation: WatermarkIo, _ok: bool, _took: std::time::Duration) {}
+    fn io(&self, _backend: &'static str, _operation: WatermarkIo, _ok: bool, _took: Duration) {}
 }
 
 /// What a driver does with its storage.

@@ -17,10 +17,10 @@ use jwtis_base::audit::{AuditPage, NumberedRecord};
 use jwtis_signer::Signer;
 use jwtis_signer::switch::{KeySwitches, Switcher};
 use jwtis_signer::vault::store::StoreVault;
-use jwtis_signer::watermark::file::FileWatermarks;
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
-use jwtis_signer::watermark::{WatermarkError, Watermarks};
+use jwtis_signer::watermark::{RaisedBy, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Store, open_memory};
 use jwtis_tezos::policy::{Rate, SpendingLimits};
@@ -130,7 +130,7 @@ async fn the_driver_file_keeps_the_records_in_its_own_file_and_mem_keeps_none() 
     let store = open_memory();
     let key = new_key(Curve::Ed25519);
     let file: Arc<dyn Watermarks> =
-        Arc::new(FileWatermarks::open(folder.path(), Arc::new(())).await.unwrap().0);
+        Arc::new(FileWatermarks::open(folder.path(), Lost::Refuse, START, Arc::new(())).await.unwrap().0);
     for (watermarks, records) in [(file, 1), (Arc::new(MemWatermarks::default()) as _, 0)] {
         let setup = Setup::new().list(&key, policy()).store(&store).watermarks(watermarks);
         let signer = setup.vault("v", ScriptedVault::new(&Calls::default(), &[&key])).build();
@@ -145,7 +145,7 @@ async fn the_driver_file_keeps_the_records_in_its_own_file_and_mem_keeps_none() 
 }
 
 #[tokio::test]
-async fn what_the_operator_does_to_keys_and_watermarks_leaves_one_record_each() {
+async fn what_the_operator_or_a_start_does_to_keys_and_watermarks_leaves_one_record_each() {
     let store = open_memory();
     let env = jwtis_base::Env::system();
     let vault = StoreVault::new(store.clone(), env.clone());
@@ -159,9 +159,12 @@ async fn what_the_operator_does_to_keys_and_watermarks_leaves_one_record_each() 
     let at = |level| Watermark::new(level, 0, None).unwrap();
     let mut raised = ChainWatermarks::default();
     raised.entry(key).set(WatermarkKind::Block, at(9));
-    raise(&watermarks, chain, &raised).await.unwrap();
-    raise(&watermarks, chain, &raised).await.unwrap();
+    for by in [RaisedBy::Operator(START), RaisedBy::Operator(START), RaisedBy::Start(START)] {
+        watermarks.raise(chain, &raised, by).await.unwrap();
+    }
     watermarks.danger_lower(chain, key, WatermarkKind::Block, at(3), START).await.unwrap();
+    raised.entry(key).set(WatermarkKind::Block, at(7));
+    watermarks.raise(chain, &raised, RaisedBy::Start(START)).await.unwrap();
     vault.delete(&key).await.unwrap();
     let trail = shown(&trail(&store).await);
     let events: Vec<_> = trail.iter().map(|record| record["event"].as_str().unwrap()).collect();
@@ -171,17 +174,16 @@ async fn what_the_operator_does_to_keys_and_watermarks_leaves_one_record_each() 
         "signing_key_enabled",
         "watermark_raised",
         "watermark_lowered",
+        "watermark_joined",
         "signing_key_deleted",
     ];
     assert_eq!(events, wanted);
-    assert!(trail.iter().all(|record| record["by"] == "operator" && record["key"] == key.to_string()));
-    assert_eq!((&trail[3]["level"], &trail[4]["level"]), (&json!(9), &json!(3)));
-}
-
-async fn raise(
-    watermarks: &StoreWatermarks,
-    chain: ChainId,
-    to: &ChainWatermarks,
-) -> Result<(), WatermarkError> {
-    watermarks.raise(chain, to, Some(START)).await
+    assert!(trail.iter().all(|record| record["key"] == key.to_string()));
+    let levels = trail[3..6].iter().map(|record| [&record["by"], &record["level_before"], &record["level"]]);
+    let wanted = [
+        [json!("operator"), json!(null), json!(9)],
+        [json!("operator"), json!(9), json!(3)],
+        [json!("server"), json!(3), json!(7)],
+    ];
+    assert_eq!(levels.collect::<Vec<_>>(), wanted.each_ref().map(|row| row.each_ref()));
 }

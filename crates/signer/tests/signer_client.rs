@@ -1,4 +1,4 @@
-//! Requests signed with a key of the client (§1.8), with the values of Appendix C.
+//! Requests signed with a key of the client, with the values of Appendix C.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +18,7 @@ use jwtis_signer::Signer;
 use jwtis_signer::login::UserConfig;
 use jwtis_signer::rules::Guard;
 use jwtis_signer::{ClientRefusal, Presented, Rules};
-use jwtis_tezos::{Caller, Curve, PublicKey, PublicKeyHash, SecretKey, Signature, SigningVersion};
+use jwtis_tezos::{Caller, Curve, PublicKeyHash, SecretKey, Signature, SigningVersion};
 
 /// Section 11 and Appendix C.
 const EDSK: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
@@ -83,6 +83,12 @@ async fn keys_of_every_curve_in_both_encodings_and_without_a_message() {
         let client = SecretKey::generate(curve).unwrap();
         let other = SecretKey::generate(curve).unwrap();
         let signer = of_keys(&[&other, &client]);
+        if curve == Curve::Bls12381 {
+            // The bytes themselves are signed, in the scheme of version 2.
+            let augmented =
+                client.sign(&signed_bytes(&key, &MESSAGE), SigningVersion::V1).unwrap().to_string();
+            assert_eq!(check(&signer, &key, &MESSAGE, Some(&augmented)).await, Err(ClientRefusal::Invalid));
+        }
         for message in [&MESSAGE[..], &[]] {
             let signature = client.sign(&signed_bytes(&key, message), SigningVersion::LATEST).unwrap();
             for value in [signature.to_string(), signature.to_generic().to_string()] {
@@ -91,15 +97,6 @@ async fn keys_of_every_curve_in_both_encodings_and_without_a_message() {
             }
         }
     }
-}
-
-#[tokio::test]
-async fn a_tz4_client_signs_the_bytes_themselves_in_the_scheme_of_version_2_alone() {
-    let client = SecretKey::generate(Curve::Bls12381).unwrap();
-    let key = client.public_key().hash();
-    let augmented = client.sign(&signed_bytes(&key, &MESSAGE), SigningVersion::V1).unwrap().to_string();
-    let outcome = check(&of_keys(&[&client]), &key, &MESSAGE, Some(&augmented)).await;
-    assert_eq!(outcome, Err(ClientRefusal::Invalid));
 }
 
 #[tokio::test]
@@ -132,15 +129,8 @@ async fn each_refusal_of_a_signed_request() {
         let outcome = check(&signer, &key, &MESSAGE, value).await;
         assert_eq!(outcome.unwrap_err().to_string(), wanted, "{name}");
     }
-}
-
-#[tokio::test]
-async fn an_empty_list_of_keys_refuses_everybody() {
-    let signer = signer(Guard::Keys(Vec::<PublicKey>::new()));
-    let client: SecretKey = EDSK.parse().unwrap();
-    let key = client.public_key().hash();
-    assert_eq!(check(&signer, &key, &MESSAGE, None).await, Err(ClientRefusal::Missing));
-    assert_eq!(check(&signer, &key, &MESSAGE, Some(AUTHENTICATION)).await, Err(ClientRefusal::Invalid));
+    let nobody = check(&of_keys(&[]), &key, &MESSAGE, Some(AUTHENTICATION)).await;
+    assert_eq!(nobody, Err(ClientRefusal::Invalid), "an empty list of keys");
 }
 
 #[tokio::test]
@@ -154,7 +144,9 @@ async fn without_keys_the_caller_stays_who_he_is() {
     let token = guard::login(&signer, "alice", guard::PASSWORD).await.unwrap();
     let presented = Presented { token: Some(&token), username: None };
     let alice = signer.authenticate(presented).await.unwrap();
-    assert_eq!(signer.authenticate_client(alice.clone(), &key, &MESSAGE, None), Ok(alice));
+    let user = alice.caller().clone();
+    let stays = signer.authenticate_client(alice, &key, &MESSAGE, None).unwrap();
+    assert_eq!(*stays.caller(), user);
 }
 
 #[tokio::test]
@@ -176,13 +168,12 @@ async fn a_caller_whose_grounds_a_reload_takes_away_while_his_body_comes_is_out_
     ] {
         signer.apply(of(users), None);
         let outcome = signer.authenticate_client(alice.clone(), &key, &MESSAGE, None);
-        let wanted = if stays { Ok(alice.clone()) } else { Err(ClientRefusal::Invalid) };
-        assert_eq!(outcome, wanted, "{name}");
+        assert_eq!(outcome.is_ok(), stays, "{name}");
     }
 
     signer.apply(Rules { guard: Guard::Open, ..Rules::default() }, None);
     let anonymous = signer.authenticate(Presented::default()).await.unwrap();
     signer.apply(of(vec![user("alice")]), None);
     let outcome = signer.authenticate_client(anonymous, &key, &MESSAGE, None);
-    assert_eq!(outcome, Err(ClientRefusal::Invalid), "tokens came into force");
+    assert_eq!(outcome.err(), Some(ClientRefusal::Invalid), "tokens came into force");
 }

@@ -1,4 +1,4 @@
-//! The log of decisions (§8.2): what an event says, and what never gets into the log.
+//! The log of decisions: what an event says, and what never gets into the log.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

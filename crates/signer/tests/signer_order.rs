@@ -1,4 +1,4 @@
-//! The order of checks (§1.4, §1.7, §4.2), seen from outside: what fails first is what the client hears, and nothing later happens.
+//! The order of checks, seen from outside: what fails first is what the client hears, and nothing later happens.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

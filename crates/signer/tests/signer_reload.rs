@@ -115,29 +115,17 @@ async fn a_reload_never_removes_authentication_from_a_key_that_had_it() {
     }
 }
 
-#[test]
-fn a_reload_never_removes_the_hook_or_its_keys() {
-    let of = |hook| Rules { hook, ..Rules::default() };
-    for (name, before, next, wanted) in [
-        ("it_stays", hook(true), hook(true), None),
-        ("it_comes", None, hook(false), None),
-        ("it_goes", hook(false), None, Some(GuardRemoved::Hook)),
-        ("its_keys_come", hook(false), hook(true), None),
-        ("its_keys_go", hook(true), hook(false), Some(GuardRemoved::HookKeys)),
-    ] {
-        let mut setup = Setup::new();
-        setup.rules = of(before);
-        assert_eq!(setup.build().reload(of(next), None).err(), wanted, "{name}");
-    }
-}
-
-/// What the reloads of these rules, one after the other, are refused for.
-fn reloads(steps: Vec<Rules>) -> Vec<Option<String>> {
+/// What the last of these reloads, one after the other, is refused for. Those before it go through.
+fn last_refusal(name: &str, steps: Vec<Rules>) -> Option<String> {
     let mut steps = steps.into_iter();
     let mut setup = Setup::new();
     setup.rules = steps.next().unwrap();
     let signer = setup.build();
-    steps.map(|next| signer.reload(next, None).err().map(|error| error.to_string())).collect()
+    let refused: Vec<_> =
+        steps.map(|next| signer.reload(next, None).err().map(|error| error.to_string())).collect();
+    let (last, before) = refused.split_last().unwrap();
+    assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+    last.clone()
 }
 
 #[test]
@@ -209,12 +197,10 @@ fn what_restricted_a_key_changes_its_value_and_is_never_dropped_by_a_reload() {
         ("a_new_key", vec![None, Some(Policy::baker())], None),
         ("it_goes", vec![Some(amount(1)), None, Some(amount(2))], None),
     ] {
-        let refused = reloads(steps.into_iter().map(|policy| rules(tokens(), hash, policy)).collect());
-        let (last, before) = refused.split_last().unwrap();
-        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let steps = steps.into_iter().map(|policy| rules(tokens(), hash, policy)).collect();
         let wanted =
             missing.map(|missing| format!("{hash} is without {missing}, and that restricted it before"));
-        assert_eq!(*last, wanted, "{name}");
+        assert_eq!(last_refusal(name, steps), wanted, "{name}");
     }
 }
 
@@ -244,11 +230,8 @@ fn the_loss_of_an_allow_never_brings_the_deprecated_lists_into_force_by_a_reload
         ("the_lists_change", vec![lists(&block), lists(&generic)], false),
         ("the_lists_come", vec![default(), lists(&block)], false),
     ] {
-        let refused = reloads(steps);
-        let (last, before) = refused.split_last().unwrap();
-        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
         let wanted = is_refused.then(|| format!("{hash} is without allow, and that restricted it before"));
-        assert_eq!(*last, wanted, "{name}");
+        assert_eq!(last_refusal(name, steps), wanted, "{name}");
     }
 }
 
@@ -276,15 +259,13 @@ fn a_window_never_becomes_shorter_by_a_reload() {
         ),
         ("in_two_steps", vec![Some(of(Some(3600))), None, Some(of(Some(3599)))], Some(("3599s", "3600s"))),
     ] {
-        let refused = reloads(steps.into_iter().map(|policy| rules(tokens(), hash, policy)).collect());
-        let (last, before) = refused.split_last().unwrap();
-        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
+        let steps = steps.into_iter().map(|policy| rules(tokens(), hash, policy)).collect();
         let wanted = shorter.map(|(next, longest)| {
             format!(
                 "limits.per.window of {hash} is {next} and was {longest}: what the key spent before would be forgotten"
             )
         });
-        assert_eq!(*last, wanted, "{name}");
+        assert_eq!(last_refusal(name, steps), wanted, "{name}");
     }
 }
 
@@ -336,22 +317,27 @@ fn a_bound_on_levels_never_falls_back_to_a_looser_default_by_a_reload() {
                 missing.replace(".C.", &format!(".{CHAIN}."))
             )
         });
-        assert_eq!(reloads(vec![of(before), of(next)]), [wanted], "{name}");
+        assert_eq!(last_refusal(name, vec![of(before), of(next)]), wanted, "{name}");
     }
 }
 
 #[test]
-fn restricted_public_keys_are_opened_by_a_word_and_not_by_its_absence() {
-    let of = |restrict_public_keys| Rules { restrict_public_keys, ..Rules::default() };
-    for (before, next, is_refused) in [
-        (Some(true), None, true),
-        (Some(true), Some(true), false),
-        (Some(true), Some(false), false),
-        (Some(false), None, false),
-        (None, None, false),
+fn the_hook_its_keys_and_restricted_public_keys_are_never_dropped_by_a_reload() {
+    let with = |hook| Rules { hook, ..Rules::default() };
+    let restrict = |restrict_public_keys| Rules { restrict_public_keys, ..Rules::default() };
+    for (name, before, next, wanted) in [
+        ("the_hook_stays", with(hook(true)), with(hook(true)), None),
+        ("it_comes", with(None), with(hook(false)), None),
+        ("it_goes", with(hook(false)), with(None), Some(GuardRemoved::Hook)),
+        ("its_keys_come", with(hook(false)), with(hook(true)), None),
+        ("its_keys_go", with(hook(true)), with(hook(false)), Some(GuardRemoved::HookKeys)),
+        ("restriction_goes", restrict(Some(true)), restrict(None), Some(GuardRemoved::PublicKeys)),
+        ("it_stays", restrict(Some(true)), restrict(Some(true)), None),
+        ("it_is_taken_back", restrict(Some(true)), restrict(Some(false)), None),
+        ("none_goes", restrict(Some(false)), restrict(None), None),
     ] {
-        let wanted = is_refused.then(|| GuardRemoved::PublicKeys.to_string());
-        assert_eq!(reloads(vec![of(before), of(next)]), [wanted], "{before:?} → {next:?}");
+        let wanted = wanted.map(|removed| removed.to_string());
+        assert_eq!(last_refusal(name, vec![before, next]), wanted, "{name}");
     }
 }
 
@@ -392,35 +378,34 @@ fn an_entry_of_an_issuer_never_loses_registration_or_audience_by_a_reload() {
         ("another_client", vec![of(&[("c", true, a)]), of(&[("c", true, a), ("d", false, None)])], None),
         ("it_never_had_any", vec![of(&[("c", false, None)]), of(&[("c", false, None)])], None),
     ] {
-        let refused = reloads(steps);
-        let (last, before) = refused.split_last().unwrap();
-        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
         let wanted = missing.map(|missing| {
             format!("the client c in server.jwt.issuers is without {missing}, and had it before")
         });
-        assert_eq!(*last, wanted, "{name}");
+        assert_eq!(last_refusal(name, steps), wanted, "{name}");
     }
 }
 
-#[test]
-fn tokens_of_a_user_never_live_longer_by_the_loss_of_a_setting() {
+/// Rules with one user, or none: numbers of the pairs, with `jwt_exp` (0 is one that is not given: 60 minutes), and `old_cred_exp`.
+fn alice(pairs: &[(u8, u32)], until: Option<&str>) -> Rules {
     let pair = |(number, jwt_exp): (u8, u32)| CredentialsConfig {
         password: format!("Long-Enough-Pass-{number}").into(),
         secret: format!("A-Secret-Of-At-Least-32-Bytes-000{number}").into(),
         jwt_exp,
     };
-    let of = |pairs: &[(u8, u32)]| {
-        let user = pairs.first().map(|current| UserConfig {
-            name: "alice".to_owned(),
-            current: pair(*current),
-            new: pairs.get(1).copied().map(pair),
-            old_cred_exp: Some("2027-01-15 09:00:00".to_owned()),
-        });
-        let env = env(&ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
-        let (guard, _) = TokenGuard::new(user.into_iter().collect(), Vec::new(), &env).unwrap();
-        Rules { guard: Guard::Tokens(guard), ..Rules::default() }
-    };
-    // 0 is a `jwt_exp` that is not given: 60 minutes.
+    let user = pairs.first().map(|current| UserConfig {
+        name: "alice".to_owned(),
+        current: pair(*current),
+        new: pairs.get(1).copied().map(pair),
+        old_cred_exp: until.map(str::to_owned),
+    });
+    let env = env(&ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
+    let (guard, _) = TokenGuard::new(user.into_iter().collect(), Vec::new(), &env).unwrap();
+    Rules { guard: Guard::Tokens(guard), ..Rules::default() }
+}
+
+#[test]
+fn tokens_of_a_user_never_live_longer_by_the_loss_of_a_setting() {
+    let of = |pairs: &[(u8, u32)]| alice(pairs, Some("2027-01-15 09:00:00"));
     for (name, steps, is_refused) in [
         ("it_goes", vec![of(&[(1, 5)]), of(&[(1, 0)])], true),
         ("in_two_steps", vec![of(&[(1, 5)]), of(&[]), of(&[(1, 0)])], true),
@@ -433,56 +418,29 @@ fn tokens_of_a_user_never_live_longer_by_the_loss_of_a_setting() {
         ("it_was_never_there", vec![of(&[(1, 0)]), of(&[(1, 0)])], false),
         ("a_new_user", vec![of(&[]), of(&[(1, 0)])], false),
     ] {
-        let refused = reloads(steps);
-        let (last, before) = refused.split_last().unwrap();
-        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
         let wanted = is_refused.then(|| GuardRemoved::TokenLife("alice".to_owned()).to_string());
-        assert_eq!(*last, wanted, "{name}");
+        assert_eq!(last_refusal(name, steps), wanted, "{name}");
     }
 }
 
 #[test]
 fn credentials_that_were_given_up_never_come_back_by_a_reload() {
-    let pair = |number: u8| CredentialsConfig {
-        password: format!("Long-Enough-Pass-{number}").into(),
-        secret: format!("A-Secret-Of-At-Least-32-Bytes-000{number}").into(),
-        jwt_exp: 0,
-    };
-    let of = |pairs: Option<(u8, Option<u8>, Option<&str>)>| {
-        let users = pairs.into_iter().map(|(current, new, until)| UserConfig {
-            name: "alice".to_owned(),
-            current: pair(current),
-            new: new.map(pair),
-            old_cred_exp: until.map(str::to_owned),
-        });
-        let env = env(&ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
-        let (guard, _) = TokenGuard::new(users.collect(), Vec::new(), &env).unwrap();
-        Rules { guard: Guard::Tokens(guard), ..Rules::default() }
-    };
+    let one = |number| alice(&[(number, 0)], None);
+    let two = |old, new, until| alice(&[(old, 0), (new, 0)], until);
     let later = Some("2027-01-15 09:00:00");
     for (name, steps, is_refused) in [
-        ("while_both_live", vec![of(Some((1, Some(2), later))), of(Some((1, None, None)))], true),
-        ("when_the_new_one_lives", vec![of(Some((1, Some(2), None))), of(Some((1, None, None)))], true),
-        ("in_two_steps", vec![of(Some((1, Some(2), None))), of(None), of(Some((1, None, None)))], true),
-        ("the_rotation_ends", vec![of(Some((1, Some(2), later))), of(Some((2, None, None)))], false),
+        ("while_both_live", vec![two(1, 2, later), one(1)], true),
+        ("when_the_new_one_lives", vec![two(1, 2, None), one(1)], true),
+        ("in_two_steps", vec![two(1, 2, None), alice(&[], None), one(1)], true),
+        ("the_rotation_ends", vec![two(1, 2, later), one(2)], false),
         // As where a file is cut off inside the old secret, which leaves the old password with another one.
-        ("a_third_pair", vec![of(Some((1, Some(2), None))), of(Some((3, None, None)))], true),
-        (
-            "a_third_pair_after_the_rotation",
-            vec![of(Some((1, Some(2), None))), of(Some((2, None, None))), of(Some((3, None, None)))],
-            false,
-        ),
-        (
-            "back_by_a_rotation",
-            vec![of(Some((1, Some(2), None))), of(Some((2, Some(1), None))), of(Some((1, None, None)))],
-            false,
-        ),
-        ("no_rotation", vec![of(Some((1, None, None))), of(Some((1, None, None)))], false),
+        ("a_third_pair", vec![two(1, 2, None), one(3)], true),
+        ("a_third_pair_after_the_rotation", vec![two(1, 2, None), one(2), one(3)], false),
+        ("back_by_a_rotation", vec![two(1, 2, None), two(2, 1, None), one(1)], false),
+        ("no_rotation", vec![one(1), one(1)], false),
     ] {
-        let refused = reloads(steps);
-        let (last, before) = refused.split_last().unwrap();
-        assert!(before.iter().all(Option::is_none), "{name}: {before:?}");
-        assert_eq!(last.is_some(), is_refused, "{name}: {last:?}");
+        let wanted = is_refused.then(|| GuardRemoved::User("alice".to_owned()).to_string());
+        assert_eq!(last_refusal(name, steps), wanted, "{name}");
     }
 }
 
@@ -513,7 +471,8 @@ async fn a_reload_between_guard_and_policy_mixes_no_two_configurations() {
     signer.apply(rules(Guard::Open, hash, Some(allows())), in_second());
     assert_eq!(ask(guarded).await, "request_kind");
     let began = signer.authenticate(Presented::default()).await.unwrap();
-    assert_eq!(ask(began).await, "signed");
+    let guarded = signer.authenticate_client(began, &hash, &message, None).unwrap();
+    assert_eq!(ask(guarded).await, "signed");
     assert_eq!(
         (first.take().len(), second.take()),
         (0, ["list", "list", "sign"].map(str::to_owned).to_vec())

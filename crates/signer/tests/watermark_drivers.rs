@@ -19,7 +19,7 @@ use jwtis_tezos::watermark::jump::ALLOWANCE;
 use jwtis_tezos::watermark::{
     Asked, ChainWatermarks, JumpRules, KeyWatermarks, Pace, Refusal, WatermarkKind,
 };
-use support::{TERMS, World, asked, attestations, chain, key, watermark, word};
+use support::{JOINED, TERMS, World, asked, attestations, chain, key, watermark, word};
 
 /// Runs the cases against every driver.
 macro_rules! suite {
@@ -164,7 +164,7 @@ async fn a_raise_never_lowers_and_forbids_what_is_below(mut world: World) {
         )])
     };
     for (level, standing) in [(5, 5), (9, 9), (3, 9), (9, 9)] {
-        world.watermarks().raise(chain(0), &block(level), None).await.unwrap();
+        world.watermarks().raise(chain(0), &block(level), JOINED).await.unwrap();
         world.restart();
         let watermarks = world.watermarks().all().await.unwrap();
         assert_eq!(watermarks[&chain(0)], block(standing));
@@ -183,7 +183,7 @@ async fn raised_watermarks_at_one_place_with_other_digests_let_nothing_through(m
             KeyWatermarks { preattestation: Some(watermark(4, 1, n)), ..KeyWatermarks::default() };
         world
             .watermarks()
-            .raise(chain(0), &ChainWatermarks::from_iter([(key(0), watermarks)]), None)
+            .raise(chain(0), &ChainWatermarks::from_iter([(key(0), watermarks)]), JOINED)
             .await
             .unwrap();
     }
@@ -206,7 +206,7 @@ async fn watermarks_lists_all_there_are(mut world: World) {
             .set(kind, asked.watermark);
     }
     for (chain, watermarks) in &wanted {
-        world.watermarks().raise(*chain, watermarks, None).await.unwrap();
+        world.watermarks().raise(*chain, watermarks, JOINED).await.unwrap();
     }
     assert_eq!(world.watermarks().all().await.unwrap(), wanted);
     world.restart();
@@ -323,14 +323,14 @@ async fn time_gives_the_allowance_back_and_a_raised_watermark_lets_the_next_one_
         key(0),
         KeyWatermarks { block: Some(raised), ..KeyWatermarks::default() },
     )]);
-    world.watermarks().raise(chain(0), &raised, None).await.unwrap();
+    world.watermarks().raise(chain(0), &raised, JOINED).await.unwrap();
     world.restart();
     assert_eq!(world.on(mainnet(86_766), block(5_000_000)).await, "advanced");
 }
 
 async fn a_watermark_of_unknown_time_rises_by_a_week_of_blocks_at_most(world: World) {
     let old = KeyWatermarks { block: Some(watermark(1_000, 0, 9)), ..KeyWatermarks::default() };
-    world.watermarks().raise(chain(0), &ChainWatermarks::from_iter([(key(0), old)]), None).await.unwrap();
+    world.watermarks().raise(chain(0), &ChainWatermarks::from_iter([(key(0), old)]), JOINED).await.unwrap();
     let block = |level| asked(WatermarkKind::Block, level, 0, 1);
     for (level, wanted) in [(101_801, "jump"), (101_800, "advanced"), (101_801, "jump")] {
         assert_eq!(world.on(mainnet(0), block(level)).await, wanted, "{level}");

@@ -22,7 +22,7 @@ use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Rollback, RollbackCause, Store};
 use jwtis_tezos::watermark::{Asked, ChainWatermarks, KeyWatermarks, WatermarkKind};
 use proptest::prelude::*;
-use support::{TERMS, World, asked, chain, key, watermark};
+use support::{JOINED, TERMS, World, asked, chain, key, watermark};
 
 const FAULTS: [Fault; 7] = [
     Fault::Unavailable,
@@ -181,8 +181,8 @@ async fn a_store_that_goes_back_while_it_is_open_clears_nobody_until_that_is_acc
     assert_eq!(world.clear(key(0), block(5, 1)).await, "advanced");
     rollback::begin(&store, RollbackCause::BehindWitness).await.unwrap();
     assert_eq!(world.clear(key(0), block(6, 1)).await, "rolled back");
-    let mark = store.get_key::<Rollback>(&Rollback::key()).await.unwrap().unwrap();
-    store.commit(store.transaction().delete_at(&Rollback::key(), mark.version)).await.unwrap();
+    let watermark = store.get_key::<Rollback>(&Rollback::key()).await.unwrap().unwrap();
+    store.commit(store.transaction().delete_at(&Rollback::key(), watermark.version)).await.unwrap();
     assert_eq!(world.clear(key(0), block(6, 1)).await, "advanced");
 }
 
@@ -210,11 +210,11 @@ async fn a_raise_that_fails_changes_all_or_nothing_and_can_be_done_again() {
     for fault in Fault::NOT_WRITTEN.into_iter().chain(Fault::UNKNOWN) {
         let (world, backend, _) = faulty();
         backend.fail_commit(1, fault);
-        assert!(world.watermarks().raise(chain(0), &watermarks, None).await.is_err(), "{fault:?}");
+        assert!(world.watermarks().raise(chain(0), &watermarks, JOINED).await.is_err(), "{fault:?}");
         if Fault::NOT_WRITTEN.contains(&fault) {
             assert!(world.watermarks().all().await.unwrap().is_empty(), "{fault:?}");
         }
-        world.watermarks().raise(chain(0), &watermarks, None).await.unwrap();
+        world.watermarks().raise(chain(0), &watermarks, JOINED).await.unwrap();
         assert_eq!(world.watermarks().all().await.unwrap()[&chain(0)], watermarks);
     }
 }
@@ -323,7 +323,7 @@ proptest! {
                     }
                     Act::Raise(k, level) => {
                         let watermarks = KeyWatermarks { block: Some(watermark(level, 0, 7)), ..KeyWatermarks::default() };
-                        let _ = world.watermarks().raise(chain(0), &ChainWatermarks::from_iter([(key(k), watermarks)]), None).await;
+                        let _ = world.watermarks().raise(chain(0), &ChainWatermarks::from_iter([(key(k), watermarks)]), JOINED).await;
                     }
                     Act::Fail(true, n, fault) => backend.fail_read(n, FAULTS[fault]),
                     Act::Fail(false, n, fault) => backend.fail_commit(n, FAULTS[fault]),

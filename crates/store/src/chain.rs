@@ -1,12 +1,13 @@
 //! Records that get their number from the engine: one chain for each table, without gaps.
 //!
 //! The engine gives the numbers while it commits, one batch after the other, and seals the record then. So no two commits compete for a
-//! number, and a batch that is refused takes none. The newest record tells the next number, so it is never deleted.
+//! number, and a batch that is refused takes none. The newest record tells the next number, so it is never deleted. Where two copies of a
+//! chain are joined, records keep the numbers that they have.
 
 use std::sync::Arc;
 
 use crate::{
-    batch::Append,
+    batch::{Append, Expect},
     read_error::ReadError,
     record::{Record, Stored},
     seal::Keys,
@@ -22,7 +23,7 @@ const VERSION: Version = Version(1);
 pub type Numbered<T> = (u64, Result<Stored<T>, ReadError>);
 
 /// The value of a record, under the keys of its store.
-fn appended<T: Record>(keys: Arc<Keys>, value: &T) -> Append {
+pub(crate) fn appended<T: Record>(keys: Arc<Keys>, value: &T) -> Append {
     const { assert!(T::TABLE.id != 0 && !T::TABLE.time_ordered, "a chain is ordered by number") };
     let (value, expires_at) = (value.encode(), value.expires_at().unwrap_or(u64::MAX));
     Append::new(T::TABLE.id, move |key| {
@@ -36,6 +37,18 @@ impl Transaction<'_> {
         let append = appended(self.store().shared_keys(), value);
         self.append_to(append, T::TABLE);
         self
+    }
+
+    /// Adds a record of another copy of the chain under the number that it has there, which must be free.
+    pub fn keep_number<T: Record>(mut self, number: u64, value: &T) -> Self {
+        self.put_at(RecordKey::numbered(T::TABLE.id, number), Expect::Absent, VERSION, value);
+        self
+    }
+
+    /// Adds a record of this chain once more, under a number that is free, and frees `number`. For the join of two copies.
+    pub fn move_numbered<T: Record>(self, number: u64, to: u64, value: &T) -> Self {
+        let key = RecordKey::numbered(T::TABLE.id, number);
+        self.keep_number(to, value).delete_key(key, VERSION)
     }
 
     /// Deletes record `number` of a chain, which must not be the newest.

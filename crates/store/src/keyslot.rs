@@ -169,17 +169,12 @@ impl Meta {
     }
 
     /// The same store, with the slot of `old` wrapped under `new` in its place.
-    pub(crate) fn change_password(
-        &self,
-        old: &Password,
-        new: &Password,
-        params: Option<KdfParams>,
-    ) -> Result<Self, SlotError> {
+    pub(crate) fn change_password(&self, old: &Password, new: &Password) -> Result<Self, SlotError> {
         let (id, data_key) = self.unlock_slot(old)?;
         let mut changed = self.clone();
         let fresh = self.slots.iter().map(|slot| slot.id).max().unwrap_or_default().wrapping_add(1);
         for slot in changed.slots.iter_mut().filter(|slot| slot.id == id) {
-            *slot = self.wrap(fresh, params.unwrap_or(slot.params), new, &data_key)?;
+            *slot = self.wrap(fresh, slot.params, new, &data_key)?;
         }
         Ok(changed)
     }
@@ -335,13 +330,10 @@ mod tests {
     #[test]
     fn a_changed_password_opens_and_the_old_one_does_not() {
         let (meta, data_key) = created();
-        let changed = meta.change_password(&"old".into(), &"new".into(), None).unwrap();
+        let changed = meta.change_password(&"old".into(), &"new".into()).unwrap();
         assert_eq!(changed.unlock(&"new".into()).ok().unwrap().as_bytes(), data_key.as_bytes());
         assert!(matches!(changed.unlock(&"old".into()), Err(SlotError::WrongPassword)));
-        assert!(matches!(
-            meta.change_password(&"none".into(), &"new".into(), None),
-            Err(SlotError::WrongPassword)
-        ));
+        assert!(matches!(meta.change_password(&"none".into(), &"new".into()), Err(SlotError::WrongPassword)));
     }
 
     #[test]
@@ -380,7 +372,7 @@ mod tests {
         let unsealed = Meta::decode(&Meta::unsealed().unwrap().encode()).unwrap();
         assert!(unsealed.unsealed_keys().is_ok());
         assert!(matches!(unsealed.unlock(&"old".into()), Err(SlotError::NotSealed)));
-        let changed = unsealed.change_password(&"old".into(), &"new".into(), None);
+        let changed = unsealed.change_password(&"old".into(), &"new".into());
         assert!(matches!(changed, Err(SlotError::NotSealed)));
     }
 

@@ -103,7 +103,7 @@ pub use crate::{
     chain::Numbered,
     commit::{CommitError, NotWritten, OutcomeUnknown, settled},
     keyslot::{FORMAT, KdfParams, Password},
-    maintenance::{change_password, change_password_and_cost, check, info, opens_with},
+    maintenance::{change_password, change_password_with, check, info, opens_with},
     memory::MemoryBackend,
     open::{
         Unplaced, create_redb, open_memory, open_redb, open_redb_beside, open_redb_unwitnessed,

@@ -6,8 +6,10 @@ use std::{fs::File, path::Path};
 
 use crate::{
     census::{Info, Report},
-    keyslot::{KdfParams, Password},
+    chain::appended,
+    keyslot::Password,
     open_error::OpenError,
+    record::Record,
     redb::maintain,
     store::Store,
 };
@@ -43,20 +45,20 @@ pub fn check(path: &Path, password: &Password) -> Result<Report, OpenError> {
 /// # Errors
 /// See [`OpenError`]; the old password is in force in each.
 pub fn change_password(path: &Path, old: &Password, new: &Password) -> Result<(), OpenError> {
-    maintain::change_password(path, old, new, None)
+    maintain::change_password(path, old, new, |_| None)
 }
 
-/// As [`change_password`], and its slot costs `params` from now on.
+/// As [`change_password`]; `record` is appended to the chain of its type in that commit.
 ///
 /// # Errors
 /// See [`OpenError`]; the old password is in force in each.
-pub fn change_password_and_cost(
+pub fn change_password_with<T: Record>(
     path: &Path,
     old: &Password,
     new: &Password,
-    params: KdfParams,
+    record: &T,
 ) -> Result<(), OpenError> {
-    maintain::change_password(path, old, new, Some(params))
+    maintain::change_password(path, old, new, |keys| Some((appended(keys, record), T::TABLE)))
 }
 
 impl Store {

@@ -117,7 +117,7 @@ impl<'s> Transaction<'s> {
         self.put_at(self.store.key_of::<T>(name), expect, version, value);
     }
 
-    fn put_at<T: Record>(&mut self, key: RecordKey, expect: Expect, version: Version, value: &T) {
+    pub(crate) fn put_at<T: Record>(&mut self, key: RecordKey, expect: Expect, version: Version, value: &T) {
         let expires_at = value.expires_at().unwrap_or(u64::MAX);
         match self.store.keys().seal(T::TABLE.name, &key, version, expires_at, &value.encode()) {
             Ok(record) => {

@@ -1,4 +1,4 @@
-//! Opens the watermarks with the driver of the configuration (§5), takes over what Signatory or another driver left, and keeps the copy for
+//! Opens the watermarks with the driver of the configuration, takes over what Signatory or another driver left, and keeps the copy for
 //! Signatory.
 
 use std::error::Error;
@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::Env;
-use jwtis_signer::watermark::WatermarkObserver;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks, Lost};
 use jwtis_signer::watermark::import::{self, Busy, ImportError};
 use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_signer::watermark::{RaisedBy, WatermarkObserver};
 use jwtis_signer::{WatermarkError, Watermarks};
 use jwtis_store::Store;
 use jwtis_tezos::watermark::AllWatermarks;
@@ -25,9 +25,9 @@ use crate::config::signer::WatermarkDriver;
 /// Time between two writes of the copy for Signatory.
 const COPY_PAUSE: Duration = Duration::from_secs(1);
 
-/// Mode of a base folder that is made here (§3.1).
+/// Mode of a base folder that is made here.
 const BASE_DIR_MODE: u32 = 0o770;
-/// What the name of a file that tries whether the folder can be written begins with (§3.1).
+/// What the name of a file that tries whether the folder can be written begins with.
 const PROBE: &str = ".signatory_write_test_";
 
 /// Why the watermarks cannot be kept.
@@ -91,7 +91,7 @@ pub(super) async fn open(
         WatermarkDriver::Store => {
             let store = store.ok_or(WatermarksError::NoStore)?;
             let watermarks = StoreWatermarks::new(store.clone(), observer);
-            take_over(&watermarks, base_dir).await?;
+            take_over(&watermarks, base_dir, env).await?;
             Ok(Arc::new(watermarks))
         }
         WatermarkDriver::File => {
@@ -106,7 +106,7 @@ pub(super) async fn open(
                     "watermarks that are gone are not missed, since --new-watermarks was given: what they forbade can be signed again"
                 );
             }
-            let opened = FileWatermarks::open_or(base_dir, lost, observer).await;
+            let opened = FileWatermarks::open(base_dir, lost, env.now(), observer).await;
             let (watermarks, notices) =
                 opened.map_err(|source| WatermarksError::Files { path: base_dir.to_path_buf(), source })?;
             for notice in notices {
@@ -120,7 +120,7 @@ pub(super) async fn open(
                 let left = watermarks.left_in(store).await;
                 let left =
                     left.map_err(|source| WatermarksError::Files { path: base_dir.to_path_buf(), source })?;
-                join(&watermarks, &left, "the store").await.map_err(WatermarksError::File)?;
+                join(&watermarks, &left, "the store", env).await.map_err(WatermarksError::File)?;
             }
             Ok(Arc::new(watermarks))
         }
@@ -132,14 +132,13 @@ pub(super) async fn open(
 }
 
 /// Joins what lies below `base_dir`, of every version of Signatory and of the driver `file`, into the store. This happens at every start, so that a detour over Signatory is not forgotten.
-async fn take_over(watermarks: &StoreWatermarks, base_dir: &Path) -> Result<(), WatermarksError> {
+async fn take_over(watermarks: &StoreWatermarks, base_dir: &Path, env: &Env) -> Result<(), WatermarksError> {
     let Some(found) = import::from_base_dir(base_dir, Busy::Refuse).await? else { return Ok(()) };
     for notice in &found.notices {
         warn!("{notice}");
     }
-    join(watermarks, &found.watermarks, &found.folder.display().to_string())
-        .await
-        .map_err(WatermarksError::Store)
+    let folder = found.folder.display().to_string();
+    join(watermarks, &found.watermarks, &folder, env).await.map_err(WatermarksError::Store)
 }
 
 /// Raises the watermarks to those that were found elsewhere: of two the higher one stands.
@@ -147,6 +146,7 @@ async fn join(
     watermarks: &dyn Watermarks,
     found: &AllWatermarks,
     folder: &str,
+    env: &Env,
 ) -> Result<(), WatermarkError> {
     let known = watermarks.all().await?;
     for (chain, found_watermarks) in found {
@@ -156,7 +156,7 @@ async fn join(
         if joined == before {
             continue;
         }
-        watermarks.raise(*chain, found_watermarks, None).await?;
+        watermarks.raise(*chain, found_watermarks, RaisedBy::Start(env.now())).await?;
         info!(
             target: "jwtis::audit",
             event = "watermarks_imported",

@@ -2,7 +2,7 @@
 
 use jwtis_base::rollback;
 use jwtis_signer::watermark::file::FileError;
-use jwtis_signer::watermark::import::Fault;
+use jwtis_signer::watermark::import::ImportFault;
 use jwtis_store::OpenError;
 use jwtis_tezos::SecretKeyError;
 
@@ -41,9 +41,9 @@ pub(super) fn failure(error: &StartError) -> Failure {
             WatermarksError::File(_) => refused()
                 .hint("look at the folder and its disk; without its watermarks the signer signs nothing"),
             WatermarksError::Import(error) => refused().hint(match error.fault {
-                Fault::InUse => "stop the signer that keeps its watermarks there",
-                Fault::Lost => LOST_HINT,
-                Fault::Unreadable => "mend the file, or let this user read it: a watermark that is passed over would be forgotten. Another folder is looked at by --base-dir",
+                ImportFault::InUse => "stop the signer that keeps its watermarks there",
+                ImportFault::Lost => LOST_HINT,
+                ImportFault::Unreadable => "mend the file, or let this user read it: a watermark that is passed over would be forgotten. Another folder is looked at by --base-dir",
             }),
             WatermarksError::Store(_) | WatermarksError::NoStore => {
                 refused().hint("`jwtis store check` says whether the store is well")

@@ -9,8 +9,10 @@ mod shown;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use jwtis_base::Env;
+use jwtis_base::audit::{Actor, AuditRecord};
 use jwtis_issuer::IssuerSettings;
-use jwtis_store::{Password, Report, TableInfo, change_password, check, info, open_redb_beside};
+use jwtis_store::{Password, Report, TableInfo, change_password_with, check, info, open_redb_beside};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -126,7 +128,9 @@ impl StoreCommand {
                     open_redb_beside(&path, &store.witness(&path)?, &old)
                         .map_err(|error| Failure::from_store(&path, &error))?,
                 );
-                change_password(&path, &old, &Password::new(new.as_str()))
+                let now = Env::system().now();
+                let record = AuditRecord::new(now, "store_password_changed", Actor::Operator.name());
+                change_password_with(&path, &old, &Password::new(new.as_str()), &record)
                     .map_err(|error| Failure::from_store(&path, &error))?;
                 out.line(format_args!(
                     "the password of {} is changed; backups made before keep the old one",

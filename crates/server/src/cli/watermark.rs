@@ -1,5 +1,4 @@
-//! `jwtis watermark`: watermarks shown, raised, lowered, brought in from Signatory and written for it (§5 of the signer's behaviour
-//! specification).
+//! `jwtis watermark`: watermarks shown, raised, lowered, brought in from Signatory and written for it.
 
 mod exchange;
 mod keeper;

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::source::network;
+use jwtis_base::sources::network;
 
 /// Longest body that the reserve is for, in bytes. Requests of the issuer and messages of bakers have a few hundred.
 pub const SMALL_BODY: usize = 16 * 1024;

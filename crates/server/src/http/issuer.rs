@@ -29,7 +29,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::middleware;
 use axum::response::IntoResponse;
-use jwtis_base::source::Refusals;
+use jwtis_base::sources::RefusedSources;
 use jwtis_issuer::Issuer;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -63,7 +63,7 @@ pub fn router_with_backups_in(
         metrics,
         limits: limits.clone(),
         backup_folder,
-        refusals: Refusals::default(),
+        refusals: RefusedSources::default(),
         document: LazyLock::new(|| openapi().to_string().into()),
     });
 

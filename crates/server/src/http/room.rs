@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jwtis_base::sources::network;
 use tokio::task::Id;
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::link::Link;
-use super::source::network;
 
 /// Between two warnings of the same kind.
 const WARNING_INTERVAL: Duration = Duration::from_secs(60);

@@ -1,10 +1,9 @@
-//! The signer's routes (§1, §2 of the signer's behaviour specification): Signatory's routes, statuses, order of checks and JSON shape.
+//! The signer's routes: Signatory's routes, statuses, order of checks and JSON shape.
 //!
 //! Layers, from the outside: the record of every request (`http/observe.rs`), panics that become a failure, the time limit. A handler
-//! finds out who asks, reads the request in the visible order of §1.4, calls one use case and maps its outcome. Its types make the OpenAPI
+//! finds out who asks, reads the request in the order of `docs/reference/signer-protocol.md`, calls one use case and maps its outcome. Its types make the OpenAPI
 //! document. A request takes the rules and vaults once, since a reload may replace them.
 
-mod api;
 mod auth;
 mod error;
 mod keys;
@@ -32,8 +31,8 @@ use super::nowhere;
 use super::observe::{Observer, observe};
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
-use api::Api;
 use error::{FailureArray, Refusal};
+use request::Api;
 
 /// The routes of the signer. Bodies of `POST /keys/{pkh}` have at most `max_body_bytes`.
 pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_bytes: usize) -> Router {
@@ -45,7 +44,7 @@ pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_b
 }
 
 /// Every route. Which of them a caller meets is the operator's configuration: without users there is no `/login`, and without
-/// `known_keys` no such page (§1.6, §2.1).
+/// `known_keys` no such page.
 fn routes() -> Described<Arc<Api>> {
     Described::new()
         .schema::<FailureArray>()

@@ -1,4 +1,4 @@
-//! What the operating system says about this process, under the names that every Prometheus client library has: `process_*` (§8.1).
+//! What the operating system says about this process, under the names that every Prometheus client library has: `process_*`.
 //!
 //! Read from `/proc` at each scrape. What cannot be read is left out.
 

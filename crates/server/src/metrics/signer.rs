@@ -1,4 +1,4 @@
-//! What the signer counts, under Signatory's names (§8.1), so that its dashboards go on working, and `jwtis_signer_decisions`.
+//! What the signer counts, under Signatory's names, so that its dashboards go on working, and `jwtis_signer_decisions`.
 //!
 //! Beware: times of requests and vaults are in milliseconds, those of watermarks in seconds. What differs from Signatory:
 //!
@@ -171,16 +171,12 @@ impl SignerMetrics {
     /// Counts a signature that was given.
     pub(crate) fn signed(&self, about: &About) {
         let Some(kind) = about.kind else { return };
-        let (address, vault, chain_id) = (address(about), vault(about), self.chain(about));
+        let (address, chain_id) = (address(about), self.chain(about));
+        let vault = about.vault.unwrap_or_default();
         let op = kind.name();
         for (name, count) in &about.operations {
-            let labels = SigningOp {
-                address: address.clone(),
-                vault: vault.clone(),
-                op,
-                kind: name.clone(),
-                chain_id: chain_id.clone(),
-            };
+            let labels =
+                SigningOp { address: address.clone(), vault, op, kind: name, chain_id: chain_id.clone() };
             self.signing_ops.get_or_create(&labels).inc_by(*count);
         }
         if let Some((_, round)) = about.level_and_round {
@@ -329,7 +325,8 @@ impl SignerMetrics {
     }
 
     fn vault_failed(&self, about: &About, code: &'static str) {
-        let labels = VaultFailure { vault: vault(about), code, chain_id: self.chain(about) };
+        let labels =
+            VaultFailure { vault: about.vault.unwrap_or_default(), code, chain_id: self.chain(about) };
         self.vault_errors.get_or_create(&labels).inc();
     }
 
@@ -368,10 +365,6 @@ fn unknown() -> String {
 
 fn address(about: &About) -> String {
     about.listed_key.map_or_else(unknown, |key| key.to_string())
-}
-
-fn vault(about: &About) -> String {
-    about.vault.clone().unwrap_or_default()
 }
 
 /// Signatory observes whole milliseconds, rounded down.

@@ -1,11 +1,10 @@
-//! What the keeping of watermarks costs and says: a decorator around any driver, and the observer that a driver tells of its storage (§8.1).
+//! What the keeping of watermarks costs and says: a decorator around any driver, and the observer that a driver tells of its storage.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_base::audit::AuditRecord;
-use jwtis_base::env::Timestamp;
-use jwtis_signer::watermark::{Clearance, Terms, WatermarkIo, WatermarkObserver};
+use jwtis_signer::watermark::{Clearance, RaisedBy, Terms, WatermarkIo, WatermarkObserver};
 use jwtis_signer::{WatermarkError, Watermarks, WentBack};
 use jwtis_store::BoxFuture;
 use jwtis_store::Store;
@@ -62,9 +61,9 @@ impl Watermarks for ObservedWatermarks {
         &'a self,
         chain: ChainId,
         watermarks: &'a ChainWatermarks,
-        by_operator: Option<Timestamp>,
+        by: RaisedBy,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.inner.raise(chain, watermarks, by_operator)
+        self.inner.raise(chain, watermarks, by)
     }
 
     fn own_trail(&self) -> Option<&Store> {

@@ -3,7 +3,8 @@
 use std::fs;
 use std::sync::Arc;
 
-use jwtis_signer::watermark::file::FileWatermarks;
+use jwtis_base::Timestamp;
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use serde_json::{Value, json};
 
 use crate::cli_support::Place;
@@ -51,7 +52,10 @@ fn a_watermark_is_raised_and_never_lowered() {
             let said = raise(&place, at, "block", level, round);
             assert_eq!(said["raised"], raised, "{at:?} {level} {round}");
             let (level, round) = stands;
-            assert_eq!(said["marks"][0]["after"], json!({ "level": level, "round": round, "hash": null }));
+            assert_eq!(
+                said["watermarks"][0]["after"],
+                json!({ "level": level, "round": round, "hash": null })
+            );
             assert_eq!(watermarks(&place, at), [("block".to_owned(), level, round)], "{at:?}");
         }
         let said = raise(&place, at, "all", "11", "0");
@@ -120,7 +124,9 @@ fn files_that_a_server_keeps_are_shown_but_not_changed() {
     raise(&place, &at, "block", "5", "0");
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     let base = place.path().join("base");
-    let server = runtime.block_on(FileWatermarks::open(&base, Arc::new(()))).unwrap();
+    let server = runtime
+        .block_on(FileWatermarks::open(&base, Lost::Refuse, Timestamp::default(), Arc::new(())))
+        .unwrap();
     assert_eq!(watermarks(&place, &at), [("block".to_owned(), 5, 0)]);
     assert!(place.run(&[&["watermark", "show"][..], &at].concat()).stderr.contains("a second old at most"));
     let asked = ["watermark", "raise", "--key", TZ1, "--chain", MAINNET, "--kind", "block", "--level", "9"];
@@ -210,6 +216,11 @@ fn a_lowered_watermark_is_lowered_in_the_copy_too_and_only_where_it_was_meant() 
     for wanted in ["THE WATERMARK WAS LOWERED", "watermark_lowered", "level 2147483647"] {
         assert!(run.stderr.contains(wanted), "{wanted}: {}", run.stderr);
     }
+    let recorded = place.ok(&["audit", "export"]);
+    assert!(
+        recorded.contains("watermark_lowered") && recorded.contains("\"level_before\":2147483647"),
+        "{recorded}"
+    );
     // The store, and the folder that every start reads: the other kind and the other key stay as they are.
     for at in [&at[..], &["--driver", "file", "--base-dir", "base"]] {
         let of_key = [&["--key", TZ1], at].concat();

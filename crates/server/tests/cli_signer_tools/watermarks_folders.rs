@@ -131,3 +131,15 @@ fn watermarks_go_back_to_signatory_byte_for_byte_and_join_what_is_there() {
     place.file("file", "");
     refused(&place.run(&["watermark", "export", "file"]), 1, "cannot be opened");
 }
+
+#[test]
+fn an_export_of_a_store_that_has_gone_back_warns_and_is_written_all_the_same() {
+    let place = with_store();
+    place.ok(&["store", "backup", "backup.db"]);
+    // There is no store to take over from, so this one is marked.
+    place.ok(&["store", "restore", "backup.db", "-d", "elsewhere.db"]);
+    let run = place.run(&["watermark", "export", "new", "-d", "elsewhere.db"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let warning = "the store was restored from a backup: watermarks may be lower than what was signed";
+    assert!(run.stderr.contains(warning), "{}", run.stderr);
+}

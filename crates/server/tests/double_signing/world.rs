@@ -11,11 +11,11 @@ use http_body_util::BodyExt as _;
 use jwtis::http::source::Source;
 use jwtis::http::{Limits, signer};
 use jwtis::metrics::Metrics;
-use jwtis_base::Env;
+use jwtis_base::{Env, Timestamp};
 use jwtis_signer::rules::{KeyRules, Rules};
 use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_signer::vault::{KeyBackend, Vault, VaultError, VerifiedSignature};
-use jwtis_signer::watermark::file::FileWatermarks;
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::{Cleared, ClearedProof, Signer, SignerParts, Watermarks};
@@ -94,7 +94,11 @@ impl World {
                 Arc::new(StoreWatermarks::new(store, Arc::new(())))
             }
             Driver::File => {
-                let open = async || FileWatermarks::open(self.folder.path(), Arc::new(())).await.ok();
+                let open = async || {
+                    FileWatermarks::open(self.folder.path(), Lost::Refuse, Timestamp::default(), Arc::new(()))
+                        .await
+                        .ok()
+                };
                 Arc::new(once_unlocked(open).await.0)
             }
         };

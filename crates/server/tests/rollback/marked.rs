@@ -1,17 +1,17 @@
-//! What a marked store refuses, and what ends the mark.
+//! What a marked store refuses, and what ends the watermark.
 
 use std::sync::Arc;
 
 use jwtis_base::rollback;
 use jwtis_issuer::{IssuerSettings, KeyOptions, session_floor};
-use jwtis_signer::watermark::file::FileWatermarks;
-use jwtis_signer::watermark::{Keeper, WentBack};
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
+use jwtis_signer::watermark::{KeptIn, WentBack};
 use jwtis_store::{RollbackCause, open_memory};
 use jwtis_tezos::Curve;
 
 use crate::setup::{after, created, opened, place, restore, signer};
 use crate::signer_support::{attestation, code, new_key, sign, text, transaction};
-use crate::support::World;
+use crate::support::{START, World};
 
 #[tokio::test]
 async fn where_nothing_can_be_taken_over_the_store_is_marked_and_refuses() {
@@ -39,7 +39,7 @@ async fn where_nothing_can_be_taken_over_the_store_is_marked_and_refuses() {
     let setup = signer(&store, &key);
     let clock = setup.clock.clone();
     let running = setup.build();
-    let back = WentBack { cause: RollbackCause::Restored, keeper: Keeper::Store };
+    let back = WentBack { cause: RollbackCause::Restored, kept_in: KeptIn::Store };
     assert_eq!(running.rolled_back().await.unwrap(), Some(back));
     let refused = sign(&running, &key, &attestation(99, 0)).await;
     assert_eq!(code(&refused), "rolled_back");
@@ -114,7 +114,8 @@ async fn watermarks_in_files_are_not_the_stores_so_they_go_on() {
     let store = open_memory();
     rollback::begin(&store, RollbackCause::Restored).await.unwrap();
     let key = new_key(Curve::Ed25519);
-    let (watermarks, _) = FileWatermarks::open(folder.path(), Arc::new(())).await.unwrap();
+    let (watermarks, _) =
+        FileWatermarks::open(folder.path(), Lost::Refuse, START, Arc::new(())).await.unwrap();
     let running = signer(&store, &key).watermarks(Arc::new(watermarks)).build();
     assert_eq!(running.rolled_back().await.unwrap(), None);
     assert_eq!(code(&sign(&running, &key, &attestation(7, 0)).await), "signed");
@@ -122,7 +123,7 @@ async fn watermarks_in_files_are_not_the_stores_so_they_go_on() {
 }
 
 #[tokio::test]
-async fn accepting_a_mark_with_its_sessions_brings_back_none_that_an_earlier_mark_revoked() {
+async fn accepting_a_watermark_with_its_sessions_brings_back_none_that_an_earlier_watermark_revoked() {
     let store = open_memory();
     let world = World::with(store.clone(), IssuerSettings::default()).await;
     let shop = world.client("shop", KeyOptions::default()).await;

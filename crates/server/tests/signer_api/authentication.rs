@@ -1,4 +1,4 @@
-//! Requests signed with a client's own key (§1.8).
+//! Requests signed with a client's own key.
 
 use jwtis_tezos::{Policy, PublicKeyHash, SigningVersion};
 

@@ -1,4 +1,4 @@
-//! The client of the policy hook, against a listener that does as it is told (§4.7).
+//! The client of the policy hook, against a listener that does as it is told.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

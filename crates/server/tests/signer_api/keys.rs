@@ -1,4 +1,4 @@
-//! `GET /keys/{pkh}`, `GET /authorized_keys` and `GET /known_keys` (§1.5, §1.6).
+//! `GET /keys/{pkh}`, `GET /authorized_keys` and `GET /known_keys`.
 
 use jwtis_signer::rules::Guard;
 use jwtis_tezos::Policy;

@@ -1,4 +1,4 @@
-//! Log lines: which fields a decision has (§8.2), and what is never in them.
+//! Log lines: which fields a decision has, and what is never in them.
 
 use std::io;
 use std::sync::{Arc, Mutex};

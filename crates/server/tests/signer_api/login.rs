@@ -1,4 +1,4 @@
-//! `POST /login` (§2.1), and the pauses after wrong passwords.
+//! `POST /login`, and the pauses after wrong passwords.
 
 use serde_json::Value;
 

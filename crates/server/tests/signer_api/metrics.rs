@@ -1,4 +1,4 @@
-//! Metrics under Signatory's names (§8.1), and that no caller can make label values.
+//! Metrics under Signatory's names, and that no caller can make label values.
 
 use std::sync::Arc;
 use std::time::Duration;

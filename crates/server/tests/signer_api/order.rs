@@ -1,4 +1,4 @@
-//! The check order of §1.4 and §1.7, which clients see: a request with several faults hears of the first.
+//! The order of checks, which clients see: a request with several faults hears of the first.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Which routes there are, and what else is answered (§1.1 to §1.3).
+//! Which routes there are, and what else is answered.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `POST /keys/{pkh}`: what is signed, and how the request may be written (§1.4, §1.9).
+//! `POST /keys/{pkh}`: what is signed, and how the request may be written.
 
 use jwtis_tezos::{Signature, SigningVersion};
 use serde_json::json;

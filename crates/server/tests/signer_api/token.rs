@@ -1,4 +1,4 @@
-//! Tokens on every route (§2.3), as a client over HTTP sees their refusals. The rule itself is tested in jwtis-signer.
+//! Tokens on every route, as a client over HTTP sees their refusals. The rule itself is tested in jwtis-signer.
 
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};

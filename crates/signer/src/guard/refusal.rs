@@ -1,8 +1,8 @@
-//! Why a caller is turned away.
+//! Why a caller is turned away. `Display` is the answer's text.
 
-use crate::text::shown;
+use jwtis_tezos::signature::SignatureError;
 
-/// Why a token does not open the signer: 401, or 503 for [`Self::Unavailable`]. `Display` is the answer's plain text (§2.3).
+/// Why a token does not open the signer: 401, or 503 for [`Self::Unavailable`].
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TokenRefusal {
     /// No token.
@@ -27,26 +27,20 @@ pub enum TokenRefusal {
 
 /// What is wrong with a token that a key of ours has verified.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
 pub enum ClaimFault {
-    /// `exp` is over.
     #[error("the token has expired")]
     Expired,
-    /// `nbf` is not there yet.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// There is no `exp`.
     #[error("the token has no `exp` claim")]
     NoExpiry,
-    /// `exp` is no time.
     #[error("the token's `exp` claim is not a time")]
     MalformedExpiry,
-    /// `nbf` is no time.
     #[error("the token's `nbf` claim is not a time")]
     MalformedNotBefore,
-    /// `aud` is not ours.
     #[error("the token is for another audience")]
     WrongAudience,
-    /// `iss` is not that of the client.
     #[error("the token names another issuer")]
     WrongIssuer,
 }
@@ -71,27 +65,16 @@ pub enum UnverifiedReason {
     NoKey,
 }
 
-/// Why a signed request is refused (§1.8).
+/// Why a signed request is refused.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ClientRefusal {
     /// 401: there is no signature.
     #[error("missing authentication signature field")]
     Missing,
-    /// 400: it is none; the text is that of the decoder.
-    #[error("{0}")]
-    Malformed(String),
+    /// 400: the signature cannot be read.
+    #[error(transparent)]
+    Malformed(SignatureError),
     /// 403: no key verifies it.
     #[error("invalid authentication signature")]
     Invalid,
-}
-
-/// A token that was made for somebody is presented as somebody else's.
-pub(super) fn warn_of_mismatch(requested: &str, in_token: &str) {
-    tracing::warn!(
-        target: "jwtis::audit",
-        event = "token_user_mismatch",
-        request_user = shown(requested),
-        token_user = shown(in_token),
-        "JWT: Suspicious activity detected, token user does not match request user"
-    );
 }

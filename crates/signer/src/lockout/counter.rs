@@ -5,16 +5,15 @@ use std::time::Duration;
 use jwtis_base::env::Timestamp;
 
 /// Failures before the first pause.
-pub const FREE_TRIES: u32 = 5;
+const FREE_TRIES: u32 = 5;
 /// The first pause. Each failure after it doubles the pause, up to [`LONGEST`].
 const SHORTEST: Duration = Duration::from_secs(1);
-/// No pause is longer.
-pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// After so long without a failure all is forgotten. Waiting for it gives fewer tries a day than the longest pause does.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Failures, and when the try began that failed last.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, Default)]
 pub(super) struct Counter {
     failures: u32,
     last_failure: Timestamp,
@@ -28,13 +27,9 @@ impl Counter {
         if since_failure >= FORGOTTEN_AFTER {
             self.failures = 0;
         }
-        match self.failures.checked_sub(FREE_TRIES) {
-            None => Duration::ZERO,
-            Some(beyond) => SHORTEST
-                .saturating_mul(2_u32.saturating_pow(beyond))
-                .min(LONGEST)
-                .saturating_sub(since_failure),
-        }
+        let Some(beyond) = self.failures.checked_sub(FREE_TRIES) else { return Duration::ZERO };
+        let pause = SHORTEST.saturating_mul(2_u32.saturating_pow(beyond)).min(LONGEST);
+        pause.saturating_sub(since_failure)
     }
 
     /// A try that began at `began` has failed.
@@ -48,58 +43,32 @@ impl Counter {
 mod tests {
     use super::*;
 
-    const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
-
-    fn failed(failures: u32) -> Counter {
-        Counter { failures, last_failure: NOW }
-    }
-
-    fn after(seconds: u64) -> Timestamp {
-        NOW.plus(Duration::from_secs(seconds))
-    }
-
     #[test]
     fn five_tries_are_free_and_then_the_pause_doubles_up_to_a_quarter_of_an_hour() {
-        for (failures, seconds) in [
-            (0, 0),
-            (4, 0),
-            (5, 1),
-            (6, 2),
-            (7, 4),
-            (8, 8),
-            (9, 16),
-            (14, 512),
-            (15, 900),
-            (16, 900),
-            (36, 900),
-            (37, 900),
-            (u32::MAX, 900),
+        const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
+        let day = FORGOTTEN_AFTER.as_secs();
+        for (name, failures, seconds_later, pause) in [
+            ("none", 0, 0, 0),
+            ("the_last_free_one", 4, 0, 0),
+            ("the_first_pause", 5, 0, 1),
+            ("it_doubles", 7, 0, 4),
+            ("it_passes_with_time", 7, 3, 1),
+            ("it_is_over", 7, 4, 0),
+            ("the_last_below_the_longest", 14, 0, 512),
+            ("the_longest", 15, 0, 900),
+            ("no_power_overflows", 37, 0, 900),
+            ("no_count_overflows", u32::MAX, 0, 900),
+            ("almost_a_day", u32::MAX, day - 1, 0),
         ] {
-            assert_eq!(failed(failures).pause(NOW).as_secs(), seconds, "after {failures}");
+            let mut counter = Counter { failures, last_failure: NOW };
+            let now = NOW.plus(Duration::from_secs(seconds_later));
+            assert_eq!(counter.pause(now).as_secs(), pause, "{name}");
+            assert_eq!(counter.failures, failures, "{name}");
+            assert_eq!(counter.pause(NOW.plus(FORGOTTEN_AFTER)), Duration::ZERO, "{name}: a day forgets all");
+            assert_eq!(counter.failures, 0, "{name}");
         }
-    }
-
-    #[test]
-    fn a_pause_passes_with_time_from_the_beginning_of_the_try_that_failed_last() {
-        let mut counter = failed(7);
-        counter.fail(after(10));
-        assert_eq!(counter.pause(after(13)).as_secs(), 5);
-        assert_eq!(counter.pause(after(18)), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_clock_that_steps_back_neither_forgives_nor_locks_out_for_longer_than_the_pause() {
-        let back = Timestamp::from_seconds(5);
-        let mut counter = failed(15);
-        assert_eq!(counter.pause(back), LONGEST, "the pause begins anew");
-        assert_eq!(counter.pause(back.plus(Duration::from_secs(899))).as_secs(), 1);
+        let (mut counter, back) = (Counter { failures: 15, last_failure: NOW }, Timestamp::from_seconds(5));
+        assert_eq!(counter.pause(back), LONGEST, "the clock steps back: the pause begins anew");
         assert_eq!(counter.pause(back.plus(LONGEST)), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_day_without_a_failure_forgets_all() {
-        let mut counter = failed(30);
-        assert_eq!(counter.pause(NOW.plus(FORGOTTEN_AFTER)), Duration::ZERO);
-        assert_eq!(counter.failures, 0);
     }
 }

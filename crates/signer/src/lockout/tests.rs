@@ -1,4 +1,4 @@
-//! Users, sources and floods. The rule itself is tested beside it.
+//! Users, sources and floods. The rule of the pauses is tested beside it.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,177 +10,144 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-fn numbered(number: u32) -> IpAddr {
-    IpAddr::from(number.wrapping_add(0x0a00_0000).to_be_bytes())
+async fn begin<'a>(lockout: &'a Lockout, user: &str, source: u32) -> Result<Attempt<'a>, Duration> {
+    let source = IpAddr::from(source.wrapping_add(0x0a00_0000).to_be_bytes());
+    lockout.begin(user, !user.starts_with("nobody"), source, &env(&ManualClock::at(NOW))).await
 }
 
-async fn begin<'a>(
-    lockout: &'a Lockout,
-    user: &str,
-    is_configured: bool,
-    source: IpAddr,
-    now: Timestamp,
-) -> Result<Attempt<'a>, u64> {
-    let env = env(&ManualClock::at(now));
-    lockout.begin(user, is_configured, source, &env).await.map_err(|pause| pause.as_secs())
+enum Step {
+    /// A wrong password from each of these sources in turn, of which so many are looked at.
+    Wrong(&'static str, Vec<u32>, usize),
+    /// The right password.
+    Right(&'static str, u32),
+    /// The next try has to wait for so many seconds.
+    Paused(&'static str, u32, u64),
 }
-
-/// A login with the right password.
-async fn log_in(lockout: &Lockout, user: &str, source: IpAddr) {
-    begin(lockout, user, true, source, NOW).await.unwrap().succeeded();
-}
-
-/// How many of so many wrong passwords are looked at.
-async fn looked_at(lockout: &Lockout, tries: u32, user: &str, is_configured: bool, source: IpAddr) -> usize {
-    let mut looked_at = 0;
-    for _ in 0..tries {
-        looked_at += usize::from(begin(lockout, user, is_configured, source, NOW).await.is_ok());
-    }
-    looked_at
-}
+use Step::{Paused, Right, Wrong};
 
 #[tokio::test]
-async fn a_user_is_paused_from_wherever_the_tries_come() {
-    for is_configured in [true, false] {
+async fn who_is_paused_where() {
+    let logins = |sources: u32| (0..sources).map(|source| Right("alice", source));
+    for (name, steps) in [
+        (
+            "a_user_wherever_the_tries_come_from",
+            vec![Wrong("alice", vec![0, 1, 2, 3, 4], 5), Paused("alice", 6, 1)],
+        ),
+        ("a_name_without_a_user", vec![Wrong("nobody", vec![0, 1, 2, 3, 4], 5), Paused("nobody", 6, 1)]),
+        (
+            "a_source_whoever_it_tries",
+            vec![
+                Wrong("alice", vec![7; 2], 2),
+                Wrong("nobody", vec![7; 3], 3),
+                Paused("bob", 7, 1),
+                Right("bob", 8),
+            ],
+        ),
+        ("a_paused_try_is_not_counted", vec![Wrong("alice", vec![1; 100], 5), Paused("alice", 1, 1)]),
+        (
+            "success_forgets_the_user_s_failures_and_not_the_source_s",
+            vec![
+                Wrong("alice", vec![1; 4], 4),
+                Right("alice", 1),
+                Wrong("alice", vec![2; 9], 5),
+                Wrong("bob", vec![1; 9], 1),
+            ],
+        ),
+        (
+            "an_account_of_one_s_own_buys_no_tries_at_others",
+            vec![
+                Wrong("bob", vec![1; 2], 2),
+                Right("mallory", 1),
+                Wrong("carol", vec![1; 2], 2),
+                Right("mallory", 1),
+                Wrong("alice", vec![1; 9], 1),
+            ],
+        ),
+        (
+            "strangers_pause_nobody_where_they_have_logged_in_and_those_logins_buy_no_tries",
+            vec![
+                Right("alice", 1),
+                Wrong("alice", vec![2; 9], 5),
+                Right("alice", 1),
+                Right("alice", 1),
+                Paused("alice", 3, 1),
+                Paused("bob", 2, 1),
+                Wrong("alice", vec![1; 9], 5),
+                Paused("alice", 1, 1),
+            ],
+        ),
+        (
+            "where_one_user_has_logged_in_is_nothing_to_another",
+            vec![Wrong("alice", vec![2; 9], 5), Right("bob", 3), Paused("alice", 3, 1)],
+        ),
+        (
+            "a_stranger_behind_the_same_proxy_pauses_nobody_who_has_logged_in_and_guesses_as_ever",
+            vec![
+                Right("alice", 1),
+                Wrong("nobody", vec![1; 9], 5),
+                Paused("bob", 1, 1),
+                Right("alice", 1),
+                Wrong("alice", vec![1; 9], 5),
+            ],
+        ),
+        (
+            "as_many_homes_as_are_promised",
+            logins(HOMES as u32).chain([Wrong("alice", vec![99; 9], 5), Right("alice", 0)]).collect(),
+        ),
+        (
+            "homes_are_bounded",
+            logins(2 * HOMES as u32 + 1)
+                .chain([Wrong("alice", vec![99; 9], 5), Paused("alice", 0, 1)])
+                .collect(),
+        ),
+    ] {
         let lockout = Lockout::default();
-        for source in 0..5 {
-            assert_eq!(looked_at(&lockout, 1, "alice", is_configured, numbered(source)).await, 1);
-        }
-        let outcome = begin(&lockout, "alice", is_configured, numbered(6), NOW).await;
-        assert_eq!(outcome.err(), Some(1), "configured: {is_configured}");
-    }
-}
-
-#[tokio::test]
-async fn a_source_is_paused_whoever_it_tries() {
-    let lockout = Lockout::default();
-    for user in 0..5 {
-        assert_eq!(looked_at(&lockout, 1, &format!("user{user}"), user % 2 == 0, numbered(7)).await, 1);
-    }
-    assert!(begin(&lockout, "user9", true, numbered(7), NOW).await.is_err());
-    assert!(begin(&lockout, "user9", true, numbered(8), NOW).await.is_ok());
-}
-
-#[tokio::test]
-async fn a_try_knows_what_its_failure_costs() {
-    let lockout = Lockout::default();
-    for pause in [0, 0, 0, 0, 1] {
-        let attempt = begin(&lockout, "alice", true, numbered(1), NOW).await.unwrap();
-        assert_eq!(attempt.pause().as_secs(), pause);
-    }
-}
-
-#[tokio::test]
-async fn a_paused_try_is_not_counted() {
-    let lockout = Lockout::default();
-    assert_eq!(looked_at(&lockout, 100, "alice", true, numbered(1)).await, 5);
-    let later = NOW.plus(Duration::from_secs(1));
-    assert!(begin(&lockout, "alice", true, numbered(1), later).await.is_ok());
-    assert_eq!(begin(&lockout, "alice", true, numbered(1), later).await.err(), Some(2));
-}
-
-#[tokio::test]
-async fn success_forgets_the_user_s_failures_but_not_the_source_s() {
-    let lockout = Lockout::default();
-    assert_eq!(looked_at(&lockout, 4, "alice", true, numbered(1)).await, 4);
-    log_in(&lockout, "alice", numbered(1)).await;
-    assert_eq!(looked_at(&lockout, 9, "alice", true, numbered(2)).await, 5, "alice begins anew");
-    assert_eq!(looked_at(&lockout, 9, "bob", true, numbered(1)).await, 1, "the source has had its four");
-}
-
-#[tokio::test]
-async fn an_account_of_one_s_own_buys_no_tries_at_others() {
-    let lockout = Lockout::default();
-    let mut guesses = 0;
-    for round in 0..50 {
-        guesses += looked_at(&lockout, 1, &format!("victim{round}"), true, numbered(1)).await;
-        if let Ok(own) = begin(&lockout, "mallory", true, numbered(1), NOW).await {
-            own.succeeded();
+        for step in steps {
+            match step {
+                Wrong(user, sources, looked_at) => {
+                    let mut count = 0;
+                    for source in sources {
+                        count += usize::from(begin(&lockout, user, source).await.is_ok());
+                    }
+                    assert_eq!(count, looked_at, "{name}: {user}");
+                }
+                Right(user, source) => begin(&lockout, user, source).await.expect(name).succeeded(),
+                Paused(user, source, seconds) => {
+                    let paused = begin(&lockout, user, source).await.err();
+                    assert_eq!(paused, Some(Duration::from_secs(seconds)), "{name}: {user} {source}");
+                }
+            }
         }
     }
-    assert_eq!(guesses, 5);
 }
 
 #[tokio::test]
 async fn a_flood_of_made_up_names_does_not_forgive_a_configured_user() {
     let lockout = Lockout::default();
-    assert_eq!(looked_at(&lockout, 9, "alice", true, numbered(0)).await, 5);
-    for number in 1..25_000 {
-        drop(begin(&lockout, &format!("nobody{number}"), false, numbered(number), NOW).await);
+    for number in 0..5 {
+        drop(begin(&lockout, "alice", number).await);
     }
-    assert!(begin(&lockout, "alice", true, numbered(30_000), NOW).await.is_err());
+    for number in 5..25_000 {
+        drop(begin(&lockout, &format!("nobody{number}"), number).await);
+    }
+    assert!(begin(&lockout, "alice", 30_000).await.is_err());
 }
 
 #[tokio::test]
-async fn a_try_waits_for_the_one_before_and_knows_then() {
-    for it_succeeds in [true, false] {
+async fn a_try_waits_for_the_one_before_and_knows_then_and_one_that_is_given_up_has_failed() {
+    for (end, wanted) in [("succeeded", None), ("failed", Some(1)), ("dropped", Some(1))] {
         let lockout = Lockout::default();
-        assert_eq!(looked_at(&lockout, 4, "alice", true, numbered(1)).await, 4);
-        let attempt = begin(&lockout, "alice", true, numbered(1), NOW).await.unwrap();
-        let mut next = pin!(begin(&lockout, "alice", true, numbered(1), NOW));
-        let is_pending = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending())).await;
-        assert!(is_pending);
-        if it_succeeds {
-            attempt.succeeded();
-        } else {
-            drop(attempt);
+        for pause in [0; 4] {
+            assert_eq!(begin(&lockout, "alice", 1).await.unwrap().failed().as_secs(), pause);
         }
-        assert_eq!(next.await.err(), (!it_succeeds).then_some(1));
+        let attempt = begin(&lockout, "alice", 1).await.unwrap();
+        let mut next = pin!(begin(&lockout, "alice", 1));
+        assert!(poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx).is_pending())).await);
+        match end {
+            "succeeded" => attempt.succeeded(),
+            "failed" => assert_eq!(attempt.failed().as_secs(), 1, "it knows what it costs"),
+            _ => drop(attempt),
+        }
+        assert_eq!(next.await.err().map(|pause| pause.as_secs()), wanted, "{end}");
     }
-}
-
-#[tokio::test]
-async fn a_clock_that_steps_back_keeps_nobody_out_for_longer_than_the_pause() {
-    let lockout = Lockout::default();
-    assert_eq!(looked_at(&lockout, 9, "alice", true, numbered(1)).await, 5);
-    let back = Timestamp::from_seconds(5);
-    assert_eq!(begin(&lockout, "alice", true, numbered(1), back).await.err(), Some(1));
-    assert!(begin(&lockout, "alice", true, numbered(1), back.plus(Duration::from_secs(1))).await.is_ok());
-}
-
-#[tokio::test]
-async fn a_stranger_s_failures_do_not_lock_out_a_user_where_they_have_logged_in_before() {
-    let lockout = Lockout::default();
-    let (home, stranger, elsewhere) = (numbered(1), numbered(2), numbered(3));
-    log_in(&lockout, "alice", home).await;
-    assert_eq!(looked_at(&lockout, 9, "alice", true, stranger).await, 5);
-    for _ in 0..20 {
-        log_in(&lockout, "alice", home).await;
-    }
-    let outcome = begin(&lockout, "alice", true, elsewhere, NOW).await;
-    assert_eq!(outcome.err(), Some(1), "their logins give the stranger no new tries");
-    assert_eq!(begin(&lockout, "bob", true, stranger, NOW).await.err(), Some(1));
-
-    assert_eq!(
-        looked_at(&lockout, 9, "alice", true, home).await,
-        5,
-        "their own failures there are counted as ever"
-    );
-    assert_eq!(begin(&lockout, "alice", true, home, NOW).await.err(), Some(1));
-    log_in(&lockout, "bob", elsewhere).await;
-    let outcome = begin(&lockout, "alice", true, elsewhere, NOW).await;
-    assert!(outcome.is_err(), "where bob has logged in is nothing to alice");
-}
-
-#[tokio::test]
-async fn a_stranger_behind_the_same_proxy_locks_out_nobody_who_has_logged_in() {
-    let lockout = Lockout::default();
-    let proxy = numbered(1);
-    log_in(&lockout, "alice", proxy).await;
-    assert_eq!(looked_at(&lockout, 9, "nobody", false, proxy).await, 5);
-    assert_eq!(begin(&lockout, "bob", true, proxy, NOW).await.err(), Some(1));
-    log_in(&lockout, "alice", proxy).await;
-    assert_eq!(looked_at(&lockout, 9, "alice", true, proxy).await, 5, "guesses at her are as many as ever");
-}
-
-#[tokio::test]
-async fn the_sources_of_a_user_are_bounded() {
-    let lockout = Lockout::default();
-    let stranger = numbered(99);
-    for source in 0..=u32::try_from(MAX_SOURCES_OF_USER).unwrap() {
-        log_in(&lockout, "alice", numbered(source)).await;
-    }
-    assert_eq!(looked_at(&lockout, 9, "alice", true, stranger).await, 5);
-    assert_eq!(begin(&lockout, "alice", true, numbered(0), NOW).await.err(), Some(1), "forgotten");
-    log_in(&lockout, "alice", numbered(1)).await;
 }

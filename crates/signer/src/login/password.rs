@@ -1,11 +1,9 @@
-//! Passwords: plain ones and Argon2id PHC strings, and looking at one so that its length, its nature and the existence of the user do
-//! not show in the time that it takes.
+//! Passwords: plain ones and Argon2id PHC strings. The time of a look tells neither the length of a password, nor its nature, nor whether
+//! the user exists.
 //!
-//! Of a plain password only the SHA-256 is kept: digests have one length, and comparing them takes constant time. Where the file has
-//! hashes, each look verifies as many as the user with the most of them has. Those that a user lacks are made up by a dummy, the most
-//! expensive hash of the file.
+//! Of a plain password only the SHA-256 is kept, so that comparing takes constant time. Where the file has hashes, each look verifies as many
+//! as the user with the most of them has. A dummy, the most expensive hash of the file, makes up for those that a user lacks.
 
-use std::iter::repeat_n;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
@@ -22,29 +20,23 @@ const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_PASSES: u32 = 16;
 /// Most lanes of a hash that is accepted.
 const MAX_LANES: u32 = 16;
-/// Memory for the one hash that is made at a time: each takes a processor and its memory. A new piece for every login would come from
-/// another arena of the allocator, which keeps it. What is kept between hashes has been wiped.
+/// Memory for the one hash that is made at a time, wiped between hashes. The allocator would keep what each login took anew.
 static MEMORY: Mutex<Vec<Block>> = Mutex::const_new(Vec::new());
 /// Blocks of a kibibyte beyond which memory is given back: 32 MiB.
 const MAX_KEPT_BLOCKS: usize = 32 * 1024;
 
-/// Memory of the hashes that [`hash_password`] makes, in KiB: 19 MiB.
-const MEMORY_KIB: u32 = 19 * 1024;
-/// Their passes.
-const PASSES: u32 = 2;
-
 /// A password as configured.
 #[derive(Clone)]
-pub(super) enum Password {
+pub(super) enum LoginPassword {
     /// SHA-256 of a plain one.
     Plain(Zeroizing<[u8; 32]>),
     /// What an Argon2id PHC string says.
-    Hashed(Arc<Hash>),
+    Hashed(Arc<Argon2Hash>),
 }
 
 /// An Argon2id hash with what it takes to make it again.
 #[derive(PartialEq, Debug)]
-pub(super) struct Hash {
+pub(super) struct Argon2Hash {
     version: Version,
     params: Params,
     salt: Vec<u8>,
@@ -55,7 +47,7 @@ pub(super) struct Hash {
 #[derive(Clone)]
 pub(super) struct Dummy {
     /// The most expensive hash of the file.
-    pub(super) hash: Arc<Hash>,
+    pub(super) hash: Arc<Argon2Hash>,
     /// How many hashes each look verifies: during the change of a password a user may have two.
     pub(super) looks: usize,
 }
@@ -73,11 +65,11 @@ pub(super) enum HashFault {
     TooExpensive,
 }
 
-impl Password {
+impl LoginPassword {
     /// A text that begins like an Argon2 hash is one, and never a plain password: else the hash itself would open the door.
     pub(super) fn parse(text: &str) -> Result<Self, HashFault> {
         if is_hash(text) {
-            Hash::parse(text).map(|hash| Self::Hashed(Arc::new(hash)))
+            Argon2Hash::parse(text).map(|hash| Self::Hashed(Arc::new(hash)))
         } else {
             Ok(Self::Plain(sha256(text.as_bytes())))
         }
@@ -85,18 +77,17 @@ impl Password {
 
     /// Whether both are known to be the same password. Two hashes with different salts cannot be told.
     pub(super) fn is_known_to_equal(&self, text: &str, other: &Self, other_text: &str) -> bool {
+        let is_of = |hash: &Argon2Hash, text: &str| hash.matches(text.as_bytes(), &mut Vec::new()).into();
         match (self, other) {
             (Self::Plain(one), Self::Plain(other)) => one.as_slice().ct_eq(other.as_slice()).into(),
-            (Self::Hashed(hash), Self::Plain(_)) => {
-                hash.matches(other_text.as_bytes(), &mut Vec::new()).into()
-            }
-            (Self::Plain(_), Self::Hashed(hash)) => hash.matches(text.as_bytes(), &mut Vec::new()).into(),
+            (Self::Hashed(hash), Self::Plain(_)) => is_of(hash, other_text),
+            (Self::Plain(_), Self::Hashed(hash)) => is_of(hash, text),
             (Self::Hashed(one), Self::Hashed(other)) => one == other,
         }
     }
 
     /// The hash, where it is one.
-    pub(super) const fn hash(&self) -> Option<&Arc<Hash>> {
+    pub(super) const fn hash(&self) -> Option<&Arc<Argon2Hash>> {
         match self {
             Self::Plain(_) => None,
             Self::Hashed(hash) => Some(hash),
@@ -109,7 +100,7 @@ pub(super) fn is_hash(text: &str) -> bool {
     text.starts_with("$argon2")
 }
 
-impl Hash {
+impl Argon2Hash {
     fn parse(text: &str) -> Result<Self, HashFault> {
         if !text.starts_with("$argon2id$") {
             return Err(HashFault::NotArgon2id);
@@ -161,7 +152,7 @@ impl Hash {
 /// hashes.
 pub(super) async fn matching(
     presented: &str,
-    known: [Option<Password>; 2],
+    known: [Option<LoginPassword>; 2],
     dummy: Option<&Dummy>,
 ) -> [bool; 2] {
     let presented = Zeroizing::new(presented.as_bytes().to_vec());
@@ -185,24 +176,24 @@ pub(super) async fn matching(
 
 fn look(
     presented: &[u8],
-    known: &[Option<Password>; 2],
+    known: &[Option<LoginPassword>; 2],
     dummy: Option<&Dummy>,
     memory: &mut Vec<Block>,
 ) -> [bool; 2] {
     let digest = sha256(presented);
     let mut verified = 0;
     let found = known.each_ref().map(|known| match known {
-        Some(Password::Hashed(hash)) => {
+        Some(LoginPassword::Hashed(hash)) => {
             verified += 1;
             hash.matches(presented, memory)
         }
-        Some(Password::Plain(known)) => digest.as_slice().ct_eq(known.as_slice()),
+        Some(LoginPassword::Plain(known)) => digest.as_slice().ct_eq(known.as_slice()),
         None => Choice::from(0),
     });
-    for Dummy { hash, .. } in
-        dummy.into_iter().flat_map(|dummy| repeat_n(dummy, dummy.looks.saturating_sub(verified)))
-    {
-        std::hint::black_box(hash.matches(presented, memory));
+    if let Some(Dummy { hash, looks }) = dummy {
+        for _ in verified..*looks {
+            std::hint::black_box(hash.matches(presented, memory));
+        }
     }
     found.map(bool::from)
 }
@@ -213,7 +204,7 @@ fn look(
 /// [`HashPasswordError`].
 pub fn hash_password(password: &str, env: &Env) -> Result<String, HashPasswordError> {
     let salt = env.random::<16>()?;
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(password_hash::Error::from)?;
+    let params = Params::new(19 * 1024, 2, 1, None).map_err(password_hash::Error::from)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     Ok(argon2.hash_password_with_salt(password.as_bytes(), &salt)?.to_string())
 }
@@ -261,7 +252,7 @@ mod tests {
 
     #[test]
     fn reads_argon2id_within_its_bounds_and_nothing_else_that_looks_like_a_hash() {
-        let of = |text: &str| Password::parse(text).err();
+        let of = |text: &str| LoginPassword::parse(text).err();
         let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
         assert_eq!(of(&format!("$argon2id$v=19$m=262144,t=16,p=16{tail}")), None, "the most of all");
         for (params, fault) in [
@@ -284,14 +275,14 @@ mod tests {
         {
             assert_eq!(of(cut), Some(HashFault::Malformed), "{cut}");
         }
-        assert!(matches!(Password::parse("$2b$ is plain to us"), Ok(Password::Plain(_))));
+        assert!(matches!(LoginPassword::parse("$2b$ is plain to us"), Ok(LoginPassword::Plain(_))));
     }
 
     #[test]
     fn what_hash_password_makes_is_read_and_matches_its_password_only() {
         let hash = hash_password("correct horse", &Env::system()).unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let Ok(Password::Hashed(hash)) = Password::parse(&hash) else { panic!("a hash") };
+        let Ok(LoginPassword::Hashed(hash)) = LoginPassword::parse(&hash) else { panic!("a hash") };
         assert!(bool::from(hash.matches(b"correct horse", &mut Vec::new())));
         assert!(!bool::from(hash.matches(b"correct horsf", &mut Vec::new())));
     }
@@ -309,60 +300,39 @@ mod tests {
             (salted.as_str(), same.as_str(), true),
             (salted.as_str(), other.as_str(), false),
         ] {
-            let (first, second) = (Password::parse(one).unwrap(), Password::parse(two).unwrap());
+            let (first, second) = (LoginPassword::parse(one).unwrap(), LoginPassword::parse(two).unwrap());
             assert_eq!(first.is_known_to_equal(one, &second, two), equal, "{one} {two}");
         }
     }
 
-    fn hashed(text: &str) -> Arc<Hash> {
-        Password::parse(text).unwrap().hash().cloned().unwrap()
-    }
-
-    #[test]
-    fn a_look_verifies_a_hash_of_the_same_parameters_for_every_user_and_for_none() {
-        let tail = "$c29tZXNhbHQ$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
-        let of_user = format!("$argon2id$v=19$m=64,t=3,p=2{tail}");
-        let plain = || Password::parse("plain").ok();
-        let own = || Password::parse(&of_user).ok();
-        let dummy = |looks| Some(Dummy { hash: hashed(&of_user), looks });
-        let parameters = (64, 3, 2);
-        for (name, looks, known, wanted) in [
-            ("a_file_without_hashes_and_nobody", 0, [None, None], 0),
-            ("a_file_without_hashes_and_a_user", 0, [plain(), plain()], 0),
-            ("nobody", 1, [None, None], 1),
-            ("a_plain_password", 1, [plain(), None], 1),
-            ("a_hash", 1, [own(), None], 1),
-            ("nobody_while_a_hash_is_changed", 2, [None, None], 2),
-            ("a_plain_password_while_a_hash_is_changed", 2, [plain(), None], 2),
-            ("a_hash_while_another_is_changed", 2, [own(), None], 2),
-            ("a_hash_that_is_changed", 2, [own(), own()], 2),
-            ("a_plain_password_that_becomes_a_hash", 2, [plain(), own()], 2),
-        ] {
-            for presented in ["plain", "wrong"] {
-                VERIFIED.take();
-                let dummy = dummy(looks).filter(|_| looks > 0);
-                look(presented.as_bytes(), &known, dummy.as_ref(), &mut Vec::new());
-                assert_eq!(VERIFIED.take(), vec![parameters; wanted], "{name} {presented}");
-            }
-        }
-    }
-
     #[tokio::test]
-    async fn every_place_is_looked_at_whatever_the_other_gives() {
-        let plain = || Password::parse("plain").ok();
+    async fn every_place_is_looked_at_and_verifies_as_many_hashes_for_every_user_and_for_none() {
         let hash = cheap("hashed", b"some-salt");
-        let own = || Password::parse(&hash).ok();
-        let dummy = Dummy { hash: hashed(&hash), looks: 2 };
-        for (presented, known, wanted) in [
-            ("plain", [plain(), own()], [true, false]),
-            ("hashed", [plain(), own()], [false, true]),
-            ("hashed", [own(), None], [true, false]),
-            ("wrong", [plain(), own()], [false, false]),
-            ("", [None, None], [false, false]),
-            ("hashed", [None, None], [false, false]),
+        let plain = || LoginPassword::parse("plain").ok();
+        let own = || LoginPassword::parse(&hash).ok();
+        let parsed = own().unwrap().hash().cloned().unwrap();
+        for (name, looks, presented, known, wanted) in [
+            ("a_file_without_hashes_and_nobody", 0, "plain", [None, None], [false, false]),
+            ("a_file_without_hashes_and_a_user", 0, "plain", [plain(), plain()], [true, true]),
+            ("nobody", 1, "hashed", [None, None], [false, false]),
+            ("nobody_with_no_password", 1, "", [None, None], [false, false]),
+            ("a_plain_password", 1, "plain", [plain(), None], [true, false]),
+            ("a_wrong_plain_password", 1, "wrong", [plain(), None], [false, false]),
+            ("a_hash", 1, "hashed", [own(), None], [true, false]),
+            ("a_wrong_password", 1, "wrong", [own(), None], [false, false]),
+            ("the_hash_itself_as_password", 1, hash.as_str(), [own(), None], [false, false]),
+            ("nobody_while_a_hash_is_changed", 2, "hashed", [None, None], [false, false]),
+            ("a_plain_password_while_a_hash_is_changed", 2, "plain", [plain(), None], [true, false]),
+            ("a_hash_while_another_is_changed", 2, "hashed", [own(), None], [true, false]),
+            ("a_hash_that_is_changed", 2, "hashed", [own(), own()], [true, true]),
+            ("a_plain_password_that_becomes_a_hash", 2, "plain", [plain(), own()], [true, false]),
+            ("its_new_password", 2, "hashed", [plain(), own()], [false, true]),
         ] {
-            assert_eq!(matching(presented, known, Some(&dummy)).await, wanted, "{presented}");
+            VERIFIED.take();
+            let dummy = (looks > 0).then(|| Dummy { hash: Arc::clone(&parsed), looks });
+            let found = look(presented.as_bytes(), &known, dummy.as_ref(), &mut Vec::new());
+            assert_eq!((found, VERIFIED.take()), (wanted, vec![(8, 1, 1); looks]), "{name}");
+            assert_eq!(matching(presented, known, dummy.as_ref()).await, wanted, "{name}");
         }
-        assert_eq!(matching("plain", [plain(), plain()], None).await, [true, true]);
     }
 }

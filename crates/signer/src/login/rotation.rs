@@ -1,4 +1,4 @@
-//! Replacing a user's credentials (§2.5): both pairs are good until `old_cred_exp`, then the new one alone.
+//! Replacing a user's credentials: both pairs are good until `old_cred_exp`, then the new one alone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,12 +8,7 @@ use jwtis_base::env::Timestamp;
 /// A value, and from some moment on another.
 pub(super) struct Rotating<T> {
     current: T,
-    next: Option<Next<T>>,
-}
-
-struct Next<T> {
-    value: T,
-    at: Timestamp,
+    next: Option<(T, Timestamp)>,
     /// The moment has been seen: a clock that steps back does not bring the old value to life again.
     done: AtomicBool,
 }
@@ -31,32 +26,36 @@ pub(crate) struct InForce<'a, T> {
 impl<T> Rotating<T> {
     /// A value that stays.
     pub(super) const fn fixed(current: T) -> Self {
-        Self { current, next: None }
+        Self { current, next: None, done: AtomicBool::new(false) }
     }
 
     /// A value with another that is good too, and alone from `at` on.
     pub(super) const fn until(current: T, next: T, at: Timestamp) -> Self {
-        Self { current, next: Some(Next { value: next, at, done: AtomicBool::new(false) }) }
+        Self { current, next: Some((next, at)), done: AtomicBool::new(false) }
     }
 
     /// What is good at `now`.
     pub(super) fn at(&self, now: Timestamp) -> InForce<'_, T> {
-        let Some(next) = &self.next else {
+        let Some((next, at)) = &self.next else {
             return InForce { current: &self.current, pending: None, has_just_changed: false };
         };
-        let is_due = now >= next.at;
-        let was_done =
-            if is_due { next.done.swap(true, Ordering::SeqCst) } else { next.done.load(Ordering::SeqCst) };
+        let is_due = now >= *at;
+        let was_done = self.done.fetch_or(is_due, Ordering::SeqCst);
         if is_due || was_done {
-            InForce { current: &next.value, pending: None, has_just_changed: !was_done }
+            InForce { current: next, pending: None, has_just_changed: !was_done }
         } else {
-            InForce { current: &self.current, pending: Some(&next.value), has_just_changed: false }
+            InForce { current: &self.current, pending: Some(next), has_just_changed: false }
         }
     }
 
     /// All values, past and future.
     pub(super) fn all(&self) -> impl Iterator<Item = &T> {
-        std::iter::once(&self.current).chain(self.next.iter().map(|next| &next.value))
+        std::iter::once(&self.current).chain(self.next.iter().map(|(next, _)| next))
+    }
+
+    /// The value that stays.
+    pub(super) fn last(&self) -> &T {
+        self.next.as_ref().map_or(&self.current, |(next, _)| next)
     }
 }
 

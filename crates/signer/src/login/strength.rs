@@ -1,4 +1,4 @@
-//! How good passwords and secrets have to be (§2.4): pure.
+//! How good passwords and secrets have to be: pure.
 
 /// Shortest password, in bytes.
 const PASSWORD_BYTES: usize = 16;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jwtis_base::env::{Env, Timestamp};
 
-use super::config::{TrustedIssuer, UserConfig};
-use super::password::{self, Dummy, Hash};
-use super::user::{LoginPair, LoginUser};
+use super::password::{self, Argon2Hash, Dummy};
+use super::user::{LoginPair, LoginUser, UserConfig};
 use crate::text::shown;
+use crate::trusted::TrustedIssuer;
 
 /// The users and issuers whose tokens are taken.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub struct TokenGuard {
 }
 
 impl TokenGuard {
-    /// Checks the credentials (§2.4) and plans rotations (§2.5). The texts of the notices are for the log.
+    /// Checks the credentials and plans rotations. The texts of the notices are for the log.
     ///
     /// # Errors
     /// Every fault of every user, by name.
@@ -55,7 +55,7 @@ impl TokenGuard {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let hashes: Vec<Vec<&Arc<Hash>>> = users.values().map(LoginUser::hashes).collect();
+        let hashes: Vec<Vec<&Arc<Argon2Hash>>> = users.values().map(LoginUser::hashes).collect();
         let parameters: BTreeSet<_> = hashes.iter().flatten().map(|hash| hash.parameters()).collect();
         if parameters.len() > 1 {
             notices.push(

@@ -1,14 +1,15 @@
-//! Keys in the memory of this process: the vaults `file` and `mem` (§7).
+//! Keys in the memory of this process: the vaults `file` and `mem`, and how every key of this process signs.
 
 use std::sync::Arc;
 
 use jwtis_store::BoxFuture;
-use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey};
+use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
-use super::{KeyBackend, VaultError, VerifiedSignature, prove_here, sign_here};
+use super::KeyBackend;
+use super::verified::{VaultError, VerifiedSignature};
 use crate::cleared::{Cleared, ClearedProof};
 
-/// Keys that somebody has read from where they lie, and opened.
+/// Keys that were read from where they lie, and opened.
 #[derive(Debug)]
 pub struct SoftwareVault {
     kind: &'static str,
@@ -39,13 +40,43 @@ impl KeyBackend for SoftwareVault {
     }
 
     fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
-        Box::pin(async move { sign_here(self.kind, self.key(request.key())?, request).await })
+        Box::pin(async move { sign(self.kind, self.key(request.key())?, request).await })
     }
 
     fn prove<'a>(
         &'a self,
         request: &'a ClearedProof,
     ) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
-        Box::pin(async move { prove_here(self.kind, self.key(request.key())?, request).await })
+        Box::pin(async move { prove(self.kind, self.key(request.key())?, request).await })
     }
+}
+
+/// Signs with a key of this process: BLS, which takes over a millisecond, on a thread of its own, the others on the spot.
+pub(super) async fn sign(
+    kind: &'static str,
+    key: &Arc<SecretKey>,
+    request: &Cleared,
+) -> Result<VerifiedSignature, VaultError> {
+    if key.curve() != Curve::Bls12381 {
+        return VerifiedSignature::sign(kind, key, request);
+    }
+    let (key, request) = (Arc::clone(key), request.share());
+    elsewhere(kind, move || VerifiedSignature::sign(kind, &key, &request)).await
+}
+
+/// Proves possession of a key of this process, on a thread of its own.
+pub(super) async fn prove(
+    kind: &'static str,
+    key: &Arc<SecretKey>,
+    request: &ClearedProof,
+) -> Result<VerifiedSignature, VaultError> {
+    let (key, request) = (Arc::clone(key), request.share());
+    elsewhere(kind, move || VerifiedSignature::prove(kind, &key, &request)).await
+}
+
+async fn elsewhere<T: Send + 'static>(
+    kind: &'static str,
+    work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+) -> Result<T, VaultError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(VaultError::new(kind, error)))
 }

@@ -8,20 +8,19 @@ use jwtis_base::audit::{Actor, Event};
 use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::rollback::deleted::Deleted;
 use jwtis_store::{
-    BoxFuture, Cache, CommitError, Name, NotWritten, OutcomeUnknown, ReadError, Record, RecordKey, Store,
-    settled,
+    BoxFuture, Cache, CommitError, Name, NotWritten, OutcomeUnknown, ReadError, Record as _, RecordKey,
+    Store, settled,
 };
 use jwtis_tezos::{Curve, PublicKey, PublicKeyHash, SecretKey};
 
-use super::{KeyBackend, VaultError, VerifiedSignature, prove_here, sign_here};
+use super::verified::{VaultError, VerifiedSignature};
+use super::{KeyBackend, software};
 use crate::cleared::{Cleared, ClearedProof};
 pub use record::StoredKey;
 pub(crate) use record::{AliasRecord, KeyRecord};
 
 /// The longest alias, in characters.
 pub const MAX_ALIAS_CHARS: usize = 64;
-/// Records read at once.
-const PAGE: usize = 256;
 /// Most keys that are kept opened.
 const MOST_OPENED: usize = 100_000;
 /// How the vault is called in texts.
@@ -56,32 +55,25 @@ pub struct DamagedKey {
 
 /// What can go wrong with keys of the store.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the texts say it")]
 pub enum StoreVaultError {
-    /// The key is there already.
     #[error("{0} is in the store already")]
     Exists(PublicKeyHash),
-    /// It is not there.
     #[error("{0} is not in the store")]
     Unknown(PublicKeyHash),
-    /// Another key has this alias.
     #[error("another key has the alias `{0}`")]
     AliasTaken(String),
-    /// The alias is too long, or has characters that nobody sees.
     #[error("an alias has at most {MAX_ALIAS_CHARS} characters, none of them a control character")]
     Alias,
     /// No randomness, or the library failed.
     #[error("the key cannot be made")]
     Key(#[source] jwtis_tezos::SecretKeyError),
-    /// The store cannot be read.
     #[error("the store could not be read")]
     Read(#[from] ReadError),
-    /// Another program changed the key at the same moment.
     #[error("{0} was changed by another program at the same moment")]
     Conflict(PublicKeyHash),
-    /// The store cannot be written.
     #[error("the store could not be written")]
     Store(#[from] NotWritten),
-    /// The change may have been made.
     #[error("it is not known whether the store was changed")]
     OutcomeUnknown(#[from] OutcomeUnknown),
 }
@@ -97,7 +89,7 @@ impl StoreVault {
     /// Makes a key.
     ///
     /// # Errors
-    /// [`StoreVaultError`]. After [`StoreVaultError::OutcomeUnknown`] there may be a key that nobody was told of; [`Self::list`] shows it.
+    /// [`StoreVaultError`]. After [`StoreVaultError::OutcomeUnknown`] there may be a key that nobody was told of: [`Self::list`] shows it.
     pub async fn generate(&self, curve: Curve, alias: &str) -> Result<StoredKey, StoreVaultError> {
         let key = SecretKey::generate(curve).map_err(StoreVaultError::Key)?;
         self.import(&key, alias).await
@@ -142,9 +134,9 @@ impl StoreVault {
     /// [`StoreVaultError::Read`] if the store cannot be read at all.
     pub async fn list(&self) -> Result<Listed, StoreVaultError> {
         let (mut keys, mut damaged) = (Vec::new(), Vec::new());
-        for (place, record) in self.scan::<KeyRecord>().await? {
+        for (place, record) in self.store.scan_each::<KeyRecord>(None, usize::MAX).await? {
             match record {
-                Ok(record) => keys.push(record.public()),
+                Ok(stored) => keys.push(stored.value.public()),
                 Err(record) => damaged.push(DamagedKey { record, key: self.named(&place).await? }),
             }
         }
@@ -190,25 +182,10 @@ impl StoreVault {
         }
     }
 
-    /// Every record of a table with what came of opening it.
-    async fn scan<T: Record>(&self) -> Result<Vec<(RecordKey, Result<T, ReadError>)>, ReadError> {
-        let mut records = Vec::new();
-        let mut after: Option<RecordKey> = None;
-        loop {
-            let page = self.store.scan_each::<T>(after.as_ref(), PAGE).await?;
-            let full = page.len() == PAGE;
-            after = page.last().map(|(key, _)| *key);
-            records.extend(page.into_iter().map(|(key, record)| (key, record.map(|stored| stored.value))));
-            if !full {
-                return Ok(records);
-            }
-        }
-    }
-
     /// Which key has its record at `place`, if it has an alias: names are kept as hashes.
     async fn named(&self, place: &RecordKey) -> Result<Option<PublicKeyHash>, ReadError> {
-        let aliases = self.scan::<AliasRecord>().await?;
-        let mut named = aliases.into_iter().filter_map(|(_, alias)| Some(alias.ok()?.0));
+        let aliases = self.store.scan_each::<AliasRecord>(None, usize::MAX).await?;
+        let mut named = aliases.into_iter().filter_map(|(_, alias)| Some(alias.ok()?.value.0));
         Ok(named.find(|key| self.store.key_of::<KeyRecord>(Name::plain(&key.to_string())) == *place))
     }
 
@@ -249,13 +226,13 @@ impl KeyBackend for StoreVault {
     }
 
     fn sign<'a>(&'a self, request: &'a Cleared) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
-        Box::pin(async move { sign_here(KIND, &self.key(request.key()).await?, request).await })
+        Box::pin(async move { software::sign(KIND, &self.key(request.key()).await?, request).await })
     }
 
     fn prove<'a>(
         &'a self,
         request: &'a ClearedProof,
     ) -> BoxFuture<'a, Result<VerifiedSignature, VaultError>> {
-        Box::pin(async move { prove_here(KIND, &self.key(request.key()).await?, request).await })
+        Box::pin(async move { software::prove(KIND, &self.key(request.key()).await?, request).await })
     }
 }

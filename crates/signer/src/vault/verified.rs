@@ -1,9 +1,26 @@
 //! The proof that a signature is one: of the very message that was cleared, by the very key that was asked for.
 
+use std::sync::Arc;
+
+use jwtis_store::BoxError;
 use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey, Signature};
 
-use super::error::VaultError;
 use crate::cleared::{Cleared, ClearedProof};
+
+/// A vault failed. `Display` is `(File): …`, as Signatory prefixes it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("({kind}): {source}")]
+pub struct VaultError {
+    kind: &'static str,
+    source: Arc<dyn std::error::Error + Send + Sync>,
+}
+
+impl VaultError {
+    /// The vault of this kind failed for this reason, which has no secrets.
+    pub fn new(kind: &'static str, source: impl Into<BoxError>) -> Self {
+        Self { kind, source: Arc::from(source.into()) }
+    }
+}
 
 /// A signature that verifies with the key that was asked for. It answers one request, and no other.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Watermarks written as Signatory reads them: version 2, one file for each network.
 //!
-//! The driver `file` keeps such a copy beside its own file, so that an operator can return to Signatory. Nothing is signed on the strength of
-//! it: it is renamed into its place, so that it is never half of one, and not synced. An export is synced.
+//! The driver `file` keeps such a copy beside its own file, so that an operator can return to Signatory. It is renamed into its place, so that
+//! it is never half of one. It is not synced, since nothing is signed on the strength of it. An export is synced.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 
 use super::file_error::FileError;
 use super::folder::{self, FolderLock};
-use super::import::{self, Blank, MAX_FILE_BYTES, Version};
+use super::import::{self, Blank, MAX_FILE_BYTES, SignatoryVersion};
 use super::kept::Places;
 
 /// How names begin of files that are being written; digits follow, as in Signatory.
@@ -60,7 +60,7 @@ pub fn read(base_dir: &Path) -> Result<AllWatermarks, FileError> {
     if !import::is_folder(&folder)? {
         return Ok(AllWatermarks::new());
     }
-    Ok(import::read(&folder, Some(Version::V2), Blank::Refused)?.watermarks)
+    Ok(import::read(&folder, Some(SignatoryVersion::V2), Blank::Refused)?.watermarks)
 }
 
 fn change(
@@ -76,7 +76,7 @@ fn change(
     let _lock = lock.ok_or_else(|| FileError::InUse(folder.display().to_string()))?;
     // Where our own file is there, these are its copies, which a power cut can leave blank.
     let blank = if Places::below(base_dir).file.exists() { Blank::PassedOver } else { Blank::Refused };
-    let before = import::read(&folder, Some(Version::V2), blank)?.watermarks;
+    let before = import::read(&folder, Some(SignatoryVersion::V2), blank)?.watermarks;
     let mut after = before.clone();
     change(&mut after);
     SignatoryCopy::new(folder.clone()).write(&after, Durable::Yes).map_err(io)?;
@@ -93,11 +93,11 @@ pub(super) enum Durable {
 /// The files of a folder.
 pub(super) struct SignatoryCopy {
     folder: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<CopyState>,
 }
 
 #[derive(Default)]
-struct State {
+struct CopyState {
     /// Texts of the watermarks that do not move.
     printers: BTreeMap<ChainId, Printer>,
     /// What is in each file.
@@ -164,7 +164,7 @@ fn is_file_with(path: &Path, text: &str) -> bool {
 /// Removes what processes left behind that were killed while they wrote a file. Under the folder's lock, so that it is nobody's.
 pub(super) fn remove_leftovers(folder: &Path) -> io::Result<()> {
     for (name, entry) in folder::list(folder)? {
-        if entry == folder::Entry::File && is_numbered(&name, TEMPORARY) {
+        if entry == folder::FolderEntry::File && is_numbered(&name, TEMPORARY) {
             fs::remove_file(folder.join(name))?;
         }
     }

@@ -27,10 +27,10 @@ use tokio::sync::Mutex;
 use self::older::{Older, has_some};
 use super::copy::{self, Durable, SignatoryCopy};
 use super::folder::{self, FolderLock};
-use super::import::{self, Blank, Version};
+use super::import::{self, Blank, SignatoryVersion};
 use super::kept::Places;
 use super::store::StoreWatermarks;
-use super::{Clearance, Keeper, Terms, WatermarkError, WatermarkObserver, Watermarks, WentBack};
+use super::{Clearance, KeptIn, RaisedBy, Terms, WatermarkError, WatermarkObserver, Watermarks, WentBack};
 
 pub use super::file_error::FileError;
 
@@ -76,24 +76,15 @@ pub enum Lost {
 }
 
 impl FileWatermarks {
-    /// The watermarks below `base_dir`, joined with what lies beside their file (§5.3). Returns what the operator should know, too.
+    /// The watermarks below `base_dir`, joined with what lies beside their file. Returns what the operator should know, too. `lost` says what to
+    /// do about watermarks that are gone, and `now` dates the records of what is joined.
     ///
     /// # Errors
     /// A [`FileError`]: another process has them; a file cannot be read, is none, or is gone.
     pub async fn open(
         base_dir: &Path,
-        observer: Arc<dyn WatermarkObserver>,
-    ) -> Result<(Self, Vec<String>), FileError> {
-        Self::open_or(base_dir, Lost::Refuse, observer).await
-    }
-
-    /// As [`Self::open`], where the operator may have said what to do about watermarks that are gone.
-    ///
-    /// # Errors
-    /// A [`FileError`].
-    pub async fn open_or(
-        base_dir: &Path,
         lost: Lost,
+        now: Timestamp,
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), FileError> {
         let places = Places::below(base_dir);
@@ -106,7 +97,7 @@ impl FileWatermarks {
             return Err(FileError::lost(&places.file, "is gone, and a lock file says that it was there"));
         }
         let blank = if unplaced.is_none() { Blank::PassedOver } else { Blank::Refused };
-        let mut copies = import::read(&places.folder, Some(Version::V2), blank)?;
+        let mut copies = import::read(&places.folder, Some(SignatoryVersion::V2), blank)?;
         if lost == Lost::Refuse {
             older.check(&places.folder, &copies.watermarks)?;
             if unplaced.is_some() {
@@ -115,10 +106,10 @@ impl FileWatermarks {
         }
         older.join_into(&mut copies.watermarks);
 
-        let kept = StoreWatermarks::kept_by(Keeper::File, store, observer);
+        let kept = StoreWatermarks::kept_in(KeptIn::File, store, observer);
         let mut notices = std::mem::take(&mut copies.notices);
         for found in folders.iter().chain([&copies]) {
-            let raised = take_over(&kept, &found.watermarks).await;
+            let raised = join(&kept, &found.watermarks, now).await;
             let path = || found.folder.display().to_string();
             let raised = raised.map_err(|source| FileError::NotTaken { path: path(), source })?;
             if raised && unplaced.is_none() {
@@ -189,18 +180,16 @@ impl FileWatermarks {
         }
         let all = self.kept.all().await?;
         // Another signer may have the folder at that path by now, with watermarks that are higher.
-        self.kept.store().in_place().await.map_err(|error| WatermarkError::Unavailable(error.into()))?;
+        self.kept.store().in_place().await?;
         let copy = Arc::clone(&self.copy);
         // The guard goes along: where the caller gives up, the next copy waits for this one all the same.
         let written = tokio::task::spawn_blocking(move || {
             copy.write(&all, durable)?;
             *copied = Some(commit);
-            Ok::<_, std::io::Error>(())
+            Ok::<_, io::Error>(())
         });
-        written
-            .await
-            .map_err(|error| WatermarkError::Unavailable(error.into()))?
-            .map_err(|error| WatermarkError::Unavailable(error.into()))
+        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        written.map_err(|error| WatermarkError::Unavailable(error.into()))
     }
 }
 
@@ -271,7 +260,9 @@ async fn accept(store: &Store, witnessed: Witnessed) -> Result<(), CommitError> 
         Witnessed::Nothing | Witnessed::UpToDate => {}
     }
     match rollback::stored_mark(store).await? {
-        Some(mark) => store.commit(store.transaction().delete_at(&Rollback::key(), mark.version)).await,
+        Some(watermark) => {
+            store.commit(store.transaction().delete_at(&Rollback::key(), watermark.version)).await
+        }
         None => Ok(()),
     }
 }
@@ -292,7 +283,7 @@ fn none_is_empty(folder: &Path, found: &AllWatermarks) -> Result<(), FileError> 
     for (name, entry) in folder::list(folder).map_err(|source| FileError::io(folder, source))? {
         let chain = name.strip_suffix(".json").and_then(|chain| chain.parse().ok());
         let is_empty = chain.is_some_and(|chain| !found.get(&chain).is_some_and(has_some));
-        if entry == folder::Entry::File && is_empty {
+        if entry == folder::FolderEntry::File && is_empty {
             return Err(FileError::lost(&folder.join(name), "has no watermarks: it was emptied"));
         }
     }
@@ -300,10 +291,10 @@ fn none_is_empty(folder: &Path, found: &AllWatermarks) -> Result<(), FileError> 
 }
 
 /// Raises the watermarks to those that were found, and says whether any rose.
-async fn take_over(kept: &StoreWatermarks, found: &AllWatermarks) -> Result<bool, WatermarkError> {
+async fn join(kept: &StoreWatermarks, found: &AllWatermarks, now: Timestamp) -> Result<bool, WatermarkError> {
     let before = kept.store().commits();
     for (chain, watermarks) in found {
-        kept.raise(*chain, watermarks, None).await?;
+        kept.raise(*chain, watermarks, RaisedBy::Start(now)).await?;
     }
     Ok(kept.store().commits() != before)
 }
@@ -335,9 +326,9 @@ impl Watermarks for FileWatermarks {
         &'a self,
         chain: ChainId,
         watermarks: &'a ChainWatermarks,
-        by_operator: Option<Timestamp>,
+        by: RaisedBy,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.kept.raise(chain, watermarks, by_operator)
+        self.kept.raise(chain, watermarks, by)
     }
 
     fn own_trail(&self) -> Option<&Store> {

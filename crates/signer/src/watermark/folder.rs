@@ -16,7 +16,7 @@ pub(super) const LOCK: &str = ".lock";
 
 /// What a name stands for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum Entry {
+pub(super) enum FolderEntry {
     /// A regular file.
     File,
     /// A folder.
@@ -31,12 +31,12 @@ pub(super) fn below(base_dir: &Path) -> PathBuf {
 }
 
 /// What is at `path`, links followed; `None` where nothing is.
-pub(super) fn look(path: &Path) -> io::Result<Option<Entry>> {
+pub(super) fn look(path: &Path) -> io::Result<Option<FolderEntry>> {
     match fs::metadata(path) {
         Ok(there) => Ok(Some(entry(there.file_type()))),
         // A link to nothing is not nothing.
         Err(error) if error.kind() == io::ErrorKind::NotFound => match fs::symlink_metadata(path) {
-            Ok(_) => Ok(Some(Entry::Other)),
+            Ok(_) => Ok(Some(FolderEntry::Other)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         },
@@ -45,7 +45,7 @@ pub(super) fn look(path: &Path) -> io::Result<Option<Entry>> {
 }
 
 /// Names and kinds of what is in a folder, in order, links not followed.
-pub(super) fn list(folder: &Path) -> io::Result<Vec<(String, Entry)>> {
+pub(super) fn list(folder: &Path) -> io::Result<Vec<(String, FolderEntry)>> {
     let name = |there: io::Result<fs::DirEntry>| {
         let there = there?;
         Ok((there.file_name().to_string_lossy().into_owned(), entry(there.file_type()?)))
@@ -166,12 +166,12 @@ pub(super) fn says_kept(path: &Path) -> io::Result<bool> {
     }
 }
 
-fn entry(kind: fs::FileType) -> Entry {
+fn entry(kind: fs::FileType) -> FolderEntry {
     if kind.is_file() {
-        Entry::File
+        FolderEntry::File
     } else if kind.is_dir() {
-        Entry::Folder
+        FolderEntry::Folder
     } else {
-        Entry::Other
+        FolderEntry::Other
     }
 }

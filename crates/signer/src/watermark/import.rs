@@ -1,6 +1,5 @@
-//! Watermarks below a base folder: Signatory's, versions 0 to 2 (§5.3), and those of our driver `file`.
+//! Watermarks below a base folder: Signatory's, versions 0 to 2, and those of our driver `file`.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use jwtis_store::OpenError;
@@ -8,16 +7,17 @@ use jwtis_tezos::watermark::{AllWatermarks, ChainWatermarks, FormatError};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::Value as Json;
 
-use super::folder::{self, Entry};
-use super::kept::{self, Kept, KeptError, Places};
-use super::{WatermarkError, Watermarks};
+use super::folder::{self, FolderEntry};
+use super::kept::{self, KeptError, KeptFile, Places};
+use super::{RaisedBy, WatermarkError, Watermarks};
+use crate::text::in_one_line;
 
 /// Bytes of the longest file that is read, and written.
 pub(super) const MAX_FILE_BYTES: u64 = 16 << 20;
 
 /// What a base folder holds.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct FoundWatermarks {
     /// The watermarks, joined over what was read.
     pub watermarks: AllWatermarks,
     /// The folder that they come from; the base folder where there are several.
@@ -26,14 +26,14 @@ pub struct Found {
     pub notices: Vec<String>,
 }
 
-impl Found {
+impl FoundWatermarks {
     /// Raises those of `watermarks` to at least these.
     ///
     /// # Errors
     /// [`WatermarkError::Unavailable`]; what was raised by then stays. It may be done again.
-    pub async fn raise(&self, driver: &dyn Watermarks) -> Result<(), WatermarkError> {
+    pub async fn raise(&self, keeper: &dyn Watermarks, by: RaisedBy) -> Result<(), WatermarkError> {
         for (chain, watermarks) in &self.watermarks {
-            driver.raise(*chain, watermarks, None).await?;
+            keeper.raise(*chain, watermarks, by).await?;
         }
         Ok(())
     }
@@ -48,12 +48,12 @@ pub struct ImportError {
     /// What is wrong.
     pub reason: String,
     /// What kind of fault that is.
-    pub fault: Fault,
+    pub fault: ImportFault,
 }
 
 /// What is wrong with watermarks that cannot be taken over.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum Fault {
+pub enum ImportFault {
     /// Nothing, but a signer has them open.
     InUse,
     /// They were there, and are gone or have gone back to an earlier state.
@@ -64,7 +64,7 @@ pub enum Fault {
 
 impl ImportError {
     pub(super) fn new(path: &Path, reason: impl ToString) -> Self {
-        Self { path: path.display().to_string(), reason: reason.to_string(), fault: Fault::Unreadable }
+        Self { path: path.display().to_string(), reason: reason.to_string(), fault: ImportFault::Unreadable }
     }
 }
 
@@ -82,28 +82,28 @@ pub enum Busy {
 ///
 /// # Errors
 /// [`ImportError`]: a watermark that is passed over would be one that is forgotten.
-pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>, ImportError> {
+pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<FoundWatermarks>, ImportError> {
     let Places { folder, file, .. } = Places::below(base_dir);
     let mut notices = Vec::new();
-    let Kept { watermarks: kept, lost } = match kept::read(base_dir).await {
+    let KeptFile { watermarks: kept, lost } = match kept::read(base_dir).await {
         Ok(kept) => kept,
         Err(KeptError::Open(OpenError::InUse)) if busy == Busy::ReadCopy => {
             notices.push(format!(
                 "a signer has {} open: these watermarks are of the copy beside it, which is a second old at most",
                 file.display()
             ));
-            Kept::default()
+            KeptFile::default()
         }
         Err(error) => {
             let fault = match error {
-                KeptError::Open(OpenError::InUse) => Fault::InUse,
-                KeptError::Open(_) | KeptError::Read(_) | KeptError::Mark(_) => Fault::Unreadable,
+                KeptError::Open(OpenError::InUse) => ImportFault::InUse,
+                KeptError::Open(_) | KeptError::Read(_) | KeptError::Watermark(_) => ImportFault::Unreadable,
             };
-            return Err(ImportError { fault, ..ImportError::new(&file, with_causes(&error)) });
+            return Err(ImportError { fault, ..ImportError::new(&file, in_one_line(&error)) });
         }
     };
     if let Some(lost) = lost {
-        let error = ImportError { fault: Fault::Lost, ..ImportError::new(&file, lost) };
+        let error = ImportError { fault: ImportFault::Lost, ..ImportError::new(&file, lost) };
         match busy {
             Busy::Refuse => return Err(error),
             Busy::ReadCopy => notices.push(format!("{error}: watermarks may be lower than what was signed")),
@@ -112,12 +112,12 @@ pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>,
     let blank = if kept.is_some() { Blank::PassedOver } else { Blank::Refused };
     let mut folders = Vec::new();
     if is_folder(&folder)? {
-        folders.push(read(&folder, Some(Version::V2), blank)?);
+        folders.push(read(&folder, Some(SignatoryVersion::V2), blank)?);
     }
     folders.extend(older_folders(base_dir)?);
     if let Some(watermarks) = kept {
         // Before the others, of which one is the copy.
-        folders.insert(0, Found { watermarks, folder: folder.clone(), notices: Vec::new() });
+        folders.insert(0, FoundWatermarks { watermarks, folder: folder.clone(), notices: Vec::new() });
     }
     if folders.is_empty() && notices.is_empty() {
         return Ok(None);
@@ -138,7 +138,7 @@ pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<Found>,
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
+pub fn from_folder(folder: &Path) -> Result<FoundWatermarks, ImportError> {
     if !is_folder(folder)? {
         return Err(ImportError::new(folder, "there is no such folder"));
     }
@@ -149,9 +149,9 @@ pub fn from_folder(folder: &Path) -> Result<Found, ImportError> {
 ///
 /// # Errors
 /// [`ImportError`].
-pub fn older_folders(base_dir: &Path) -> Result<Vec<Found>, ImportError> {
+pub fn older_folders(base_dir: &Path) -> Result<Vec<FoundWatermarks>, ImportError> {
     let mut found = Vec::new();
-    for version in [Version::V1, Version::V0] {
+    for version in [SignatoryVersion::V1, SignatoryVersion::V0] {
         let folder = version.folder(base_dir);
         if is_folder(&folder)? {
             found.push(read(&folder, Some(version), Blank::Refused)?);
@@ -161,10 +161,13 @@ pub fn older_folders(base_dir: &Path) -> Result<Vec<Found>, ImportError> {
 }
 
 /// Joins what folders below `base_dir` hold: of two watermarks the higher one stands.
-pub(super) fn join(base_dir: &Path, folders: Vec<Found>) -> Found {
+pub(super) fn join(base_dir: &Path, folders: Vec<FoundWatermarks>) -> FoundWatermarks {
     let one = folders.first().map(|first| first.folder.clone());
     let folder = one.filter(|one| folders.iter().all(|found| found.folder == *one));
-    let mut all = Found { folder: folder.unwrap_or_else(|| base_dir.to_owned()), ..Found::default() };
+    let mut all = FoundWatermarks {
+        folder: folder.unwrap_or_else(|| base_dir.to_owned()),
+        ..FoundWatermarks::default()
+    };
     for found in folders {
         for (chain, watermarks) in &found.watermarks {
             all.watermarks.entry(*chain).or_default().join(watermarks);
@@ -178,8 +181,8 @@ pub(super) fn join(base_dir: &Path, folders: Vec<Found>) -> Found {
 pub(super) fn is_folder(path: &Path) -> Result<bool, ImportError> {
     match folder::look(path).map_err(|error| ImportError::new(path, error))? {
         None => Ok(false),
-        Some(Entry::Folder) => Ok(true),
-        Some(Entry::File | Entry::Other) => Err(ImportError::new(path, "is not a folder")),
+        Some(FolderEntry::Folder) => Ok(true),
+        Some(FolderEntry::File | FolderEntry::Other) => Err(ImportError::new(path, "is not a folder")),
     }
 }
 
@@ -193,12 +196,16 @@ pub(super) enum Blank {
 }
 
 /// Reads the files of a folder; `version` where it is known. A file without watermarks has an entry where it names a key.
-pub(super) fn read(folder: &Path, version: Option<Version>, blank: Blank) -> Result<Found, ImportError> {
-    let mut found = Found { folder: folder.to_owned(), ..Found::default() };
+pub(super) fn read(
+    folder: &Path,
+    version: Option<SignatoryVersion>,
+    blank: Blank,
+) -> Result<FoundWatermarks, ImportError> {
+    let mut found = FoundWatermarks { folder: folder.to_owned(), ..FoundWatermarks::default() };
     for (name, entry) in folder::list(folder).map_err(|error| ImportError::new(folder, error))? {
         let Some(chain) = name.strip_suffix(".json") else { continue };
         let path = folder.join(&name);
-        if entry != Entry::File {
+        if entry != FolderEntry::File {
             found.notices.push(format!("{} is passed over: it is not a regular file", path.display()));
             continue;
         }
@@ -217,8 +224,8 @@ pub(super) fn read(folder: &Path, version: Option<Version>, blank: Blank) -> Res
             continue;
         }
         let text = String::from_utf8(bytes).map_err(|error| bad(&error))?;
-        let version = version.unwrap_or_else(|| Version::of(&text, folder));
-        let watermarks = version.parse(&text).map_err(|error| bad(&with_causes(&error)))?;
+        let version = version.unwrap_or_else(|| SignatoryVersion::of(&text, folder));
+        let watermarks = version.parse(&text).map_err(|error| bad(&in_one_line(&error)))?;
         if watermarks.iter().next().is_some() {
             found.watermarks.insert(chain, watermarks);
         }
@@ -226,19 +233,9 @@ pub(super) fn read(folder: &Path, version: Option<Version>, blank: Blank) -> Res
     Ok(found)
 }
 
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
-}
-
 /// How watermarks are laid out in files.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum Version {
+pub(super) enum SignatoryVersion {
     /// Kinds, and keys within.
     V0,
     /// One joint watermark for each key.
@@ -247,7 +244,7 @@ pub(super) enum Version {
     V2,
 }
 
-impl Version {
+impl SignatoryVersion {
     /// The name of its folder.
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -16,7 +16,7 @@ use jwtis_tezos::watermark::AllWatermarks;
 
 use super::folder::{FolderLock, LOCK, says_kept};
 use super::store::StoreWatermarks;
-use super::{Keeper, WatermarkError, Watermarks as _, folder as folders};
+use super::{KeptIn, WatermarkError, Watermarks as _, folder as folders};
 
 /// The file's name.
 const NAME: &str = "watermarks.db";
@@ -47,12 +47,12 @@ pub(super) enum KeptError {
     #[error(transparent)]
     Read(#[from] WatermarkError),
     #[error(transparent)]
-    Mark(#[from] ReadError),
+    Watermark(#[from] ReadError),
 }
 
 /// What is read.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct KeptFile {
     /// The watermarks; `None` where there is no such file.
     pub(super) watermarks: Option<AllWatermarks>,
     /// Why they may be less than what was signed.
@@ -60,7 +60,7 @@ pub(super) struct Kept {
 }
 
 /// The watermarks of the file below `base_dir`, which nobody may have open, and which is not changed. The witness is looked at.
-pub(super) async fn read(base_dir: &Path) -> Result<Kept, KeptError> {
+pub(super) async fn read(base_dir: &Path) -> Result<KeptFile, KeptError> {
     let Places { folder, file, witness, lock } = Places::below(base_dir);
     // The file at its path may be another than the one that the signer has open.
     if FolderLock::is_held(&lock).map_err(OpenError::Io)? {
@@ -74,11 +74,11 @@ pub(super) async fn read(base_dir: &Path) -> Result<Kept, KeptError> {
             let lost = kept
                 .map_err(OpenError::Io)?
                 .then(|| "is gone, and a lock file says that it was there".to_owned());
-            return Ok(Kept { watermarks: None, lost });
+            return Ok(KeptFile { watermarks: None, lost });
         }
         Err(OpenError::StoreGone { witness }) => {
             let lost = format!("is gone, and its witness {} says that it held watermarks", witness.display());
-            return Ok(Kept { watermarks: None, lost: Some(lost) });
+            return Ok(KeptFile { watermarks: None, lost: Some(lost) });
         }
         opened => opened?,
     };
@@ -91,6 +91,6 @@ pub(super) async fn read(base_dir: &Path) -> Result<Kept, KeptError> {
             .await?
             .map(|_| "has gone back to an earlier state, and nobody has accepted that".to_owned()),
     };
-    let watermarks = StoreWatermarks::kept_by(Keeper::File, store, Arc::new(())).all().await?;
-    Ok(Kept { watermarks: Some(watermarks), lost })
+    let watermarks = StoreWatermarks::kept_in(KeptIn::File, store, Arc::new(())).all().await?;
+    Ok(KeptFile { watermarks: Some(watermarks), lost })
 }

@@ -3,12 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jwtis_base::audit::AuditRecord;
-use jwtis_base::env::Timestamp;
 use jwtis_store::BoxFuture;
 use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
-use super::{Clearance, Cleared, Terms, WatermarkError, Watermarks, decide, room};
+use super::{Clearance, RaisedBy, Terms, WatermarkError, Watermarks, decide, room};
 
 /// Watermarks in memory.
 #[derive(Default, Debug)]
@@ -30,10 +29,10 @@ impl Watermarks for MemWatermarks {
             let mut watermarks = self.lock();
             let known = watermarks.get(&asked.chain).and_then(|watermarks| watermarks.get(key));
             let stored = known.and_then(|watermarks| watermarks.get(asked.kind));
-            let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
+            let (clearance, write) = decide(stored, key, asked, terms)?;
             if known.is_none() {
                 let chains = watermarks.values().filter(|watermarks| watermarks.get(key).is_some());
-                room(key, asked, terms, chains.count())?;
+                room(*key, asked.chain, terms, chains.count())?;
             }
             if let Some(watermark) = write {
                 watermarks.entry(asked.chain).or_default().entry(*key).set(asked.kind, watermark);
@@ -50,7 +49,7 @@ impl Watermarks for MemWatermarks {
         &'a self,
         chain: ChainId,
         watermarks: &'a ChainWatermarks,
-        _by_operator: Option<Timestamp>,
+        _by: RaisedBy,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(async move {
             self.lock().entry(chain).or_default().join(watermarks);

@@ -6,22 +6,20 @@
 //! by another commit before it is judged ([`jwtis_store::OutcomeUnknown`]): none that is only seen clears a message.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use jwtis_store::{BoxError, BoxFuture, CommitError, Name, ReadError, Store, Stored, Transaction, Version};
+use jwtis_base::audit::{Actor, AuditRecord};
+use jwtis_base::env::Timestamp;
+use jwtis_base::rollback::KnownMark;
+use jwtis_store::{BoxFuture, CommitError, Name, Store, Stored, Transaction, settled};
 use jwtis_tezos::watermark::{AllWatermarks, Asked, ChainWatermarks, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, PublicKeyHash};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use jwtis_base::audit::{Actor, AuditRecord};
-use jwtis_base::env::Timestamp;
-use jwtis_base::rollback::KnownMark;
-
 use super::record::{WatermarkId, WatermarkRecord};
 use super::{
-    Clearance, Cleared, Keeper, Terms, WatermarkError, WatermarkIo, WatermarkObserver, Watermarks, WentBack,
+    Clearance, KeptIn, RaisedBy, Terms, WatermarkError, WatermarkIo, WatermarkObserver, Watermarks, WentBack,
     decide, room,
 };
 
@@ -38,7 +36,7 @@ const RAISED_AT_ONCE: usize = 512;
 /// Watermarks in a store.
 pub struct StoreWatermarks {
     store: Store,
-    keeper: Keeper,
+    kept_in: KeptIn,
     rollback: KnownMark,
     observer: Arc<dyn WatermarkObserver>,
     /// On which chains each key has watermarks: read when a first one is asked for, and kept up to date from then on.
@@ -51,12 +49,11 @@ impl StoreWatermarks {
     /// The watermarks of the store with the keys.
     #[must_use]
     pub fn new(store: Store, observer: Arc<dyn WatermarkObserver>) -> Self {
-        Self::kept_by(Keeper::Store, store, observer)
+        Self::kept_in(KeptIn::Store, store, observer)
     }
 
-    /// The watermarks of `store`, which is that of `keeper`.
-    pub(super) fn kept_by(keeper: Keeper, store: Store, observer: Arc<dyn WatermarkObserver>) -> Self {
-        Self { rollback: KnownMark::of(&store), store, keeper, observer, chains: OnceCell::new() }
+    pub(super) fn kept_in(kept_in: KeptIn, store: Store, observer: Arc<dyn WatermarkObserver>) -> Self {
+        Self { rollback: KnownMark::of(&store), store, kept_in, observer, chains: OnceCell::new() }
     }
 
     pub(super) const fn store(&self) -> &Store {
@@ -76,114 +73,83 @@ impl StoreWatermarks {
         watermark: Watermark,
         at: Timestamp,
     ) -> Result<(), WatermarkError> {
-        let id = WatermarkId { chain, key, kind };
-        let record = by_operator("watermark_lowered", id, watermark, at);
-        self.update(id, None, Some(&record), |_| Ok(((), Some(watermark)))).await
+        let record = AuditRecord::new(at, "watermark_lowered", Actor::Operator.name());
+        self.set(&[(WatermarkId { chain, key, kind }, watermark)], &record, |_, watermark| watermark).await
     }
 
-    /// Replaces the watermark `id` by what `change` makes of it, in the version that `change` saw.
-    ///
-    /// An error of the commit, whichever it is, is nobody's clearance: the watermark may have moved, the message is not signed.
-    /// What is cleared without a commit is cleared only while the file is the one that the next start will find.
-    async fn update<T>(
+    /// Sets watermarks in one commit to what `rule` makes of each that stands and the one that is given. Each that changes has a record like
+    /// `record`.
+    async fn set(
         &self,
-        id: WatermarkId,
-        asked: Option<(&Asked, &Terms)>,
-        audited: Option<&AuditRecord>,
-        change: impl Fn(Option<&Watermark>) -> Result<(T, Option<Watermark>), WatermarkError>,
-    ) -> Result<T, WatermarkError> {
-        let name = id.name();
-        for _ in 0..MAX_TRIES {
-            let (stored, version) = match self.read(id, &name).await? {
-                Some(Stored { value, version }) => (Some(value.watermark), Some(version)),
-                None => (None, None),
-            };
-            let (answer, write) = change(stored.as_ref())?;
-            let Some(watermark) = write else {
-                self.store.in_place().await.map_err(unavailable)?;
-                return Ok(answer);
-            };
-            if stored.is_none() {
-                self.make_room(id, asked).await?;
-            }
-            match self.write(&name, version, WatermarkRecord { id, watermark }, audited).await {
-                Ok(()) => return Ok(answer),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::NotWritten(error)) => return Err(WatermarkError::Unavailable(error.into())),
-                Err(CommitError::Unknown(error)) => return Err(WatermarkError::OutcomeUnknown(error)),
-            }
-        }
-        Err(WatermarkError::Unavailable("too many requests at once for one watermark".into()))
-    }
-
-    /// That the key may have a watermark on the chain, which counts from now on. A request whose watermark then cannot be written counts too, until
-    /// the next start.
-    async fn make_room(
-        &self,
-        id: WatermarkId,
-        asked: Option<(&Asked, &Terms)>,
-    ) -> Result<(), WatermarkError> {
-        let chains = match asked {
-            Some((_, terms)) if !terms.named => self.chains.get_or_try_init(|| self.count_chains()).await?,
-            // Who counts later finds it.
-            _ => match self.chains.get() {
-                Some(chains) => chains,
-                None => return Ok(()),
-            },
-        };
-        let mut chains = lock(chains);
-        let of_key = chains.entry(id.key).or_default();
-        if let Some((asked, terms)) = asked.filter(|_| !of_key.contains(&id.chain)) {
-            room(&id.key, asked, terms, of_key.len())?;
-        }
-        of_key.insert(id.chain);
-        Ok(())
-    }
-
-    /// Raises watermarks in one commit, so that a start takes over many at the cost of one.
-    async fn raise_some(
-        &self,
-        watermarks: &[(WatermarkId, Watermark)],
-        at: Option<Timestamp>,
+        some: &[(WatermarkId, Watermark)],
+        record: &AuditRecord,
+        rule: fn(Watermark, Watermark) -> Watermark,
     ) -> Result<(), WatermarkError> {
         for _ in 0..MAX_TRIES {
             let mut transaction = self.store.transaction();
-            for (id, watermark) in watermarks {
+            for (id, watermark) in some {
                 let name = id.name();
                 let stored = self.read(*id, &name).await?;
                 let before = stored.as_ref().map(|stored| stored.value.watermark);
-                let watermark = before.map_or(*watermark, |before| before.join(*watermark));
+                let watermark = before.map_or(*watermark, |before| rule(before, *watermark));
                 if before == Some(watermark) {
                     continue;
                 }
-                let record = WatermarkRecord { id: *id, watermark };
-                transaction = match stored {
-                    Some(stored) => transaction.replace(Name::plain(&name), stored.version, &record),
-                    None => {
-                        self.make_room(*id, None).await?;
-                        transaction.create(Name::plain(&name), &record)
-                    }
-                };
-                if let Some(at) = at {
-                    transaction = transaction.append(&by_operator("watermark_raised", *id, watermark, at));
-                }
+                let record = record
+                    .clone()
+                    .with("key", Some(id.key.to_string()))
+                    .with("chain", Some(id.chain.to_string()))
+                    .with("kind", Some(id.kind.name()))
+                    .with("level_before", before.map(|before| before.level()))
+                    .with("level", Some(watermark.level()))
+                    .with("round", Some(watermark.round()));
+                transaction =
+                    self.put(transaction, *id, &name, stored, watermark, None).await?.append(&record);
             }
-            if transaction.is_empty() {
+            if transaction.is_empty() || self.commit(WatermarkIo::Write, transaction).await? {
                 return Ok(());
             }
-            match self.commit(WatermarkIo::Write, transaction).await {
-                Ok(()) => return Ok(()),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(CommitError::NotWritten(error)) => return Err(WatermarkError::Unavailable(error.into())),
-                Err(CommitError::Unknown(error)) => return Err(WatermarkError::OutcomeUnknown(error)),
-            }
         }
-        Err(WatermarkError::Unavailable("too many requests at once for these watermarks".into()))
+        Err(too_many_requests())
     }
 
-    async fn went_back(&self) -> Result<Option<WentBack>, WatermarkError> {
-        let mark = self.rollback.now().await.map_err(unavailable)?;
-        Ok(mark.map(|mark| WentBack { cause: mark.cause, keeper: self.keeper }))
+    /// Adds the new watermark to a transaction, if there is room for it. One that is `asked` for on terms has to find room.
+    async fn put<'s>(
+        &self,
+        transaction: Transaction<'s>,
+        id: WatermarkId,
+        name: &str,
+        stored: Option<Stored<WatermarkRecord>>,
+        watermark: Watermark,
+        terms: Option<&Terms>,
+    ) -> Result<Transaction<'s>, WatermarkError> {
+        let (name, record) = (Name::plain(name), WatermarkRecord { id, watermark });
+        match stored {
+            Some(stored) => Ok(transaction.replace(name, stored.version, &record)),
+            None => {
+                self.make_room(id, terms).await?;
+                Ok(transaction.create(name, &record))
+            }
+        }
+    }
+
+    /// That the key may have a watermark on the chain, which counts from now on. A request whose watermark then cannot be written counts too,
+    /// until the next start.
+    async fn make_room(&self, id: WatermarkId, terms: Option<&Terms>) -> Result<(), WatermarkError> {
+        let chains = match terms {
+            Some(terms) if !terms.named => Some(self.chains.get_or_try_init(|| self.count_chains()).await?),
+            // Who counts later finds it.
+            Some(_) | None => self.chains.get(),
+        };
+        let Some(chains) = chains else { return Ok(()) };
+        // Nothing panics while it is half changed.
+        let mut chains = chains.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_key = chains.entry(id.key).or_default();
+        if let Some(terms) = terms.filter(|_| !of_key.contains(&id.chain)) {
+            room(id.key, id.chain, terms, of_key.len())?;
+        }
+        of_key.insert(id.chain);
+        Ok(())
     }
 
     async fn count_chains(&self) -> Result<Mutex<Chains>, WatermarkError> {
@@ -196,6 +162,11 @@ impl StoreWatermarks {
         Ok(Mutex::new(chains))
     }
 
+    async fn went_back(&self) -> Result<Option<WentBack>, WatermarkError> {
+        let watermark = self.rollback.now().await?;
+        Ok(watermark.map(|watermark| WentBack { cause: watermark.cause, kept_in: self.kept_in }))
+    }
+
     async fn read(
         &self,
         id: WatermarkId,
@@ -203,52 +174,37 @@ impl StoreWatermarks {
     ) -> Result<Option<Stored<WatermarkRecord>>, WatermarkError> {
         let begin = Instant::now();
         let read = self.store.get::<WatermarkRecord>(Name::plain(name)).await;
-        self.tell(WatermarkIo::Read, read.is_ok(), begin.elapsed());
-        let stored = read.map_err(unavailable)?;
-        if stored.as_ref().is_some_and(|stored| stored.value.id != id) {
-            return Err(WatermarkError::Unavailable("the watermark that was read is of another key".into()));
+        self.tell(WatermarkIo::Read, read.is_ok(), begin);
+        match read? {
+            Some(stored) if stored.value.id != id => {
+                Err(WatermarkError::Unavailable("the watermark that was read is of another key".into()))
+            }
+            stored => Ok(stored),
         }
-        Ok(stored)
     }
 
-    async fn write(
-        &self,
-        name: &str,
-        version: Option<Version>,
-        record: WatermarkRecord,
-        audited: Option<&AuditRecord>,
-    ) -> Result<(), CommitError> {
-        let name = Name::plain(name);
-        let (io, transaction) = match version {
-            Some(version) => (WatermarkIo::Write, self.store.transaction().replace(name, version, &record)),
-            None => (WatermarkIo::Create, self.store.transaction().create(name, &record)),
-        };
-        let transaction = match audited {
-            Some(audited) => transaction.append(audited),
-            None => transaction,
-        };
-        self.commit(io, transaction).await
-    }
-
-    async fn commit(&self, io: WatermarkIo, transaction: Transaction<'_>) -> Result<(), CommitError> {
+    /// Whether the change is made; else somebody else was quicker.
+    ///
+    /// An error of the commit, whichever it is, is nobody's clearance: the watermark may have moved, the message is not signed.
+    async fn commit(&self, io: WatermarkIo, transaction: Transaction<'_>) -> Result<bool, WatermarkError> {
         let begin = Instant::now();
         let outcome = self.store.commit(transaction).await;
         let ok = match &outcome {
             Ok(()) | Err(CommitError::Conflict { .. }) => true,
             Err(CommitError::NotWritten(_) | CommitError::Unknown(_)) => false,
         };
-        self.tell(io, ok, begin.elapsed());
-        outcome
+        self.tell(io, ok, begin);
+        settled(outcome)
     }
 
-    fn tell(&self, io: WatermarkIo, ok: bool, took: Duration) {
-        self.observer.io(self.name(), io, ok, took);
+    fn tell(&self, io: WatermarkIo, ok: bool, begin: Instant) {
+        self.observer.io(self.name(), io, ok, begin.elapsed());
     }
 }
 
 impl Watermarks for StoreWatermarks {
     fn name(&self) -> &'static str {
-        self.keeper.name()
+        self.kept_in.name()
     }
 
     fn clear<'a>(
@@ -263,11 +219,28 @@ impl Watermarks for StoreWatermarks {
             if let Some(back) = self.went_back().await? {
                 return Err(WatermarkError::RolledBack(back));
             }
-            let decide = |stored: Option<&Watermark>| {
-                let Cleared { clearance, write } = decide(stored, key, asked, terms)?;
-                Ok((clearance, write))
-            };
-            self.update(id, Some((asked, terms)), record, decide).await
+            let name = id.name();
+            for _ in 0..MAX_TRIES {
+                let stored = self.read(id, &name).await?;
+                let before = stored.as_ref().map(|stored| &stored.value.watermark);
+                let (clearance, write) = decide(before, key, asked, terms)?;
+                let Some(watermark) = write else {
+                    // What is cleared without a commit is cleared only while the file is the one that the next start will find.
+                    self.store.in_place().await?;
+                    return Ok(clearance);
+                };
+                let io = if stored.is_some() { WatermarkIo::Write } else { WatermarkIo::Create };
+                let transaction = self.store.transaction();
+                let transaction = self.put(transaction, id, &name, stored, watermark, Some(terms)).await?;
+                let transaction = match record {
+                    Some(record) => transaction.append(record),
+                    None => transaction,
+                };
+                if self.commit(io, transaction).await? {
+                    return Ok(clearance);
+                }
+            }
+            Err(too_many_requests())
         })
     }
 
@@ -282,8 +255,8 @@ impl Watermarks for StoreWatermarks {
             loop {
                 let begin = Instant::now();
                 let read = self.store.scan::<WatermarkRecord>(after.as_ref(), PAGE).await;
-                self.tell(WatermarkIo::Read, read.is_ok(), begin.elapsed());
-                let page = read.map_err(unavailable)?;
+                self.tell(WatermarkIo::Read, read.is_ok(), begin);
+                let page = read?;
                 for (_, Stored { value: WatermarkRecord { id, watermark }, .. }) in &page {
                     watermarks.entry(id.chain).or_default().entry(id.key).raise(id.kind, *watermark);
                 }
@@ -299,7 +272,7 @@ impl Watermarks for StoreWatermarks {
         &'a self,
         chain: ChainId,
         watermarks: &'a ChainWatermarks,
-        by_operator: Option<Timestamp>,
+        by: RaisedBy,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
         Box::pin(async move {
             let all = watermarks.iter().flat_map(|(key, watermarks)| {
@@ -309,28 +282,13 @@ impl Watermarks for StoreWatermarks {
             });
             let all: Vec<(WatermarkId, Watermark)> = all.collect();
             for some in all.chunks(RAISED_AT_ONCE) {
-                self.raise_some(some, by_operator).await?;
+                self.set(some, &by.record(), Watermark::join).await?;
             }
             Ok(())
         })
     }
 }
 
-/// The record of a watermark that an operator sets.
-fn by_operator(event: &'static str, id: WatermarkId, watermark: Watermark, at: Timestamp) -> AuditRecord {
-    AuditRecord::new(at, event, Actor::Operator.name())
-        .with("key", Some(id.key.to_string()))
-        .with("chain", Some(id.chain.to_string()))
-        .with("kind", Some(id.kind.name()))
-        .with("level", Some(watermark.level()))
-        .with("round", Some(watermark.round()))
-}
-
-fn lock(chains: &Mutex<Chains>) -> MutexGuard<'_, Chains> {
-    // Nothing panics while it is half changed.
-    chains.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn unavailable(error: ReadError) -> WatermarkError {
-    WatermarkError::Unavailable(BoxError::from(error))
+fn too_many_requests() -> WatermarkError {
+    WatermarkError::Unavailable("too many requests at once for one watermark".into())
 }

@@ -13,7 +13,7 @@ use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_signer::hook::{Hook, HookReply};
 use jwtis_signer::rules::Guard;
 use jwtis_signer::watermark::mem::MemWatermarks;
-use jwtis_signer::watermark::{Clearance, Terms, Watermarks};
+use jwtis_signer::watermark::{Clearance, RaisedBy, Terms, Watermarks};
 use jwtis_signer::{
     Authenticated, Cleared, ClearedProof, Decided, KeyBackend, KeyRules, PolicyHook, ProofCommand, Rules,
     SignCommand, Signed, Vault, VaultError, VerifiedSignature, WatermarkError,
@@ -251,9 +251,9 @@ impl Watermarks for NotedWatermarks {
         &'a self,
         chain: ChainId,
         watermarks: &'a ChainWatermarks,
-        by_operator: Option<Timestamp>,
+        by: RaisedBy,
     ) -> BoxFuture<'a, Result<(), WatermarkError>> {
-        self.inner.raise(chain, watermarks, by_operator)
+        self.inner.raise(chain, watermarks, by)
     }
 }
 

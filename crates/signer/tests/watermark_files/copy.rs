@@ -11,6 +11,7 @@ use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_tezos::watermark::WatermarkKind;
 
 use crate::setup::{CHAIN, clear, copied, engine, here, json, open, put, refusal, signed, v2};
+use crate::support::JOINED;
 
 #[tokio::test]
 async fn the_copy_follows_when_it_is_written_and_a_kill_before_that_forgets_nothing() {
@@ -97,7 +98,7 @@ async fn a_driver_that_was_another_before_takes_over_the_last_watermark_and_not_
     let image = fs::read(engine(base.path())).unwrap();
     let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
     let imported = MemWatermarks::default();
-    found.raise(&imported).await.unwrap();
+    found.raise(&imported, JOINED).await.unwrap();
     assert_eq!(clear(&imported, here(WatermarkKind::Block, 10)).await, "repeated");
     assert!(fs::read(engine(base.path())).unwrap() == image, "it is only read");
 }

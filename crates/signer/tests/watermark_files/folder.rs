@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jwtis_signer::watermark::file::{FileError, FileWatermarks, Lost};
-use jwtis_signer::watermark::import::{Busy, Fault, from_base_dir};
+use jwtis_signer::watermark::import::{Busy, ImportFault, from_base_dir};
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
 use jwtis_tezos::watermark::{Asked, WatermarkKind};
 use tempfile::TempDir;
 
 use crate::setup::{CHAIN, KEY, begin_anew, clear, copy_folder, here, open, remove_outer_lock, theirs};
-use crate::support::{self, TERMS, key, word};
+use crate::support::{self, NOW, TERMS, key, word};
 
 #[tokio::test]
 async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
@@ -50,7 +50,7 @@ async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
 async fn two_signers_do_not_share_a_folder_and_the_lock_of_earlier_releases_counts() {
     let base = TempDir::new().unwrap();
     let refused = async || {
-        let error = FileWatermarks::open(base.path(), Arc::new(())).await.err().unwrap();
+        let error = FileWatermarks::open(base.path(), Lost::Refuse, NOW, Arc::new(())).await.err().unwrap();
         assert!(matches!(error, FileError::InUse(_)), "{error}");
     };
     let (watermarks, _) = open(base.path()).await;
@@ -135,7 +135,7 @@ impl WatermarkObserver for Heard {
 async fn the_observer_hears_of_the_driver_file() {
     let base = TempDir::new().unwrap();
     let heard = Arc::new(Heard::default());
-    let (watermarks, _) = FileWatermarks::open(base.path(), heard.clone()).await.unwrap();
+    let (watermarks, _) = FileWatermarks::open(base.path(), Lost::Refuse, NOW, heard.clone()).await.unwrap();
     for level in 1..=2 {
         assert_eq!(clear(&watermarks, here(WatermarkKind::Block, level)).await, "advanced");
     }
@@ -181,11 +181,11 @@ async fn while_a_signer_runs_no_second_one_starts_on_a_copy_of_its_folder_nor_ta
             copy_folder(&aside, &folder);
         }
         for lost in [Lost::Refuse, Lost::BeginAnew] {
-            let second = FileWatermarks::open_or(base.path(), lost, Arc::new(())).await;
+            let second = FileWatermarks::open(base.path(), lost, NOW, Arc::new(())).await;
             assert!(matches!(second.err(), Some(FileError::InUse(_))), "{is_copied}");
         }
         let error = from_base_dir(base.path(), Busy::Refuse).await.unwrap_err();
-        assert_eq!(error.fault, Fault::InUse, "{is_copied}: {error}");
+        assert_eq!(error.fault, ImportFault::InUse, "{is_copied}: {error}");
     }
     fs::remove_dir_all(&folder).unwrap();
     fs::rename(&aside, &folder).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks};
-use jwtis_signer::watermark::import::{Busy, Fault, from_base_dir};
+use jwtis_signer::watermark::import::{Busy, ImportFault, from_base_dir};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_tezos::watermark::{ChainWatermarks, KeyWatermarks, WatermarkKind};
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::setup::{
     CHAIN, Loss, begin_anew, clear, engine, here, json, open, refusal, remove_outer_lock, signed, theirs,
 };
-use crate::support::TERMS;
+use crate::support::{JOINED, TERMS};
 
 const LOSSES: [Loss; 5] = [
     ("file", |base| fs::remove_file(engine(base)).unwrap(), "watermarks.db is gone"),
@@ -91,7 +91,7 @@ async fn an_older_file_signs_nothing_until_the_operator_accepts_it() {
     let block = jwtis_tezos::watermark::Watermark::new(20, 0, None);
     let raised =
         ChainWatermarks::from_iter([(theirs(), KeyWatermarks { block, ..KeyWatermarks::default() })]);
-    watermarks.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
+    watermarks.raise(CHAIN.parse().unwrap(), &raised, JOINED).await.unwrap();
     drop(watermarks);
     let watermarks = begin_anew(base.path()).await;
     assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 20)).await, "refused");
@@ -119,13 +119,7 @@ async fn a_lowered_watermark_stays_lowered() {
     watermarks.write_copy().await.unwrap();
     let lower = jwtis_tezos::watermark::Watermark::new(5, 0, None).unwrap();
     watermarks
-        .danger_lower(
-            CHAIN.parse().unwrap(),
-            theirs(),
-            WatermarkKind::Block,
-            lower,
-            jwtis_base::Timestamp::from_seconds(1_800_000_000),
-        )
+        .danger_lower(CHAIN.parse().unwrap(), theirs(), WatermarkKind::Block, lower, crate::support::NOW)
         .await
         .unwrap();
     assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 5)).await, "refused");
@@ -183,7 +177,7 @@ async fn a_file_that_went_back_or_is_gone_is_taken_over_by_no_other_driver() {
             }
         }
         let error = from_base_dir(base.path(), Busy::Refuse).await.map(drop).unwrap_err();
-        assert_eq!(error.fault, Fault::Lost, "{loss}: {error}");
+        assert_eq!(error.fault, ImportFault::Lost, "{loss}: {error}");
         assert!(error.to_string().replace(": is", " is").contains(wanted), "{loss}: {error}");
         let shown = from_base_dir(base.path(), Busy::ReadCopy).await.unwrap().unwrap();
         assert!(shown.notices.iter().any(|notice| notice.contains("may be lower")), "{:?}", shown.notices);
@@ -234,6 +228,6 @@ async fn a_store_that_has_gone_back_fills_no_file() {
     let block = jwtis_tezos::watermark::Watermark::new(5, 0, None);
     let raised =
         ChainWatermarks::from_iter([(theirs(), KeyWatermarks { block, ..KeyWatermarks::default() })]);
-    in_store.raise(CHAIN.parse().unwrap(), &raised, None).await.unwrap();
+    in_store.raise(CHAIN.parse().unwrap(), &raised, JOINED).await.unwrap();
     assert!(refused(&empty).await && refused(&kept).await);
 }

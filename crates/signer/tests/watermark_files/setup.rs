@@ -10,22 +10,23 @@ use jwtis_tezos::PublicKeyHash;
 use jwtis_tezos::watermark::{Asked, ChainWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
-use crate::support::{TERMS, asked, word};
+use crate::support::{NOW, TERMS, asked, word};
 
 pub(crate) const CHAIN: &str = "NetXo5iVw1vBoxM";
 pub(crate) const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
 
 pub(crate) async fn open(base: &Path) -> (FileWatermarks, Vec<String>) {
-    FileWatermarks::open(base, Arc::new(())).await.unwrap()
+    FileWatermarks::open(base, Lost::Refuse, NOW, Arc::new(())).await.unwrap()
 }
 
 pub(crate) async fn begin_anew(base: &Path) -> FileWatermarks {
-    FileWatermarks::open_or(base, Lost::BeginAnew, Arc::new(())).await.unwrap().0
+    FileWatermarks::open(base, Lost::BeginAnew, NOW, Arc::new(())).await.unwrap().0
 }
 
 /// The error of a start, with its causes.
 pub(crate) async fn refusal(base: &Path) -> String {
-    let error = FileWatermarks::open(base, Arc::new(())).await.err().expect("must be refused");
+    let error =
+        FileWatermarks::open(base, Lost::Refuse, NOW, Arc::new(())).await.err().expect("must be refused");
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(next) = cause {

@@ -12,6 +12,7 @@ use jwtis_tezos::watermark::WatermarkKind;
 use tempfile::TempDir;
 
 use crate::setup::{CHAIN, KEY, clear, here, json, open, put, refusal, theirs, v0, v1, v2};
+use crate::support::JOINED;
 
 #[tokio::test]
 async fn what_is_no_watermark_is_refused_at_the_start_by_the_name_of_its_file() {
@@ -141,7 +142,7 @@ async fn a_base_folder_without_watermarks_has_none_and_every_version_is_joined()
         let found = from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap();
         assert_eq!(found.folder, base.path().join(from));
         let watermarks = MemWatermarks::default();
-        found.raise(&watermarks).await.unwrap();
+        found.raise(&watermarks, JOINED).await.unwrap();
         assert_eq!(clear(&watermarks, here(WatermarkKind::Block, highest)).await, "refused", "{folder}");
         assert_eq!(clear(&watermarks, here(WatermarkKind::Block, highest + 1)).await, "advanced", "{folder}");
     }
@@ -167,7 +168,13 @@ async fn older_watermarks_beside_a_folder_of_version_2_are_joined_at_every_start
         }
         // The import, which is what the driver `store` begins with.
         let imported = MemWatermarks::default();
-        from_base_dir(base.path(), Busy::Refuse).await.unwrap().unwrap().raise(&imported).await.unwrap();
+        from_base_dir(base.path(), Busy::Refuse)
+            .await
+            .unwrap()
+            .unwrap()
+            .raise(&imported, JOINED)
+            .await
+            .unwrap();
         let (watermarks, _) = open(base.path()).await;
         for kind in [WatermarkKind::Block, WatermarkKind::Attestation] {
             assert_eq!(clear(&watermarks, here(kind, 700)).await, "refused", "{name}");

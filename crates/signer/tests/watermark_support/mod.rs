@@ -3,14 +3,20 @@
 
 use std::sync::Arc;
 
-use jwtis_signer::watermark::file::FileWatermarks;
+use jwtis_base::Timestamp;
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
-use jwtis_signer::watermark::{Clearance, Terms, WatermarkError, Watermarks};
+use jwtis_signer::watermark::{Clearance, RaisedBy, Terms, WatermarkError, Watermarks};
 use jwtis_store::{MemoryBackend, Store, testing};
 use jwtis_tezos::watermark::{Asked, JumpRule, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use tempfile::TempDir;
+
+pub const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+/// As a start raises watermarks.
+pub const JOINED: RaisedBy = RaisedBy::Start(NOW);
 
 /// Nothing bounds levels, and there are few chains.
 pub const TERMS: Terms = Terms { now_ms: 1_800_000_000_000, jump: JumpRule::Off, named: false };
@@ -58,7 +64,7 @@ impl World {
         let path = folder.path().to_owned();
         Self::new(folder, move |watermarks| {
             drop(watermarks);
-            let open = FileWatermarks::open(&path, Arc::new(()));
+            let open = FileWatermarks::open(&path, Lost::Refuse, NOW, Arc::new(()));
             let open = || tokio::runtime::Handle::current().block_on(open);
             Arc::new(tokio::task::block_in_place(open).unwrap().0)
         })

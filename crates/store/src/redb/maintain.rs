@@ -17,12 +17,14 @@ use super::{
 };
 use crate::{
     backend::Snapshot,
-    batch::{Batch, Expect, Write},
+    batch::{Append, Batch, Expect, Write},
     census::{Census, Info, Report, SlotInfo},
-    keyslot::{KdfParams, Meta, Password},
+    directory::{directory_entry, directory_key},
+    keyslot::{Meta, Password},
     open_error::OpenError,
-    record::Record as _,
+    record::{Record as _, Table},
     rollback::Rollback,
+    seal::Keys,
     sealed::{RecordKey, SealedRecord},
     store::Store,
 };
@@ -91,15 +93,21 @@ pub(crate) fn change_password(
     path: &Path,
     old: &Password,
     new: &Password,
-    params: Option<KdfParams>,
+    audited: impl FnOnce(Arc<Keys>) -> Option<(Append, Table)>,
 ) -> Result<(), OpenError> {
     let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::ReadWrite)?))?;
     let (version, meta) = read_meta(&engine)?;
-    let changed =
-        meta.change_password(old, new, params).map_err(|error| OpenError::from_slots(error, path))?;
+    let changed = meta.change_password(old, new).map_err(|error| OpenError::from_slots(error, path))?;
     let keys = Arc::new(unlock(&meta, Secret::Password(old), path)?);
-    engine.number_commits(keys, Some(&meta))?;
     let mut batch = Batch::new();
+    if let Some((append, table)) = audited(Arc::clone(&keys)) {
+        let listed = directory_key(table.id);
+        if read_one(&engine.records()?, &listed)?.is_none() {
+            batch.write(listed, Expect::Absent, Write::Put(directory_entry(&table)));
+        }
+        batch.append(append);
+    }
+    engine.number_commits(keys, Some(&meta))?;
     let write = Write::Put(meta_record(&changed, version.next()));
     batch.write(Meta::key(), Expect::Version(version), write);
     engine.publish()?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jwtis_signer::watermark::copy;
-use jwtis_signer::watermark::import::{self, Busy, Fault, Found};
+use jwtis_signer::watermark::import::{self, Busy, FoundWatermarks, ImportFault};
 
 use super::location::{Location, cannot_open};
 use super::raise::raise_all;
@@ -64,7 +64,7 @@ impl Export {
 }
 
 /// The watermarks below a base folder, or in a folder of Signatory's files.
-fn read_folder(folder: &Path) -> Result<Found, Failure> {
+fn read_folder(folder: &Path) -> Result<FoundWatermarks, Failure> {
     if !folder.is_dir() {
         return Err(Failure::usage(format!("{} is not a folder", folder.display())).hint(
             "name Signatory's base_dir, by default /var/lib/signatory, or a folder of watermarks in it",
@@ -77,9 +77,9 @@ fn read_folder(folder: &Path) -> Result<Found, Failure> {
     };
     let found = found.map_err(|error| {
         let hint = match error.fault {
-            Fault::InUse => "stop the server that keeps its watermarks there, and run this again",
-            Fault::Lost => LOST_HINT,
-            Fault::Unreadable => {
+            ImportFault::InUse => "stop the server that keeps its watermarks there, and run this again",
+            ImportFault::Lost => LOST_HINT,
+            ImportFault::Unreadable => {
                 "mend or remove that file: a watermark that is passed over would be forgotten"
             }
         };

@@ -6,7 +6,7 @@ use jwtis_base::Env;
 use jwtis_signer::watermark::copy;
 use jwtis_signer::watermark::file::FileWatermarks;
 use jwtis_signer::watermark::store::StoreWatermarks;
-use jwtis_signer::watermark::{WatermarkError, Watermarks};
+use jwtis_signer::watermark::{RaisedBy, WatermarkError, Watermarks};
 use jwtis_tezos::watermark::{AllWatermarks, Watermark, WatermarkKind};
 
 use super::table::{Change, changes};
@@ -37,7 +37,7 @@ impl Keeper {
         let before = self.all().await?;
         let raised = async |kept: &dyn Watermarks| {
             for (chain, watermarks) in watermarks {
-                kept.raise(*chain, watermarks, Some(Env::system().now())).await?;
+                kept.raise(*chain, watermarks, RaisedBy::Operator(Env::system().now())).await?;
             }
             kept.write_copy().await
         };
@@ -71,7 +71,7 @@ impl Keeper {
     }
 }
 
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> Failure {
+pub(super) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Failure {
     Failure::refused("the watermarks cannot be kept")
         .because(error)
         .hint("some may be changed already, which does no harm: look at the disk and run it again")

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
-use jwtis_base::rollback;
-use jwtis_signer::watermark::file::{self, FileError, FileWatermarks};
-use jwtis_signer::watermark::import::{self, Busy, Fault};
+use jwtis_base::{Env, rollback};
+use jwtis_signer::Watermarks as _;
+use jwtis_signer::watermark::file::{self, FileError, FileWatermarks, Lost};
+use jwtis_signer::watermark::import::{self, Busy, ImportFault};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_tezos::watermark::{AllWatermarks, JumpRules};
 
-use super::keeper::Keeper;
+use super::keeper::{Keeper, unavailable};
 use crate::cli::failure::{disk_hint, warn};
 use crate::cli::signer_start::{LOST_HINT, engine_hint};
 use crate::cli::store_file::StoreAtRest;
@@ -38,8 +39,8 @@ enum Driver {
     File,
 }
 
-/// What is decided.
-enum Decided {
+/// Where they are, as was decided.
+enum WatermarkPlace {
     Store,
     File(PathBuf),
 }
@@ -51,17 +52,30 @@ impl Location {
     /// When they cannot be read.
     pub(super) fn read(&self, busy: Busy) -> Result<AllWatermarks, Failure> {
         match self.decide()? {
-            Decided::Store => runtime::runtime()?.block_on(self.open_store()?.all()),
-            Decided::File(base) => {
+            WatermarkPlace::Store => {
+                let kept = StoreWatermarks::new(self.store.open()?, Arc::new(()));
+                runtime::runtime()?
+                    .block_on(async {
+                        if let Some(back) = kept.rolled_back().await? {
+                            warn(format_args!(
+                                "{}: watermarks may be lower than what was signed",
+                                back.why()
+                            ));
+                        }
+                        kept.all().await
+                    })
+                    .map_err(|error| unavailable(&error))
+            }
+            WatermarkPlace::File(base) => {
                 existing(&base)?;
                 let found = runtime::runtime()?.block_on(import::from_base_dir(&base, busy));
                 let found = found.map_err(|error| {
                     let hint = match error.fault {
-                        Fault::InUse => {
+                        ImportFault::InUse => {
                             "stop the server that keeps its watermarks there, run this again, and start it"
                         }
-                        Fault::Lost => LOST_HINT,
-                        Fault::Unreadable => {
+                        ImportFault::Lost => LOST_HINT,
+                        ImportFault::Unreadable => {
                             "mend or remove that file; docs/reference/watermarks.md says how watermarks are kept"
                         }
                     };
@@ -82,8 +96,8 @@ impl Location {
     /// When somebody has, or it cannot be opened.
     pub(super) fn open(&self) -> Result<Keeper, Failure> {
         match self.decide()? {
-            Decided::Store => self.open_store(),
-            Decided::File(base) => {
+            WatermarkPlace::Store => self.open_store(),
+            WatermarkPlace::File(base) => {
                 existing(&base)?;
                 open_file(&base)
             }
@@ -106,7 +120,7 @@ impl Location {
     pub(super) fn everywhere(&self) -> Result<(PathBuf, Vec<Keeper>), Failure> {
         let signer = self.store.file.config().map(configuration::signer).transpose()?.flatten();
         match (self.decide()?, signer) {
-            (Decided::File(base_dir), signer) => {
+            (WatermarkPlace::File(base_dir), signer) => {
                 existing(&base_dir)?;
                 // What the store may have of the time before its driver was `file`. Without a configuration nobody has said so.
                 let path = self.store.file.path()?;
@@ -115,7 +129,7 @@ impl Location {
                 let file = open_file(&base_dir)?;
                 Ok((base_dir, store.into_iter().chain([file]).collect()))
             }
-            (Decided::Store, Some(signer)) => {
+            (WatermarkPlace::Store, Some(signer)) => {
                 let base_dir = signer.base_dir;
                 let copy = if file::exists(&base_dir) {
                     Some(open_file(&base_dir)?)
@@ -125,7 +139,7 @@ impl Location {
                 let store = self.open_store()?;
                 Ok((base_dir, copy.into_iter().chain([store]).collect()))
             }
-            (Decided::Store, None) => Err(Failure::usage(
+            (WatermarkPlace::Store, None) => Err(Failure::usage(
                 "nobody says which base folder the server reads watermarks from, and the higher one there would come back",
             )
             .hint("give the server's configuration file by -c FILE")),
@@ -136,7 +150,7 @@ impl Location {
         Ok(Keeper::Store(StoreWatermarks::new(self.store.open()?, Arc::new(()))))
     }
 
-    fn decide(&self) -> Result<Decided, Failure> {
+    fn decide(&self) -> Result<WatermarkPlace, Failure> {
         let signer = match (self.driver, self.store.file.config()) {
             (None, Some(path)) => configuration::signer(path)?,
             (Some(Driver::File), Some(path)) if self.base_dir.is_none() => configuration::signer(path)?,
@@ -157,14 +171,14 @@ impl Location {
             (None, None) => Driver::Store,
         };
         match (driver, &self.base_dir) {
-            (Driver::Store, None) => Ok(Decided::Store),
+            (Driver::Store, None) => Ok(WatermarkPlace::Store),
             (Driver::Store, Some(_)) => Err(Failure::usage(
                 "--base-dir is of the driver `file`, and these watermarks are in the store",
             )
             .hint("leave --base-dir out, or say --driver file")),
-            (Driver::File, Some(base)) => Ok(Decided::File(base.clone())),
+            (Driver::File, Some(base)) => Ok(WatermarkPlace::File(base.clone())),
             (Driver::File, None) => match signer {
-                Some(signer) => Ok(Decided::File(signer.base_dir)),
+                Some(signer) => Ok(WatermarkPlace::File(signer.base_dir)),
                 None => {
                     Err(Failure::usage("nobody says which folder the driver `file` keeps its watermarks in")
                         .hint("give --base-dir DIR, or the server's configuration file by -c FILE"))
@@ -177,7 +191,7 @@ impl Location {
 /// The file below a base folder, locked.
 fn open_file(base: &Path) -> Result<Keeper, Failure> {
     let (file, notices) = runtime::runtime()?
-        .block_on(FileWatermarks::open(base, Arc::new(())))
+        .block_on(FileWatermarks::open(base, Lost::Refuse, Env::system().now(), Arc::new(())))
         .map_err(|error| cannot_open(base, &error))?;
     for notice in notices {
         warn(notice);

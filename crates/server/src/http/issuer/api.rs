@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
-use jwtis_base::source::Refusals;
+use jwtis_base::sources::RefusedSources;
 use jwtis_issuer::Issuer;
 
 use super::problem::{Code, Problem};
@@ -17,7 +17,7 @@ pub(super) struct IssuerApi {
     pub(super) metrics: Arc<Metrics>,
     pub(super) limits: Limits,
     pub(super) backup_folder: PathBuf,
-    pub(super) refusals: Refusals,
+    pub(super) refusals: RefusedSources,
     /// The OpenAPI document, made when it is first asked for.
     pub(super) document: LazyLock<Bytes>,
 }

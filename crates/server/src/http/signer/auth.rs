@@ -1,4 +1,5 @@
-//! Who is asking: headers become an [`Authenticated`] caller, or the plain 401 of §2.3; a signature of the request makes a client of it.
+//! Who is asking: headers become a caller whose token is checked, or a plain 401. A signature of the request makes a client of
+//! them.
 //!
 //! octez-client can send headers only whose names begin with `x-`, so each of ours has a second name. The first that is not empty
 //! counts, and of a header that is repeated the first value.
@@ -9,12 +10,12 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use jwtis_signer::{Authenticated, Presented};
+use jwtis_signer::{Authenticated, Presented, TokenChecked};
 use jwtis_tezos::{Caller, PublicKeyHash};
 
-use super::api::Api;
 use super::error::Refusal;
 use super::promised::{Refuses, Shape};
+use super::request::Api;
 use crate::http::observe;
 use crate::http::source::Source;
 
@@ -27,14 +28,14 @@ pub(super) const USER: [&str; 2] = ["username", "x-signatory-user"];
 /// Stands for a value that is no UTF-8: no header can say it, so it is the name and the password of nobody.
 const UNREADABLE: &str = "\0";
 
-/// A caller whom the guard in force lets pass.
-pub(super) struct Known(pub(super) Authenticated);
+/// A caller whose token the guard in force lets pass.
+pub(super) struct Checked(pub(super) TokenChecked);
 
-impl Refuses for Known {
+impl Refuses for Checked {
     const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text), (503, Shape::Text)];
 }
 
-impl FromRequestParts<Arc<Api>> for Known {
+impl FromRequestParts<Arc<Api>> for Checked {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
@@ -43,7 +44,7 @@ impl FromRequestParts<Arc<Api>> for Known {
             Presented { token: first(&parts.headers, TOKEN), username: first(&parts.headers, USER) };
         match api.signer.authenticate(presented).await {
             Ok(caller) => {
-                name(&caller);
+                name(caller.caller());
                 Ok(Self(caller))
             }
             Err(refusal) => {
@@ -54,7 +55,7 @@ impl FromRequestParts<Arc<Api>> for Known {
     }
 }
 
-/// A client whose signature is on the request (§1.8).
+/// A client whose signature is on the request.
 pub(super) struct Client;
 
 impl Refuses for Client {
@@ -65,7 +66,7 @@ impl Client {
     /// Checks the signature of the request, where the guard in force asks for one. `message` is empty for a proof of possession.
     pub(super) fn check(
         api: &Api,
-        caller: Authenticated,
+        caller: TokenChecked,
         key: &PublicKeyHash,
         message: &[u8],
         authentication: Option<&str>,
@@ -75,14 +76,14 @@ impl Client {
             .signer
             .authenticate_client(caller, key, message, authentication)
             .map_err(|refusal| Refusal::from(refusal).counted(&api.metrics, "authentication", source))?;
-        name(&caller);
+        name(caller.caller());
         Ok(caller)
     }
 }
 
 /// Names the caller in the log lines of the request.
-fn name(caller: &Authenticated) {
-    match caller.caller() {
+fn name(caller: &Caller) {
+    match caller {
         Caller::Anonymous => {}
         Caller::Client(key) => observe::authenticated(&key.to_string()),
         Caller::User(user) => observe::authenticated_user(&user.name),

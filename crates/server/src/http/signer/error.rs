@@ -1,5 +1,5 @@
-//! Refusals become answers here and nowhere else: Signatory's array with one failure (§1.3), or plain text where tokens and logins are
-//! concerned (§2.1, §2.3).
+//! Refusals become answers here and nowhere else: Signatory's array with one failure, or plain text where tokens and logins are
+//! concerned.
 //!
 //! octez-client prints the `msg`. It never tells more than the core's `Display` does: what lies behind a failure of ours is for the log.
 
@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 /// `Content-Type` of what is JSON here.
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// An answer with a JSON body: compact, with a newline behind it (§1.3).
+/// An answer with a JSON body: compact, with a newline behind it.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -101,7 +101,7 @@ impl Refusal {
     }
 }
 
-/// What is wrong, in the one member of Signatory's array (§1.3).
+/// What is wrong, in the one member of Signatory's array.
 #[derive(Serialize)]
 struct Failure<'a> {
     id: &'static str,
@@ -155,7 +155,6 @@ impl IntoResponse for Refusal {
 }
 
 impl From<PublicKeyError> for Refusal {
-    /// Step 1 of §1.4.
     fn from(error: PublicKeyError) -> Self {
         Self::malformed(error.to_string())
     }

@@ -1,4 +1,4 @@
-//! Keys: their public halves, proofs of possession, and which there are (§1.5 to §1.7).
+//! Keys: their public halves, proofs of possession, and which there are.
 
 use std::sync::Arc;
 
@@ -9,11 +9,10 @@ use jwtis_signer::{Decided, NotHeld, ProofCommand, SignError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::api::Api;
-use super::auth::{Client, Known};
+use super::auth::{Checked, Client};
 use super::error::{Json, Refusal};
 use super::promised::{Hidden, Refusals};
-use super::request::{Key, KeyHash, SignQuery};
+use super::request::{Api, Key, KeyHash, SignQuery};
 use crate::http::source::Source;
 
 /// A public key.
@@ -56,10 +55,10 @@ pub(super) struct KnownKeys {
     params(Key),
     responses(
         (status = OK, description = "the key", body = PublicKeyAnswer),
-        Refusals<(Known, Key, NotHeld)>,
+        Refusals<(Checked, Key, NotHeld)>,
     ),
 )]
-pub(super) async fn show(Known(caller): Known, Key(key): Key) -> Result<Json<PublicKeyAnswer>, Refusal> {
+pub(super) async fn show(Checked(caller): Checked, Key(key): Key) -> Result<Json<PublicKeyAnswer>, Refusal> {
     let key = caller.snapshot().public_key(&key).await.map_err(SignError::from)?;
     Ok(Json(PublicKeyAnswer { public_key: key.to_string() }))
 }
@@ -72,12 +71,12 @@ pub(super) async fn show(Known(caller): Known, Key(key): Key) -> Result<Json<Pub
     params(Key, ("authentication" = Option<String>, Query, description = "the client's signature of the request, where the guard asks for one")),
     responses(
         (status = OK, description = "the proof", body = ProofAnswer),
-        Refusals<(Known, Key, Client, SignError)>,
+        Refusals<(Checked, Key, Client, SignError)>,
     ),
 )]
 pub(super) async fn prove(
     State(api): State<Arc<Api>>,
-    Known(caller): Known,
+    Checked(caller): Checked,
     Source(source): Source,
     Key(key): Key,
     query: SignQuery,
@@ -94,9 +93,9 @@ pub(super) async fn prove(
     get,
     path = "/authorized_keys",
     operation_id = "authorizedKeys",
-    responses((status = OK, description = "their hashes", body = AuthorizedKeys), Refusals<(Known,)>),
+    responses((status = OK, description = "their hashes", body = AuthorizedKeys), Refusals<(Checked,)>),
 )]
-pub(super) async fn authorized(Known(caller): Known) -> Json<AuthorizedKeys> {
+pub(super) async fn authorized(Checked(caller): Checked) -> Json<AuthorizedKeys> {
     let authorized_keys = match &caller.snapshot().rules().guard {
         Guard::Keys(keys) => keys.iter().map(|key| KeyHash::from(&key.hash())).collect(),
         Guard::Open | Guard::Tokens(_) => Vec::new(),
@@ -109,14 +108,14 @@ pub(super) async fn authorized(Known(caller): Known) -> Json<AuthorizedKeys> {
     get,
     path = "/known_keys",
     operation_id = "knownKeys",
-    responses((status = OK, description = "their hashes", body = KnownKeys), Refusals<(Known, Hidden)>),
+    responses((status = OK, description = "their hashes", body = KnownKeys), Refusals<(Checked, Hidden)>),
 )]
 pub(super) async fn known(State(api): State<Arc<Api>>, request: Request) -> Result<Json<KnownKeys>, Refusal> {
     // Where the rules do not tell, there is no such page, for anybody.
     if !api.signer.rules().known_keys {
         return Err(Refusal::no_page());
     }
-    let Known(caller) = Known::from_request_parts(&mut request.into_parts().0, &api).await?;
+    let Checked(caller) = Checked::from_request_parts(&mut request.into_parts().0, &api).await?;
     let keys = caller.snapshot().known_keys().await.ok_or_else(Refusal::no_page)?;
     Ok(Json(KnownKeys { known_keys: keys.iter().map(KeyHash::from).collect() }))
 }

@@ -1,4 +1,4 @@
-//! `POST /login` (§2.1): name and password in headers, the bare token in the body.
+//! `POST /login`: name and password in headers, the bare token in the body.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, StatusCode};
 use jwtis_signer::LoginError;
 use jwtis_signer::rules::Guard;
 
-use super::api::Api;
 use super::auth;
 use super::error::Refusal;
 use super::promised::Refusals;
+use super::request::Api;
 use crate::http::source::Source;
 
 /// Headers that carry the password; there is one name only.

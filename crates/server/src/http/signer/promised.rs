@@ -14,7 +14,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 
 use crate::http::nowhere::NOT_FOUND;
 
-/// How an answer says no (§1.3).
+/// How an answer says no.
 #[derive(Copy, Clone, PartialEq, Eq)]
 pub(super) enum Shape {
     /// The array with one failure.

@@ -1,11 +1,13 @@
-//! Parts of a request that several routes have: the key in the path, and the query.
+//! What several handlers share: what they work with, the key in the path, and the query.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use jwtis_signer::{About, SignError, Signer};
 use jwtis_tezos::{PublicKeyHash, SigningVersion};
 use serde::Serialize;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -13,11 +15,28 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::api::Api;
 use super::error::Refusal;
 use super::promised::{Refuses, Shape};
+use crate::http::limits::Limits;
+use crate::metrics::Metrics;
 
-/// The key in a path (§1.4, step 1).
+/// What handlers work with.
+pub(super) struct Api {
+    pub(super) signer: Signer,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) limits: Limits,
+    pub(super) max_body_bytes: usize,
+}
+
+impl Api {
+    /// Counts a refusal, and makes an answer of it.
+    pub(super) fn refused(&self, about: &About, error: SignError, source: IpAddr) -> Refusal {
+        self.metrics.signer().refused(about, &error, source);
+        error.into()
+    }
+}
+
+/// The key in a path.
 pub(super) struct Key(pub(super) PublicKeyHash);
 
 impl Refuses for Key {
@@ -66,7 +85,7 @@ impl ToSchema for KeyHash {
     }
 }
 
-/// The query of a request for a signature or a proof. Of a name that is repeated the first value counts (§1.9), and a query that is none
+/// The query of a request for a signature or a proof. Of a name that is repeated the first value counts, and a query that is none
 /// is empty.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

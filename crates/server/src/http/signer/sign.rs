@@ -1,4 +1,4 @@
-//! `POST /keys/{pkh}`: a signature (§1.4).
+//! `POST /keys/{pkh}`: a signature.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,16 +7,14 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use jwtis_signer::{Decided, SignCommand, SignError};
 use serde::Serialize;
-use serde::de::{Deserialize, Deserializer, Error as _};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::api::Api;
-use super::auth::{Client, Known};
+use super::auth::{Checked, Client};
 use super::error::{Json, Refusal};
 use super::promised::{Refusals, Refuses, Shape};
-use super::request::{Key, SignQuery};
+use super::request::{Api, Key, SignQuery};
 use crate::http::body::{self, Arrived, BodyFault};
 use crate::http::budget::Charge;
 use crate::http::source::Source;
@@ -25,8 +23,8 @@ use crate::metrics::monotonic;
 /// Seconds after which a retry makes sense where there was no room for a body.
 const RETRY_AFTER: u64 = 1;
 
-/// The message, in hexadecimal digits of either case. `null` is the empty message, as it is for Signatory.
-struct HexMessage(Vec<u8>);
+/// The message in the OpenAPI document: hexadecimal digits of either case.
+enum HexMessage {}
 
 /// The message of a request, and what it holds of the memory for bodies until it has been answered.
 struct Message {
@@ -52,12 +50,12 @@ pub(super) struct SignatureAnswer {
     request_body(content = HexMessage, content_type = "application/json"),
     responses(
         (status = OK, description = "the signature", body = SignatureAnswer),
-        Refusals<(Known, Key, Message, Client, SignError)>,
+        Refusals<(Checked, Key, Message, Client, SignError)>,
     ),
 )]
 pub(super) async fn sign(
     State(api): State<Arc<Api>>,
-    Known(caller): Known,
+    Checked(caller): Checked,
     Source(source): Source,
     key: Result<Key, Refusal>,
     query: SignQuery,
@@ -102,19 +100,15 @@ impl FromRequest<Arc<Api>> for Message {
         let most = api.max_body_bytes;
         let arrived = body::read(&parts, body, &api.limits, most).await;
         let Arrived { bytes, charge } = arrived.map_err(|fault| refusal(fault, most))?;
-        // A string alone has no members to repeat, no depth and no numbers, so `serde_json` is strict enough.
-        let HexMessage(bytes) = serde_json::from_slice(&bytes).map_err(|why| {
+        let malformed = |why: &dyn std::fmt::Display| {
             Refusal::malformed(format!("the body must be one JSON string of hexadecimal digits: {why}"))
-        })?;
+        };
+        // A string alone has no members to repeat, no depth and no numbers, so `serde_json` is strict enough. `null` is the empty message,
+        // as it is for Signatory.
+        let digits: Option<String> = serde_json::from_slice(&bytes).map_err(|why| malformed(&why))?;
+        let bytes = hex_simd::decode_to_vec(digits.unwrap_or_default());
+        let bytes = bytes.map_err(|_| malformed(&"two digits stand for each byte, without 0x"))?;
         Ok(Self { bytes, _charge: charge })
-    }
-}
-
-impl<'de> Deserialize<'de> for HexMessage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let digits = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
-        let bytes = hex_simd::decode_to_vec(digits);
-        bytes.map(Self).map_err(|_| D::Error::custom("two digits stand for each byte, without 0x"))
     }
 }
 

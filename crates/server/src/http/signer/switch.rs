@@ -13,10 +13,9 @@ use jwtis_signer::{NotTheAdmin, Switcher};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::api::Api;
 use super::error::{Json, Refusal};
 use super::promised::{Refusals, Refuses, Shape};
-use super::request::{Key, KeyHash};
+use super::request::{Api, Key, KeyHash};
 use crate::http::bearer;
 use crate::http::source::Source;
 

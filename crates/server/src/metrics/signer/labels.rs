@@ -1,4 +1,4 @@
-//! The labels of the signer's metrics, in Signatory's order (§8.1).
+//! The labels of the signer's metrics, in Signatory's order.
 
 use prometheus_client::encoding::EncodeLabelSet;
 
@@ -11,15 +11,15 @@ pub(super) struct Handled {
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 pub(super) struct SigningOp {
     pub(super) address: String,
-    pub(super) vault: String,
+    pub(super) vault: &'static str,
     pub(super) op: &'static str,
-    pub(super) kind: String,
+    pub(super) kind: &'static str,
     pub(super) chain_id: String,
 }
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 pub(super) struct VaultCall {
-    pub(super) vault: String,
+    pub(super) vault: &'static str,
     pub(super) address: String,
     pub(super) op: &'static str,
     pub(super) chain_id: String,
@@ -27,7 +27,7 @@ pub(super) struct VaultCall {
 
 #[derive(Clone, Hash, PartialEq, Eq, Debug, EncodeLabelSet)]
 pub(super) struct VaultFailure {
-    pub(super) vault: String,
+    pub(super) vault: &'static str,
     pub(super) code: &'static str,
     pub(super) chain_id: String,
 }

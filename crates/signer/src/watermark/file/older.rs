@@ -12,7 +12,7 @@ use jwtis_tezos::watermark::{AllWatermarks, ChainWatermarks};
 use super::times;
 use crate::watermark::copy::is_numbered;
 use crate::watermark::file_error::FileError;
-use crate::watermark::folder::{self, Entry};
+use crate::watermark::folder::{self, FolderEntry};
 use crate::watermark::import::{ImportError, MAX_FILE_BYTES};
 
 const WITNESS: &str = "watermark_v2.witness";
@@ -43,14 +43,16 @@ impl Older {
         }
         let there = folder::look(folder).map_err(|source| FileError::io(folder, source))?;
         let names = match there {
-            Some(Entry::Folder) => folder::list(folder).map_err(|source| FileError::io(folder, source))?,
-            Some(Entry::File | Entry::Other) | None => Vec::new(),
+            Some(FolderEntry::Folder) => {
+                folder::list(folder).map_err(|source| FileError::io(folder, source))?
+            }
+            Some(FolderEntry::File | FolderEntry::Other) | None => Vec::new(),
         };
         for (name, entry) in names {
             let Some(chain) = name.strip_suffix(times::SUFFIX).and_then(|chain| chain.parse().ok()) else {
                 continue;
             };
-            if entry == Entry::File {
+            if entry == FolderEntry::File {
                 let path = folder.join(&name);
                 let times = times::parse(&text(&path)?).map_err(|reason| ImportError::new(&path, reason))?;
                 older.times.insert(chain, times);
@@ -98,7 +100,7 @@ impl Older {
     pub(super) fn remove(&self, base_dir: &Path, folder: &Path) -> io::Result<()> {
         self.files.iter().try_for_each(fs::remove_file)?;
         for (name, entry) in folder::list(base_dir)? {
-            if entry == Entry::Folder && is_numbered(&name, UNFINISHED) {
+            if entry == FolderEntry::Folder && is_numbered(&name, UNFINISHED) {
                 fs::remove_dir_all(base_dir.join(name))?;
             }
         }

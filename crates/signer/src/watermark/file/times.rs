@@ -63,84 +63,40 @@ mod tests {
     use jwtis_tezos::Curve;
 
     use super::*;
-    use std::fmt::Write as _;
-
-    /// The text of a file: a line for each watermark whose time is known, and a last one that shows that the file is whole. Hexadecimal keys,
-    /// since base58check would cost more than all the rest.
-    fn print(watermarks: &ChainWatermarks) -> String {
-        let mut text = format!("{FIRST_LINE}\n");
-        let mut count = 0_usize;
-        for (key, watermarks) in watermarks.iter() {
-            for kind in WatermarkKind::ALL {
-                let Some((watermark, pace)) =
-                    watermarks.get(kind).and_then(|watermark| Some((watermark, watermark.pace()?)))
-                else {
-                    continue;
-                };
-                for byte in key.to_tagged() {
-                    // Writing to a String does not fail.
-                    let _ = write!(text, "{byte:02x}");
-                }
-                let (last, latest, used) = pace.parts();
-                let _ = writeln!(
-                    text,
-                    " {kind} {} {} {last} {latest} {used}",
-                    watermark.level(),
-                    watermark.round()
-                );
-                count = count.saturating_add(1);
-            }
-        }
-        let _ = writeln!(text, "end {count}");
-        text
-    }
-
-    fn watermarks() -> ChainWatermarks {
-        let watermark = |level, pace| Watermark::new(level, 2, None).unwrap().with_pace(pace);
-        let mut watermarks = ChainWatermarks::default();
-        for (n, curve) in Curve::ALL.into_iter().enumerate() {
-            let entry = watermarks.entry(PublicKeyHash::new(curve, [n as u8; 20]));
-            entry.set(WatermarkKind::Block, watermark(7, Some(Pace::kept(1, u64::MAX, 3))));
-            entry.set(WatermarkKind::Attestation, watermark(i32::MAX, Some(Pace::kept(0, 0, 0))));
-        }
-        watermarks
-    }
 
     #[test]
-    fn times_read_back_and_nothing_shorter_or_longer_does() {
-        let text = print(&watermarks());
-        assert_eq!(parse(&text).unwrap(), watermarks());
+    fn times_are_read_and_nothing_shorter_or_longer_is() {
+        let (one, other) = (format!("00{}", "07".repeat(20)), format!("03{}", "08".repeat(20)));
+        let text = format!(
+            "{FIRST_LINE}\n{one} block 7 2 1 {} 3\n{other} attestation {} 0 0 0 0\nend 2\n",
+            u64::MAX,
+            i32::MAX
+        );
+        let timed = |level, round, pace| Watermark::new(level, round, None).unwrap().with_pace(Some(pace));
+        let mut watermarks = ChainWatermarks::default();
+        let block = timed(7, 2, Pace::kept(1, u64::MAX, 3));
+        watermarks.entry(PublicKeyHash::new(Curve::Ed25519, [7; 20])).set(WatermarkKind::Block, block);
+        let attestation = timed(i32::MAX, 0, Pace::kept(0, 0, 0));
+        let bls = PublicKeyHash::new(Curve::Bls12381, [8; 20]);
+        watermarks.entry(bls).set(WatermarkKind::Attestation, attestation);
+        assert_eq!(parse(&text).unwrap(), watermarks);
         for length in 0..text.len() {
             assert!(parse(&text[..length]).is_err(), "{length} bytes");
         }
         assert!(parse(&format!("{text}\n")).is_err());
-        assert_eq!(parse(&print(&ChainWatermarks::default())).unwrap(), ChainWatermarks::default());
-    }
-
-    #[test]
-    fn watermarks_of_an_unknown_time_have_no_line() {
-        let mut one = ChainWatermarks::default();
-        let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
-        one.entry(key).set(WatermarkKind::Block, Watermark::new(7, 2, None).unwrap());
-        assert_eq!(print(&one), "jwtis watermark times 1\nend 0\n");
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused() {
-        let key = format!("00{}", "07".repeat(20));
+        assert_eq!(parse(&format!("{FIRST_LINE}\nend 0\n")).unwrap(), ChainWatermarks::default());
         for line in [
-            format!("{key} block 7 0 1 1"),
-            format!("{key} block 7 0 1 1 1 1"),
-            format!("{key} block -7 0 1 1 1"),
-            format!("{key} block 7 0 1 1 -1"),
-            format!("{key} stake 7 0 1 1 1"),
+            format!("{one} block 7 0 1 1"),
+            format!("{one} block 7 0 1 1 1 1"),
+            format!("{one} block -7 0 1 1 1"),
+            format!("{one} block 7 0 1 1 -1"),
+            format!("{one} stake 7 0 1 1 1"),
             format!("{} block 7 0 1 1 1", "09".repeat(21)),
             format!("{} block 7 0 1 1 1", "é".repeat(21)),
-            format!("{} block 7 0 1 1 1", &key[2..]),
+            format!("{} block 7 0 1 1 1", &one[2..]),
             String::new(),
         ] {
-            let text = format!("jwtis watermark times 1\n{line}\nend 1\n");
-            assert!(parse(&text).is_err(), "{line}");
+            assert!(parse(&format!("{FIRST_LINE}\n{line}\nend 1\n")).is_err(), "{line}");
         }
     }
 }
