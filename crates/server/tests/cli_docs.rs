@@ -153,7 +153,7 @@ fn the_commands_of_the_documents_run() {
 }
 
 #[test]
-fn every_link_between_pages_leads_somewhere() {
+fn every_link_and_path_of_the_pages_leads_somewhere() {
     for (page, text) in pages() {
         for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {
             if link.contains("://") {
@@ -165,6 +165,12 @@ fn every_link_between_pages_leads_somewhere() {
             let found = anchor.is_empty()
                 || fs::read_to_string(&target).unwrap().lines().any(|line| anchor_of(line) == anchor);
             assert!(found, "{}: no heading for {link}", page.display());
+        }
+        let in_project = |code: &&str| ["crates/", "docs/", "tools/"].iter().any(|top| code.starts_with(top));
+        for path in text.split('`').filter(in_project) {
+            // Patterns, and folders that only runs make.
+            let made = path.contains(['*', '{', ' ']) || path.starts_with("tools/fuzz/");
+            assert!(made || root().join(path).exists(), "{}: {path}", page.display());
         }
     }
 }
