@@ -52,10 +52,7 @@ fn a_watermark_is_raised_and_never_lowered() {
             let said = raise(&place, at, "block", level, round);
             assert_eq!(said["raised"], raised, "{at:?} {level} {round}");
             let (level, round) = stands;
-            assert_eq!(
-                said["watermarks"][0]["after"],
-                json!({ "level": level, "round": round, "hash": null })
-            );
+            assert_eq!(said["marks"][0]["after"], json!({ "level": level, "round": round, "hash": null }));
             assert_eq!(watermarks(&place, at), [("block".to_owned(), level, round)], "{at:?}");
         }
         let said = raise(&place, at, "all", "11", "0");
