@@ -8,8 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cli_support::{Place, Run};
-use jwtis::config::schema::{self, Key};
-use jwtis::config::setting::{self, Kind, Setting};
+use jwtis::config::schema::{self, KeyRow, SettingRow};
 
 /// The two tables that the program knows better, by the marks around them.
 const SETTINGS: (&str, &str) = ("<!-- settings: ", "<!-- end of settings -->");
@@ -39,26 +38,20 @@ fn pages() -> Vec<(PathBuf, String)> {
 /// One line per setting, as Markdown.
 fn settings_table() -> String {
     let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
-    let row = |setting: &&Setting| {
+    let row = |setting: &SettingRow| {
         let short = setting.short.map(|short| format!("`-{short}`"));
-        let long = setting.long.map(|long| format!("`--{long}`"));
-        let alias = setting.alias.map(|alias| format!("`--{alias}`"));
-        let flags: Vec<String> = [short, long, alias].into_iter().flatten().collect();
-        let key = if setting.in_file { code(setting.name) } else { String::new() };
-        let kind = match setting.kind {
-            Kind::Switch => "true or false",
-            Kind::Value(name) | Kind::Path(name) | Kind::Secret(name) | Kind::List(name) => name,
-        };
+        let long = setting.long.iter().map(|long| format!("`--{long}`"));
+        let flags: Vec<String> = short.into_iter().chain(long).collect();
         let cells = [
-            key,
+            if setting.in_file { code(&setting.name) } else { String::new() },
             flags.join(", "),
             code(setting.env.unwrap_or_default()),
-            kind.to_owned(),
+            setting.takes.to_owned(),
             code(setting.default),
         ];
         format!("| {} | {} | {} |", cells.join(" | "), applied(setting.reloaded), setting.help)
     };
-    let rows: Vec<String> = setting::ALL.iter().map(row).collect();
+    let rows: Vec<String> = schema::settings().iter().map(row).collect();
     format!(
         "| In the file | Flag | Variable | Value | Default | Change | Meaning |\n|---|---|---|---|---|---|---|\n{}\n",
         rows.join("\n")
@@ -67,11 +60,11 @@ fn settings_table() -> String {
 
 /// One line per key of Signatory's sections, as Markdown.
 fn signer_keys_table() -> String {
-    let row = |key: &Key| {
-        let Key { path, value, default, reloaded, meaning } = key;
-        format!("| `{path}` | {value} | {default} | {} | {meaning} |", applied(*reloaded))
+    let row = |key: &KeyRow| {
+        let KeyRow { path, takes, default, reloaded, meaning } = key;
+        format!("| `{path}` | {takes} | {default} | {} | {meaning} |", applied(*reloaded))
     };
-    let rows: Vec<String> = schema::KEYS.iter().map(row).collect();
+    let rows: Vec<String> = schema::keys().iter().map(row).collect();
     format!("| Key | Value | Default | Change | Meaning |\n|---|---|---|---|---|\n{}\n", rows.join("\n"))
 }
 

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use jwtis::config::value::{Fault, Raw, Source};
-use jwtis::config::{Config, ConfigFile, ListenAddress, setting};
+use jwtis::config::{Config, ConfigFault, GivenText, ListenAddress, check_text, schema};
 use jwtis_base::{BearerSecret, ClientId, SecretKind, Ttl};
 use jwtis_issuer::RefreshStrategy;
 use jwtis_jose::{ContentEncryption, KeyAlgorithm, KeyManagementAlgorithm, SignatureAlgorithm};
@@ -21,15 +20,13 @@ fn file() -> &'static PathBuf {
     })
 }
 
-fn load(strict: bool) -> Result<Config, Vec<Fault>> {
-    let flag = |setting: &'static setting::Setting, text: String| {
-        (setting, Raw::new(text, Source::Flag(String::new())))
-    };
-    let mut flags = vec![flag(&setting::CONFIG, file().display().to_string())];
+fn load(strict: bool) -> Result<Config, Vec<ConfigFault>> {
+    let flag = |name: &str, text: String| (schema::setting(name).unwrap(), GivenText::new(text, ""));
+    let mut flags = vec![flag("config.file", file().display().to_string())];
     if strict {
-        flags.push(flag(&setting::STRICT_CONFIG, "true".to_owned()));
+        flags.push(flag("config.strict", "true".to_owned()));
     }
-    Config::load(flags, &|name: &str| (name == "HOME").then(|| "/nonexistent".into()))
+    Config::load(&flags, &|name: &str| (name == "HOME").then(|| "/nonexistent".into()))
 }
 
 /// A fault is one line, and points into the file; a file with faults is not used; one that passes strictly passes anyhow and says
@@ -41,16 +38,14 @@ pub fn config(data: &[u8]) {
         return;
     }
     let lines = text.split('\n').count().max(text.split('\r').count()) + 1;
-    let read = ConfigFile::parse(file(), text);
-    for (_, raw) in &read.values {
-        let Source::File(position) = &raw.source else { panic!("a value from elsewhere") };
-        assert!((1..=lines).contains(&position.line) && position.column >= 1);
-    }
-    for fault in read.faults.iter().chain(&read.warnings) {
+    let (faults, warnings) = check_text(file(), text);
+    for fault in faults.iter().chain(&warnings) {
+        let place = fault.place.expect("a fault from elsewhere");
+        assert!((1..=lines).contains(&place.line) && place.column >= 1);
         one_line(fault);
     }
     // Reading files costs a thousand times more than what was looked at above, so only some are.
-    let one_in = if read.faults.is_empty() { 4 } else { 32 };
+    let one_in = if faults.is_empty() { 4 } else { 32 };
     if !text.len().is_multiple_of(one_in) {
         return;
     }
@@ -59,7 +54,7 @@ pub fn config(data: &[u8]) {
     let strict = load(true);
     match &config {
         Ok(config) => {
-            assert!(read.faults.is_empty(), "a file with faults is used");
+            assert!(faults.is_empty(), "a file with faults is used");
             config.warnings.iter().chain(&config.notices).for_each(one_line);
             let again = load(false).unwrap();
             assert_eq!(again.warnings, config.warnings);
@@ -74,11 +69,11 @@ pub fn config(data: &[u8]) {
 }
 
 /// Without those that say how much time is left.
-fn timeless(notices: &[Fault]) -> impl Iterator<Item = &Fault> {
+fn timeless(notices: &[ConfigFault]) -> impl Iterator<Item = &ConfigFault> {
     notices.iter().filter(|notice| !notice.to_string().contains("Scheduled credential rotation"))
 }
 
-fn one_line(fault: &Fault) {
+fn one_line(fault: &ConfigFault) {
     let text = fault.to_string();
     assert!(!text.chars().any(char::is_control), "control characters in {text:?}");
     assert!(text.len() < 100_000, "a message of {} bytes", text.len());
@@ -119,7 +114,7 @@ tezos:
     limits: {max_amount: 1.5tz, max_fee: 100000, destinations: [tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q], entrypoints: [default], per: {window: 24h, amount: 10 tz, count: 5}}
 "#;
     let ours = "issuer:\n  listen: 127.0.0.1:4343\n  name: jwtis\n  sig_alg: ES256\n  enc_alg: ECDH-ES+A256KW\n  cont_enc: A256GCM\n  expiry: 4320h\n  auth_ttl: 15m\n  refresh_ttl: 72h\n  refresh_strategy: refreshBoth\n  renew_grace: 30s\n  open_registration: true\n  tls: false\nstore:\n  path: ./data/keys.db\nlog:\n  format: json\n  verbose: true\n  filter: \"jwtis=debug\"\n";
-    let keys: Vec<String> = setting::ALL
+    let keys: Vec<String> = schema::settings()
         .iter()
         .map(|setting| format!("{}: {}\n", setting.name.replace('.', ":\n  "), 1))
         .collect();

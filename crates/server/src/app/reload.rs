@@ -14,10 +14,8 @@ use super::signals::Hangups;
 use super::signer::{Prepared, Running, warn_of_issuers};
 use super::vaults::Opener;
 use super::watch::{PAUSE, Seen, undisturbed};
-use crate::config::setting::{self, Kind, Setting};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
-use crate::config::value::Fault;
-use crate::config::{Config, FileText, Reloader, limited};
+use crate::config::{Config, ConfigFault, FileText, Reloader, limited};
 
 /// What applies a changed configuration to a running signer.
 pub struct Reload {
@@ -43,12 +41,7 @@ pub struct Started {
 }
 
 /// What a file is told that is the beginning of the one in force.
-fn cut_off() -> String {
-    let message = "the file looks cut off: it is the beginning of the one in force";
-    Fault::new("", message)
-        .hint("to shorten it at its end, write `...` as its last line, or restart")
-        .to_string()
-}
+const CUT_OFF: &str = "the file looks cut off: it is the beginning of the one in force; to shorten it at its end, write `...` as its last line, or restart";
 
 /// Settings with their values, to be compared.
 type Fixed = Vec<(&'static str, String)>;
@@ -122,9 +115,10 @@ impl Reload {
                 "its file changed while it was read: write a new file and rename it".to_owned(),
             ]);
         };
-        let mut config = loaded.map_err(|faults| faults.iter().map(Fault::to_string).collect::<Vec<_>>())?;
+        let mut config =
+            loaded.map_err(|faults| faults.iter().map(ConfigFault::to_string).collect::<Vec<_>>())?;
         if config.text.is_cut_off_from(&self.text) {
-            return Err(vec![cut_off()]);
+            return Err(vec![CUT_OFF.to_owned()]);
         }
         for warning in &config.warnings {
             warn!("{warning}");
@@ -212,19 +206,20 @@ async fn changed(watch: Option<&Seen>) {
 
 /// What a reload does not change.
 fn fixed(config: &Config, signer: &SignerConfig) -> Fixed {
-    let shown = |setting: &'static Setting| {
-        // A password is used at the start and not kept to be compared.
-        let kept = !setting.reloaded && !matches!(setting.kind, Kind::Secret(_));
-        Some((setting.name, config.values.find(setting).filter(|_| kept)?.text.to_string()))
-    };
-    let mut fixed: Fixed = setting::ALL.into_iter().filter_map(shown).collect();
+    let mut fixed = Fixed::new();
+    // A password is used at the start and not kept to be compared.
+    for setting in config.settings.iter().filter(|setting| !setting.row.reloaded) {
+        if let Some((Some(text), _)) = &setting.value {
+            fixed.push((&setting.row.name, text.clone()));
+        }
+    }
     fixed.push(("watermark.driver", signer.watermark.name().to_owned()));
     fixed
 }
 
 /// The configuration file, and the files that its vaults are read from.
 fn files(config: &Config, signer: &SignerConfig) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = config.values.path(&setting::CONFIG).into_iter().collect();
+    let mut files: Vec<PathBuf> = config.file.clone().into_iter().collect();
     for vault in &signer.vaults {
         match &vault.driver {
             VaultDriver::File { path, password_file } => {

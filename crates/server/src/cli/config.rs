@@ -9,10 +9,9 @@ use super::environment;
 use super::output::TextTable;
 use super::printable::printable;
 use super::{Failure, Outcome, Output, ServerFlags};
-use crate::config::Config;
-use crate::config::setting::{self, Setting};
+use crate::config::concealed::concealed;
 use crate::config::signer::SignerConfig;
-use crate::config::value::{Fault, Raw, Source, Values, shown};
+use crate::config::{Config, ConfigFault, GivenFlags, GivenText, ShownSetting, schema};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -44,12 +43,11 @@ impl ConfigCommand {
                 let mut flags = flags.after(before);
                 let config = match file {
                     Some(path) => {
-                        let raw = Raw::new(path.to_string_lossy(), Source::Flag("FILE".to_owned()));
-                        flags.insert(0, (&setting::CONFIG, raw));
+                        flags.splice(0..0, config_file(&path, "FILE"));
                         let named = |name: &str| {
                             if name.starts_with("JWTIS_") { None } else { environment::environment(name) }
                         };
-                        Config::load(flags, &named).map_err(|faults| failure(&faults))?
+                        Config::load(&flags, &named).map_err(|faults| failure(&faults))?
                     }
                     None => load(flags)?,
                 };
@@ -67,8 +65,8 @@ impl ConfigCommand {
 ///
 /// # Errors
 /// With exit code 2 and all faults.
-pub(crate) fn load(flags: Vec<(&'static Setting, Raw)>) -> Result<Config, Failure> {
-    Config::load(flags, &environment::environment).map_err(|faults| failure(&faults))
+pub(crate) fn load(flags: GivenFlags) -> Result<Config, Failure> {
+    Config::load(&flags, &environment::environment).map_err(|faults| failure(&faults))
 }
 
 /// The signer's part of the configuration file at `path`; `None` where it asks for no signer.
@@ -76,8 +74,13 @@ pub(crate) fn load(flags: Vec<(&'static Setting, Raw)>) -> Result<Config, Failur
 /// # Errors
 /// As [`load`].
 pub(crate) fn signer(path: &Path) -> Result<Option<SignerConfig>, Failure> {
-    let file = Raw::new(path.to_string_lossy(), Source::Flag("--config".to_owned()));
-    Ok(load(vec![(&setting::CONFIG, file)])?.signer)
+    Ok(load(config_file(path, "--config").collect())?.signer)
+}
+
+/// The flag that names the configuration file.
+fn config_file(path: &Path, flag: &str) -> impl Iterator<Item = (&'static schema::SettingRow, GivenText)> {
+    let given = GivenText::new(path.to_string_lossy(), flag);
+    schema::setting("config.file").map(|row| (row, given)).into_iter()
 }
 
 /// Says on standard error what is odd.
@@ -88,53 +91,53 @@ pub(crate) fn warn(config: &Config) {
 }
 
 /// The settings as a first start prints them.
-pub(crate) fn as_table(values: &Values) -> TextTable {
+pub(crate) fn as_table(settings: &[ShownSetting]) -> TextTable {
     let mut table = TextTable::with_header(&["SETTING", "VALUE", "FROM"]);
-    for setting in setting::ALL {
-        let value = values.find(setting);
-        let source = value.map_or_else(String::new, |raw| raw.source.to_string());
-        table.row([setting.name.to_owned(), shown(setting, value), source]);
+    for ShownSetting { row, value } in settings {
+        let (text, origin) = match value {
+            Some((Some(text), origin)) => (concealed(text), origin.clone()),
+            Some((None, origin)) => ("(given)".to_owned(), origin.clone()),
+            None => ("-".to_owned(), String::new()),
+        };
+        table.row([row.name.clone(), text, origin]);
     }
     table
 }
 
 /// The settings and, where there is one, the signer.
 fn with_signer(config: &Config) -> TextTable {
-    let mut table = as_table(&config.values);
-    let file = config.values.find(&setting::CONFIG).map(|raw| raw.text.to_string()).unwrap_or_default();
+    let mut table = as_table(&config.settings);
+    let file = config.file.as_deref().map(Path::to_string_lossy).unwrap_or_default();
     for (name, value) in config.signer.iter().flat_map(SignerConfig::rows) {
-        table.row([name, printable(&value), file.clone()]);
+        table.row([name, printable(&value), file.to_string()]);
     }
     table
 }
 
 fn as_json(config: &Config) -> serde_json::Value {
-    let values = &config.values;
-    let entry = |setting: &'static Setting| {
-        let value = values.find(setting);
-        let secret = matches!(setting.kind, setting::Kind::Secret(_));
-        let text = value.filter(|_| !secret).map(|raw| raw.text.to_string());
-        let mut entry = json!({ "value": text, "source": value.map(|raw| raw.source.to_string()) });
-        if let (true, Some(members)) = (secret, entry.as_object_mut()) {
+    let entry = |ShownSetting { row, value }: &ShownSetting| {
+        let (text, origin) = value.clone().map_or((None, None), |(text, origin)| (text, Some(origin)));
+        let mut entry = json!({ "value": text, "source": origin });
+        if let (true, Some(members)) = (row.secret, entry.as_object_mut()) {
             members.insert("given".to_owned(), json!(value.is_some()));
         }
-        (setting.name.to_owned(), entry)
+        (row.name.clone(), entry)
     };
     let signer = config.signer.as_ref().map(|signer| {
         let row = |(name, value)| (name, serde_json::Value::String(value));
         serde_json::Value::Object(signer.rows().into_iter().map(row).collect())
     });
-    let settings = setting::ALL.into_iter().map(entry);
+    let settings = config.settings.iter().map(entry);
     serde_json::Value::Object(settings.chain([("signer".to_owned(), json!(signer))]).collect())
 }
 
 /// All faults in one failure.
-pub(crate) fn failure(faults: &[Fault]) -> Failure {
+pub(crate) fn failure(faults: &[ConfigFault]) -> Failure {
     let what = match faults.len() {
         1 => "the configuration has a fault".to_owned(),
         count => format!("the configuration has {count} faults"),
     };
-    Failure::usage(what).details(faults.iter().map(Fault::to_string)).hint(
+    Failure::usage(what).details(faults.iter().map(ConfigFault::to_string)).hint(
         "`jwtis config check` says all that is wrong without starting anything; docs/reference/configuration.md explains each setting",
     )
 }

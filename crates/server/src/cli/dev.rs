@@ -15,8 +15,7 @@ use tokio::net::TcpListener;
 
 use super::{Failure, Outcome, Output, runtime};
 use crate::app::{EarlyHangups, Listeners, Served, ServedSigner, Signals, listen};
-use crate::config::ListenAddress;
-use crate::config::setting::{self, Setting};
+use crate::config::{ListenAddress, schema};
 use crate::metrics::Metrics;
 use crate::telemetry::{self, LogSettings};
 use signer::DemoSigner;
@@ -56,9 +55,9 @@ impl Dev {
     async fn serve(&self, hangups: EarlyHangups, out: &mut Output<'_>) -> Outcome {
         let signals = Signals::take(hangups).map_err(|error| runtime::no_signals(&error))?;
         let (stop, hangups) = signals.split();
-        let issuer_listener = bind(self.listen, &setting::LISTEN, "--listen").await?;
+        let issuer_listener = bind(self.listen, "issuer.listen", "--listen").await?;
         let signer_listener = match self.signer {
-            true => Some(bind(self.signer_address, &setting::SIGNER_ADDRESS, "--signer-address").await?),
+            true => Some(bind(self.signer_address, "server.address", "--signer-address").await?),
             false => None,
         };
         let listeners = Listeners::plain(issuer_listener, signer_listener);
@@ -70,7 +69,7 @@ impl Dev {
                 let signer = DemoSigner::prepare(&issuer, &demo.client_id)?;
                 out.line(signer.lines(&signer_url, &demo.signer_token, &demo.revoke(&url, SIGNER_SUBJECT)))?;
                 out.line(format_args!("signer is at {signer_url}"))?;
-                let max_body_bytes = setting::MAX_BODY_BYTES.default.parse().unwrap_or_default();
+                let max_body_bytes = schema::default("server.max_body_bytes").parse().unwrap_or_default();
                 Some(ServedSigner { signer: signer.signer, max_body_bytes, exposed: false, reload: None })
             }
             None => None,
@@ -90,15 +89,11 @@ impl Dev {
 }
 
 /// Listens where `wanted` says, else at the default of `setting`, and if that is taken anywhere.
-async fn bind(
-    wanted: Option<ListenAddress>,
-    setting: &Setting,
-    flag: &str,
-) -> Result<Vec<TcpListener>, Failure> {
+async fn bind(wanted: Option<ListenAddress>, setting: &str, flag: &str) -> Result<Vec<TcpListener>, Failure> {
     let (address, may_move) = match wanted {
         Some(address) => (address, false),
         None => {
-            let default: ListenAddress = setting.default.parse().map_err(Failure::usage)?;
+            let default: ListenAddress = schema::default(setting).parse().map_err(Failure::usage)?;
             (default, true)
         }
     };

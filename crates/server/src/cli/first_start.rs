@@ -108,7 +108,7 @@ pub(crate) async fn run(
             }),
     })?;
     issuer.store().keep_witness(&config.store.witness);
-    out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.values)));
+    out.notice(format_args!("\nCurrent configuration\n\n{}\n", configuration::as_table(&config.settings)));
     if let Some(url) = listeners.issuer_url() {
         out.notice(next_steps(&url));
     }

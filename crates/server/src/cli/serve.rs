@@ -26,14 +26,12 @@ use crate::app::{
     BindError, EarlyHangups, Listeners, Reload, Seen, Served, ServedSigner, Signals, Started, Which,
 };
 use crate::config::concealed::concealed;
-use crate::config::setting::Setting;
-use crate::config::value::Raw;
-use crate::config::{Config, Reloader};
+use crate::config::{Config, GivenFlags, Reloader};
 use crate::metrics::Metrics;
 use crate::telemetry;
 use crate::tls::TlsError;
 
-pub(crate) fn run(flags: Vec<(&'static Setting, Raw)>, out: &mut Output<'_>) -> Outcome {
+pub(crate) fn run(flags: GivenFlags, out: &mut Output<'_>) -> Outcome {
     let hangups = EarlyHangups::take().map_err(|error| no_signals(&error))?;
     let reloader = Reloader::new(flags.clone(), environment::environment);
     let seen = Seen::look(reloader.path());

@@ -8,10 +8,7 @@ use zeroize::Zeroizing;
 
 use super::environment;
 use super::{Failure, config as configuration, failure, opening, password};
-use crate::config::path;
-use crate::config::setting::{self, Setting};
-use crate::config::value::{Fault, Raw, Source, origin};
-use crate::config::{ConfigFile, SecretSource};
+use crate::config::{ConfigFault, GivenText, SecretSource, StoreInFile, path, schema};
 
 /// A store at rest, for commands that read and write it themselves.
 #[derive(Debug, Args)]
@@ -83,7 +80,8 @@ impl StoreFile {
         match &self.path {
             Some(path) => Ok(path.clone()),
             None => {
-                Ok(self.configured(&setting::DB_PATH)?.unwrap_or_else(|| setting::DB_PATH.default.into()))
+                let configured = self.configured(|store| store.path)?;
+                Ok(configured.unwrap_or_else(|| schema::default("store.path").into()))
             }
         }
     }
@@ -108,7 +106,7 @@ impl StoreFile {
     pub(crate) fn witness(&self, path: &Path) -> Result<PathBuf, Failure> {
         match &self.witness {
             Some(witness) => Ok(witness.clone()),
-            None => Ok(self.configured(&setting::WITNESS)?.unwrap_or_else(|| witness_beside(path))),
+            None => Ok(self.configured(|store| store.witness)?.unwrap_or_else(|| witness_beside(path))),
         }
     }
 
@@ -118,18 +116,17 @@ impl StoreFile {
     }
 
     /// A path that the configuration file gives.
-    fn configured(&self, wanted: &Setting) -> Result<Option<PathBuf>, Failure> {
-        let Some(file) = self.config.as_deref().map(ConfigFile::read) else { return Ok(None) };
-        if !file.faults.is_empty() {
-            return Err(configuration::failure(&file.faults));
-        }
-        let value = file.values.iter().find(|(setting, _)| setting.name == wanted.name);
-        let read = |(_, raw): &(_, Raw)| {
-            path::given(&raw.text).map_err(|message| {
-                configuration::failure(&[Fault::new(origin(wanted, &raw.source), message)])
-            })
+    fn configured(
+        &self,
+        wanted: impl FnOnce(StoreInFile) -> Option<GivenText>,
+    ) -> Result<Option<PathBuf>, Failure> {
+        let Some(file) = self.config.as_deref() else { return Ok(None) };
+        let store = StoreInFile::read(file).map_err(|faults| configuration::failure(&faults))?;
+        let read = |given: GivenText| {
+            path::given(&given.text)
+                .map_err(|message| configuration::failure(&[ConfigFault::new(given.origin, message)]))
         };
-        value.map(read).transpose()
+        wanted(store).map(read).transpose()
     }
 }
 
@@ -154,15 +151,14 @@ impl PasswordArgs {
             failure::warn(
                 "other users of this machine can read the password behind -p: prefer JWTIS_PSWD or --pswd-file",
             );
-            let text = Raw::new(text.clone(), Source::Flag("--pswd".to_owned()));
-            return Ok(Some(SecretSource::Given(text)));
+            return Ok(Some(SecretSource::Given(GivenText::new(text.clone(), "--pswd"))));
         }
         if let Some(text) = environment::secret_variable_as_it_is("JWTIS_PSWD")? {
-            return Ok(Some(SecretSource::Given(Raw { text, source: Source::Environment("JWTIS_PSWD") })));
+            return Ok(Some(SecretSource::Given(GivenText { text, origin: "JWTIS_PSWD".to_owned() })));
         }
         let file = match &self.pswd_file {
             Some(file) => Some(file.clone()),
-            None => store.configured(&setting::PSWD_FILE)?,
+            None => store.configured(|store| store.password_file)?,
         };
         Ok(file.map(SecretSource::File))
     }

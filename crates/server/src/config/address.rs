@@ -1,8 +1,30 @@
-//! Where a listener listens.
+//! Where a listener listens, and its certificate.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
+
+use crate::tls;
+
+/// Files for TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn acceptor(&self) -> Result<tls::Acceptor, tls::TlsError> {
+        tls::Acceptor::from_pem_files(&self.cert, &self.key)
+    }
+}
 
 /// An address to listen on: `IP:PORT`, `localhost:PORT` for this machine alone, or `:PORT` for all interfaces (as Signatory writes it).
 /// The latter two mean IPv4 and IPv6, where the machine has both.

@@ -2,9 +2,11 @@
 //!
 //! Every path of the file, of a variable and of a flag is read here, so that the same text means the same place everywhere.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::environment::Environment;
+/// The environment, as a parameter: tests bring their own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The path that `text` means. A variable that is not set is a mistake here, and not nothing.
 ///
@@ -54,7 +56,6 @@ pub(crate) fn given(text: &str) -> Result<PathBuf, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
     use std::path::Path;
 
     use super::*;

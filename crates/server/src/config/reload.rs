@@ -1,6 +1,6 @@
 //! Reading the configuration again while the server runs: from the same flags, environment and file (decisions.md section 6).
 //!
-//! What a reload applies is marked in [`super::setting`] and [`super::schema`]; all else waits for a restart.
+//! What a reload applies is marked in the model; all else waits for a restart.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Config;
-use super::setting::{self, Kind, Setting};
-use super::value::{Fault, Raw, Values};
+use super::fault::ConfigFault;
+use super::layer::{GivenFlags, file_named};
 
 /// What a configuration is made from, kept for the next time. Cheap to clone.
 #[derive(Clone)]
 pub struct Reloader {
-    flags: Vec<(&'static Setting, Raw)>,
+    flags: GivenFlags,
     environment: Arc<OwnEnvironment>,
 }
 
@@ -23,10 +23,10 @@ type OwnEnvironment = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 impl Reloader {
     /// Keeps the flags and the way to ask the environment. Secrets behind flags are used at the start only and not kept.
     pub fn new(
-        mut flags: Vec<(&'static Setting, Raw)>,
+        mut flags: GivenFlags,
         environment: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
     ) -> Self {
-        flags.retain(|(setting, _)| !matches!(setting.kind, Kind::Secret(_)));
+        flags.retain(|(row, _)| !row.secret);
         Self { flags, environment: Arc::new(environment) }
     }
 
@@ -34,15 +34,14 @@ impl Reloader {
     ///
     /// # Errors
     /// All faults that were found; nothing of such a configuration is to be used.
-    pub fn load(&self) -> Result<Config, Vec<Fault>> {
-        Config::load(self.flags.clone(), &*self.environment)
+    pub fn load(&self) -> Result<Config, Vec<ConfigFault>> {
+        Config::load(&self.flags, &*self.environment)
     }
 
     /// The file whose changes matter, if there is one.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
-        Values::resolve(self.flags.clone(), &*self.environment, Vec::new(), &mut Vec::new())
-            .path(&setting::CONFIG)
+        file_named(&self.flags, &*self.environment)
     }
 }
 

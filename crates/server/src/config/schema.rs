@@ -1,15 +1,48 @@
-//! The keys of Signatory's sections that are no settings of their own: what the signer's reader knows, once.
+//! What the model says of itself: every setting and every key of the file, out of the JSON Schema of its types.
 //!
-//! The file is checked against this table, and a test compares `docs/reference/configuration.md` with it. `NAME`, `PKH` and `N` in a path are
-//! for the operator to choose. Sections (§) are those of the signer's behaviour specification.
+//! The flags, the variables, the defaults, the checks of the file and the tables of the reference page come from here.
 
-/// One key of the file.
+use std::sync::LazyLock;
+
+use schemars::schema_for;
+use serde_json::Value;
+
+use super::model::Model;
+
+/// A setting: one value, which the file, a flag or a variable may give.
 #[derive(Debug)]
-pub struct Key {
-    /// Its path from the left edge of the file.
-    pub path: &'static str,
+pub struct SettingRow {
+    /// Its name, `section.key`; the path in the file where `in_file` says so.
+    pub name: String,
+    /// Whether the file may give it.
+    pub in_file: bool,
+    /// Short flag.
+    pub short: Option<char>,
+    /// Long flag without dashes, as the Go program spelled it where it had one; then its alias in kebab case.
+    pub long: Vec<&'static str>,
+    /// Environment variable.
+    pub env: Option<&'static str>,
+    /// What it takes, as help names it.
+    pub takes: &'static str,
+    /// Whether it is never printed.
+    pub secret: bool,
+    /// What holds when nobody says anything; empty where nothing does.
+    pub default: &'static str,
+    /// Whether a reload applies a change; else it takes a restart.
+    pub reloaded: bool,
+    /// Whether it keeps somebody out: written without a value in the file it is a fault, not its default.
+    pub guards: bool,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// A key of Signatory's sections that is no setting of its own.
+#[derive(Debug)]
+pub struct KeyRow {
+    /// Its path from the left edge of the file. What stands in capitals is for the operator to name.
+    pub path: String,
     /// What it takes.
-    pub value: &'static str,
+    pub takes: &'static str,
     /// What holds where it is absent or null.
     pub default: &'static str,
     /// Whether a reload applies a change.
@@ -18,290 +51,200 @@ pub struct Key {
     pub meaning: &'static str,
 }
 
-const fn key(path: &'static str, value: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { path, value, default, reloaded: true, meaning }
+/// What a setting takes that is on or off.
+pub(crate) const SWITCH: &str = "true or false";
+
+impl SettingRow {
+    /// The flag as one types it.
+    #[must_use]
+    pub fn flag(&self) -> Option<String> {
+        self.long.first().map(|long| format!("--{long}"))
+    }
+
+    /// Whether it is on or off.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        self.takes == SWITCH
+    }
+
+    /// Whether its value is a path.
+    #[must_use]
+    pub fn is_path(&self) -> bool {
+        matches!(self.takes, "FILE" | "FOLDER")
+    }
+
+    /// Its section, the part before the first dot.
+    #[must_use]
+    pub fn section(&self) -> &str {
+        self.name.split('.').next().unwrap_or(&self.name)
+    }
 }
 
-const fn at_start(
-    path: &'static str,
-    value: &'static str,
-    default: &'static str,
-    meaning: &'static str,
-) -> Key {
-    Key { path, value, default, reloaded: false, meaning }
+/// The JSON Schema (2020-12) of the configuration file.
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema_for!(Model).to_value());
+
+static ROWS: LazyLock<(Vec<SettingRow>, Vec<KeyRow>)> = LazyLock::new(|| {
+    let mut rows = (Vec::new(), Vec::new());
+    walk(&SCHEMA, "", &mut rows);
+    rows
+});
+
+/// Every setting, in the order of the help.
+#[must_use]
+pub fn settings() -> &'static [SettingRow] {
+    &ROWS.0
 }
 
-/// Every key, in the order of the documents (§3.1, §3.2).
-pub static KEYS: [Key; 61] = [
-    key("server", "mapping", "", "The signer's listener and who may ask."),
-    key(
-        "server.authorized_keys",
-        "public key, or list",
-        "anybody may ask",
-        "Requests for signatures must be signed by one of these keys (octez-client's `authentication`). Not together with `jwt`. An empty list, or none behind the name, refuses everybody.",
-    ),
-    key(
-        "server.jwt",
-        "mapping",
-        "no tokens",
-        "Every request carries a token. Not together with `authorized_keys`. Without users and issuers, nobody can sign.",
-    ),
-    key("server.jwt.users", "mapping", "nobody", "Who may log in at `POST /login`, by name."),
-    key("server.jwt.users.NAME", "mapping", "required", "A user."),
-    key(
-        "server.jwt.users.NAME.password",
-        "text",
-        "required",
-        "16 bytes or more with upper case, lower case, a digit and a special character; or an Argon2id PHC string (`jwtis hash-password`); or `$VAR`, the whole value, to take it from the environment.",
-    ),
-    key("server.jwt.users.NAME.password_file", "FILE", "", "Instead of `password`: its first line."),
-    key(
-        "server.jwt.users.NAME.secret",
-        "text",
-        "required",
-        "The key of this user's tokens: 32 bytes or more, of the same four kinds of characters; or `$VAR`.",
-    ),
-    key("server.jwt.users.NAME.secret_file", "FILE", "", "Instead of `secret`: its first line."),
-    key("server.jwt.users.NAME.jwt_exp", "minutes", "60", "How long a token lives."),
-    key(
-        "server.jwt.users.NAME.old_cred_exp",
-        "`YYYY-MM-DD hh:mm:ss`, UTC",
-        "at once",
-        "Until when the present credentials hold beside `new_data`. Nothing without that.",
-    ),
-    key(
-        "server.jwt.users.NAME.new_data",
-        "mapping",
-        "no rotation",
-        "The next credentials: `password`, `password_file`, `secret`, `secret_file`, `jwt_exp`. Both differ from the present ones.",
-    ),
-    key("server.jwt.users.NAME.new_data.password", "text", "required", "As above."),
-    key("server.jwt.users.NAME.new_data.password_file", "FILE", "", "As above."),
-    key("server.jwt.users.NAME.new_data.secret", "text", "required", "As above."),
-    key("server.jwt.users.NAME.new_data.secret_file", "FILE", "", "As above."),
-    key("server.jwt.users.NAME.new_data.jwt_exp", "minutes", "60", "As above."),
-    key(
-        "server.jwt.issuers",
-        "list of mappings",
-        "none",
-        "Clients of our issuer whose tokens open the signer too. Their claims `keys`, `roles` and `permissions` narrow what the file allows.",
-    ),
-    key("server.jwt.issuers.N.client", "client", "required", "The client's kid."),
-    key(
-        "server.jwt.issuers.N.registration",
-        "UUID",
-        "whoever has the name",
-        "The registration of that name that is trusted, as `jwtis client show` prints it. With open registration it is required.",
-    ),
-    key(
-        "server.jwt.issuers.N.audience",
-        "text",
-        "none",
-        "What `aud` of a token must contain. Without it tokens that name an audience are refused: they are for somebody else.",
-    ),
-    key(
-        "vaults",
-        "mapping",
-        "none",
-        "Who holds the keys, by name, asked in this order. A reload reads their files again.",
-    ),
-    key("vaults.NAME", "mapping", "required", "A vault."),
-    key(
-        "vaults.NAME.driver",
-        "`file`, `mem`, `store`",
-        "required",
-        "octez-client's `secret_keys`; keys in this file; keys sealed in our store. Signatory's other drivers are skipped with a warning, refused with `strict_vaults`.",
-    ),
-    key(
-        "vaults.NAME.config",
-        "of the driver",
-        "",
-        "`file`: a path, or a mapping; `mem`: a list of secret keys, or a mapping; `store`: nothing.",
-    ),
-    key("vaults.NAME.config.file", "FILE", "required", "`file`: the path."),
-    key("vaults.NAME.config.keys", "list of secret keys", "required", "`mem`: the keys, plain or encrypted."),
-    key(
-        "vaults.NAME.config.password_file",
-        "FILE",
-        "asked for",
-        "`file`, `mem`: its first line opens the encrypted keys.",
-    ),
-    at_start("watermark", "mapping", "", "Where watermarks are kept. They stop double signing."),
-    at_start(
-        "watermark.driver",
-        "`store`, `file`, `mem`",
-        "`store`",
-        "Our store; a file of their own under `base_dir`, with a copy for Signatory; memory, which forgets them.",
-    ),
-    at_start("watermark.config", "nothing", "", "Signatory's cloud drivers need it, which are not here."),
-    key(
-        "watermark.max_jump",
-        "number of levels",
-        "a week of blocks",
-        "How far a level may rise from a watermark whose time is unknown: an imported one. Where the time is known, time alone counts.",
-    ),
-    key(
-        "watermark.chains",
-        "mapping",
-        "none",
-        "Chains by their id. A key always has room for a watermark on them.",
-    ),
-    key("watermark.chains.NAME", "mapping", "required", "A chain, like `NetXdQprcVkpaWU`."),
-    key(
-        "watermark.chains.NAME.block_time",
-        "DURATION",
-        "6s",
-        "The shortest time between two blocks, from 100ms to 1h. Levels may rise twice as fast. The default is mainnet's since Tallinn.",
-    ),
-    key(
-        "watermark.chains.NAME.max_jump",
-        "number of levels, or `off`",
-        "`watermark.max_jump`",
-        "As above. `off`: nothing bounds the levels of this chain. For sandboxes.",
-    ),
-    key("policy_hook", "mapping", "nobody", "A service that is asked before each signature."),
-    key("policy_hook.address", "URL", "required", "`http` or `https`, whole. Redirects are not followed."),
-    key(
-        "policy_hook.authorized_keys",
-        "public key, or list",
-        "replies are not signed",
-        "Who signs its replies. An empty list: no reply counts.",
-    ),
-    key("policy_hook.timeout", "DURATION", "5s", "How long it may take: less than 15s."),
-    key(
-        "tezos",
-        "mapping",
-        "no signer",
-        "The keys that sign, by their hash. This section starts the signer, even empty.",
-    ),
-    key(
-        "tezos.PKH",
-        "mapping",
-        "blocks, preattestations, attestations",
-        "What the key may sign. A mapping without `allow`, even `{}`, allows nothing.",
-    ),
-    key(
-        "tezos.PKH.allow",
-        "mapping",
-        "nothing",
-        "Request kinds, each with nothing or, for `generic`, a list of operation kinds: `{block: , generic: [reveal, transaction]}`.",
-    ),
-    key("tezos.PKH.allowed_operations", "list", "", "Deprecated: request kinds, used without `allow`."),
-    key("tezos.PKH.allowed_kinds", "list", "", "Deprecated: operation kinds, used without `allow`."),
-    key(
-        "tezos.PKH.allowed_chains",
-        "list of chain ids",
-        "any",
-        "The chains of consensus requests. Others do not name theirs. An empty list: none.",
-    ),
-    key(
-        "tezos.PKH.allow_proof_of_possession",
-        "true or false",
-        "`false`",
-        "Give proofs of possession; tz4 only.",
-    ),
-    key("tezos.PKH.log_payloads", "true or false", "`false`", "Log messages at level info."),
-    key(
-        "tezos.PKH.authorized_keys",
-        "public key, or list",
-        "all",
-        "Which of `server.authorized_keys` may use this key; hashes do too. An empty list: nobody.",
-    ),
-    key(
-        "tezos.PKH.jwt_users",
-        "list of names",
-        "all",
-        "Which users may use this key; needs `server.jwt`. An empty list: nobody.",
-    ),
-    key(
-        "tezos.PKH.jwt_roles",
-        "list of names",
-        "any",
-        "The token must have one of these roles, so it is one of our issuer; needs `server.jwt`. An empty list: nobody.",
-    ),
-    key("tezos.PKH.limits", "mapping", "none", "What generic requests may spend."),
-    key(
-        "tezos.PKH.limits.mode",
-        "enforce or observe",
-        "`enforce`",
-        "With `observe` the limits count and report, and refuse nothing.",
-    ),
-    key(
-        "tezos.PKH.limits.max_amount",
-        "AMOUNT",
-        "",
-        "The most that one request spends, burns and bonds included: mutez, or `1.5tz`.",
-    ),
-    key("tezos.PKH.limits.max_fee", "AMOUNT", "", "The most that one request pays in fees."),
-    key(
-        "tezos.PKH.limits.destinations",
-        "list of addresses",
-        "",
-        "Who may be paid or called, or hold a new consensus key.",
-    ),
-    key(
-        "tezos.PKH.limits.entrypoints",
-        "list of names",
-        "",
-        "What may be called; `default` is a plain transfer.",
-    ),
-    key(
-        "tezos.PKH.limits.per",
-        "mapping",
-        "",
-        "What all requests within a window may ask for. Counted in our store.",
-    ),
-    key("tezos.PKH.limits.per.window", "DURATION", "required", "The length of the window."),
-    key(
-        "tezos.PKH.limits.per.amount",
-        "AMOUNT",
-        "",
-        "The most that is spent in it, burns and bonds included.",
-    ),
-    key("tezos.PKH.limits.per.count", "number", "", "The most operations in it."),
-];
-
-/// The sections: keys at the left edge of the file.
-pub(super) fn sections() -> impl Iterator<Item = &'static str> {
-    KEYS.iter().map(|key| key.path).filter(|path| !path.contains('.'))
+/// Every key of Signatory's sections, in the order of the reference page.
+#[must_use]
+pub fn keys() -> &'static [KeyRow] {
+    &ROWS.1
 }
 
-/// Whether `name` is one of them.
+/// The setting of this name.
+#[must_use]
+pub fn setting(name: &str) -> Option<&'static SettingRow> {
+    settings().iter().find(|row| row.name == name)
+}
+
+/// The default of a setting.
+#[must_use]
+pub(crate) fn default(name: &str) -> &'static str {
+    setting(name).map_or("", |row| row.default)
+}
+
+/// Every name that may stand at the left edge of the file.
+pub(super) fn top() -> impl Iterator<Item = &'static str> {
+    members(&SCHEMA).map(|(name, _)| name).filter(|name| *name != "config")
+}
+
+/// Whether a mapping of this name stands at the left edge.
 pub(super) fn is_section(name: &str) -> bool {
-    sections().any(|section| section == name)
+    top().any(|section| section == name) && setting(name).is_none()
 }
 
-/// Mappings inside Signatory's sections that Signatory does not have, so that no file of it has a stray there.
-const OURS: [&str; 3] = ["server.jwt.issuers.N", "tezos.PKH.limits", "tezos.PKH.limits.per"];
-
-/// Whether the mapping at `path` is ours alone.
-pub(super) fn is_ours(path: &str) -> bool {
-    OURS.contains(&path)
+/// Whether a section is Signatory's, so that a file with it may have strays for Signatory.
+pub(super) fn is_signatory_s(name: &str) -> bool {
+    name == "base_dir" || is_section(name) && !is_strict(resolved(member(&SCHEMA, name)))
 }
 
-/// The keys that may stand directly below `path`.
-pub(super) fn below(path: &str) -> impl Iterator<Item = &'static str> {
-    KEYS.iter().filter_map(move |key| {
-        let rest = key.path.strip_prefix(path)?.strip_prefix('.')?;
-        (!rest.contains('.')).then_some(rest)
-    })
+/// Whether an unknown key in a mapping of this type is a fault.
+pub(super) fn denies_unknown(type_name: &str) -> bool {
+    is_strict(definition(type_name))
+}
+
+/// Whether a key of a mapping of this type is a fault when it is written without a value.
+pub(super) fn guards(type_name: &str, key: &str) -> bool {
+    flag(member(definition(type_name), key), "guard")
+}
+
+fn is_strict(schema: &'static Value) -> bool {
+    part(schema, "additionalProperties") == false
+}
+
+fn part(schema: &'static Value, key: &str) -> &'static Value {
+    schema.get(key).unwrap_or(&Value::Null)
+}
+
+fn definition(type_name: &str) -> &'static Value {
+    if text(&SCHEMA, "title") == type_name { &SCHEMA } else { part(part(&SCHEMA, "$defs"), type_name) }
+}
+
+fn member(schema: &'static Value, key: &str) -> &'static Value {
+    part(part(schema, "properties"), key)
+}
+
+fn members(schema: &'static Value) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let members = part(schema, "properties").as_object().into_iter().flatten();
+    members.map(|(name, member)| (name.as_str(), member))
+}
+
+/// The schema that a reference means.
+fn resolved(schema: &'static Value) -> &'static Value {
+    SCHEMA
+        .pointer(text(schema, "$ref").trim_start_matches('#'))
+        .filter(|_| schema.get("$ref").is_some())
+        .unwrap_or(schema)
+}
+
+fn text(schema: &'static Value, key: &str) -> &'static str {
+    part(schema, key).as_str().unwrap_or_default()
+}
+
+fn flag(schema: &'static Value, key: &str) -> bool {
+    part(schema, key) == true
+}
+
+fn walk(schema: &'static Value, above: &str, rows: &mut (Vec<SettingRow>, Vec<KeyRow>)) {
+    for (name, member) in members(schema) {
+        let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+        if member.get("setting").is_some() {
+            rows.0.push(setting_row(path, member));
+            continue;
+        }
+        if member.get("takes").is_some() {
+            rows.1.push(key_row(path.clone(), member));
+        }
+        let below = resolved(member);
+        walk(below, &path, rows);
+        for (entry, name) in [(part(below, "additionalProperties"), ""), (part(below, "items"), "N")] {
+            let entry = resolved(entry);
+            let name = if name.is_empty() { text(entry, "name") } else { name };
+            let path = format!("{path}.{name}");
+            if entry.get("takes").is_some() {
+                rows.1.push(key_row(path.clone(), entry));
+            }
+            walk(entry, &path, rows);
+        }
+    }
+}
+
+fn setting_row(name: String, schema: &'static Value) -> SettingRow {
+    let flags = || text(schema, "flag").split_whitespace();
+    let (takes, default) = (text(schema, "setting"), text(schema, "default"));
+    SettingRow {
+        name,
+        in_file: !flag(schema, "elsewhere"),
+        short: flags().find(|flag| !flag.starts_with("--")).and_then(|flag| flag.chars().nth(1)),
+        long: flags().filter_map(|flag| flag.strip_prefix("--")).collect(),
+        env: part(schema, "env").as_str(),
+        takes,
+        secret: flag(schema, "secret"),
+        default: if takes == SWITCH && default.is_empty() { "false" } else { default },
+        reloaded: flag(schema, "reload"),
+        guards: flag(schema, "guard"),
+        help: text(schema, "description"),
+    }
+}
+
+fn key_row(path: String, schema: &'static Value) -> KeyRow {
+    KeyRow {
+        path,
+        takes: text(schema, "takes"),
+        default: text(schema, "default"),
+        reloaded: !flag(schema, "restart"),
+        meaning: text(schema, "description"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::HashSet;
 
     use super::*;
 
     #[test]
-    fn every_path_is_listed_once_and_below_one_that_is() {
-        let paths: BTreeSet<&str> = KEYS.iter().map(|key| key.path).collect();
-        assert_eq!(paths.len(), KEYS.len());
-        for path in &paths {
-            if let Some((above, _)) = path.rsplit_once('.') {
-                let above = above.trim_end_matches(".N");
-                assert!(paths.contains(above), "{path}");
+    fn no_name_flag_or_variable_is_given_twice_and_every_setting_can_be_given_somewhere() {
+        let mut seen = HashSet::new();
+        for row in settings() {
+            let short = row.short.map(String::from);
+            let places = row.long.iter().copied().chain(row.env).chain(short.as_deref());
+            for place in places.chain([row.name.as_str()]) {
+                assert!(seen.insert(place.to_owned()), "{place} is taken twice");
             }
+            assert!(row.in_file || !row.long.is_empty() || row.env.is_some(), "{}", row.name);
+            assert!(!row.takes.is_empty() && !row.help.is_empty(), "{}", row.name);
         }
+        assert!(settings().len() >= 53 && keys().len() >= 61);
     }
 }

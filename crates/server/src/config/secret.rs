@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use tracing::warn;
 use zeroize::Zeroizing;
 
+use super::fault::GivenText;
 use super::limited;
-use super::value::Raw;
 
 /// Permission of a file to be read by everybody.
 pub(super) const OTHERS_READ: u32 = 0o004;
@@ -19,7 +19,7 @@ pub(super) const OTHERS_READ: u32 = 0o004;
 #[derive(Clone)]
 pub enum SecretSource {
     /// The secret itself and where it came from.
-    Given(Raw),
+    Given(GivenText),
     /// A file with the secret on its first line.
     File(PathBuf),
 }
@@ -27,7 +27,7 @@ pub enum SecretSource {
 impl fmt::Debug for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Given(raw) => write!(f, "Given({})", raw.source),
+            Self::Given(given) => write!(f, "Given({})", given.origin),
             Self::File(path) => write!(f, "File({})", path.display()),
         }
     }
@@ -40,7 +40,7 @@ impl SecretSource {
     /// When the file cannot be read, its first line is empty, or there are control characters in the secret; the message says where.
     pub fn read(&self) -> Result<Zeroizing<String>, String> {
         match self {
-            Self::Given(raw) => tidy(&raw.text).map_err(|error| format!("{}: {error}", raw.source)),
+            Self::Given(given) => tidy(&given.text).map_err(|error| format!("{}: {error}", given.origin)),
             Self::File(path) => read_secret_file(path),
         }
     }
@@ -52,7 +52,7 @@ impl SecretSource {
     /// When the file cannot be read.
     pub fn as_before(&self) -> Result<Zeroizing<String>, String> {
         match self {
-            Self::Given(raw) => Ok(raw.text.clone()),
+            Self::Given(given) => Ok(given.text.clone()),
             Self::File(path) => {
                 let bytes = limited::file_as_it_is(path, limited::MAX_SECRET_BYTES)?;
                 let text =
@@ -105,7 +105,6 @@ pub(crate) struct ControlCharacter(char);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::value::Source;
 
     #[test]
     fn the_same_bytes_are_the_same_secret_in_a_variable_and_in_a_file() {
@@ -122,7 +121,7 @@ mod tests {
             ("s3\u{0}cret\n", None),
         ] {
             fs::write(&path, bytes).unwrap();
-            let given = SecretSource::Given(Raw::new(bytes, Source::Environment("JWTIS_PSWD")));
+            let given = SecretSource::Given(GivenText::new(bytes, "JWTIS_PSWD"));
             for source in [given, SecretSource::File(path.clone())] {
                 let read = source.read().ok();
                 assert_eq!(read.as_ref().map(|secret| secret.as_str()), secret, "{bytes:?} by {source:?}");

@@ -1,4 +1,4 @@
-//! Signatory's sections of the file, read into [`SignerConfig`] (§3).
+//! Signatory's sections of the file, judged and turned into [`SignerConfig`] (§3).
 //!
 //! Whatever is wrong is found in one pass, each with its line. Words that Signatory ignores are warnings, so that its files work
 //! unchanged; what it would refuse is refused.
@@ -6,173 +6,112 @@
 mod hook;
 mod keys;
 mod kinds;
-pub(super) mod reading;
 mod server;
 mod vaults;
 mod watermark;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::str::FromStr;
 
 pub(crate) use kinds::permission_hint;
 
-use super::environment::Environment;
-use super::setting::{self, Setting};
+use super::address::TlsFiles;
+use super::fault::ConfigFault;
+use super::model::Model;
+use super::reading::FileReading;
+use super::schema;
 use super::signer::{GuardConfig, RulesConfig, SignerConfig};
-use super::value::{Fault, Values, origin};
-use super::yaml::{Entry, Mark, Node, Value};
-use super::{ListenAddress, TlsFiles};
-use reading::{Findings, Reading};
 
 /// Permissions of somebody else than the owner to read.
 const SOMEBODY_READS: u32 = 0o044;
-/// Largest limit for bodies, in bytes.
-const MOST_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// The signer that the file at `path` asks for, if it does, and what was found on the way.
-pub(super) fn read(
-    path: &Path,
-    sections: &[Entry],
-    values: &Values,
-    environment: Environment<'_>,
-) -> (Option<SignerConfig>, Findings) {
-    let mut reading = Reading::new(path, environment);
-    let nothing = Node { mark: Mark { line: 1, column: 1 }, value: Value::Null };
-    let find = |name: &str| sections.iter().find(|section| section.key == name);
-    let section = |name: &str| find(name).map_or(&nothing, |section| &section.value);
+/// The signer that the file asks for, if it does.
+pub(super) fn signer(reading: &FileReading<'_>, model: &mut Model) -> Option<SignerConfig> {
+    let strict_vaults = model.strict_vaults.is_on();
+    // Where the issuer is switched off, nobody can register.
+    let open_registration = model.issuer.open_registration.is_on() && model.issuer.enabled.is_on();
+    let guard = server::guard(reading, &mut model.server, open_registration);
+    let vaults = vaults::vaults(reading, &model.vaults, strict_vaults);
+    let (watermark, jumps) = watermark::watermark(reading, &model.watermark);
+    let hook = hook::hook(reading, std::mem::take(&mut model.policy_hook));
+    let keys = keys::keys(reading, &model.tezos, &guard);
+    warn_of_readers(reading);
 
-    let strict_vaults = values.switch(&setting::STRICT_VAULTS, &mut reading.found.faults);
-    // Where the issuer is switched off, nobody can register. Both switches are judged where the issuer is read.
-    let on = |setting| values.switch(setting, &mut Vec::new());
-    let open_registration = on(&setting::OPEN_REGISTRATION) && on(&setting::ENABLED);
-    let guard = server::guard(&mut reading, section("server"), open_registration);
-    let vaults = vaults::vaults(&mut reading, section("vaults"), strict_vaults);
-    let (watermark, jumps) = watermark::watermark(&mut reading, section("watermark"));
-    let hook = hook::hook(&mut reading, find("policy_hook"));
-    let keys = keys::keys(&mut reading, section("tezos"), &guard);
-    warn_of_readers(path, &mut reading);
-
-    let mut found = reading.found;
-    let faults = &mut found.faults;
-    let listen = values.parse::<ListenAddress>(&setting::SIGNER_ADDRESS, faults);
-    let tls = tls(values, faults);
-    let max_body_bytes = values.parse::<BodyBytes>(&setting::MAX_BODY_BYTES, faults);
-    let base_dir = values.path(&setting::BASE_DIR);
+    let server = &model.server;
+    let tls = tls(reading, model);
+    let restricts = schema::setting("server.restrict_public_keys").filter(|row| reading.layers.is_given(row));
     let rules = RulesConfig {
         guard,
         keys,
         hook,
-        restrict_public_keys: given_switch(values, &setting::RESTRICT_PUBLIC_KEYS, faults),
-        known_keys: values.switch(&setting::KNOWN_KEYS, faults),
+        restrict_public_keys: restricts.map(|_| server.restrict_public_keys.is_on()),
+        known_keys: server.known_keys.is_on(),
         jumps,
     };
-    let new_watermarks = values.switch(&setting::NEW_WATERMARKS, faults);
-    let watch_config = values.switch(&setting::WATCH_CONFIG, faults);
-
-    let wanted = find("tezos").is_some();
-    if let Some(vaults) = find("vaults").filter(|_| !wanted) {
-        let place = super::file::position(path, vaults.mark);
-        let notice = Fault::new(place, "there is no `tezos:` section, so the signer is not started");
-        found.notices.push(notice);
+    if model.tezos.at.is_none() {
+        if let Some(at) = model.vaults.at {
+            reading.notice(at.key(), "there is no `tezos:` section, so the signer is not started");
+        }
+        return None;
     }
-    let (Some(listen), Some(max_body_bytes), Some(base_dir)) = (listen, max_body_bytes, base_dir) else {
-        return (None, found);
-    };
     let signer = SignerConfig {
-        listen,
+        listen: *server.address.get()?,
         tls,
-        max_body_bytes: max_body_bytes.0,
+        max_body_bytes: server.max_body_bytes.get()?.0,
         rules,
         vaults,
         strict_vaults,
         watermark,
-        new_watermarks,
-        base_dir,
-        watch_config,
+        new_watermarks: model.watermark.new.is_on(),
+        base_dir: model.base_dir.get()?.clone(),
+        watch_config: model.watch_config.is_on(),
     };
-    if wanted {
-        found.advice.extend(exposure(&signer, values));
-    }
-    (wanted.then_some(signer), found)
-}
-
-/// A switch; `None` where nobody gave it.
-fn given_switch(values: &Values, setting: &Setting, faults: &mut Vec<Fault>) -> Option<bool> {
-    let on = values.switch(setting, faults);
-    values.is_given(setting).then_some(on)
+    advise_of_exposure(reading, model, &signer);
+    Some(signer)
 }
 
 /// What other machines can do that reach the listener.
-fn exposure(signer: &SignerConfig, values: &Values) -> Option<Fault> {
+fn advise_of_exposure(reading: &FileReading<'_>, model: &Model, signer: &SignerConfig) {
     if signer.listen.is_loopback() {
-        return None;
+        return;
     }
-    let at = origin(&setting::SIGNER_ADDRESS, &values.source(&setting::SIGNER_ADDRESS));
+    let listen = signer.listen;
     match &signer.rules.guard {
         GuardConfig::Open => {
             let open = signer.rules.keys.values().filter(|rules| rules.policy.serves_anybody()).count();
+            if open > 0 {
+                let message = format!(
+                    "{listen} is reachable from other machines, and whoever reaches it may sign with {open} key(s); add server.jwt or server.authorized_keys, or listen on 127.0.0.1"
+                );
+                reading.advice(model.server.address.at, message);
+            }
+        }
+        GuardConfig::Tokens { .. } if signer.tls.is_none() => {
             let message = format!(
-                "{} is reachable from other machines, and whoever reaches it may sign with {open} key(s)",
-                signer.listen
+                "{listen} is reachable from other machines, and passwords and tokens travel there in clear; give server.tls_cert_file and server.tls_key_file, or put a proxy that speaks TLS before it"
             );
-            let hint = "add server.jwt or server.authorized_keys, or listen on 127.0.0.1";
-            (open > 0).then(|| Fault::new(at, message).hint(hint))
+            reading.advice(model.server.address.at, message);
         }
-        GuardConfig::Tokens { .. } if signer.tls.is_none() => Some(
-            Fault::new(
-                at,
-                format!(
-                    "{} is reachable from other machines, and passwords and tokens travel there in clear",
-                    signer.listen
-                ),
-            )
-            .hint(
-                "give server.tls_cert_file and server.tls_key_file, or put a proxy that speaks TLS before it",
-            ),
-        ),
-        GuardConfig::Keys(_) | GuardConfig::Tokens { .. } => None,
+        GuardConfig::Keys(_) | GuardConfig::Tokens { .. } => {}
     }
 }
 
-fn warn_of_readers(path: &Path, reading: &mut Reading<'_>) {
-    let readable = || fs::metadata(path).is_ok_and(|file| file.permissions().mode() & SOMEBODY_READS != 0);
-    if reading.holds_secrets && readable() {
-        let advice = Fault::new(
-            path.display(),
-            "other users of this machine can read this file, and it holds secrets",
-        )
-        .hint("chmod it to 600, or move the secrets to files of their own");
-        reading.found.advice.push(advice);
+fn warn_of_readers(reading: &FileReading<'_>) {
+    let file = &reading.layers.file;
+    let readable = || fs::metadata(file).is_ok_and(|file| file.permissions().mode() & SOMEBODY_READS != 0);
+    if reading.holds_secrets.get() && readable() {
+        let message = "other users of this machine can read this file, and it holds secrets; chmod it to 600, or move the secrets to files of their own";
+        reading.advise(ConfigFault::new(file.display(), message));
     }
 }
 
-fn tls(values: &Values, faults: &mut Vec<Fault>) -> Option<TlsFiles> {
-    let (cert, key) = (&setting::SIGNER_CERT_FILE, &setting::SIGNER_KEY_FILE);
-    match (values.path(cert), values.path(key)) {
-        (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
-        (None, None) => None,
-        (given, _) => {
-            let (given, missing) = if given.is_some() { (cert, key) } else { (key, cert) };
-            let at = origin(given, &values.source(given));
-            faults.push(Fault::new(at, format!("TLS needs {} too", missing.name)));
-            None
-        }
+fn tls(reading: &FileReading<'_>, model: &Model) -> Option<TlsFiles> {
+    let (cert, key) = (&model.server.tls_cert_file, &model.server.tls_key_file);
+    match (cert.get().cloned(), key.get().cloned()) {
+        (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
+        (None, None) => {}
+        (Some(_), None) => reading.fault(cert.at, "TLS needs server.tls_key_file too"),
+        (None, Some(_)) => reading.fault(key.at, "TLS needs server.tls_cert_file too"),
     }
+    None
 }
-
-/// A limit in bytes.
-struct BodyBytes(usize);
-
-impl FromStr for BodyBytes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let bytes = text.parse().ok().filter(|bytes| (1..=MOST_BODY_BYTES).contains(bytes));
-        bytes.map(Self).ok_or_else(|| format!("write a number of bytes from 1 to {MOST_BODY_BYTES}"))
-    }
-}
-
-#[cfg(test)]
-mod tests;

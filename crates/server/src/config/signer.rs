@@ -14,7 +14,7 @@ use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{PublicKey, PublicKeyHash};
 use zeroize::Zeroizing;
 
-use super::{ListenAddress, TlsFiles};
+use super::address::{ListenAddress, TlsFiles};
 
 pub(super) use shown::allow_text;
 

@@ -1,30 +1,184 @@
+//! What a file, flags and variables become, and what is said of them. `tests/table.txt` has a file for each message.
+
+mod signer;
+
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use super::value::Position;
+use jwtis_tezos::{Curve, PublicKeyHash};
+
 use super::*;
+use crate::http::proxies::ProxyHeaderKind;
 
-fn load(flags: &[(&'static Setting, &str)], environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
-    let flags = flags
-        .iter()
-        .map(|(setting, text)| (*setting, Raw::new(*text, Source::Flag(setting.flag_text().unwrap()))))
-        .collect();
-    let environment = |name: &str| {
-        environment.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| OsString::from(value))
-    };
-    Config::load(flags, &environment).map_err(|faults| faults.iter().map(Fault::to_string).collect())
+/// The key triple of the specification, section 11.
+const SECRET: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
+const PUBLIC: &str = "edpkv45regue1bWtuHnCgLU8xWKLwa9qRqv4gimgJKro4LSc3C5VjV";
+const PKH: &str = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";
+const USER: &str = "{password: Long-Enough-Pass-1, secret: A-Secret-Of-At-Least-32-Bytes-0001}";
+
+/// A hash of a key that nobody has.
+fn pkh(curve: Curve, byte: u8) -> String {
+    PublicKeyHash::new(curve, [byte; 20]).to_string()
 }
 
-fn file(text: &str) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("jwtis.yaml");
-    std::fs::write(&path, text).unwrap();
-    (folder, path.to_str().unwrap().to_owned())
+/// The text with the keys, hashes and credentials that its words in capitals stand for.
+fn with_keys(text: &str) -> String {
+    let text =
+        text.replace("PKH", PKH).replace("PUBLIC", PUBLIC).replace("SECRET", SECRET).replace("USER", USER);
+    text.replace("TZ2", &pkh(Curve::Secp256k1, 2)).replace("TZ4", &pkh(Curve::Bls12381, 4))
+}
+
+/// What is given: a file in a folder of its own, readable by its owner only, flags and variables.
+struct Given {
+    folder: tempfile::TempDir,
+    flags: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Given {
+    fn nothing() -> Self {
+        let home = vec![("HOME", "/home/u".to_owned())];
+        Self { folder: tempfile::tempdir().unwrap(), flags: Vec::new(), variables: home }
+    }
+
+    fn file(text: &str) -> Self {
+        let given = Self::nothing();
+        let path = given.write("f", &with_keys(text));
+        given.flag("config.file", &path)
+    }
+
+    fn flag(mut self, name: &'static str, text: &str) -> Self {
+        self.flags.push((name, text.to_owned()));
+        self
+    }
+
+    fn variable(mut self, name: &'static str, text: &str) -> Self {
+        self.variables.push((name, text.to_owned()));
+        self
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn flags(&self) -> GivenFlags {
+        let given = |(name, text): &(&str, String)| {
+            let row = schema::setting(name).unwrap();
+            (row, GivenText::new(text.clone(), row.flag().unwrap()))
+        };
+        self.flags.iter().map(given).collect()
+    }
+
+    /// The configuration, or its faults without the name of the file.
+    fn load(&self) -> Result<Config, Vec<String>> {
+        Config::load(&self.flags(), &|name| variable(&self.variables, name))
+            .map_err(|faults| self.lines(&faults))
+    }
+
+    fn lines(&self, faults: &[ConfigFault]) -> Vec<String> {
+        let file = format!("{}/f:", self.folder.path().display());
+        faults.iter().map(|fault| fault.to_string().replace(&file, "")).collect()
+    }
+
+    /// The warnings, without the one about long-lived tokens.
+    fn warnings(&self) -> Vec<String> {
+        let lines = self.lines(&self.load().unwrap().warnings);
+        lines.into_iter().filter(|line| !line.contains("access tokens live")).collect()
+    }
+}
+
+fn variable(variables: &[(&str, String)], name: &str) -> Option<OsString> {
+    variables.iter().find(|(candidate, _)| *candidate == name).map(|(_, value)| OsString::from(value))
+}
+
+fn issuer(given: &Given) -> IssuerConfig {
+    given.load().unwrap().issuer.unwrap()
+}
+
+/// Whether `said` is what a line of the table wants: its beginning, or the rest behind `…`.
+fn fits(said: &str, wanted: &str) -> bool {
+    match wanted.split_once('…') {
+        Some((start, rest)) if start.is_empty() || start.ends_with(": ") => {
+            said.strip_prefix(start).is_some_and(|said| said.contains(rest))
+        }
+        _ => said.starts_with(wanted),
+    }
 }
 
 #[test]
-fn without_anything_the_go_program_s_defaults_hold() {
-    let config = load(&[], &[]).unwrap();
+fn each_file_of_the_table_is_told_what_stands_there() {
+    let mut wrong = Vec::new();
+    let table = include_str!("tests/table.txt");
+    for block in table.split("\n\n").skip(1) {
+        let mut file = String::new();
+        let mut wanted = Vec::new();
+        for line in block.lines().filter(|line| !line.starts_with("# ")) {
+            let kind = ["fault: ", "warning: ", "note: "].into_iter().find(|kind| line.starts_with(kind));
+            match kind {
+                Some(kind) => wanted.push((kind, with_keys(&line[kind.len()..]))),
+                None => file.extend([line, "\n"]),
+            }
+        }
+        let given = Given::file(&file);
+        let said: Vec<(&str, String)> = match given.load() {
+            Err(faults) => faults.into_iter().map(|fault| ("fault: ", fault)).collect(),
+            Ok(config) => {
+                let warnings = given.warnings().into_iter().map(|warning| ("warning: ", warning));
+                warnings
+                    .chain(given.lines(&config.notices).into_iter().map(|note| ("note: ", note)))
+                    .collect()
+            }
+        };
+        let is_said = |(kind, wanted): &(&str, String)| {
+            said.iter().any(|(said_kind, said)| said_kind == kind && fits(said, wanted))
+        };
+        let count = |of: &[(&str, String)]| of.iter().filter(|(kind, _)| *kind != "note: ").count();
+        let repeats_a_secret = said.iter().any(|(_, said)| {
+            [&SECRET[..12], "secret-of", "xbbbb", "hunter2"].iter().any(|secret| said.contains(secret))
+        });
+        let is_loaded = wanted.iter().all(|(kind, _)| *kind != "fault: ");
+        let says_more = count(&said) > count(&wanted) && is_loaded;
+        if !wanted.iter().all(is_said) || says_more || repeats_a_secret {
+            wrong.push(format!("{file}WANTED {wanted:#?}\nSAID {said:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Values of `issuer.listen` and where they come from, and which of them wins.
+#[test]
+fn flags_win_over_variables_and_these_over_the_file_and_that_over_the_default() {
+    for (flag, variable, file, wanted, origin) in [
+        (None, None, "", "127.0.0.1:4343", "default"),
+        (None, None, "  listen: 127.0.0.1:1\n", "127.0.0.1:1", "2:11"),
+        (None, None, "  listen:\n", "127.0.0.1:4343", "default"),
+        (None, Some("127.0.0.1:2"), "  listen: 127.0.0.1:1\n", "127.0.0.1:2", "JWTIS_ADDRESS"),
+        (None, Some(""), "  listen: 127.0.0.1:1\n", "127.0.0.1:1", "2:11"),
+        (Some("127.0.0.1:3"), Some("127.0.0.1:2"), "  listen: 127.0.0.1:1\n", "127.0.0.1:3", "--listen"),
+        (Some("127.0.0.1:3"), None, "", "127.0.0.1:3", "--listen"),
+    ] {
+        let mut given = Given::file(&format!("issuer:\n{file}"));
+        given.flags.extend(flag.map(|flag| ("issuer.listen", flag.to_owned())));
+        given.variables.extend(variable.map(|variable| ("JWTIS_ADDRESS", variable.to_owned())));
+        let config = given.load().unwrap();
+        let shown = config.settings.iter().find(|shown| shown.row.name == "issuer.listen").unwrap();
+        let (text, from) = shown.value.clone().unwrap();
+        assert_eq!(
+            (text.as_deref(), config.issuer.unwrap().listen.to_string().as_str()),
+            (Some(wanted), wanted)
+        );
+        assert!(from.ends_with(origin), "{from}: {origin}");
+    }
+}
+
+#[test]
+fn without_anything_the_go_program_s_defaults_hold_and_those_of_the_domain() {
+    let config = Given::nothing().load().unwrap();
     let issuer = config.issuer.unwrap();
     assert_eq!(issuer.listen.to_string(), "127.0.0.1:4343");
     assert_eq!(issuer.settings.defaults.auth_ttl.to_string(), "72h0m0s");
@@ -32,47 +186,37 @@ fn without_anything_the_go_program_s_defaults_hold() {
     assert_eq!(issuer.settings.renew_grace.as_secs(), 30);
     assert_eq!(config.store.path, Path::new("./data/keys.db"));
     assert_eq!(config.utility.unwrap().to_string(), "127.0.0.1:9583");
+    assert_eq!(config.http, HttpConfig::default());
+    assert_eq!(config.audit, Retention::default());
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
-    assert!(config.warnings[0].message.contains("access tokens live 72h0m0s"));
+    assert!(config.warnings[0].to_string().contains("access tokens live 72h0m0s"));
 }
 
 /// Every setting that is a path, wherever it can be given: what a shell would have replaced is replaced.
 #[test]
 fn a_path_means_the_same_in_every_setting_from_the_file_a_variable_or_a_flag() {
-    let paths: Vec<&Setting> = setting::ALL.into_iter().filter(|setting| setting.is_path()).collect();
-    assert!(paths.len() >= 9, "{}", paths.len());
-    for setting in paths {
+    let paths = schema::settings().iter().filter(|row| row.is_path() && row.name != "config.file");
+    for row in paths {
+        let in_file =
+            row.name.rsplit('.').fold(String::from("VALUE"), |value, key| format!("{{{key}: {value}}}"));
         for (text, wanted) in
             [("~/x", Some("/home/u/x")), ("$HOME/x", Some("/home/u/x")), ("$NOBODY/x", None)]
         {
-            let position = Position { file: "f".into(), line: 1, column: 1 };
-            let flag = || vec![(setting, Raw::new(text, Source::Flag("--flag".to_owned())))];
-            let file = || vec![(setting, Raw::new(text, Source::File(position.clone())))];
-            for (place, flags, variable, file) in [
-                ("flag", flag(), None, Vec::new()),
-                ("variable", Vec::new(), setting.env, Vec::new()),
-                ("file", Vec::new(), None, file()),
-            ] {
-                if place == "variable" && variable.is_none() {
-                    continue;
-                }
-                let environment = |name: &str| match name {
-                    "HOME" => Some(OsString::from("/home/u")),
-                    _ => (variable == Some(name)).then(|| OsString::from(text)),
-                };
-                let mut faults = Vec::new();
-                let values = Values::resolve(flags, &environment, file, &mut faults);
-                match wanted {
-                    Some(wanted) => {
-                        assert_eq!(
-                            values.path(setting).unwrap(),
-                            Path::new(wanted),
-                            "{} {place}",
-                            setting.name
-                        );
-                        assert_eq!(faults, []);
+            let file = in_file.replace("VALUE", text);
+            let mut ways = vec![Given::file(&file)];
+            ways.extend(row.flag().map(|_| Given::nothing().flag(&row.name, text)));
+            ways.extend(row.env.map(|env| Given::nothing().variable(env, text)));
+            for given in ways {
+                let given = given.flag("issuer.insecure", "true");
+                match (given.load(), wanted) {
+                    (Ok(config), Some(wanted)) => {
+                        let shown = config.settings.iter().find(|shown| shown.row.name == row.name).unwrap();
+                        assert_eq!(shown.value.clone().unwrap().0.unwrap(), wanted, "{}", row.name);
                     }
-                    None => assert!(faults[0].message.contains("`NOBODY`"), "{} {place}", setting.name),
+                    // Half of a pair of files for TLS.
+                    (Err(faults), Some(_)) => assert!(faults[0].contains("TLS"), "{} {faults:?}", row.name),
+                    (Err(faults), None) => assert!(faults[0].contains("`NOBODY`"), "{} {faults:?}", row.name),
+                    (Ok(_), None) => panic!("{} {text}", row.name),
                 }
             }
         }
@@ -80,96 +224,57 @@ fn a_path_means_the_same_in_every_setting_from_the_file_a_variable_or_a_flag() {
 }
 
 #[test]
-fn no_setting_that_names_a_file_is_read_as_a_mere_text() {
-    for setting in setting::ALL {
-        let is_text = matches!(setting.kind, setting::Kind::Value("FILE" | "FOLDER" | "DIR" | "PATH"));
-        assert!(!is_text, "{} is a path: give it the kind Path", setting.name);
-    }
-}
-
-#[test]
-fn the_grace_of_renewals_may_be_nothing() {
-    for (text, seconds) in [("0", 0), ("0s", 0), ("1m", 60)] {
-        let config = load(&[(&setting::RENEW_GRACE, text)], &[]).unwrap();
-        assert_eq!(config.issuer.unwrap().settings.renew_grace.as_secs(), seconds, "{text}");
-    }
-    assert!(load(&[(&setting::RENEW_GRACE, "30")], &[]).is_err(), "nobody means nanoseconds");
-}
-
-#[test]
-fn all_faults_together_each_with_what_to_do() {
-    let (_folder, path) = file("issuer:\n  sigalg: ES256\n  refresh_strategy: always\nlog:\n  format: xml\n");
-    let faults = load(
-        &[
-            (&setting::CONFIG, &path),
-            (&setting::SIG_ALG, "ES257"),
-            (&setting::AUTH_TTL, "72"),
-            (&setting::TLS, "true"),
-            (&setting::LISTEN, "0.0.0.0:4343"),
-            (&setting::ENC_BITS, "many"),
-        ],
-        &[("JWTIS_CONT_ENC", "A256CBC"), ("JWTIS_PROFILE", "lax"), ("JWTIS_VERBOSE", "perhaps")],
-    )
-    .unwrap_err();
+fn faults_of_the_file_flags_and_variables_come_together() {
+    let faults = Given::file("issuer:\n  sigalg: ES256\n  refresh_strategy: always\nlog:\n  format: xml\n")
+        .flag("issuer.sig_alg", "ES257")
+        .flag("issuer.auth_ttl", "72")
+        .flag("issuer.tls", "true")
+        .flag("issuer.listen", "0.0.0.0:4343")
+        .flag("issuer.enc_bits", "many")
+        .variable("JWTIS_CONT_ENC", "A256CBC")
+        .variable("JWTIS_PROFILE", "lax")
+        .variable("JWTIS_VERBOSE", "perhaps")
+        .load()
+        .unwrap_err();
     for wanted in [
-        "jwtis.yaml:2:3: unknown key `sigalg`; did you mean `sig_alg`?",
-        "jwtis.yaml:3:21: issuer.refresh_strategy: the refresh strategy is one of",
-        "jwtis.yaml:5:11: log.format: the log format is one of",
+        "2:3: unknown key `sigalg`; did you mean `sig_alg`?",
+        "3:21: issuer.refresh_strategy: the refresh strategy is one of",
+        "5:11: log.format: the log format is one of",
         "--sigAlg: ",
         "--authTTL: \"72\" is not a duration",
         "--tls: TLS needs a certificate and a key; give --certFile and --keyFile",
-        "--listen: 0.0.0.0:4343 is reachable from other machines",
         "--encBits: write a number of bits",
         "JWTIS_CONT_ENC: ",
         "JWTIS_PROFILE: the profile is",
         "JWTIS_VERBOSE: write true or false",
     ] {
-        assert!(faults.iter().any(|fault| fault.contains(wanted)), "{wanted} is not in {faults:#?}");
+        assert!(faults.iter().any(|fault| fault.starts_with(wanted)), "{wanted} is not in {faults:#?}");
     }
-    assert_eq!(faults.len(), 11, "{faults:#?}");
+    assert_eq!(faults.len(), 10, "{faults:#?}");
+    let missing = Given::nothing().variable("JWTIS_CONFIG", "/nonexistent/jwtis.yaml").load().unwrap_err();
+    assert!(missing[0].starts_with("/nonexistent/jwtis.yaml cannot be read: "), "{missing:?}");
 }
 
 #[test]
-fn bits_follow_the_algorithm_unless_given() {
-    let config = load(&[(&setting::SIG_ALG, "RS256")], &[]).unwrap();
-    assert_eq!(config.issuer.unwrap().settings.defaults.sig_bits, None);
-    let faults = load(&[(&setting::SIG_ALG, "ES512"), (&setting::SIG_BITS, "512")], &[]).unwrap_err();
-    assert!(faults[0].starts_with("--sigBits: ") && faults[0].contains("521"), "{faults:?}");
-    let faults = load(&[(&setting::SIG_ALG, "RS256"), (&setting::SIG_BITS, "1024")], &[]).unwrap_err();
-    assert!(faults[0].starts_with("--sigBits: "), "{faults:?}");
-}
-
-#[test]
-fn rsa1_5_needs_its_flag() {
-    let faults = load(&[(&setting::ENC_ALG, "RSA1_5")], &[]).unwrap_err();
-    assert!(faults[0].contains("--allow-rsa1_5"), "{faults:?}");
-    assert!(load(&[(&setting::ENC_ALG, "RSA1_5"), (&setting::ALLOW_RSA1_5, "true")], &[]).is_ok());
-}
-
-#[test]
-fn lifetimes_must_nest() {
-    let faults = load(&[(&setting::AUTH_TTL, "721h")], &[]).unwrap_err();
-    assert!(faults[0].starts_with("--authTTL: "), "{faults:?}");
-    let faults = load(&[(&setting::EXPIRY, "1h")], &[]).unwrap_err();
-    assert!(faults[0].starts_with("--expiry: "), "{faults:?}");
-}
-
-#[test]
-fn a_maximum_cuts_a_default_and_refuses_what_was_given_beyond_it() {
-    let config = load(&[(&setting::MAX_AUTH_TTL, "1h"), (&setting::MAX_EXPIRY, "1000h")], &[]).unwrap();
-    let maxima = config.issuer.unwrap().settings.defaults.maxima;
-    assert_eq!(maxima.auth_ttl.unwrap().to_string(), "1h0m0s");
+fn what_was_given_for_keys_and_their_lives_is_used() {
+    let given = Given::nothing().flag("issuer.sig_alg", "RS256").flag("issuer.renew_grace", "0s");
+    let settings =
+        issuer(&given.flag("issuer.max_auth_ttl", "1h").flag("issuer.max_expiry", "1000h")).settings;
+    assert_eq!((settings.defaults.sig_bits, settings.renew_grace), (None, Duration::ZERO));
+    let maxima = settings.defaults.maxima;
+    assert_eq!(maxima.auth_ttl.unwrap().to_string(), "1h0m0s", "a default that nobody gave is cut");
     assert_eq!(maxima.refresh_ttl, None);
-    let faults = load(&[(&setting::MAX_AUTH_TTL, "1h"), (&setting::AUTH_TTL, "2h")], &[]).unwrap_err();
-    assert!(faults[0].starts_with("--authTTL: 2h0m0s is longer than issuer.max_auth_ttl"), "{faults:?}");
-    let faults = load(&[(&setting::MAX_REFRESH_TTL, "soon")], &[]).unwrap_err();
-    assert!(faults[0].starts_with("--max-refresh-ttl: "), "{faults:?}");
+    let rsa = Given::nothing().flag("issuer.enc_alg", "RSA1_5").flag("issuer.allow_rsa1_5", "true");
+    assert!(rsa.load().is_ok());
+    assert!(Given::file("issuer: {enabled: false}").load().unwrap().issuer.is_none());
 }
 
 #[test]
 fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
-    let config = load(&[(&setting::PROFILE, "strict")], &[("JWTIS_REFRESH_TTL", "10h")]).unwrap();
-    assert_eq!(config.values.source(&setting::AUTH_TTL).to_string(), "profile strict");
+    let given = Given::nothing().flag("issuer.profile", "strict").variable("JWTIS_REFRESH_TTL", "10h");
+    let config = given.load().unwrap();
+    let shown = config.settings.iter().find(|shown| shown.row.name == "issuer.auth_ttl").unwrap();
+    assert_eq!(shown.value.clone().unwrap().1, "profile strict");
     let defaults = config.issuer.unwrap().settings.defaults;
     assert_eq!(
         (defaults.auth_ttl.to_string().as_str(), defaults.refresh_ttl.to_string().as_str()),
@@ -181,99 +286,91 @@ fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
 
 #[test]
 fn plain_http_stays_on_this_machine_unless_told() {
-    for (flags, accepted) in [
-        (vec![(&setting::LISTEN, "127.0.0.1:1")], true),
-        (vec![(&setting::LISTEN, ":4343")], false),
-        (vec![(&setting::LISTEN, ":4343"), (&setting::INSECURE, "true")], true),
-        (
-            vec![
-                (&setting::LISTEN, ":4343"),
-                (&setting::TLS, "true"),
-                (&setting::CERT_FILE, "c.pem"),
-                (&setting::KEY_FILE, "k.pem"),
-            ],
-            true,
-        ),
+    let reachable = || Given::nothing().flag("issuer.listen", ":4343");
+    let with_tls = reachable().flag("issuer.tls", "true").flag("issuer.cert_file", "c.pem");
+    assert!(reachable().load().is_err());
+    assert!(reachable().flag("issuer.insecure", "true").load().is_ok());
+    assert!(with_tls.flag("issuer.key_file", "k.pem").load().is_ok());
+}
+
+#[test]
+fn strict_config_turns_warnings_about_the_file_into_faults_and_no_advice() {
+    let file = "server:\n  adress: x\nwatermark: {driver: mem}\ntezos: {}\n";
+    assert_eq!(Given::file(file).warnings().len(), 2);
+    let faults = Given::file(file).flag("config.strict", "true").load().unwrap_err();
+    assert_eq!(faults, ["2:3: unknown key `adress`; did you mean `address`?"]);
+}
+
+#[test]
+fn lists_are_written_as_lists_or_between_commas() {
+    let rows = "http:\n  allowed_origins: [https://a.example, 'http://localhost:3000']\n  allowed_hosts: b.example, c.example\n  trusted_proxies:\n    from: [10.0.0.0/8, '::1']\n    header: X-Forwarded-For\n  idle_timeout: 2m\n  max_connections_per_source: 7\n";
+    let config = Given::file(rows).load().unwrap();
+    let shown = config.settings.iter().find(|shown| shown.row.name == "http.allowed_origins").unwrap();
+    assert_eq!(shown.value.clone().unwrap().0.unwrap(), "https://a.example, http://localhost:3000");
+    let http = config.http;
+    assert_eq!((http.allowed_origins.len(), http.allowed_hosts.len()), (2, 2));
+    assert_eq!((http.idle_timeout, http.max_connections_per_source), (Duration::from_secs(120), Some(7)));
+    let proxies = http.trusted_proxies.unwrap();
+    assert_eq!(proxies.header, ProxyHeaderKind::XForwardedFor);
+    assert!(proxies.trust("10.9.9.9".parse().unwrap()) && !proxies.trust("11.0.0.1".parse().unwrap()));
+    assert!(Given::file(rows).flag("http.allowed_hosts", "").load().unwrap().http.allowed_hosts.is_empty());
+}
+
+#[test]
+fn a_password_wins_over_a_file_that_holds_one_and_is_warned_of_and_never_kept_or_shown() {
+    let strict = || Given::nothing().flag("issuer.profile", "strict");
+    for given in [
+        strict().flag("store.password", "h0rse").variable("JWTIS_PSWD_FILE", "/x"),
+        strict().flag("store.password_file", "/x").variable("JWTIS_PSWD", "h0rse"),
     ] {
-        assert_eq!(load(&flags, &[]).is_ok(), accepted, "{flags:?}");
+        let mut config = given.load().unwrap();
+        assert!(matches!(config.store.password, Some(SecretSource::Given(_))));
+        assert!(!format!("{config:?}").contains("h0rse"));
+        config.forget_secrets();
+        assert!(config.store.password.is_none());
     }
+    let file = strict().flag("store.password_file", "/x").load().unwrap();
+    assert!(matches!(file.store.password, Some(SecretSource::File(_))) && file.warnings.is_empty());
+    let by_flag = strict().flag("store.password", "x").warnings();
+    assert!(by_flag[0].starts_with("--pswd: every user of this machine can read"), "{by_flag:?}");
+    let by_variable = strict().variable("JWTIS_PSWD", "x").variable("JWTIS_ADMIN_TOKEN", "jat_x").warnings();
+    assert!(by_variable[0].starts_with("JWTIS_PSWD: the environment"), "{by_variable:?}");
+    assert!(by_variable[1].starts_with("JWTIS_ADMIN_TOKEN: the environment"), "{by_variable:?}");
 }
 
 #[test]
-fn strict_config_turns_warnings_about_the_file_into_faults() {
-    let (_folder, path) = file("server:\n  adress: x\nwatermark: {driver: mem}\ntezos: {}\n");
-    let config = load(&[(&setting::CONFIG, &path)], &[]).unwrap();
-    let warnings: Vec<String> = config.warnings.iter().map(Fault::to_string).collect();
-    assert_eq!(warnings.len(), 3, "{warnings:?}");
-    assert!(
-        warnings[0].ends_with("jwtis.yaml:2:3: unknown key `adress`; did you mean `address`?"),
-        "{warnings:?}"
-    );
-    assert!(warnings[1].contains("the watermark driver `mem` forgets"), "{warnings:?}");
-    let faults = load(&[(&setting::CONFIG, &path), (&setting::STRICT_CONFIG, "true")], &[]).unwrap_err();
-    assert_eq!(faults.len(), 1, "what is right in some places is no fault: {faults:?}");
+fn a_reload_reads_the_same_file_with_the_same_flags_and_environment() {
+    let given = Given::file("tezos:\n").variable("JWTIS_SIGNER_ADDRESS", "127.0.0.1:7");
+    let variables = given.variables.clone();
+    let reloader = Reloader::new(given.flags(), move |name| variable(&variables, name));
+    assert_eq!(reloader.path().unwrap(), given.folder.path().join("f"));
+    let keys = || {
+        let signer = reloader.load().unwrap().signer.unwrap();
+        assert_eq!(signer.listen.to_string(), "127.0.0.1:7");
+        signer.rules.keys.len()
+    };
+    assert_eq!(keys(), 0);
+    given.write("f", &format!("server: {{address: 127.0.0.1:8}}\ntezos: {{{PKH}: }}\n"));
+    assert_eq!(keys(), 1);
+    given.write("f", "tezos: [\n");
+    assert!(reloader.load().is_err(), "a broken file is refused whole");
 }
 
 #[test]
-fn a_missing_file_is_a_fault_that_names_it() {
-    let faults = load(&[], &[("JWTIS_CONFIG", "/nonexistent/jwtis.yaml")]).unwrap_err();
-    assert!(faults[0].starts_with("/nonexistent/jwtis.yaml cannot be read: "), "{faults:?}");
-}
+fn a_file_with_secrets_that_others_can_read_is_warned_of() {
+    let given = Given::file("server: {jwt: {users: {u: USER}}}\ntezos:\n");
+    let warnings = |mode| {
+        fs::set_permissions(given.folder.path().join("f"), fs::Permissions::from_mode(mode)).unwrap();
+        given.warnings().iter().filter(|line| line.contains("holds secrets")).count()
+    };
+    assert_eq!([0o600, 0o640, 0o604].map(warnings), [0, 1, 1]);
 
-#[test]
-fn the_issuer_can_be_switched_off() {
-    let (_folder, path) = file("issuer: {enabled: false}\n");
-    assert!(load(&[(&setting::CONFIG, &path)], &[]).unwrap().issuer.is_none());
-}
-
-#[test]
-fn a_password_wins_over_a_file_that_holds_one() {
-    let config = load(&[(&setting::PSWD, "one")], &[("JWTIS_PSWD_FILE", "/x")]).unwrap();
-    assert!(matches!(config.store.password, Some(SecretSource::Given(_))));
-    let config = load(&[(&setting::PSWD_FILE, "/x")], &[("JWTIS_PSWD", "one")]).unwrap();
-    assert!(matches!(config.store.password, Some(SecretSource::Given(_))));
-    let config = load(&[(&setting::PSWD_FILE, "/x")], &[]).unwrap();
-    assert!(matches!(config.store.password, Some(SecretSource::File(_))));
-    assert!(!format!("{:?}", load(&[(&setting::PSWD, "h0rse")], &[]).unwrap()).contains("h0rse"));
-}
-
-#[test]
-fn a_password_on_the_command_line_or_in_the_environment_is_warned_of() {
-    let said = |config: Config| config.warnings.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
-    let strict = (&setting::PROFILE, "strict");
-    let by_flag = said(load(&[strict, (&setting::PSWD, "x")], &[]).unwrap());
-    assert!(by_flag.starts_with("--pswd: every user of this machine can read"), "{by_flag}");
-    let variables = [("JWTIS_PSWD", "x"), ("JWTIS_ADMIN_TOKEN", "jat_x")];
-    let by_variable = said(load(&[strict], &variables).unwrap());
-    assert!(
-        by_variable.contains("JWTIS_PSWD: the environment")
-            && by_variable.contains("JWTIS_ADMIN_TOKEN: the environment"),
-        "{by_variable}"
-    );
-    assert_eq!(said(load(&[strict, (&setting::PSWD_FILE, "x")], &[]).unwrap()), "");
-}
-
-#[test]
-fn a_start_leaves_no_secret_in_the_configuration() {
-    let mut config = load(&[], &[("JWTIS_PSWD", "s3cret"), ("JWTIS_ADMIN_TOKEN", "jat_x")]).unwrap();
-    config.forget_secrets();
-    assert!(config.store.password.is_none());
-    assert!(config.issuer.as_ref().unwrap().admin_token.is_none());
-    assert_eq!(config.values.find(&setting::PSWD).unwrap().text.as_str(), "");
-    assert!(config.values.is_given(&setting::PSWD));
-}
-
-#[test]
-fn a_utility_listener_beyond_this_machine_gets_a_warning() {
-    for (address, warned) in [
-        ("127.0.0.1:9583", false),
-        ("localhost:9583", false),
-        (":9583", true),
-        ("0.0.0.0:9583", true),
-        ("off", false),
-    ] {
-        let warnings = load(&[(&setting::UTILITY_ADDRESS, address)], &[]).unwrap().warnings;
-        let said = warnings.iter().any(|warning| warning.message.contains("/metrics"));
-        assert_eq!(said, warned, "{address}: {warnings:?}");
-    }
+    let folder = Given::nothing();
+    let secret = folder.write("secret", "A-Secret-Of-At-Least-32-Bytes-0001\n");
+    let text =
+        format!("server: {{jwt: {{users: {{u: {{password: $PW, secret_file: {secret}}}}}}}}}\ntezos:\n");
+    let given = Given::file(&text).variable("PW", "Long-Enough-Pass-1");
+    assert_eq!(given.warnings(), Vec::<String>::new());
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(given.warnings()[0].contains("everybody on this machine can read"), "{:?}", given.warnings());
 }

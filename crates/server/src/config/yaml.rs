@@ -1,13 +1,14 @@
-//! YAML 1.2 as a tree that remembers where everything stands, made from the parser's events.
+//! YAML 1.2 as a tree that remembers where everything stands, made from the parser's events. Aliases and merge keys (`<<`) are resolved.
 //!
-//! The tree is built here and not by a library so that all repeated keys are found and not only the first, nesting and aliases have
-//! limits, scalars keep the text as written (`0600` and `1.50` would not survive a detour through numbers), and texts, which may be
-//! secrets, are wiped. Aliases and merge keys (`<<`) are resolved, since Signatory's parser does.
+//! docs/internals/decisions.md says why no library reads it whole: all repeated keys are named and not only the first, scalars keep their
+//! text (`0600`, `1.50`), and texts, which may be secrets, are wiped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use zeroize::Zeroizing;
+
+use super::fault::{FilePlace, ValueOrigin};
 
 /// How deep lists and mappings may stand in each other, aliases included.
 const MAX_DEPTH: usize = 32;
@@ -16,152 +17,168 @@ const MAX_ALIASED_NODES: usize = 50_000;
 /// The key that takes over the entries of other mappings.
 const MERGE: &str = "<<";
 
-/// A line and a column, both from 1.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Mark {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
+/// The number of a node.
+pub(super) type NodeId = usize;
 
-/// A value and where it starts.
-#[derive(Clone)]
-pub(super) struct Node {
-    pub(super) mark: Mark,
-    pub(super) value: Value,
+/// A value and where it came from.
+pub(super) struct ConfigNode {
+    pub(super) origin: ValueOrigin,
+    pub(super) content: NodeContent,
 }
 
 /// What a value can be. Numbers and switches are text until somebody knows what they are for.
 #[derive(Clone)]
-pub(super) enum Value {
+pub(super) enum NodeContent {
     /// Nothing, `~` or `null`.
     Null,
     /// Any other scalar, as written.
     Text(Zeroizing<String>),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
+    List(Vec<NodeId>),
+    Map(Vec<MapEntry>),
 }
 
 /// An entry of a mapping. Keys are text.
 #[derive(Clone)]
-pub(super) struct Entry {
-    pub(super) mark: Mark,
+pub(super) struct MapEntry {
+    pub(super) place: FilePlace,
     pub(super) key: String,
-    pub(super) value: Node,
+    pub(super) value: NodeId,
 }
 
 /// What is wrong with the text.
-pub(super) type Complaint = (Mark, String);
+pub(super) type Complaint = (FilePlace, String);
 
-/// The document in `text`; `None` where it is empty or broken.
-///
-/// # Errors
-/// The complaints come beside the tree: repeated keys do not hide what else is wrong.
-pub(super) fn read(text: &str) -> (Option<Node>, Vec<Complaint>) {
-    let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(text);
-    let mut documents = 0_usize;
-    while let Some(event) = parser.next_event() {
-        let step = match event {
-            Ok((Event::DocumentStart(_), span)) => {
-                documents = documents.saturating_add(1);
-                let first = documents == 1;
-                let message = "the file has more than one YAML document".to_owned();
-                if first { Ok(()) } else { Err((mark(&span), message)) }
-            }
-            Ok((event, span)) => builder.event(event, &span),
-            Err(error) => {
-                let at = error.marker();
-                let mark = Mark { line: at.line(), column: at.col().saturating_add(1) };
-                Err((mark, format!("not YAML: {}", error.info())))
-            }
-        };
-        if let Err(complaint) = step {
-            builder.complaints.push(complaint);
-            return (None, builder.complaints);
-        }
-    }
-    (builder.root, builder.complaints)
+/// A document.
+#[derive(Default)]
+pub(super) struct Document {
+    pub(super) nodes: Vec<ConfigNode>,
+    /// `None` where the text is empty or broken.
+    pub(super) root: Option<NodeId>,
+    pub(super) complaints: Vec<Complaint>,
 }
 
-impl Node {
-    /// How deep it reaches; a scalar is 1 deep. The tree is never deeper than [`MAX_DEPTH`], and so is this recursion.
-    fn depth(&self) -> usize {
-        let below = match &self.value {
-            Value::Null | Value::Text(_) => 0,
-            Value::List(items) => items.iter().map(Self::depth).max().unwrap_or_default(),
-            Value::Map(entries) => entries.iter().map(|entry| entry.value.depth()).max().unwrap_or_default(),
-        };
-        below.saturating_add(1)
+impl Document {
+    /// The document in `text`. Repeated keys do not hide what else is wrong.
+    pub(super) fn read(text: &str) -> Self {
+        let mut loader = Loader::default();
+        if let Err(complaint) = loader.load(text) {
+            loader.document.complaints.push(complaint);
+            loader.document.root = None;
+        }
+        loader.document
     }
 
-    /// How many nodes it is made of.
-    fn size(&self) -> usize {
-        let below: usize = match &self.value {
-            Value::Null | Value::Text(_) => 0,
-            Value::List(items) => items.iter().map(Self::size).sum(),
-            Value::Map(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
+    /// Adds a node.
+    pub(super) fn add(&mut self, origin: ValueOrigin, content: NodeContent) -> NodeId {
+        self.nodes.push(ConfigNode { origin, content });
+        self.nodes.len().saturating_sub(1)
+    }
+
+    /// What a node holds.
+    pub(super) fn content(&self, node: NodeId) -> &NodeContent {
+        self.nodes.get(node).map_or(&NodeContent::Null, |node| &node.content)
+    }
+
+    /// The entries of a mapping; none where it is something else.
+    pub(super) fn entries(&self, node: NodeId) -> &[MapEntry] {
+        match self.content(node) {
+            NodeContent::Map(entries) => entries,
+            NodeContent::Null | NodeContent::Text(_) | NodeContent::List(_) => &[],
+        }
+    }
+
+    /// How many nodes it is made of, and how deep it reaches. The tree is never deeper than [`MAX_DEPTH`], and so is this recursion.
+    fn measure(&self, node: NodeId) -> (usize, usize) {
+        let children: Vec<NodeId> = match self.content(node) {
+            NodeContent::Null | NodeContent::Text(_) => Vec::new(),
+            NodeContent::List(items) => items.clone(),
+            NodeContent::Map(entries) => entries.iter().map(|entry| entry.value).collect(),
         };
-        below.saturating_add(1)
+        children.into_iter().map(|child| self.measure(child)).fold((1, 1), |(size, depth), child| {
+            (size.saturating_add(child.0), depth.max(child.1.saturating_add(1)))
+        })
     }
 }
 
 /// A list or mapping that has begun and not ended.
 struct Open {
-    mark: Mark,
+    place: FilePlace,
     anchor: usize,
-    content: Content,
-}
-
-enum Content {
-    List(Vec<Node>),
-    Map {
-        entries: Vec<Entry>,
-        seen: BTreeMap<String, Mark>,
-        merged: Vec<Node>,
-        /// The key whose value comes next; `None` inside for one that is not text.
-        key: Option<(Mark, Option<String>)>,
-    },
+    content: NodeContent,
+    /// The keys of a mapping so far, each with its first place.
+    seen: BTreeMap<String, FilePlace>,
+    merged: Vec<NodeId>,
+    /// The key whose value comes next; `None` inside for one that is not text.
+    key: Option<(FilePlace, Option<String>)>,
 }
 
 #[derive(Default)]
-struct Builder {
+struct Loader {
+    document: Document,
     open: Vec<Open>,
-    anchors: BTreeMap<usize, Node>,
+    anchors: BTreeMap<usize, NodeId>,
     aliased: usize,
-    root: Option<Node>,
-    complaints: Vec<Complaint>,
 }
 
-impl Builder {
-    fn event(&mut self, event: Event<'_>, span: &Span) -> Result<(), Complaint> {
-        let mark = mark(span);
+impl Loader {
+    fn load(&mut self, text: &str) -> Result<(), Complaint> {
+        let mut parser = Parser::new_from_str(text);
+        let mut documents = 0_usize;
+        while let Some(event) = parser.next_event() {
+            let (event, span) = event.map_err(|error| {
+                let at = error.marker();
+                let place = FilePlace { line: at.line(), column: at.col().saturating_add(1) };
+                (place, format!("not YAML: {}", error.info()))
+            })?;
+            if matches!(event, Event::DocumentStart(_)) {
+                documents = documents.saturating_add(1);
+                if documents > 1 {
+                    return Err((place(&span), "the file has more than one YAML document".to_owned()));
+                }
+            }
+            self.event(event, place(&span))?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event<'_>, place: FilePlace) -> Result<(), Complaint> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let value = scalar(&text, style, tag.as_deref(), mark)?;
-                self.finished(Node { mark, value }, anchor)
+                core_tag(tag.as_deref(), place)?;
+                let is_text = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
+                let content = match &*text {
+                    "" | "~" | "null" | "Null" | "NULL" if !is_text => NodeContent::Null,
+                    _ => NodeContent::Text(Zeroizing::new(text.into_owned())),
+                };
+                self.finished(place, content, anchor)
             }
             Event::SequenceStart(anchor, tag) => {
-                self.begin(mark, anchor, tag.as_deref(), Content::List(Vec::new()))
+                self.begin(place, anchor, tag.as_deref(), NodeContent::List(Vec::new()))
             }
             Event::MappingStart(anchor, tag) => {
-                let content = Content::Map {
-                    entries: Vec::new(),
-                    seen: BTreeMap::new(),
-                    merged: Vec::new(),
-                    key: None,
-                };
-                self.begin(mark, anchor, tag.as_deref(), content)
+                self.begin(place, anchor, tag.as_deref(), NodeContent::Map(Vec::new()))
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open { mark, anchor, content }) => {
-                    let value = self.close(content);
-                    self.finished(Node { mark, value }, anchor)
+                Some(Open { place, anchor, mut content, mut seen, merged, .. }) => {
+                    if let NodeContent::Map(entries) = &mut content {
+                        merged.into_iter().for_each(|node| self.merge(entries, &mut seen, node));
+                    }
+                    self.finished(place, content, anchor)
                 }
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
-                let node = self.alias(anchor, mark)?;
-                self.finished(node, 0)
+                let Some(node) = self.anchors.get(&anchor).copied() else {
+                    return Err((place, "the alias stands inside of what it stands for".to_owned()));
+                };
+                let (size, depth) = self.document.measure(node);
+                self.aliased = self.aliased.saturating_add(size);
+                if self.aliased > MAX_ALIASED_NODES {
+                    return Err((place, format!("aliases make more than {MAX_ALIASED_NODES} values")));
+                }
+                self.check_depth(place, depth)?;
+                let content = self.document.content(node).clone();
+                self.finished(place, content, 0)
             }
             _ => Ok(()),
         }
@@ -169,55 +186,50 @@ impl Builder {
 
     fn begin(
         &mut self,
-        mark: Mark,
+        place: FilePlace,
         anchor: usize,
         tag: Option<&Tag>,
-        content: Content,
+        content: NodeContent,
     ) -> Result<(), Complaint> {
-        foreign(tag, mark)?;
-        if self.open.len() >= MAX_DEPTH {
-            return Err((mark, format!("lists and mappings stand more than {MAX_DEPTH} deep in each other")));
-        }
-        self.open.push(Open { mark, anchor, content });
+        core_tag(tag, place)?;
+        self.check_depth(place, 1)?;
+        self.open.push(Open { place, anchor, content, seen: BTreeMap::new(), merged: Vec::new(), key: None });
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, mark: Mark) -> Result<Node, Complaint> {
-        let Some(node) = self.anchors.get(&anchor) else {
-            return Err((mark, "the alias stands inside of what it stands for".to_owned()));
-        };
-        self.aliased = self.aliased.saturating_add(node.size());
-        if self.aliased > MAX_ALIASED_NODES {
-            return Err((mark, format!("aliases make more than {MAX_ALIASED_NODES} values")));
+    fn check_depth(&self, place: FilePlace, more: usize) -> Result<(), Complaint> {
+        match self.open.len().saturating_add(more) > MAX_DEPTH {
+            true => {
+                Err((place, format!("lists and mappings stand more than {MAX_DEPTH} deep in each other")))
+            }
+            false => Ok(()),
         }
-        if self.open.len().saturating_add(node.depth()) > MAX_DEPTH {
-            return Err((mark, format!("lists and mappings stand more than {MAX_DEPTH} deep in each other")));
-        }
-        Ok(Node { mark, value: node.value.clone() })
     }
 
     /// A value is complete: it goes to where it belongs.
-    fn finished(&mut self, node: Node, anchor: usize) -> Result<(), Complaint> {
+    fn finished(&mut self, place: FilePlace, content: NodeContent, anchor: usize) -> Result<(), Complaint> {
+        let node = self.document.add(ValueOrigin::File(place), content);
         if anchor > 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.anchors.insert(anchor, node);
         }
-        let Some(Open { content, .. }) = self.open.last_mut() else {
-            self.root = Some(node);
+        let Some(Open { content, seen, merged, key, .. }) = self.open.last_mut() else {
+            self.document.root = Some(node);
             return Ok(());
         };
-        let (entries, seen, merged, key) = match content {
-            Content::List(items) => {
+        let entries = match content {
+            NodeContent::Map(entries) => entries,
+            NodeContent::List(items) => {
                 items.push(node);
                 return Ok(());
             }
-            Content::Map { entries, seen, merged, key } => (entries, seen, merged, key),
+            NodeContent::Null | NodeContent::Text(_) => return Ok(()),
         };
         match key.take() {
             None => {
-                let text = match &node.value {
-                    Value::Text(text) => Some(text.to_string()),
-                    _ => {
-                        self.complaints.push((node.mark, "a key must be text".to_owned()));
+                let text = match self.document.content(node) {
+                    NodeContent::Text(text) => Some(text.to_string()),
+                    NodeContent::Null | NodeContent::List(_) | NodeContent::Map(_) => {
+                        self.document.complaints.push((place, "a key must be text".to_owned()));
                         None
                     }
                 };
@@ -225,86 +237,70 @@ impl Builder {
                     if let Some(first) = seen.get(text) {
                         let message =
                             format!("`{text}` stands here twice; the first time in line {}", first.line);
-                        self.complaints.push((node.mark, message));
+                        self.document.complaints.push((place, message));
                     } else {
-                        seen.insert(text.clone(), node.mark);
+                        seen.insert(text.clone(), place);
                     }
                 }
-                *key = Some((node.mark, text));
+                *key = Some((place, text));
             }
             Some((_, None)) => {}
-            Some((mark, Some(text))) if text == MERGE => merged.push(Node { mark, ..node }),
-            Some((mark, Some(key))) => entries.push(Entry { mark, key, value: node }),
+            Some((_, Some(key))) if key == MERGE => merged.push(node),
+            Some((place, Some(key))) => entries.push(MapEntry { place, key, value: node }),
         }
         Ok(())
     }
 
-    fn close(&mut self, content: Content) -> Value {
-        match content {
-            Content::List(items) => Value::List(items),
-            Content::Map { mut entries, merged, .. } => {
-                for node in merged {
-                    self.merge(&mut entries, node);
-                }
-                Value::Map(entries)
-            }
-        }
-    }
-
     /// Takes over what `entries` does not say itself; of several mappings the first counts.
-    fn merge(&mut self, entries: &mut Vec<Entry>, from: Node) {
-        let sources = match from.value {
-            Value::List(items) => items,
-            value => vec![Node { mark: from.mark, value }],
+    fn merge(&mut self, entries: &mut Vec<MapEntry>, seen: &mut BTreeMap<String, FilePlace>, from: NodeId) {
+        let sources = match self.document.content(from) {
+            NodeContent::List(items) => items.clone(),
+            NodeContent::Null | NodeContent::Text(_) | NodeContent::Map(_) => vec![from],
         };
-        let mut own: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
         for source in sources {
-            match source.value {
-                Value::Map(others) => {
+            match self.document.nodes.get(source) {
+                Some(ConfigNode { content: NodeContent::Map(others), .. }) => {
                     for other in others {
-                        if own.insert(other.key.clone()) {
-                            entries.push(other);
+                        if seen.insert(other.key.clone(), other.place).is_none() {
+                            entries.push(other.clone());
                         }
                     }
                 }
-                _ => self.complaints.push((source.mark, "`<<` takes mappings".to_owned())),
+                Some(ConfigNode { origin: ValueOrigin::File(place), .. }) => {
+                    self.document.complaints.push((*place, "`<<` takes mappings".to_owned()));
+                }
+                _ => {}
             }
         }
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>, mark: Mark) -> Result<Value, Complaint> {
-    foreign(tag, mark)?;
-    let is_text = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str");
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" if !is_text => Ok(Value::Null),
-        _ => Ok(Value::Text(Zeroizing::new(text.to_owned()))),
-    }
-}
-
-fn foreign(tag: Option<&Tag>, mark: Mark) -> Result<(), Complaint> {
+fn core_tag(tag: Option<&Tag>, place: FilePlace) -> Result<(), Complaint> {
     match tag {
         Some(tag) if !tag.is_yaml_core_schema() => {
-            Err((mark, format!("the tag {}{} means nothing here", tag.handle, tag.suffix)))
+            Err((place, format!("the tag {}{} means nothing here", tag.handle, tag.suffix)))
         }
         _ => Ok(()),
     }
 }
 
-fn mark(span: &Span) -> Mark {
-    Mark { line: span.start.line(), column: span.start.col().saturating_add(1) }
+fn place(span: &Span) -> FilePlace {
+    FilePlace { line: span.start.line(), column: span.start.col().saturating_add(1) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn flow(node: &Node) -> String {
-        match &node.value {
-            Value::Null => "null".to_owned(),
-            Value::Text(text) => format!("{:?}", text.as_str()),
-            Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-            Value::Map(entries) => {
+    fn flow(document: &Document, node: NodeId) -> String {
+        let flow = |node: &NodeId| flow(document, *node);
+        match document.content(node) {
+            NodeContent::Null => "null".to_owned(),
+            NodeContent::Text(text) => format!("{:?}", text.as_str()),
+            NodeContent::List(items) => {
+                format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", "))
+            }
+            NodeContent::Map(entries) => {
                 let entries: Vec<String> =
                     entries.iter().map(|entry| format!("{}: {}", entry.key, flow(&entry.value))).collect();
                 format!("{{{}}}", entries.join(", "))
@@ -313,7 +309,11 @@ mod tests {
     }
 
     fn complaints(text: &str) -> Vec<String> {
-        read(text).1.iter().map(|(at, what)| format!("{}:{}: {what}", at.line, at.column)).collect()
+        Document::read(text)
+            .complaints
+            .iter()
+            .map(|(at, what)| format!("{}:{}: {what}", at.line, at.column))
+            .collect()
     }
 
     #[test]
@@ -332,10 +332,13 @@ mod tests {
             ("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}\n", r#"{a: {b: "1", c: "2"}, d: {c: "3", b: "1"}}"#),
             ("a: {<<: [{b: 1}, {b: 2, c: 3}]}\n", r#"{a: {b: "1", c: "3"}}"#),
         ] {
-            let (root, complaints) = read(text);
-            assert_eq!((flow(&root.unwrap()), complaints), (wanted.to_owned(), Vec::new()), "{text:?}");
+            let document = Document::read(text);
+            let found = flow(&document, document.root.unwrap());
+            assert_eq!((found, &document.complaints), (wanted.to_owned(), &Vec::new()), "{text:?}");
         }
-        assert!(read("# nothing\n").0.is_none());
+        for empty in ["", "\n# only a comment\n"] {
+            assert_eq!((Document::read(empty).root, complaints(empty)), (None, Vec::new()));
+        }
     }
 
     #[test]

@@ -4,65 +4,47 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use jwtis_base::Ttl;
-use jwtis_tezos::PublicKey;
 
+use super::super::placed::Placed;
+use super::super::reading::FileReading;
+use super::super::sections::HookSection;
 use super::super::signer::HookConfig;
-use super::super::yaml::Entry;
-use super::reading::Reading;
 use crate::http::Limits;
 
 /// How long the hook may take where the file does not say.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The hook, where there is the section. A section without an address is a fault: somebody was to be asked.
-pub(super) fn hook(reading: &mut Reading<'_>, section: Option<&Entry>) -> Option<HookConfig> {
-    let section = section?;
-    let fields = reading.fields("policy_hook", &section.value);
-    let authorized_keys = fields.given("authorized_keys").map(|entry| keys(reading, entry));
-    let timeout = match fields.value("timeout") {
-        Some(node) => {
-            let timeout = reading.parse::<Ttl>("timeout", node).map(Ttl::as_duration);
-            let limit = Limits::default().request_timeout;
-            if timeout.is_some_and(|timeout| timeout >= limit) {
-                let message =
-                    format!("timeout: requests are given up after {limit:?}, and the hook must be quicker");
-                reading.fault(node.mark, message);
-            }
-            timeout
+pub(super) fn hook(reading: &FileReading<'_>, section: Placed<HookSection>) -> Option<HookConfig> {
+    let at = section.at?;
+    let HookSection { address, authorized_keys, timeout } = section.value.unwrap_or_default();
+    let limit = Limits::default().request_timeout;
+    let after = timeout.get().copied().map_or(DEFAULT_TIMEOUT, Ttl::as_duration);
+    if after >= limit {
+        let message = format!("timeout: requests are given up after {limit:?}, and the hook must be quicker");
+        reading.fault(timeout.at, message);
+    }
+    let authorized_keys = authorized_keys.at.map(|at| {
+        let keys = authorized_keys.whole();
+        if keys.as_ref().is_some_and(Vec::is_empty) {
+            let message = "policy_hook.authorized_keys lists no key, so no reply counts and nobody can sign";
+            reading.warning(at.key(), message);
         }
-        None => Some(DEFAULT_TIMEOUT),
-    };
-    let address = match fields.value("address") {
-        Some(node) => (node.mark, reading.text("address", node)?.to_string()),
-        None => (section.mark, String::new()),
-    };
-    let (mark, url) = address;
+        keys.unwrap_or_default()
+    });
+    let url = address.get().cloned().unwrap_or_default();
     if url.is_empty() {
-        let hint = "give policy_hook.address, or leave the section out";
-        reading.fault_with_hint(mark, "policy_hook has no address, so nobody would be asked", hint);
+        let message = "policy_hook has no address, so nobody would be asked; give policy_hook.address, or leave the section out";
+        reading.fault(address.at.filter(|_| address.get().is_some()).unwrap_or(at.key()), message);
         return None;
     }
     let is_whole = url.parse::<Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
     });
     if !is_whole {
-        reading.fault_with_hint(
-            mark,
-            "policy_hook.address must be a whole URL",
-            "write it like http://127.0.0.1:8080/, with http or https",
-        );
+        let message = "policy_hook.address must be a whole URL; write it like http://127.0.0.1:8080/, with http or https";
+        reading.fault(address.at, message);
         return None;
     }
-    Some(HookConfig { url, authorized_keys, timeout: timeout? })
-}
-
-/// Who signs its replies.
-fn keys(reading: &mut Reading<'_>, entry: &Entry) -> Vec<PublicKey> {
-    let before = reading.found.faults.len();
-    let keys = reading.flat_members("authorized_keys", entry);
-    if keys.is_empty() && reading.found.faults.len() == before {
-        let message = "policy_hook.authorized_keys lists no key, so no reply counts and nobody can sign";
-        reading.warning(entry.mark, message);
-    }
-    keys
+    Some(HookConfig { url, authorized_keys, timeout: after })
 }

@@ -1,76 +1,118 @@
 //! `tezos:`: what each key may sign (§3.2).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
 
-use jwtis_base::Ttl;
 use jwtis_signer::{AllowSource, KeyRules};
-use jwtis_tezos::policy::{AllowError, AllowWords, LimitsMode, Mutez, Rate, SpendingLimits};
-use jwtis_tezos::{ChainId, Curve, Policy, PublicKey, PublicKeyError, PublicKeyHash};
+use jwtis_tezos::policy::{Allow, AllowError, AllowWords, LimitsMode, Rate, SpendingLimits};
+use jwtis_tezos::{ChainId, Curve, Policy, PublicKeyHash};
 
-use super::super::file::misplaced;
+use super::super::placed::{At, ListOf, NamedMap, Placed, Setting, Words};
+use super::super::reading::FileReading;
+use super::super::sections::{KeySection, LimitsSection, RateSection};
 use super::super::signer::{GuardConfig, allow_text};
-use super::super::yaml::{Entry, Mark, Node, Value};
+use super::super::texts::KeyOrHash;
 use super::kinds;
-use super::reading::{Fields, Reading};
 
 /// The rules of every key, by its hash. Who can ask at all is known from `guard`.
 pub(super) fn keys(
-    reading: &mut Reading<'_>,
-    tezos: &Node,
+    reading: &FileReading<'_>,
+    tezos: &Placed<NamedMap<KeySection>>,
     guard: &GuardConfig,
 ) -> BTreeMap<PublicKeyHash, KeyRules> {
     let mut keys = BTreeMap::new();
-    for entry in reading.named("tezos", tezos) {
-        match entry.key.parse::<PublicKeyHash>() {
+    for (name, entry) in tezos.entries() {
+        match name.parse::<PublicKeyHash>() {
             Ok(hash) => {
-                let rules = rules(reading, &hash, entry, guard);
-                if keys.insert(hash, rules).is_some() {
-                    reading.fault(entry.mark, format!("{hash} stands here twice"));
-                }
+                keys.insert(hash, rules(reading, &hash, entry.at, guard));
             }
-            Err(error) => match misplaced(reading.at(entry.mark), &entry.key, "tezos") {
-                Some(fault) => reading.found.faults.push(fault),
-                None => {
-                    let message =
-                        format!("`{}` is no hash of a key (tz1…, tz2…, tz3… or tz4…): {error}", entry.key);
-                    reading.fault(entry.mark, message);
-                }
-            },
+            Err(_) if reading.misplaced(entry.at, name) => {}
+            Err(error) => {
+                let message = format!("`{name}` is no hash of a key (tz1…, tz2…, tz3… or tz4…): {error}");
+                reading.fault(entry.at.key(), message);
+            }
         }
     }
     keys
 }
 
-fn rules(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry, guard: &GuardConfig) -> KeyRules {
-    let rules = match &entry.value.value {
+fn rules(reading: &FileReading<'_>, hash: &PublicKeyHash, at: At, guard: &GuardConfig) -> KeyRules {
+    let entry = reading.value::<KeySection>(at);
+    let rules = match entry.value {
+        None if entry.failed => KeyRules::default(),
         // Null is the baker's policy; a mapping, however empty, is only what it says (trap 1).
-        Value::Null => KeyRules { policy: Policy::baker(), ..KeyRules::default() },
-        _ => {
-            let fields = reading.fields("tezos.PKH", &entry.value);
-            let words = Words::read(reading, &fields);
+        None => KeyRules { policy: Policy::baker(), ..KeyRules::default() },
+        Some(section) => {
+            let (allow, allow_source) = allow(reading, hash, at, &section);
             KeyRules {
-                allow_source: words.source(),
-                policy: policy(reading, hash, entry, &fields, &words, guard),
-                log_payloads: reading.switch(&fields, "log_payloads"),
+                allow_source,
+                log_payloads: section.log_payloads.is_on(),
+                policy: policy(reading, hash, at, section, allow, guard),
             }
         }
     };
     if let Some(hint) = rules.policy.allow.hint(hash.curve()) {
-        reading.notice(entry.mark, format!("{hash}: {hint}"));
+        reading.notice(at.key(), format!("{hash}: {hint}"));
     }
     rules
 }
 
 fn policy(
-    reading: &mut Reading<'_>,
+    reading: &FileReading<'_>,
     hash: &PublicKeyHash,
-    entry: &Entry,
-    fields: &Fields<'_>,
-    words: &Words,
+    at: At,
+    section: KeySection,
+    allow: Allow,
     guard: &GuardConfig,
 ) -> Policy {
-    let allow = match words.words.resolve() {
+    let wants_proof = section.allow_proof_of_possession.is_on();
+    let has_proof = hash.curve() == Curve::Bls12381;
+    if wants_proof && !has_proof {
+        reading.warning(at.key(), format!("proof of possession is not supported for {hash}"));
+    }
+    Policy {
+        allow,
+        allowed_chains: chains(reading, &section.allowed_chains),
+        jwt_users: users(reading, &section.jwt_users, guard),
+        jwt_roles: roles(reading, &section.jwt_roles, guard),
+        authorized_keys: section
+            .authorized_keys
+            .at
+            .map(|at| clients(reading, at, section.authorized_keys.whole(), guard)),
+        allow_proof_of_possession: wants_proof && has_proof,
+        limits: section.limits.at.map(|at| limits(reading, hash, at, section.limits)).unwrap_or_default(),
+    }
+}
+
+/// What the words of `allow` and its deprecated kin allow, and which of them count.
+fn allow(
+    reading: &FileReading<'_>,
+    hash: &PublicKeyHash,
+    at: At,
+    section: &KeySection,
+) -> (Allow, AllowSource) {
+    let before = reading.faults();
+    let mut found = WordPlaces::default();
+    let allow = section.allow.value.as_ref().map(|_| found.requests(reading, section.allow.entries()));
+    let allowed_operations = found.list("allowed_operations", &section.allowed_operations);
+    let allowed_kinds = found.list("allowed_kinds", &section.allowed_kinds);
+    let words = AllowWords { allow, allowed_operations, allowed_kinds };
+    let source = match (&words.allow, &words.allowed_operations, &words.allowed_kinds) {
+        (Some(_), _, _) => AllowSource::Allow,
+        (None, None, None) => AllowSource::Default,
+        (None, Some(_), _) | (None, _, Some(_)) => AllowSource::DeprecatedLists,
+    };
+    if let Some(at) = section.allow.at.filter(|_| source == AllowSource::DeprecatedLists) {
+        // Signatory takes it as absent, and a file that was cut off here would allow what the lists say.
+        reading.fault(
+            at.key(),
+            "`allow:` has nothing behind it, and allowed_operations or allowed_kinds stand beside it; write `allow: {}` to allow nothing, or remove `allow:` to use the lists",
+        );
+    }
+    let failed = reading.faults() > before
+        || section.allow.failed
+        || section.allowed_operations.failed
+        || section.allowed_kinds.failed;
+    let allow = match words.resolve() {
         Ok((allow, warnings)) => {
             for warning in warnings {
                 // The last one shows the YAML to write instead, which is put on one line here.
@@ -78,279 +120,192 @@ fn policy(
                     Some((message, _)) => format!("{message} by `allow: {}`", allow_text(&allow)),
                     None => warning,
                 };
-                reading.warning(words.mark_of(&message).unwrap_or(entry.mark), message);
+                reading.warning(found.named_by(&message).unwrap_or(at.key()), message);
             }
-            if allow.requests().next().is_none() && !words.failed {
-                reading.notice(entry.mark, format!("{hash} allows nothing: a mapping needs `allow`"));
+            if allow.requests().next().is_none() && !failed {
+                reading.notice(at.key(), format!("{hash} allows nothing: a mapping needs `allow`"));
             }
             allow
         }
         Err(errors) => {
             for error in errors {
-                let mark = words.place(&error).unwrap_or(entry.mark);
+                let at = found.of(&error).unwrap_or(at.key());
                 match kinds::hint(&error) {
-                    Some(hint) => reading.fault_with_hint(mark, error, &hint),
-                    None => reading.fault(mark, error),
+                    Some(hint) => reading.fault(at, format!("{error}; {hint}")),
+                    None => reading.fault(at, error),
                 }
             }
-            jwtis_tezos::policy::Allow::default()
+            Allow::default()
         }
     };
-    let wants_proof = reading.switch(fields, "allow_proof_of_possession");
-    let has_proof = hash.curve() == Curve::Bls12381;
-    if wants_proof && !has_proof {
-        reading.warning(entry.mark, format!("proof of possession is not supported for {hash}"));
-    }
-    Policy {
-        allow,
-        allowed_chains: chains(reading, fields),
-        authorized_keys: clients(reading, fields, guard),
-        jwt_users: users(reading, fields, guard),
-        jwt_roles: roles(reading, fields, guard),
-        allow_proof_of_possession: wants_proof && has_proof,
-        limits: fields.given("limits").map(|entry| limits(reading, hash, entry)).unwrap_or_default(),
-    }
+    (allow, source)
 }
 
-/// What to write for an `allow:` with nothing behind it.
-const ALLOW_HINT: &str = "write `allow: {}` to allow nothing, or remove `allow:` to use the lists";
-
-/// The words of `allow` and its deprecated kin, with their places.
+/// The words of `allow` and its deprecated kin: the list of each, and its place.
 #[derive(Default)]
-struct Words {
-    words: AllowWords,
-    places: Vec<(&'static str, String, Mark)>,
-    failed: bool,
-}
+struct WordPlaces(Vec<(&'static str, String, At)>);
 
-impl Words {
-    fn read(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Self {
-        let mut found = Self::default();
-        let before = reading.found.faults.len();
-        if let Some(node) = fields.value("allow") {
-            let mut allow = BTreeMap::new();
-            for entry in reading.named("allow", node) {
-                found.places.push(("allow", entry.key.clone(), entry.mark));
-                let kinds = match &entry.value.value {
-                    Value::Null => None,
-                    _ => found.list(reading, "allow.generic", &entry.key, &entry.value),
-                };
-                if kinds.as_ref().is_some_and(|kinds| !kinds.is_empty()) && entry.key != "generic" {
-                    let message = format!("a list under `{}` means nothing", entry.key);
-                    reading.warning(entry.value.mark, message);
-                }
-                allow.insert(entry.key.clone(), kinds);
-            }
-            found.words.allow = Some(allow);
-        }
-        let old = |found: &mut Self, reading: &mut Reading<'_>, name: &'static str| {
-            fields.value(name).and_then(|node| found.list(reading, name, name, node))
-        };
-        found.words.allowed_operations = old(&mut found, reading, "allowed_operations");
-        found.words.allowed_kinds = old(&mut found, reading, "allowed_kinds");
-        if let Some(entry) = fields.given("allow").filter(|_| found.source() == AllowSource::DeprecatedLists)
-        {
-            // Signatory takes it as absent, and a file that was cut off here would allow what the lists say.
-            let message =
-                "`allow:` has nothing behind it, and allowed_operations or allowed_kinds stand beside it";
-            reading.fault_with_hint(entry.mark, message, ALLOW_HINT);
-        }
-        found.failed = reading.found.faults.len() > before;
-        found
-    }
-
-    fn source(&self) -> AllowSource {
-        let AllowWords { allow, allowed_operations, allowed_kinds } = &self.words;
-        match (allow, allowed_operations, allowed_kinds) {
-            (Some(_), _, _) => AllowSource::Allow,
-            (None, None, None) => AllowSource::Default,
-            (None, Some(_), _) | (None, _, Some(_)) => AllowSource::DeprecatedLists,
-        }
-    }
-
-    fn list(
+impl WordPlaces {
+    fn requests(
         &mut self,
-        reading: &mut Reading<'_>,
-        list: &'static str,
-        what: &str,
-        node: &Node,
-    ) -> Option<Vec<String>> {
-        let items = reading.list(what, node)?;
+        reading: &FileReading<'_>,
+        entries: &[(String, super::super::placed::Unread<ListOf<Setting<String>>>)],
+    ) -> BTreeMap<String, Option<Vec<String>>> {
+        let mut allow = BTreeMap::new();
+        for (request, entry) in entries {
+            self.0.push(("allow", request.clone(), entry.at.key()));
+            let operations = self.list("allow.generic", &reading.value(entry.at));
+            if request != "generic" && operations.as_ref().is_some_and(|list| !list.is_empty()) {
+                reading.warning(entry.at, format!("a list under `{request}` means nothing"));
+            }
+            allow.insert(request.clone(), operations);
+        }
+        allow
+    }
+
+    fn list(&mut self, list: &'static str, words: &Words) -> Option<Vec<String>> {
         let mut names = Vec::new();
-        for item in items {
-            if let Some(name) = reading.text(what, item) {
-                self.places.push((list, name.to_string(), item.mark));
-                names.push(name.to_string());
+        for word in &words.value.as_ref()?.0 {
+            if let (Some(name), Some(at)) = (word.get(), word.at) {
+                self.0.push((list, name.clone(), at));
+                names.push(name.clone());
             }
         }
         Some(names)
     }
 
-    fn place(&self, error: &AllowError) -> Option<Mark> {
+    fn of(&self, error: &AllowError) -> Option<At> {
         let (AllowError::Request { name, list } | AllowError::Operation { name, list }) = error;
-        let mut places = self.places.iter();
-        places.find(|(in_list, word, _)| in_list == list && word == name).map(|(.., mark)| *mark)
+        self.0.iter().find(|(in_list, word, _)| in_list == list && word == name).map(|(.., at)| *at)
     }
 
     /// The place of the word that a warning names in quotation marks.
-    fn mark_of(&self, warning: &str) -> Option<Mark> {
+    fn named_by(&self, warning: &str) -> Option<At> {
         let named = warning.split('\'').nth(1)?;
-        self.places.iter().find(|(list, word, _)| word == named || *list == named).map(|(.., mark)| *mark)
+        self.0.iter().find(|(list, word, _)| word == named || *list == named).map(|(.., at)| *at)
     }
 }
 
-fn chains(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Option<BTreeSet<String>> {
-    let entry = fields.given("allowed_chains")?;
-    let items = reading.members("allowed_chains", entry)?;
-    if items.is_empty() {
-        reading.warning(entry.mark, "allowed_chains lists no chain, so no consensus request is allowed");
+fn chains(reading: &FileReading<'_>, words: &Words) -> Option<BTreeSet<String>> {
+    let at = words.at?;
+    if words.items().is_empty() {
+        reading.warning(at.key(), "allowed_chains lists no chain, so no consensus request is allowed");
     }
     let mut chains = BTreeSet::new();
-    for item in items {
-        let Some(chain) = reading.text("allowed_chains", item) else { continue };
+    for item in words.items() {
+        let Some(chain) = item.get() else { continue };
         if chain.parse::<ChainId>().is_err() {
-            reading.warning(
-                item.mark,
-                format!("`{}` is no chain id (Net…), so it allows nothing", chain.as_str()),
-            );
+            reading.warning(item.at, format!("`{chain}` is no chain id (Net…), so it allows nothing"));
         }
-        chains.insert(chain.to_string());
+        chains.insert(chain.clone());
     }
     Some(chains)
 }
 
 fn clients(
-    reading: &mut Reading<'_>,
-    fields: &Fields<'_>,
+    reading: &FileReading<'_>,
+    at: At,
+    clients: Option<Vec<KeyOrHash>>,
     guard: &GuardConfig,
-) -> Option<BTreeSet<PublicKeyHash>> {
-    let entry = fields.given("authorized_keys")?;
-    let before = reading.found.faults.len();
-    let clients = reading.flat_members::<Client>("authorized_keys", entry);
-    let clients: BTreeSet<PublicKeyHash> = clients.into_iter().map(|client| client.0).collect();
+) -> BTreeSet<PublicKeyHash> {
+    let is_whole = clients.is_some();
+    let clients: BTreeSet<_> = clients.into_iter().flatten().map(|client| client.0).collect();
     match guard {
-        GuardConfig::Keys(_) if clients.is_empty() && reading.found.faults.len() == before => {
-            lists_nobody(reading, entry);
+        GuardConfig::Keys(_) if clients.is_empty() && is_whole => {
+            lists_nobody(reading, at, "authorized_keys")
         }
         GuardConfig::Keys(known) => {
-            for client in &clients {
-                if known.iter().all(|key| key.hash() != *client) {
-                    let message = format!("{client} is not one of server.authorized_keys, so it cannot sign");
-                    reading.warning(entry.mark, message);
-                }
+            for client in clients.iter().filter(|client| known.iter().all(|key| key.hash() != **client)) {
+                let message = format!("{client} is not one of server.authorized_keys, so it cannot sign");
+                reading.warning(at.key(), message);
             }
         }
         GuardConfig::Open | GuardConfig::Tokens { .. } => reading.warning(
-            entry.mark,
+            at.key(),
             "authorized_keys without server.authorized_keys: nobody can sign with this key",
         ),
     }
-    Some(clients)
+    clients
 }
 
-fn users(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) -> Option<BTreeSet<String>> {
-    let entry = fields.given("jwt_users")?;
-    let items = reading.members("jwt_users", entry)?;
-    let mut users = BTreeSet::new();
-    for item in items {
-        let Some(name) = reading.text("jwt_users", item) else { continue };
-        if let GuardConfig::Tokens { users, issuers } = guard
-            && issuers.is_empty()
-            && users.iter().all(|user| user.name != **name)
-        {
-            reading.warning(item.mark, format!("server.jwt has no user `{}`", name.as_str()));
-        }
-        users.insert(name.to_string());
-    }
+fn users(reading: &FileReading<'_>, words: &Words, guard: &GuardConfig) -> Option<BTreeSet<String>> {
+    let at = words.at?;
     match guard {
-        GuardConfig::Tokens { .. } if items.is_empty() => lists_nobody(reading, entry),
+        GuardConfig::Tokens { .. } if words.items().is_empty() => lists_nobody(reading, at, "jwt_users"),
+        GuardConfig::Tokens { users, issuers } if issuers.is_empty() => {
+            for item in words.items() {
+                if let Some(name) = item.get().filter(|name| users.iter().all(|user| user.name != **name)) {
+                    reading.warning(item.at, format!("server.jwt has no user `{name}`"));
+                }
+            }
+        }
         GuardConfig::Tokens { .. } => {}
-        GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, entry),
+        GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, at, "jwt_users"),
     }
-    Some(users)
+    Some(words.items().iter().filter_map(Setting::get).cloned().collect())
+}
+
+fn roles(reading: &FileReading<'_>, words: &Words, guard: &GuardConfig) -> Option<BTreeSet<String>> {
+    let at = words.at?;
+    match guard {
+        GuardConfig::Tokens { .. } if words.items().is_empty() => lists_nobody(reading, at, "jwt_roles"),
+        GuardConfig::Tokens { issuers, .. } if !issuers.is_empty() => {}
+        GuardConfig::Tokens { .. } => reading.warning(
+            at.key(),
+            "jwt_roles without server.jwt.issuers: tokens of a login have no roles, so nobody can sign with this key",
+        ),
+        GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, at, "jwt_roles"),
+    }
+    Some(words.items().iter().filter_map(Setting::get).cloned().collect())
 }
 
 /// An empty list lets nobody in. That may be meant.
-fn lists_nobody(reading: &mut Reading<'_>, entry: &Entry) {
-    let message = format!("{} lists nobody, so nobody can sign with this key", entry.key);
-    reading.warning(entry.mark, message);
+fn lists_nobody(reading: &FileReading<'_>, at: At, key: &str) {
+    reading.warning(at.key(), format!("{key} lists nobody, so nobody can sign with this key"));
 }
 
 /// Users and roles come with tokens alone.
-fn without_tokens(reading: &mut Reading<'_>, entry: &Entry) {
-    let message = format!("{} without server.jwt: the signer would not know who asks", entry.key);
-    let hint = format!("add server.jwt with users or issuers, or leave out {}", entry.key);
-    reading.fault_with_hint(entry.mark, message, &hint);
+fn without_tokens(reading: &FileReading<'_>, at: At, key: &str) {
+    let message = format!("{key} without server.jwt: the signer would not know who asks");
+    let hint = format!("add server.jwt with users or issuers, or leave out {key}");
+    reading.fault(at.key(), format!("{message}; {hint}"));
 }
 
-fn roles(reading: &mut Reading<'_>, fields: &Fields<'_>, guard: &GuardConfig) -> Option<BTreeSet<String>> {
-    let entry = fields.given("jwt_roles")?;
-    let items = reading.members("jwt_roles", entry)?;
-    match guard {
-        GuardConfig::Tokens { .. } if items.is_empty() => lists_nobody(reading, entry),
-        GuardConfig::Tokens { issuers, .. } if !issuers.is_empty() => {}
-        GuardConfig::Tokens { .. } => reading.warning(
-            entry.mark,
-            "jwt_roles without server.jwt.issuers: tokens of a login have no roles, so nobody can sign with this key",
-        ),
-        GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, entry),
+fn limits(reading: &FileReading<'_>, hash: &PublicKeyHash, at: At, section: Placed<LimitsSection>) -> SpendingLimits {
+    let LimitsSection { mode, max_amount, max_fee, destinations, entrypoints, per } =
+        section.value.unwrap_or_default();
+    let given = [max_amount.at, max_fee.at, destinations.at, entrypoints.at, per.at];
+    if !section.failed && given.iter().all(Option::is_none) {
+        reading
+            .fault(at.key(), "limits has no limit in it; give it a limit, like max_amount, or leave it out");
     }
-    Some(items.iter().filter_map(|item| reading.parse("jwt_roles", item)).collect())
-}
-
-fn limits(reading: &mut Reading<'_>, hash: &PublicKeyHash, entry: &Entry) -> SpendingLimits {
-    let fields = reading.fields("tezos.PKH.limits", &entry.value);
-    if fields.only("mode") {
-        let hint = "give it a limit, like max_amount, or leave it out";
-        reading.fault_with_hint(entry.mark, "limits has no limit in it", hint);
-    }
-    let mode: LimitsMode =
-        fields.value("mode").and_then(|node| reading.parse("mode", node)).unwrap_or_default();
+    let mode = mode.get().copied().unwrap_or_default();
     match mode {
         LimitsMode::Enforce => {}
         LimitsMode::Observe => {
-            reading.notice(entry.mark, format!("{hash}: limits are only observed, and refuse nothing"));
+            reading.notice(at.key(), format!("{hash}: limits are only observed, and refuse nothing"));
         }
     }
-    let mut amount = |name| fields.value(name).and_then(|node| reading.parse::<Mutez>(name, node));
-    let (max_amount, max_fee) = (amount("max_amount"), amount("max_fee"));
     SpendingLimits {
-        max_amount,
-        max_fee,
-        destinations: fields.value("destinations").and_then(|node| reading.collect("destinations", node)),
-        entrypoints: fields
-            .value("entrypoints")
-            .and_then(|node| reading.collect::<String, _>("entrypoints", node)),
-        per: fields.value("per").and_then(|node| rate(reading, node)),
+        max_amount: max_amount.get().copied(),
+        max_fee: max_fee.get().copied(),
+        destinations: destinations
+            .value
+            .map(|list| list.0.iter().filter_map(Setting::get).cloned().collect()),
+        entrypoints: entrypoints.value.map(|list| list.0.iter().filter_map(Setting::get).cloned().collect()),
+        per: per.value.and_then(|rates| rate(reading, per.at, &rates)),
         mode,
     }
 }
 
-fn rate(reading: &mut Reading<'_>, node: &Node) -> Option<Rate> {
-    let fields = reading.fields("tezos.PKH.limits.per", node);
-    let window = fields.value("window");
-    if window.is_none() {
-        reading.fault(node.mark, "per needs a `window`, like 24h");
+fn rate(reading: &FileReading<'_>, at: Option<At>, section: &RateSection) -> Option<Rate> {
+    let RateSection { window, amount, count } = section;
+    if window.at.is_none() {
+        reading.fault(at, "per needs a `window`, like 24h");
     }
-    let window = window.and_then(|node| reading.parse::<Ttl>("window", node));
-    let amount = fields.value("amount").map(|node| reading.parse::<Mutez>("amount", node));
-    let count = fields.value("count").map(|node| reading.number("count", node, "a number of operations"));
-    if amount.is_none() && count.is_none() {
-        reading.fault(node.mark, "per needs an `amount` or a `count`");
+    if amount.at.is_none() && count.at.is_none() {
+        reading.fault(at, "per needs an `amount` or a `count`");
     }
-    Some(Rate { window: window?.as_duration(), amount: amount.flatten(), count: count.flatten() })
-}
-
-/// A client, by its public key as in Signatory or by the hash of that.
-struct Client(PublicKeyHash);
-
-impl FromStr for Client {
-    type Err = PublicKeyError;
-
-    fn from_str(text: &str) -> Result<Self, PublicKeyError> {
-        match text.parse::<PublicKeyHash>() {
-            Ok(hash) => Ok(Self(hash)),
-            Err(_) => text.parse::<PublicKey>().map(|key| Self(key.hash())),
-        }
-    }
+    let count = count.get().map(|count| count.0);
+    Some(Rate { window: window.get()?.as_duration(), amount: amount.get().copied(), count })
 }

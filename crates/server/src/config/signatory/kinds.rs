@@ -3,7 +3,7 @@
 use jwtis_tezos::policy::{AllowError, OperationPermission, Permissions};
 use jwtis_tezos::{OperationKind, RequestKind};
 
-use super::super::file::nearest;
+use super::super::layer::nearest;
 
 /// Words of clients and of older protocols that are nowhere near what they mean.
 const OTHER_WORDS: [(&str, &str); 3] = [

@@ -1,153 +1,193 @@
 //! `server:`: who may ask the signer (§1.8, §2).
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
-use jwtis_base::{ClientId, Env};
+use jwtis_base::Env;
 use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
+use zeroize::Zeroizing;
 
+use super::super::concealed;
+use super::super::model::ServerSection;
+use super::super::placed::{At, Placed, PrivateText, Setting};
+use super::super::reading::FileReading;
+use super::super::secret::{OTHERS_READ, first_line, tidy};
+use super::super::sections::{IssuerEntry, JwtSection, NewCredentials, UserSection};
 use super::super::signer::GuardConfig;
-use super::super::yaml::{Entry, Mark, Node};
-use super::reading::{Fields, Reading};
+use super::super::texts::Minutes;
 
 /// The guard that `server:` asks for. With `open_registration` anybody can take the name of a client that is not registered.
-pub(super) fn guard(reading: &mut Reading<'_>, server: &Node, open_registration: bool) -> GuardConfig {
-    let fields = reading.fields("server", server);
-    let (keys, jwt) = (fields.given("authorized_keys"), fields.given("jwt"));
-    let from_keys = keys.map(|keys| authorized_keys(reading, keys));
-    let from_jwt = jwt.map(|jwt| tokens(reading, jwt, open_registration));
+pub(super) fn guard(
+    reading: &FileReading<'_>,
+    server: &mut ServerSection,
+    open_registration: bool,
+) -> GuardConfig {
+    let keys = std::mem::take(&mut server.authorized_keys);
+    let from_keys = keys.at.map(|at| {
+        let keys = keys.whole();
+        if keys.as_ref().is_some_and(Vec::is_empty) {
+            reading.warning(at.key(), "server.authorized_keys lists no key, so nobody can sign");
+        }
+        GuardConfig::Keys(keys.unwrap_or_default())
+    });
+    let from_jwt = server.jwt.at.map(|at| (at, tokens(reading, at, &server.jwt, open_registration)));
     match (from_keys, from_jwt) {
         (None, None) => GuardConfig::Open,
-        (Some(guard), None) | (None, Some(guard)) => guard,
-        (Some(_), Some(guard)) => {
-            let mark = jwt.map_or(fields.mark, |jwt| jwt.mark);
-            reading.fault_with_hint(
-                mark,
-                "cannot use both JWT and static authorized keys",
-                "leave out `jwt` or `authorized_keys`",
-            );
+        (Some(guard), None) | (None, Some((_, guard))) => guard,
+        (Some(_), Some((at, guard))) => {
+            let message =
+                "cannot use both JWT and static authorized keys; leave out `jwt` or `authorized_keys`";
+            reading.fault(at.key(), message);
             guard
         }
     }
 }
 
-fn authorized_keys(reading: &mut Reading<'_>, entry: &Entry) -> GuardConfig {
-    let before = reading.found.faults.len();
-    let keys = reading.flat_members("authorized_keys", entry);
-    if keys.is_empty() && reading.found.faults.len() == before {
-        reading.warning(entry.mark, "server.authorized_keys lists no key, so nobody can sign");
-    }
-    GuardConfig::Keys(keys)
-}
-
-fn tokens(reading: &mut Reading<'_>, entry: &Entry, open_registration: bool) -> GuardConfig {
-    let before = reading.found.faults.len();
-    let fields = reading.fields("server.jwt", &entry.value);
-    let issuers = match fields.value("issuers") {
-        Some(node) => reading
-            .list("issuers", node)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|node| issuer(reading, node, open_registration))
-            .collect(),
-        None => Vec::new(),
-    };
+fn tokens(
+    reading: &FileReading<'_>,
+    at: At,
+    section: &Placed<JwtSection>,
+    open_registration: bool,
+) -> GuardConfig {
+    let nothing = JwtSection::default();
+    let section = section.value.as_ref().unwrap_or(&nothing);
+    let before = reading.faults();
+    let issuers = section.issuers.items().iter();
+    let issuers: Vec<_> = issuers.filter_map(|entry| issuer(reading, entry, open_registration)).collect();
     let mut users = Vec::new();
-    let mut marks = BTreeMap::new();
-    if let Some(node) = fields.value("users") {
-        for entry in reading.named("users", node) {
-            marks.insert(entry.key.clone(), entry.mark);
-            users.extend(user(reading, entry));
+    let mut places = BTreeMap::new();
+    for (name, entry) in section.users.entries() {
+        places.insert(name.as_str(), entry.at.key());
+        users.extend(user(reading, name, reading.value(entry.at).value.unwrap_or_default()));
+    }
+    if section.users.entries().is_empty() && section.issuers.items().is_empty() && reading.faults() == before
+    {
+        reading.warning(at.key(), "server.jwt has neither users nor issuers, so nobody can sign");
+    }
+    // The domain checks the credentials (§2.4) and plans rotations (§2.5), so that the start will not fail where this did not.
+    match TokenGuard::new(users.iter().map(copy).collect(), issuers.clone(), &Env::system()) {
+        Ok((_, notices)) => notices.iter().for_each(|notice| reading.notice(at.key(), notice)),
+        Err(faults) => {
+            for fault in faults {
+                reading.fault(places.get(fault.user.as_str()).copied().unwrap_or(at.key()), fault);
+            }
         }
     }
-    if users.is_empty() && issuers.is_empty() && reading.found.faults.len() == before {
-        reading.warning(entry.mark, "server.jwt has neither users nor issuers, so nobody can sign");
-    }
-    judge(reading, &users, &issuers, &marks, entry.mark);
     GuardConfig::Tokens { users, issuers }
 }
 
-/// Lets the domain check the credentials (§2.4) and plan rotations (§2.5), so that the start will not fail where this did not.
-fn judge(
-    reading: &mut Reading<'_>,
-    users: &[UserConfig],
-    issuers: &[TrustedIssuer],
-    marks: &BTreeMap<String, Mark>,
-    mark: Mark,
-) {
-    let copies = users.iter().map(copy).collect();
-    match TokenGuard::new(copies, issuers.to_vec(), &Env::system()) {
-        Ok((_, notices)) => {
-            for notice in notices {
-                reading.notice(mark, notice);
-            }
+fn issuer(
+    reading: &FileReading<'_>,
+    placed: &Placed<IssuerEntry>,
+    open_registration: bool,
+) -> Option<TrustedIssuer> {
+    let entry = placed.value.as_ref()?;
+    let failed = entry.audience.failed || entry.registration.failed;
+    let Some(client) = entry.client.get() else {
+        if entry.client.at.is_none() {
+            reading.fault(placed.at, "an issuer needs its `client`");
         }
-        Err(faults) => {
-            for fault in faults {
-                let mark = marks.get(&fault.user).copied().unwrap_or(mark);
-                reading.fault(mark, fault);
-            }
-        }
-    }
-}
-
-fn issuer(reading: &mut Reading<'_>, node: &Node, open_registration: bool) -> Option<TrustedIssuer> {
-    let fields = reading.fields("server.jwt.issuers.N", node);
-    let audience = match fields.value("audience") {
-        Some(node) => Some(reading.text("audience", node)?.to_string()),
-        None => None,
-    };
-    let registration = match fields.value("registration") {
-        Some(node) => Some(reading.parse("registration", node)?),
-        None => None,
-    };
-    let Some(client) = fields.value("client") else {
-        reading.fault(node.mark, "an issuer needs its `client`");
         return None;
     };
-    let client: ClientId = reading.parse("client", client)?;
-    if registration.is_none() {
+    let registration = entry.registration.get().copied();
+    if registration.is_none() && !failed {
         let hint = format!("add `registration`, which `jwtis client show {client}` prints");
         if open_registration {
             let message = format!(
                 "registration is open, so anybody who takes the name {client} would sign as any user"
             );
-            reading.fault_with_hint(node.mark, message, &hint);
+            reading.fault(placed.at, format!("{message}; {hint}"));
         } else {
-            let message = format!("whoever is registered as {client} signs as any user; {hint}");
-            reading.warning(node.mark, message);
+            reading
+                .warning(placed.at, format!("whoever is registered as {client} signs as any user; {hint}"));
         }
     }
-    Some(TrustedIssuer { client, registration, audience })
+    let audience = entry.audience.get().cloned();
+    (!failed).then(|| TrustedIssuer { client: client.clone(), registration, audience })
 }
 
 /// `None` where a fault was noted.
-fn user(reading: &mut Reading<'_>, entry: &Entry) -> Option<UserConfig> {
-    let before = reading.found.faults.len();
-    let fields = reading.fields("server.jwt.users.NAME", &entry.value);
-    let current = credentials(reading, &fields);
-    let old_cred_exp = match fields.value("old_cred_exp") {
-        Some(node) => reading.text("old_cred_exp", node).map(|text| text.to_string()),
-        None => None,
-    };
-    let new = match fields.value("new_data") {
-        Some(node) => {
-            let fields = reading.fields("server.jwt.users.NAME.new_data", node);
-            credentials(reading, &fields)
-        }
-        None => None,
-    };
-    let user = UserConfig { name: entry.key.clone(), current: current?, new, old_cred_exp };
-    (reading.found.faults.len() == before).then_some(user)
+fn user(reading: &FileReading<'_>, name: &str, section: UserSection) -> Option<UserConfig> {
+    let before = reading.faults();
+    let UserSection { password, password_file, secret, secret_file, jwt_exp, old_cred_exp, new_data } =
+        section;
+    let current = credentials(reading, [&password, &secret], [&password_file, &secret_file], &jwt_exp);
+    let new = new_data.value.and_then(|new: NewCredentials| {
+        let NewCredentials { password, password_file, secret, secret_file, jwt_exp } = new;
+        credentials(reading, [&password, &secret], [&password_file, &secret_file], &jwt_exp)
+    });
+    let failed = jwt_exp.failed || old_cred_exp.failed || new_data.failed;
+    let old_cred_exp = old_cred_exp.get().cloned();
+    let user = UserConfig { name: name.to_owned(), current: current?, new, old_cred_exp };
+    (reading.faults() == before && !failed).then_some(user)
 }
 
-fn credentials(reading: &mut Reading<'_>, fields: &Fields<'_>) -> Option<CredentialsConfig> {
-    let password = reading.secret(fields, "password");
-    let secret = reading.secret(fields, "secret");
-    let jwt_exp = match fields.value("jwt_exp") {
-        Some(node) => reading.number("jwt_exp", node, "a number of minutes, like 60"),
-        None => Some(0),
-    };
+fn credentials(
+    reading: &FileReading<'_>,
+    [password, secret]: [&Setting<PrivateText>; 2],
+    [password_file, secret_file]: [&Setting<String>; 2],
+    jwt_exp: &Setting<Minutes>,
+) -> Option<CredentialsConfig> {
+    let password = private(reading, "password", password, password_file);
+    let secret = private(reading, "secret", secret, secret_file);
+    let jwt_exp = (!jwt_exp.failed).then(|| jwt_exp.get().map_or(0, |minutes| minutes.0));
     Some(CredentialsConfig { password: password?, secret: secret?, jwt_exp: jwt_exp? })
+}
+
+/// A secret: `key` in the file or, as `$VAR`, in the environment; or the first line of the file that `key_file` names. Empty where
+/// nothing is given; `None` where a fault was noted.
+fn private(
+    reading: &FileReading<'_>,
+    key: &str,
+    given: &Setting<PrivateText>,
+    file: &Setting<String>,
+) -> Option<Zeroizing<String>> {
+    let wrong = |at: Option<At>, message: String| {
+        reading.fault(at, message);
+        None
+    };
+    match (given.get(), file.get()) {
+        _ if given.failed || file.failed => None,
+        (None, None) => Some(Zeroizing::default()),
+        (Some(_), Some(_)) => wrong(file.at, format!("{key} and {key}_file are both given")),
+        (Some(PrivateText(text)), None) => {
+            let Some(name) = variable(text) else {
+                let holds = reading.holds_secrets.get() || !text.starts_with("$argon2");
+                reading.holds_secrets.set(holds);
+                return Some(text.clone());
+            };
+            let value = (reading.environment)(name).and_then(|value| value.into_string().ok());
+            let Some(value) = value.map(Zeroizing::new) else {
+                let name = concealed::variable(name);
+                let message = format!(
+                    "{key}: the environment has no text in {name}; set it; where `${name}` itself is meant, give it by {key}_file"
+                );
+                return wrong(given.at, message);
+            };
+            let wrong = |error| reading.fault(given.at, format!("{key}: {name}: {error}"));
+            tidy(&value).map_err(wrong).ok()
+        }
+        (None, Some(_)) => {
+            let key = format!("{key}_file");
+            let path = reading.path(&key, file)?;
+            if fs::metadata(&path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0) {
+                let path = path.display();
+                let message = format!("{key}: everybody on this machine can read {path}; chmod it to 600");
+                reading.advice(file.at, message);
+            }
+            first_line(&path).map_err(|message| reading.fault(file.at, format!("{key}: {message}"))).ok()
+        }
+    }
+}
+
+/// The variable that `text` is, where it is nothing else: `$NAME` or `${NAME}`.
+fn variable(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix('$')?;
+    let name = rest.strip_prefix('{').map_or(Some(rest), |braced| braced.strip_suffix('}'))?;
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let is_name = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit());
+    is_name.then_some(name)
 }
 
 fn copy(user: &UserConfig) -> UserConfig {
@@ -161,5 +201,26 @@ fn copy(user: &UserConfig) -> UserConfig {
         current: copy(&user.current),
         new: user.new.as_ref().map(copy),
         old_cred_exp: user.old_cred_exp.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_value_is_a_variable() {
+        for (text, wanted) in [
+            ("$PW", Some("PW")),
+            ("${PW_2}", Some("PW_2")),
+            ("$PW!", None),
+            ("x$PW", None),
+            ("$argon2id$v=19", None),
+            ("${PW", None),
+            ("$", None),
+            ("$1", None),
+        ] {
+            assert_eq!(variable(text), wanted, "{text}");
+        }
     }
 }

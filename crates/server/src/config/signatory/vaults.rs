@@ -4,10 +4,13 @@ use jwtis_tezos::{PublicKeyHash, StoredSecretKey};
 use zeroize::Zeroizing;
 
 use super::super::concealed::concealed;
-use super::super::file::{is_section, misplaced, nearest};
+use super::super::layer::nearest;
+use super::super::placed::{At, NamedMap, Placed, PrivateText, Setting};
+use super::super::reading::FileReading;
+use super::super::schema;
+use super::super::sections::{VaultFiles, VaultSection};
 use super::super::signer::{VaultConfig, VaultDriver};
-use super::super::yaml::{Entry, Node, Value};
-use super::reading::Reading;
+use super::super::yaml::NodeContent;
 
 /// Drivers of Signatory that are not here.
 const ELSEWHERE: [&str; 9] = [
@@ -25,141 +28,126 @@ const ELSEWHERE: [&str; 9] = [
 const HERE: [&str; 3] = ["file", "mem", "store"];
 
 /// The vaults, in the order of the file. What cannot be opened is left out, with a warning, or a fault where `strict`.
-pub(super) fn vaults(reading: &mut Reading<'_>, node: &Node, strict: bool) -> Vec<VaultConfig> {
-    let (strays, entries): (Vec<&Entry>, Vec<&Entry>) =
-        reading.named("vaults", node).iter().partition(|entry| is_no_vault(entry));
+pub(super) fn vaults(
+    reading: &FileReading<'_>,
+    section: &Placed<NamedMap<VaultSection>>,
+    strict: bool,
+) -> Vec<VaultConfig> {
+    let mut vaults = Vec::new();
     let mut followed = false;
-    for entry in strays {
-        match misplaced(reading.at(entry.mark), &entry.key, "vaults") {
-            Some(fault) => {
-                followed |= entry.key == "tezos";
-                reading.found.faults.push(fault);
+    for (name, entry) in section.entries() {
+        let at = entry.at;
+        let is_key = name.parse::<PublicKeyHash>().is_ok();
+        // A section, or a key, that was indented too far. A vault with such a name has a driver.
+        if (is_key || schema::is_section(name)) && !reading.has_key(at, "driver") {
+            if reading.misplaced(at, name) {
+                followed |= name == "tezos";
+            } else if !followed {
+                // The keys of a `tezos:` that stands here move with it.
+                let message = format!("{name} is a key, and keys stand below `tezos:`, not `vaults:`");
+                reading.fault(at.key(), message);
             }
-            // The keys of a `tezos:` that stands here move with it.
-            None if followed => {}
-            None => {
-                let message = format!("{} is a key, and keys stand below `tezos:`, not `vaults:`", entry.key);
-                reading.fault(entry.mark, message);
-            }
+        } else if concealed(name) != *name {
+            reading.fault(at.key(), "a secret key stands where the name of a vault should");
+        } else if let Some(driver) = driver(reading, name, at, strict) {
+            vaults.push(VaultConfig { name: name.clone(), driver });
         }
     }
-    let vaults = entries.into_iter().filter_map(|entry| {
-        let driver = driver(reading, entry, strict)?;
-        Some(VaultConfig { name: entry.key.clone(), driver })
-    });
-    vaults.collect()
+    vaults
 }
 
-/// Whether an entry is a section, or a key, that was indented too far. A vault with such a name has a driver.
-fn is_no_vault(entry: &Entry) -> bool {
-    let has_driver =
-        matches!(&entry.value.value, Value::Map(fields) if fields.iter().any(|field| field.key == "driver"));
-    !has_driver && (is_section(&entry.key) || entry.key.parse::<PublicKeyHash>().is_ok())
-}
-
-fn driver(reading: &mut Reading<'_>, entry: &Entry, strict: bool) -> Option<VaultDriver> {
-    let name = &entry.key;
-    if concealed(name) != *name {
-        reading.fault(entry.mark, "a secret key stands where the name of a vault should");
-        return None;
-    }
-    let fields = reading.fields("vaults.NAME", &entry.value);
-    let Some(node) = fields.value("driver") else {
-        if matches!(entry.value.value, Value::Null | Value::Map(_)) {
-            reading.fault(entry.mark, format!("the vault `{name}` needs a `driver`"));
+fn driver(reading: &FileReading<'_>, name: &str, at: At, strict: bool) -> Option<VaultDriver> {
+    let before = reading.faults();
+    let VaultSection { driver, config } = reading.value(at).value.unwrap_or_default();
+    let Some(word) = driver.get() else {
+        if reading.faults() == before {
+            reading.fault(at.key(), format!("the vault `{name}` needs a `driver`"));
         }
         return None;
     };
-    let config = fields.value("config");
-    let message = match reading.text("driver", node)?.as_str() {
-        "file" => return file(reading, entry, config),
-        "mem" => return mem(reading, entry, config),
+    let config = config.value.map(|config| config.at);
+    let message = match word.as_str() {
+        "file" => return file(reading, name, at, config),
+        "mem" => return mem(reading, name, at, config),
         "store" => {
             if let Some(config) = config {
-                reading.warning(config.mark, "the driver `store` has no config");
+                reading.warning(config, "the driver `store` has no config");
             }
             return Some(VaultDriver::Store);
         }
-        driver if ELSEWHERE.contains(&driver) => format!(
-            "this build cannot open the vault `{name}`: it has no driver `{driver}`; its keys will not be served"
+        word if ELSEWHERE.contains(&word) => format!(
+            "this build cannot open the vault `{name}`: it has no driver `{word}`; its keys will not be served"
         ),
-        driver => {
-            let near = nearest(driver, HERE.into_iter().chain(ELSEWHERE));
+        word => {
+            let near = nearest(word, HERE.into_iter().chain(ELSEWHERE));
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            format!("the vault `{name}` is skipped: unknown driver `{driver}`{near}")
+            format!("the vault `{name}` is skipped: unknown driver `{word}`{near}")
         }
     };
     if strict {
-        reading.fault(node.mark, message)
+        reading.fault(driver.at, message)
     } else {
-        reading.warning(node.mark, message)
+        reading.warning(driver.at, message)
     }
     None
 }
 
-fn file(reading: &mut Reading<'_>, entry: &Entry, config: Option<&Node>) -> Option<VaultDriver> {
-    let missing = format!("the vault `{}` needs the path of its file: `config: {{file: PATH}}`", entry.key);
-    let Some(config) = config else {
-        reading.fault(entry.mark, missing);
-        return None;
-    };
-    if matches!(config.value, Value::Text(_)) {
-        return Some(VaultDriver::File { path: reading.path("config", config)?, password_file: None });
-    }
-    let fields = reading.fields("vaults.NAME.config", config);
-    let password_file = match fields.value("password_file") {
-        Some(node) => Some(reading.path("password_file", node)?),
-        None => None,
-    };
-    match fields.value("file") {
-        Some(node) => Some(VaultDriver::File { path: reading.path("file", node)?, password_file }),
-        None => {
-            reading.fault(config.mark, missing);
-            None
-        }
+/// The file that holds the password of encrypted keys; `Err` where a fault was noted.
+fn password_file(
+    reading: &FileReading<'_>,
+    given: &Setting<String>,
+) -> Result<Option<std::path::PathBuf>, ()> {
+    match given.get() {
+        Some(_) => reading.path("password_file", given).map(Some).ok_or(()),
+        None if given.failed => Err(()),
+        None => Ok(None),
     }
 }
 
-fn mem(reading: &mut Reading<'_>, entry: &Entry, config: Option<&Node>) -> Option<VaultDriver> {
-    let (list, password_file) = match config {
-        Some(config) if matches!(config.value, Value::List(_)) => (Some(config), None),
-        Some(config) => {
-            let fields = reading.fields("vaults.NAME.config", config);
-            let password_file = match fields.value("password_file") {
-                Some(node) => Some(reading.path("password_file", node)?),
-                None => None,
-            };
-            (fields.value("keys"), password_file)
-        }
-        None => (None, None),
-    };
-    let Some(list) = list else {
-        reading.fault(
-            entry.mark,
-            format!("the vault `{}` needs a list of secret keys: `config: [edsk…]`", entry.key),
-        );
+fn file(reading: &FileReading<'_>, name: &str, at: At, config: Option<At>) -> Option<VaultDriver> {
+    let missing = format!("the vault `{name}` needs the path of its file: `config: {{file: PATH}}`");
+    let Some(config) = config else {
+        reading.fault(at.key(), missing);
         return None;
     };
-    let items = reading.list("keys", list)?;
-    let keys = items.iter().filter_map(|item| secret_key(reading, item)).collect();
+    if let NodeContent::Text(_) = reading.content(config) {
+        let path = reading.path("config", &reading.value(config))?;
+        return Some(VaultDriver::File { path, password_file: None });
+    }
+    let files: VaultFiles = reading.value(config).value?;
+    let password_file = password_file(reading, &files.password_file).ok()?;
+    if files.file.at.is_none() {
+        reading.fault(config, missing);
+    }
+    Some(VaultDriver::File { path: reading.path("file", &files.file)?, password_file })
+}
+
+fn mem(reading: &FileReading<'_>, name: &str, at: At, config: Option<At>) -> Option<VaultDriver> {
+    let (list, password_file) = match config.map(|config| (config, reading.content(config))) {
+        Some((config, NodeContent::List(_))) => (reading.value(config), None),
+        Some((config, _)) => {
+            let files: VaultFiles = reading.value(config).value?;
+            (files.keys, password_file(reading, &files.password_file).ok()?)
+        }
+        None => (Placed::default(), None),
+    };
+    if list.value.is_none() && !list.failed {
+        let message = format!("the vault `{name}` needs a list of secret keys: `config: [edsk…]`");
+        reading.fault(at.key(), message);
+    }
+    let keys = list.value?.0;
+    let keys = keys.iter().filter_map(|key| secret_key(reading, key)).collect();
     Some(VaultDriver::Mem { keys, password_file })
 }
 
 /// The text of a secret key. What is wrong with it is said without showing it.
-fn secret_key(reading: &mut Reading<'_>, node: &Node) -> Option<Zeroizing<String>> {
-    reading.holds_secrets = true;
-    let Value::Text(text) = &node.value else {
-        reading.fault(node.mark, "a secret key must be one value");
+fn secret_key(reading: &FileReading<'_>, key: &Setting<PrivateText>) -> Option<Zeroizing<String>> {
+    reading.holds_secrets.set(true);
+    let PrivateText(text) = key.get()?;
+    if StoredSecretKey::parse(text).is_err() {
+        let message = "this is no secret key: write edsk…, spsk…, p2sk…, BLsk… or their encrypted forms";
+        reading.fault(key.at, message);
         return None;
-    };
-    match StoredSecretKey::parse(text) {
-        Ok(_) => Some(text.clone()),
-        Err(_) => {
-            reading.fault(
-                node.mark,
-                "this is no secret key: write edsk…, spsk…, p2sk…, BLsk… or their encrypted forms",
-            );
-            None
-        }
     }
+    Some(text.clone())
 }
