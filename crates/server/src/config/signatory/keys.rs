@@ -271,7 +271,12 @@ fn without_tokens(reading: &FileReading<'_>, at: At, key: &str) {
     reading.fault(at.key(), format!("{message}; {hint}"));
 }
 
-fn limits(reading: &FileReading<'_>, hash: &PublicKeyHash, at: At, section: Placed<LimitsSection>) -> SpendingLimits {
+fn limits(
+    reading: &FileReading<'_>,
+    hash: &PublicKeyHash,
+    at: At,
+    section: Placed<LimitsSection>,
+) -> SpendingLimits {
     let LimitsSection { mode, max_amount, max_fee, destinations, entrypoints, per } =
         section.value.unwrap_or_default();
     let given = [max_amount.at, max_fee.at, destinations.at, entrypoints.at, per.at];

@@ -117,8 +117,7 @@ fn what_is_shown_has_every_key_and_no_secret() {
     for secret in ["Long-Enough", "A-Secret", "Another"] {
         assert!(!everything.contains(secret), "{everything}");
     }
-    let mem =
-        signer("vaults: {m: {driver: mem, config: [SECRET]}}\ntezos:\n");
+    let mem = signer("vaults: {m: {driver: mem, config: [SECRET]}}\ntezos:\n");
     let everything = format!("{mem:?} {:?}", mem.rows());
     assert!(everything.contains("1 key(s)") && !everything.contains("edsk4"), "{everything}");
     let shown = signer("vaults: {f: {driver: file, config: SECRET}}\ntezos:\n").rows();
