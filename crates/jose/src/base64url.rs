@@ -8,7 +8,6 @@ use base64_simd::{Base64, STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 /// The text of `bytes`.
-#[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
@@ -19,7 +18,6 @@ pub fn encode_append(bytes: &[u8], text: &mut String) {
 }
 
 /// How many characters [`encode`] makes of `bytes` bytes.
-#[must_use]
 pub const fn encoded_len(bytes: usize) -> usize {
     URL_SAFE_NO_PAD.encoded_length(bytes)
 }
@@ -60,7 +58,7 @@ fn why_refused(text: &[u8]) -> Base64Error {
     }
     let stray = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     match text.iter().position(stray) {
-        Some(position) => Base64Error::Character { position },
+        Some(position) => Base64Error::Character(position),
         None if text.len() % 4 == 1 => Base64Error::Length,
         None => Base64Error::TrailingBits,
     }
@@ -74,11 +72,8 @@ pub enum Base64Error {
     #[error("base64url here has no padding: remove the '='")]
     Padding,
     /// A character outside the alphabet.
-    #[error("the character at position {position} is not of the base64url alphabet (A-Z a-z 0-9 - _)")]
-    Character {
-        /// Bytes before it.
-        position: usize,
-    },
+    #[error("the character at position {0} is not of the base64url alphabet (A-Z a-z 0-9 - _)")]
+    Character(usize),
     /// Four characters carry three bytes; one left over carries none.
     #[error("no byte string has a base64url text of this length: something was cut off or added")]
     Length,
@@ -104,9 +99,9 @@ mod tests {
         let cases = [
             ("A-z_4ME=", Base64Error::Padding),
             ("A-z_4M==", Base64Error::Padding),
-            ("A+z/4ME", Base64Error::Character { position: 1 }),
-            ("A-z_\n4ME", Base64Error::Character { position: 4 }),
-            (" A-z_4M", Base64Error::Character { position: 0 }),
+            ("A+z/4ME", Base64Error::Character(1)),
+            ("A-z_\n4ME", Base64Error::Character(4)),
+            (" A-z_4M", Base64Error::Character(0)),
             ("A-z_4", Base64Error::Length),
             ("A", Base64Error::Length),
             ("A-z_4MF", Base64Error::TrailingBits),

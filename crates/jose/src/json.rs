@@ -1,8 +1,7 @@
 //! JSON that means one thing, RFC 8259 §4 and RFC 7493 (I-JSON).
 //!
-//! Two readers of the same text must see the same claims. So this reader refuses what readers disagree about: a name
-//! that occurs twice in an object, at any depth; numbers beyond 2^53, which some readers round; nesting over a limit;
-//! anything after the value.
+//! Two readers of one text must see the same claims. This reader refuses texts that readers disagree about: a name that occurs twice in
+//! an object, numbers beyond 2^53, nesting over a limit, and anything after the value.
 
 mod error;
 mod precision;
@@ -25,13 +24,13 @@ pub fn parse(bytes: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     parse_with(bytes, JsonLimits { max_depth, max_safe_numbers: true })
 }
 
-/// What [`parse_with`] lets through.
+/// The limits of [`parse_with`].
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct JsonLimits {
     /// Deepest nesting; an object or array at the top has depth 1.
     pub max_depth: usize,
     /// Whether numbers end at 2^53, as [`parse`] has it. Without it integers pass as far as 64 bits hold them exactly:
-    /// for texts that only this program reads, such as durations in nanoseconds. What would be rounded is refused still.
+    /// for texts that only this program reads, such as durations in nanoseconds. A number that would be rounded is still refused.
     pub max_safe_numbers: bool,
 }
 
@@ -92,7 +91,7 @@ impl<'a> Strict<'a> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
             Some(depth_left) => Ok(Self { depth_left, ..self }),
-            None => Err(self.refuse(JsonError::TooDeep { limit: self.limits.max_depth })),
+            None => Err(self.refuse(JsonError::TooDeep(self.limits.max_depth))),
         }
     }
 
@@ -139,7 +138,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
         match Number::from_f64(value) {
             Some(number) => self.number(number),
-            None => Err(self.refuse(JsonError::NumberOutOfRange { text: value.to_string() })),
+            None => Err(self.refuse(JsonError::NumberOutOfRange(value.to_string()))),
         }
     }
 
@@ -175,7 +174,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 }
 
 fn check_below(value: &Value, depth_left: usize, limit: usize) -> Result<(), JsonError> {
-    let deeper = || depth_left.checked_sub(1).ok_or(JsonError::TooDeep { limit });
+    let deeper = || depth_left.checked_sub(1).ok_or(JsonError::TooDeep(limit));
     match value {
         Value::Null | Value::Bool(_) | Value::String(_) => Ok(()),
         Value::Number(number) => check_number(number),
@@ -198,7 +197,7 @@ fn check_number(number: &Number) -> Result<(), JsonError> {
         (None, None, Some(float)) => float.abs() < MAX_INTEGER as f64,
         (None, None, None) => false,
     };
-    if in_range { Ok(()) } else { Err(JsonError::NumberOutOfRange { text: number.to_string() }) }
+    if in_range { Ok(()) } else { Err(JsonError::NumberOutOfRange(number.to_string())) }
 }
 
 #[cfg(test)]
@@ -211,10 +210,17 @@ mod tests {
 
     #[test]
     fn refuses_duplicate_names_at_any_depth_and_in_any_spelling() {
-        for text in [r#"{"a":1,"a":1}"#, r#"{"x":[{"a":1,"b":2,"a":3}]}"#, r#"{"a":1,"\u0061":2}"#] {
-            assert_eq!(refusal(text), JsonError::DuplicateName { name: "a".into() }, "{text}");
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"x":[{"a":1,"b":2,"a":3}]}"#,
+            r#"{"x":{"y":{"a":1,"a":2}}}"#,
+            r#"{"a":1,"\u0061":2}"#,
+        ] {
+            assert_eq!(refusal(text), JsonError::DuplicateName("a".into()), "{text}");
         }
-        assert!(parse(br#"{"a":{"a":1},"A":2}"#, 16).is_ok());
+        assert_eq!(refusal(r#"{"":1,"":2}"#), JsonError::DuplicateName(String::new()));
+        // Names that only look alike are two names: é composed and decomposed, and other cases.
+        assert!(parse("{\"\u{e9}\":{\"a\":1},\"e\u{301}\":2,\"a\":1,\"A\":2}".as_bytes(), 16).is_ok());
     }
 
     #[test]
@@ -230,12 +236,9 @@ mod tests {
             "1e400",
             "-1e400",
             "9007199254740992.5",
+            "123456789012345678901234567890",
         ] {
-            assert!(
-                matches!(refusal(text), JsonError::NumberOutOfRange { .. }),
-                "{text}: {:?}",
-                refusal(text)
-            );
+            assert!(matches!(refusal(text), JsonError::NumberOutOfRange(_)), "{text}: {:?}", refusal(text));
         }
         for text in ["9007199254740992", "-9007199254740992", "0.1", "1e15", "-0", "1.7976931348623157"] {
             assert!(parse(text.as_bytes(), 16).is_ok(), "{text}");
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn refuses_fractions_that_readers_round() {
         for text in ["1e-400", "0.30000000000000000001", r#"{"a":[123456789.123456789]}"#] {
-            assert!(matches!(refusal(text), JsonError::NumberTooPrecise { .. }), "{text}");
+            assert!(matches!(refusal(text), JsonError::NumberTooPrecise(_)), "{text}");
         }
     }
 
@@ -258,8 +261,17 @@ mod tests {
         }
         for text in ["18446744073709551616", "-9223372036854775809", "9007199254740993.0", "1e16", "1e400"] {
             let refusal = parse_with(text.as_bytes(), wide).unwrap_err();
-            assert!(matches!(refusal, JsonError::NumberOutOfRange { .. }), "{text}: {refusal:?}");
+            assert!(matches!(refusal, JsonError::NumberOutOfRange(_)), "{text}: {refusal:?}");
         }
+    }
+
+    #[test]
+    fn a_value_of_other_code_is_held_to_the_same() {
+        for beyond in [Value::from(u64::MAX), Value::from(i64::MIN), Value::from(1e300)] {
+            let value = serde_json::json!({"n": [beyond]});
+            assert!(matches!(check(&value, 16), Err(JsonError::NumberOutOfRange(_))), "{value}");
+        }
+        assert_eq!(check(&serde_json::json!([null, true, "a", 1, 0.5, 1_u64 << 53]), 1), Ok(()));
     }
 
     #[test]
@@ -273,24 +285,52 @@ mod tests {
     fn depth_is_counted_from_one() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(parse(nested(16).as_bytes(), 16).is_ok());
-        assert_eq!(parse(nested(17).as_bytes(), 16), Err(JsonError::TooDeep { limit: 16 }));
-        assert_eq!(parse(nested(100_000).as_bytes(), 16), Err(JsonError::TooDeep { limit: 16 }));
-        assert_eq!(check(&parse(nested(3).as_bytes(), 3).unwrap(), 2), Err(JsonError::TooDeep { limit: 2 }));
+        assert_eq!(parse(nested(17).as_bytes(), 16), Err(JsonError::TooDeep(16)));
+        assert_eq!(parse(nested(100_000).as_bytes(), 16), Err(JsonError::TooDeep(16)));
+        let objects = |depth: usize| "{\"a\":".repeat(depth) + "1" + &"}".repeat(depth);
+        assert!(parse(objects(16).as_bytes(), 16).is_ok());
+        assert_eq!(parse(objects(17).as_bytes(), 16), Err(JsonError::TooDeep(16)));
+        for text in [nested(3), objects(3)] {
+            let value = parse(text.as_bytes(), 3).unwrap();
+            assert_eq!((check(&value, 3), check(&value, 2)), (Ok(()), Err(JsonError::TooDeep(2))));
+        }
         assert_eq!(parse(b"1", 0), Ok(Value::from(1)));
     }
 
     #[test]
     fn refuses_what_is_not_one_value() {
-        for text in ["{} {}", "{}x", "1 2", "{}\0"] {
+        for text in ["{} {}", "{}x", "{}]", "1 2", "{}\0", "0x10", "1_000"] {
             assert_eq!(refusal(text), JsonError::TrailingData, "{text:?}");
         }
         assert!(parse(b" {} \n", 1).is_ok());
-        for text in
-            ["", "{", "\u{feff}{}", "{'a':1}", "[1,]", "nul", "\"\\ud800\"", "\"a\nb\"", "01", "+1", "NaN"]
-        {
+        for text in [
+            "",
+            "{",
+            "\u{feff}{}",
+            "{'a':1}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "[1,]",
+            "// x\n{}",
+            "nul",
+            "\"\\ud800\"",
+            "\"\\x41\"",
+            "\"a\nb\"",
+            "01",
+            "+1",
+            ".5",
+            "1.",
+            "--1",
+            "1e",
+            "\u{661}",
+            "NaN",
+            "-Infinity",
+        ] {
             assert!(matches!(refusal(text), JsonError::Syntax { .. }), "{text:?}: {:?}", refusal(text));
         }
-        assert!(matches!(parse(b"\"\xff\"", 1), Err(JsonError::Syntax { .. })));
+        for bytes in [&b"\"\xff\""[..], b"\"\xc0\x80\"", b"\"\xed\xa0\x80\"", b"{\0}"] {
+            assert!(matches!(parse(bytes, 1), Err(JsonError::Syntax { .. })), "{bytes:?}");
+        }
     }
 
     #[test]

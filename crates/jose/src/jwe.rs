@@ -1,8 +1,8 @@
 //! Encrypted tokens, RFC 7516, in the compact serialisation.
 //!
-//! [`Undecrypted::parse`] looks at the form only; [`DecryptionKey::decrypt`] turns it into [`Decrypted`]. Decryption says
-//! that the text was not changed on the way. It does **not** say who wrote it: anybody can encrypt to a public key. What
-//! must be believed is signed first and encrypted then, see [`jwt::nest`](crate::jwt::nest).
+//! [`Undecrypted::parse`] looks at the form only; [`DecryptionKey::decrypt`] turns it into [`Decrypted`]. Decryption shows that nobody changed
+//! the text on the way. It does **not** show who wrote it: anybody can encrypt to a public key. To prove the origin, sign first and encrypt
+//! then, see [`jwt::nest`](crate::jwt::nest).
 //!
 //! ```
 //! use jwtis_jose::{ContentEncryption, DecryptionKey, KeyManagementAlgorithm, ProtectedHeader, jwe::Undecrypted};
@@ -69,14 +69,12 @@ impl<'a> Undecrypted<'a> {
     }
 
     /// The header, as the sender wrote it: enough to select one of your own keys by `kid`.
-    #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 }
 
-/// What was inside of an encrypted token. Unchanged since it was encrypted, by whomever that was. Its `Debug` shows the
-/// header only.
+/// The content of an encrypted token, unchanged since somebody encrypted it. Its `Debug` shows the header only.
 pub struct Decrypted {
     header: Header,
     plaintext: Zeroizing<Vec<u8>>,
@@ -84,21 +82,13 @@ pub struct Decrypted {
 
 impl Decrypted {
     /// The header, authenticated together with the text.
-    #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 
     /// The text.
-    #[must_use]
     pub fn plaintext(&self) -> &[u8] {
         &self.plaintext
-    }
-
-    /// The text without a copy; it is wiped when dropped.
-    #[must_use]
-    pub fn into_plaintext(self) -> Zeroizing<Vec<u8>> {
-        self.plaintext
     }
 }
 
@@ -119,11 +109,8 @@ impl fmt::Debug for Decrypted {
 #[non_exhaustive]
 pub enum EncryptError {
     /// The token would be longer than anybody reads.
-    #[error("the token would be longer than {limit} bytes")]
-    TooLong {
-        /// [`MAX_TOKEN_BYTES`].
-        limit: usize,
-    },
+    #[error("the token would be longer than {0} bytes")]
+    TooLong(usize),
     /// AWS-LC failed, for want of memory or of randomness.
     #[error("the cryptographic library failed to encrypt")]
     Library(#[from] Unspecified),
@@ -140,46 +127,28 @@ pub enum DecryptError {
     #[error(transparent)]
     Parse(#[from] ParseError),
     /// The token names another algorithm than the one that the key has (RFC 8725 §3.1).
-    #[error("the token says alg {token:?}, the key is for {key} only")]
-    Algorithm {
-        /// The token's `alg`, cut to 40 characters.
-        token: String,
-        /// The key's `alg`.
-        key: &'static str,
-    },
+    #[error("the token says alg {0:?}, the key is for {1} only")]
+    Algorithm(String, &'static str),
     /// The content encryption is unsupported, or not one that the caller accepts.
-    #[error("enc {enc:?} is unsupported here: accepted are {accepted}")]
-    ContentEncryption {
-        /// The token's `enc`, cut to 40 characters.
-        enc: String,
-        /// What the caller accepts.
-        accepted: String,
-    },
+    #[error("enc {0:?} is unsupported here: accepted are {1}")]
+    ContentEncryption(String, String),
     /// RFC 7518 §4.6.1.1: ECDH-ES needs an ephemeral key.
     #[error("the header has no \"epk\", which ECDH-ES needs")]
     MissingEphemeralKey,
     /// The ephemeral key is no public key: malformed, off its curve, of small order, or private.
     #[error("the ephemeral key (\"epk\") is refused")]
-    EphemeralKey {
-        /// Which rule it breaks.
-        source: KeyError,
-    },
+    EphemeralKey(#[source] KeyError),
     /// The ephemeral key is on another curve than the recipient's.
     #[error("the ephemeral key (\"epk\") is {found}, the recipient's key is on {expected}")]
     EphemeralKeyCurve {
         /// The recipient's curve.
         expected: &'static str,
-        /// What the ephemeral key is.
+        /// The kind of the ephemeral key.
         found: String,
     },
     /// RFC 7518 §4.6.1.2, §4.6.1.3: `apu` and `apv` are base64url.
-    #[error("{member:?} in the header is not base64url")]
-    PartyInfo {
-        /// `apu` or `apv`.
-        member: &'static str,
-        /// Which rule it breaks.
-        source: Base64Error,
-    },
+    #[error("{0:?} in the header is not base64url")]
+    PartyInfo(&'static str, #[source] Base64Error),
     /// The length of an encrypted key follows from the algorithm; under ECDH-ES there is none (RFC 7516 §5.2 step 10).
     #[error("the encrypted key must have {expected} bytes, it has {found}")]
     EncryptedKeyLength {
@@ -211,6 +180,3 @@ pub enum DecryptError {
     #[error("the token cannot be decrypted with this key: it is for another one, or was changed")]
     Failed,
 }
-
-#[cfg(test)]
-mod tests;

@@ -31,7 +31,7 @@ pub(crate) use self::{
 };
 use crate::{
     base64url, json,
-    jwa::{KeyAlgorithm, KeyManagementScheme, SignatureScheme},
+    jwa::{JwkCurve, KeyAlgorithm, KeyManagementScheme, SignatureScheme},
 };
 
 /// A public key, RFC 7517 §4.
@@ -56,31 +56,21 @@ impl Jwk {
     }
 
     /// `kid`, when the key has one (RFC 7517 §4.5).
-    #[must_use]
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 
     /// The key's algorithm, when it is bound to one (RFC 7517 §4.4).
-    #[must_use]
     pub const fn algorithm(&self) -> Option<KeyAlgorithm> {
         self.alg
     }
 
-    /// The name of the key's algorithm.
-    #[must_use]
-    pub fn algorithm_name(&self) -> Option<&'static str> {
-        self.alg.map(KeyAlgorithm::name)
-    }
-
-    /// What the key is for (RFC 7517 §4.2).
-    #[must_use]
+    /// The purpose of the key (RFC 7517 §4.2).
     pub const fn key_use(&self) -> Option<KeyUse> {
         self.key_use
     }
 
     /// Bits of the key: of the RSA modulus or of the curve's field.
-    #[must_use]
     pub fn bits(&self) -> u32 {
         self.parameters.bits()
     }
@@ -98,20 +88,17 @@ impl Jwk {
     }
 
     /// The base64url SHA-256 thumbprint of the key's required members, RFC 7638 §3.
-    #[must_use]
     pub fn thumbprint(&self) -> String {
         let canonical = self.parameters.canonical_json();
         base64url::encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
     }
 
     /// The thumbprint as a URI, RFC 9278 §4.
-    #[must_use]
     pub fn thumbprint_uri(&self) -> String {
         format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{}", self.thumbprint())
     }
 
     /// The key as JSON text.
-    #[must_use]
     pub fn to_json(&self) -> String {
         // Strings in a map: there is nothing in a JWK that serde_json could fail on.
         serde_json::to_string(self).unwrap_or_default()
@@ -166,27 +153,21 @@ impl Jwk {
     }
 
     fn check_algorithm(&self, alg: KeyAlgorithm) -> Result<(), KeyError> {
-        let able = match (alg, &self.parameters) {
-            (KeyAlgorithm::Signature(alg), Parameters::Rsa { .. }) => match alg.scheme() {
-                SignatureScheme::Rsa(..) => true,
-                SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa | SignatureScheme::Hmac => false,
+        let able = match alg {
+            KeyAlgorithm::Signature(alg) => match (alg.scheme(), self.parameters.curve()) {
+                (SignatureScheme::Rsa(..), curve) => curve.is_none(),
+                (SignatureScheme::Ecdsa(needed, ..), curve) => curve == Some(needed),
+                (SignatureScheme::EdDsa, curve) => curve == Some(JwkCurve::Ed25519),
             },
-            (KeyAlgorithm::Signature(alg), Parameters::Curve { curve, .. }) => match alg.scheme() {
-                SignatureScheme::Ecdsa(needed, ..) => needed == *curve,
-                SignatureScheme::EdDsa => *curve == crate::jwa::JwkCurve::Ed25519,
-                SignatureScheme::Rsa(..) | SignatureScheme::Hmac => false,
-            },
-            (KeyAlgorithm::KeyManagement(alg), Parameters::Rsa { .. }) => match alg.scheme() {
-                KeyManagementScheme::Rsa(_) => true,
-                KeyManagementScheme::Ecdh(_) => false,
-            },
-            (KeyAlgorithm::KeyManagement(alg), Parameters::Curve { curve, .. }) => match alg.scheme() {
-                KeyManagementScheme::Ecdh(_) => curve.agreement().is_some(),
-                KeyManagementScheme::Rsa(_) => false,
+            KeyAlgorithm::KeyManagement(alg) => match (alg.scheme(), self.parameters.curve()) {
+                (KeyManagementScheme::Rsa(_), curve) => curve.is_none(),
+                (KeyManagementScheme::Ecdh(_), curve) => {
+                    curve.is_some_and(|curve| curve.agreement().is_some())
+                }
             },
         };
         if !able {
-            return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: self.parameters.describe() });
+            return Err(KeyError::AlgorithmMismatch(alg.name(), self.parameters.describe()));
         }
         if let Some(bound) = self.alg.filter(|bound| *bound != alg) {
             return Err(KeyError::BoundToAnother { bound: bound.name(), asked: alg.name() });
@@ -234,6 +215,3 @@ impl<'de> Deserialize<'de> for Jwk {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! Signed tokens, RFC 7515, in the compact serialisation.
 //!
-//! [`Unverified::parse`] looks at the form only. [`VerifyingKey::verify`] turns it into [`Verified`], the only type whose
-//! payload may be believed; there is no other way to make one.
+//! [`Unverified::parse`] looks at the form only. [`VerifyingKey::verify`] turns it into [`Verified`]. Only the payload of that type may be
+//! believed, and there is no other way to make one.
 //!
 //! ```
 //! use jwtis_jose::{ProtectedHeader, SignatureAlgorithm, SigningKey, jws::Unverified};
@@ -31,9 +31,7 @@ use crate::{
     header::{self, Header, ProtectedHeader},
 };
 
-/// A well-formed token that nobody has vouched for.
-///
-/// Its `Debug` shows the header only: a token in a log is a token in other hands.
+/// A well-formed token that nobody has vouched for. Its `Debug` shows the header only, since logs are read by others.
 #[derive(Clone)]
 pub struct Unverified<'a> {
     /// Header, dot, payload: what the signature covers, RFC 7515 §5.2 step 8.
@@ -67,13 +65,11 @@ impl<'a> Unverified<'a> {
     }
 
     /// The header, as the sender wrote it: enough to select one of your own keys by `kid`.
-    #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 
-    /// What the token says if it is genuine, for diagnostics. **Anybody can have written it.**
-    #[must_use]
+    /// The payload before verification, for diagnostics. **Anybody can have written it.**
     pub fn danger_unverified_payload(&self) -> &[u8] {
         &self.payload
     }
@@ -92,9 +88,7 @@ impl<'a> Unverified<'a> {
     }
 }
 
-/// A token whose signature is right.
-///
-/// Its `Debug` shows the header only.
+/// A token whose signature is right. Its `Debug` shows the header only.
 #[derive(Clone, PartialEq)]
 pub struct Verified {
     header: Header,
@@ -103,21 +97,13 @@ pub struct Verified {
 
 impl Verified {
     /// The header that was signed.
-    #[must_use]
     pub const fn header(&self) -> &Header {
         &self.header
     }
 
     /// The payload that was signed.
-    #[must_use]
     pub fn payload(&self) -> &[u8] {
         &self.payload
-    }
-
-    /// The payload that was signed, without a copy.
-    #[must_use]
-    pub fn into_payload(self) -> Vec<u8> {
-        self.payload
     }
 }
 
@@ -138,11 +124,8 @@ impl fmt::Debug for Verified {
 #[non_exhaustive]
 pub enum SignError {
     /// The token would be longer than anybody reads.
-    #[error("the token would be longer than {limit} bytes")]
-    TooLong {
-        /// [`MAX_TOKEN_BYTES`].
-        limit: usize,
-    },
+    #[error("the token would be longer than {0} bytes")]
+    TooLong(usize),
     /// AWS-LC failed, for want of memory or of randomness.
     #[error("the cryptographic library failed to sign")]
     Library(#[from] Unspecified),
@@ -153,13 +136,8 @@ pub enum SignError {
 #[non_exhaustive]
 pub enum VerifyError {
     /// The token names another algorithm than the one that the key has (RFC 8725 §3.1).
-    #[error("the token says alg {token:?}, the key is for {key} only")]
-    Algorithm {
-        /// The token's `alg`, cut to 40 characters.
-        token: String,
-        /// The key's `alg`.
-        key: &'static str,
-    },
+    #[error("the token says alg {0:?}, the key is for {1} only")]
+    Algorithm(String, &'static str),
     /// A signature of this algorithm and key always has the same length (RFC 7518 §3.3, §3.4; RFC 8037 §3.1).
     #[error("a signature by this key has {expected} bytes, this one has {found}")]
     SignatureLength {
@@ -179,7 +157,7 @@ pub(crate) fn check_algorithm(token: &Unverified<'_>, alg: &'static str) -> Resu
         return Ok(());
     }
     let token = token.header().alg().chars().take(40).collect();
-    Err(VerifyError::Algorithm { token, key: alg })
+    Err(VerifyError::Algorithm(token, alg))
 }
 
 pub(crate) fn check_length(signature: &[u8], expected: usize) -> Result<(), VerifyError> {
@@ -199,7 +177,7 @@ pub(crate) fn signing_input(
         .into_iter()
         .fold(2_usize, |sum, part| sum.saturating_add(base64url::encoded_len(part.min(MAX_TOKEN_BYTES))));
     if capacity > MAX_TOKEN_BYTES {
-        return Err(SignError::TooLong { limit: MAX_TOKEN_BYTES });
+        return Err(SignError::TooLong(MAX_TOKEN_BYTES));
     }
     let mut token = String::with_capacity(capacity);
     base64url::encode_append(json.as_bytes(), &mut token);
@@ -213,6 +191,3 @@ pub(crate) fn append_signature(mut token: String, signature: &[u8]) -> String {
     base64url::encode_append(signature, &mut token);
     token
 }
-
-#[cfg(test)]
-mod tests;

@@ -63,6 +63,3 @@ pub enum NestError {
     #[error("the signed token could not be encrypted")]
     Encrypt(#[from] EncryptError),
 }
-
-#[cfg(test)]
-mod tests;

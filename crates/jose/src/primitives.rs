@@ -7,7 +7,7 @@ use crate::{
     jwe::{content, key_management},
 };
 
-/// What [`VerifyingKey::verify`] does after it has looked at `alg`.
+/// The part of [`VerifyingKey::verify`] behind the check of `alg`.
 ///
 /// # Errors
 /// [`VerifyError::SignatureLength`] or [`VerifyError::Signature`].
@@ -15,7 +15,7 @@ pub fn verify(key: &VerifyingKey, message: &[u8], signature: &[u8]) -> Result<()
     key.check_signature(message, signature)
 }
 
-/// What [`HmacKey::verify`] does after it has looked at `alg`.
+/// The part of [`HmacKey::verify`] behind the check of `alg`.
 ///
 /// # Errors
 /// [`VerifyError::SignatureLength`] or [`VerifyError::Signature`].
@@ -24,7 +24,6 @@ pub fn verify_tag(key: &HmacKey, message: &[u8], tag: &[u8]) -> Result<(), Verif
 }
 
 /// AES key wrap by the wrapping key's size.
-#[must_use]
 pub fn unwrap_key(wrapping_key: &[u8], wrapped: &[u8]) -> Option<Vec<u8>> {
     let wrap = [KeyWrap::A128, KeyWrap::A192, KeyWrap::A256];
     let wrap = wrap.into_iter().find(|wrap| wrap.key_len() == wrapping_key.len())?;
@@ -32,7 +31,6 @@ pub fn unwrap_key(wrapping_key: &[u8], wrapped: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// AES-GCM as content encryption, the lengths of initialization vector and tag included.
-#[must_use]
 pub fn open(
     enc: ContentEncryption,
     key: &[u8],

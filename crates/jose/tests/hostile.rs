@@ -4,8 +4,6 @@
 
 mod common;
 
-#[path = "hostile/claims.rs"]
-mod claims;
 #[path = "hostile/encryption.rs"]
 mod encryption;
 #[path = "hostile/keys.rs"]

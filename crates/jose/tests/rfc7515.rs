@@ -16,7 +16,7 @@ fn verified(section: &str, alg: &str) -> Vec<u8> {
     let example = example(section);
     let token = Unverified::parse(text(&example["token"])).unwrap();
     assert_eq!(token.header().alg(), alg);
-    verifying_key(&example["key"], alg).verify(&token).unwrap().into_payload()
+    verifying_key(&example["key"], alg).verify(&token).unwrap().payload().to_vec()
 }
 
 #[test]
@@ -33,17 +33,10 @@ fn rfc7515_a1_hs256() {
 }
 
 #[test]
-fn rfc7515_a2_rs256() {
-    assert_eq!(verified("A.2", "RS256"), text(&example("A.2")["payload"]).as_bytes());
-}
-
-#[test]
-fn rfc7515_a3_es256() {
-    assert_eq!(verified("A.3", "ES256"), text(&example("A.3")["payload"]).as_bytes());
-}
-
-#[test]
-fn rfc7515_a4_es512() {
+fn rfc7515_a2_rs256_a3_es256_a4_es512() {
+    for (section, alg) in [("A.2", "RS256"), ("A.3", "ES256")] {
+        assert_eq!(verified(section, alg), text(&example(section)["payload"]).as_bytes());
+    }
     assert_eq!(verified("A.4", "ES512"), b"Payload");
 }
 
@@ -66,7 +59,7 @@ fn rfc7515_a6_and_a7_json_serialisations_are_refused() {
 #[test]
 fn rfc7515_e_unknown_critical_header_is_refused() {
     let token = example("E");
-    refused!(Unverified::parse(text(&token["token"])), ParseError::Header(HeaderError::UnknownCrit { .. }));
+    refused!(Unverified::parse(text(&token["token"])), ParseError::Header(HeaderError::UnknownCrit(_)));
 }
 
 #[test]
@@ -74,7 +67,7 @@ fn rfc7515_e_unknown_critical_header_is_refused_under_a_good_signature() {
     let header =
         r#"{"alg":"ES256","crit":["http://example.com/UNDEFINED"],"http://example.com/UNDEFINED":true}"#;
     let token = common::forge_es256(header, b"FAIL");
-    refused!(Unverified::parse(&token), ParseError::Header(HeaderError::UnknownCrit { .. }));
+    refused!(Unverified::parse(&token), ParseError::Header(HeaderError::UnknownCrit(_)));
 }
 
 #[test]
@@ -82,7 +75,7 @@ fn rfc7515_a_examples_do_not_verify_with_each_others_keys() {
     let es256 = example("A.3");
     let es512 = example("A.4");
     let token = Unverified::parse(text(&es256["token"])).unwrap();
-    refused!(verifying_key(&es512["key"], "ES512").verify(&token), VerifyError::Algorithm { .. });
+    refused!(verifying_key(&es512["key"], "ES512").verify(&token), VerifyError::Algorithm(..));
 
     let other = vectors("keys")["P-256"]["jwk"].clone();
     refused!(verifying_key(&other, "ES256").verify(&token), VerifyError::Signature);
@@ -107,7 +100,7 @@ fn rfc7515_4_1_1_alg_is_required_and_a_string() {
     }
     for header in [r#"{"alg":null}"#, r#"{"alg":256}"#, r#"{"alg":["ES256"]}"#] {
         let token = common::forge_es256(header, b"{}");
-        refused!(Unverified::parse(&token), ParseError::Header(HeaderError::WrongType { member: "alg", .. }));
+        refused!(Unverified::parse(&token), ParseError::Header(HeaderError::WrongType("alg", _)));
     }
 }
 
@@ -120,7 +113,8 @@ fn rfc7515_4_1_9_typ_may_leave_out_the_application_prefix() {
     for other in ["", "at+jwt", "text/jwt", "application/application/jwt", "JWT ", "application/"] {
         assert!(!is_type(Some(other), "JWT"), "{other}");
     }
-    assert!(!is_type(None, "JWT"));
+    assert!(is_type(Some("jwt"), "application/jwt"));
+    assert!(!is_type(None, "JWT") && !is_type(Some("a/jwt"), "application/a/jwt"));
 }
 
 #[test]

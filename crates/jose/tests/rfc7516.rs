@@ -30,24 +30,24 @@ fn rfc7516_a1_is_refused_when_its_enc_is_not_pinned() {
     let example = example("A.1");
     let token = Undecrypted::parse(text(&example["token"])).unwrap();
     let key = key("A.1", "RSA-OAEP");
-    refused!(key.decrypt(&token, &[ContentEncryption::A128Gcm]), DecryptError::ContentEncryption { .. });
-    refused!(key.decrypt(&token, &[]), DecryptError::ContentEncryption { .. });
+    refused!(key.decrypt(&token, &[ContentEncryption::A128Gcm]), DecryptError::ContentEncryption(..));
+    refused!(key.decrypt(&token, &[]), DecryptError::ContentEncryption(..));
 }
 
 #[test]
 fn rfc7516_a1_is_refused_by_a_key_of_another_algorithm() {
     let token = example("A.1");
     let token = Undecrypted::parse(text(&token["token"])).unwrap();
-    refused!(key("A.1", "RSA-OAEP-256").decrypt(&token, ANY_ENC), DecryptError::Algorithm { .. });
+    refused!(key("A.1", "RSA-OAEP-256").decrypt(&token, ANY_ENC), DecryptError::Algorithm(..));
 }
 
 #[test]
 fn rfc7516_a2_rsa1_5_with_cbc_is_refused() {
     let token = example("A.2");
     let token = Undecrypted::parse(text(&token["token"])).unwrap();
-    refused!(key("A.2", "RSA-OAEP").decrypt(&token, ANY_ENC), DecryptError::Algorithm { .. });
+    refused!(key("A.2", "RSA-OAEP").decrypt(&token, ANY_ENC), DecryptError::Algorithm(..));
     // Even with the algorithm opted in, A128CBC-HS256 is not a content encryption that we have.
-    refused!(key("A.2", "RSA1_5").decrypt(&token, ANY_ENC), DecryptError::ContentEncryption { .. });
+    refused!(key("A.2", "RSA1_5").decrypt(&token, ANY_ENC), DecryptError::ContentEncryption(..));
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn rfc7516_a3_a128kw_direct_is_refused() {
     let token = example("A.3");
     let token = Undecrypted::parse(text(&token["token"])).unwrap();
     assert_eq!(token.header().alg(), "A128KW");
-    refused!(key("A.1", "RSA-OAEP").decrypt(&token, ANY_ENC), DecryptError::Algorithm { .. });
+    refused!(key("A.1", "RSA-OAEP").decrypt(&token, ANY_ENC), DecryptError::Algorithm(..));
     assert!("A128KW".parse::<jwtis_jose::KeyManagementAlgorithm>().is_err());
 }
 
@@ -76,10 +76,7 @@ fn rfc7516_4_1_2_enc_is_required_and_a_string() {
     for enc in ["1", "null", "[\"A128GCM\"]"] {
         let header = format!(r#"{{"alg":"RSA-OAEP","enc":{enc}}}"#);
         let token = common::forge_jwe(&header, &[1; 256], &[2; 16], b"text");
-        refused!(
-            Undecrypted::parse(&token),
-            ParseError::Header(HeaderError::WrongType { member: "enc", .. })
-        );
+        refused!(Undecrypted::parse(&token), ParseError::Header(HeaderError::WrongType("enc", _)));
     }
 }
 

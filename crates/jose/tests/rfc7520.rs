@@ -14,14 +14,6 @@ fn cookbook() -> Value {
     vectors("rfc7520")
 }
 
-fn verify(section: &str, key: &str, alg: &str) {
-    let book = cookbook();
-    let token = Unverified::parse(text(&book[section]["token"])).unwrap();
-    assert_eq!((token.header().alg(), token.header().kid()), (alg, book["keys"][key]["kid"].as_str()));
-    let verified = verifying_key(&book["keys"][key], alg).verify(&token).unwrap();
-    assert_eq!(verified.payload(), text(&book["payload_4"]).as_bytes());
-}
-
 fn decryption_key(section: &str, alg: &str) -> DecryptionKey {
     let key = with(&cookbook()[section]["key"], json!({"alg": alg}));
     DecryptionKey::from_jwk(key.to_string().as_bytes()).unwrap()
@@ -32,20 +24,6 @@ fn decrypt(section: &str, alg: &str, key: &DecryptionKey) -> Result<Vec<u8>, Dec
     let token = Undecrypted::parse(text(&book[section]["token"])).unwrap();
     assert_eq!(token.header().alg(), alg, "{section}");
     key.decrypt(&token, ANY_ENC).map(|decrypted| decrypted.plaintext().to_vec())
-}
-
-/// A symmetric `alg` that no key of ours has: the token of `section` is refused by all of them.
-fn refused_for_its_alg(section: &str, alg: &str) {
-    for (own, name) in common::KEY_MANAGEMENT {
-        refused!(decrypt(section, alg, &common::decryption_key(*own, name)), DecryptError::Algorithm { .. });
-    }
-    let own = cookbook()[section]["key"].clone();
-    if own.is_object() {
-        assert!(
-            DecryptionKey::from_jwk(own.to_string().as_bytes()).is_err(),
-            "{section}: an oct key is no key of ours"
-        );
-    }
 }
 
 #[test]
@@ -79,18 +57,14 @@ fn rfc7520_3_5_and_3_6_symmetric_keys_are_not_public_keys() {
 }
 
 #[test]
-fn rfc7520_4_1_rs256() {
-    verify("4.1", "3.3", "RS256");
-}
-
-#[test]
-fn rfc7520_4_2_ps384() {
-    verify("4.2", "3.3", "PS384");
-}
-
-#[test]
-fn rfc7520_4_3_es512() {
-    verify("4.3", "3.1", "ES512");
+fn rfc7520_4_1_to_4_3_signatures() {
+    let book = cookbook();
+    for (section, key, alg) in [("4.1", "3.3", "RS256"), ("4.2", "3.3", "PS384"), ("4.3", "3.1", "ES512")] {
+        let token = Unverified::parse(text(&book[section]["token"])).unwrap();
+        assert_eq!((token.header().alg(), token.header().kid()), (alg, book["keys"][key]["kid"].as_str()));
+        let verified = verifying_key(&book["keys"][key], alg).verify(&token).unwrap();
+        assert_eq!(verified.payload(), text(&book["payload_4"]).as_bytes());
+    }
 }
 
 #[test]
@@ -121,11 +95,8 @@ fn rfc7520_4_6_to_4_8_json_serialisations_are_refused() {
 
 #[test]
 fn rfc7520_5_1_rsa1_5_with_cbc_is_refused() {
-    refused!(decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA-OAEP")), DecryptError::Algorithm { .. });
-    refused!(
-        decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA1_5")),
-        DecryptError::ContentEncryption { .. }
-    );
+    refused!(decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA-OAEP")), DecryptError::Algorithm(..));
+    refused!(decrypt("5.1", "RSA1_5", &decryption_key("5.1", "RSA1_5")), DecryptError::ContentEncryption(..));
 }
 
 #[test]
@@ -134,9 +105,21 @@ fn rfc7520_5_2_rsa_oaep_a256gcm_4096() {
     assert_eq!(plaintext, text(&cookbook()["payload_5"]).as_bytes());
 }
 
+/// A symmetric `alg` that no key of ours has: all of them refuse the token.
 #[test]
-fn rfc7520_5_3_pbes2_is_refused() {
-    refused_for_its_alg("5.3", "PBES2-HS512+A256KW");
+fn rfc7520_5_3_and_5_6_to_5_8_symmetric_algorithms_are_refused() {
+    for (section, alg) in
+        [("5.3", "PBES2-HS512+A256KW"), ("5.6", "dir"), ("5.7", "A256GCMKW"), ("5.8", "A128KW")]
+    {
+        for (own, name) in common::KEY_MANAGEMENT {
+            refused!(decrypt(section, alg, &common::decryption_key(*own, name)), DecryptError::Algorithm(..));
+        }
+        let own = cookbook()[section]["key"].clone();
+        assert!(
+            !own.is_object() || DecryptionKey::from_jwk(own.to_string().as_bytes()).is_err(),
+            "{section}: an oct key is no key of ours"
+        );
+    }
 }
 
 #[test]
@@ -148,10 +131,7 @@ fn rfc7520_5_4_ecdh_es_a128kw_p384() {
 #[test]
 fn rfc7520_5_4_with_a_key_of_another_wrap_is_refused() {
     for alg in ["ECDH-ES", "ECDH-ES+A192KW", "ECDH-ES+A256KW"] {
-        refused!(
-            decrypt("5.4", "ECDH-ES+A128KW", &decryption_key("5.4", alg)),
-            DecryptError::Algorithm { .. }
-        );
+        refused!(decrypt("5.4", "ECDH-ES+A128KW", &decryption_key("5.4", alg)), DecryptError::Algorithm(..));
     }
 }
 
@@ -159,23 +139,8 @@ fn rfc7520_5_4_with_a_key_of_another_wrap_is_refused() {
 fn rfc7520_5_5_ecdh_es_with_cbc_is_refused() {
     refused!(
         decrypt("5.5", "ECDH-ES", &decryption_key("5.5", "ECDH-ES")),
-        DecryptError::ContentEncryption { .. }
+        DecryptError::ContentEncryption(..)
     );
-}
-
-#[test]
-fn rfc7520_5_6_dir_is_refused() {
-    refused_for_its_alg("5.6", "dir");
-}
-
-#[test]
-fn rfc7520_5_7_a256gcmkw_is_refused() {
-    refused_for_its_alg("5.7", "A256GCMKW");
-}
-
-#[test]
-fn rfc7520_5_8_a128kw_is_refused() {
-    refused_for_its_alg("5.8", "A128KW");
 }
 
 #[test]
@@ -208,7 +173,7 @@ fn rfc7520_6_nested_signature_in_encryption() {
         verified.payload(),
         br#"{"iss":"hobbiton.example","exp":1300819380,"http://example.com/is_root":true}"#
     );
-    refused!(verifying_key(&section["signing_key"], "RS256").verify(&token), VerifyError::Algorithm { .. });
+    refused!(verifying_key(&section["signing_key"], "RS256").verify(&token), VerifyError::Algorithm(..));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use common::{
     verifying_key, with,
 };
 use jwtis_jose::{
-    DecryptError, DecryptionKey, EncryptionKey, Jwk, KeyError, SignatureAlgorithm, SigningKey, Undecrypted,
-    Unverified, VerifyError, VerifyingKey,
+    DecryptError, DecryptionKey, EncryptionKey, Jwk, KeyError, KeyManagementAlgorithm, SignatureAlgorithm,
+    SigningKey, Undecrypted, Unverified, VerifyError, VerifyingKey,
 };
 use serde_json::json;
 
@@ -69,20 +69,20 @@ fn rfc8037_3_1_other_payload_does_not_verify() {
 fn rfc8037_2_ed25519_key_is_not_for_agreement_and_x25519_not_for_signatures() {
     for (name, alg) in [("Ed25519", "ECDH-ES"), ("X25519", "EdDSA")] {
         let private = with(&test_key(name)["jwk"], json!({"alg": alg}));
-        refused!(Jwk::parse(public(&private).to_string().as_bytes()), KeyError::AlgorithmMismatch { .. });
-        refused!(SigningKey::from_jwk(private.to_string().as_bytes()), KeyError::AlgorithmMismatch { .. });
-        refused!(DecryptionKey::from_jwk(private.to_string().as_bytes()), KeyError::AlgorithmMismatch { .. });
+        refused!(Jwk::parse(public(&private).to_string().as_bytes()), KeyError::AlgorithmMismatch(..));
+        refused!(SigningKey::from_jwk(private.to_string().as_bytes()), KeyError::AlgorithmMismatch(..));
+        refused!(DecryptionKey::from_jwk(private.to_string().as_bytes()), KeyError::AlgorithmMismatch(..));
     }
     let ed25519 = with(&public(&test_key("Ed25519")["jwk"]), json!({"alg": "EdDSA"}));
-    refused!(EncryptionKey::from_jwk(&parse_jwk(&ed25519)), KeyError::WrongPurpose { .. });
+    refused!(EncryptionKey::from_jwk(&parse_jwk(&ed25519)), KeyError::WrongPurpose(..));
     let x25519 = with(&public(&test_key("X25519")["jwk"]), json!({"alg": "ECDH-ES"}));
-    refused!(VerifyingKey::from_jwk(&parse_jwk(&x25519)), KeyError::WrongPurpose { .. });
+    refused!(VerifyingKey::from_jwk(&parse_jwk(&x25519)), KeyError::WrongPurpose(..));
 }
 
 #[test]
 fn rfc8037_2_y_and_ec_curves_do_not_belong_in_okp() {
     let key = with(&public(&test_key("Ed25519")["jwk"]), json!({"alg": "EdDSA"}));
-    assert_eq!(parse_jwk(&key).algorithm_name(), Some("EdDSA"));
+    assert_eq!(parse_jwk(&key).algorithm().map(jwtis_jose::KeyAlgorithm::name), Some("EdDSA"));
     for (member, value) in
         [("crv", "P-256"), ("crv", "ed25519"), ("crv", "Ed448"), ("crv", "X448"), ("kty", "EC")]
     {
@@ -122,15 +122,37 @@ fn rfc8037_5_all_zero_shared_secret_is_refused() {
         let header = json!({"alg": "ECDH-ES", "epk": epk, "enc": "A128GCM"}).to_string();
         let token = common::forge_jwe(&header, b"", &zero, b"from anyone");
         let token = Undecrypted::parse(&token).unwrap();
-        refused!(
-            bob.decrypt(&token, ANY_ENC),
-            DecryptError::EphemeralKey { source: KeyError::SmallOrderPoint { .. } }
-        );
+        refused!(bob.decrypt(&token, ANY_ENC), DecryptError::EphemeralKey(KeyError::SmallOrderPoint(_)));
     }
 }
 
+#[test]
+fn rfc8410_7_x25519_documents_are_read_strictly() {
+    let alg = KeyManagementAlgorithm::EcdhEs;
+    let key = common::decryption_key(alg, "X25519");
+    let der = key.to_pkcs8_der().unwrap();
+    for end in 0..der.len() {
+        assert!(DecryptionKey::from_pkcs8_der(alg, &der[..end]).is_err());
+    }
+    assert!(DecryptionKey::from_pkcs8_der(alg, &[&der[..], &[0]].concat()).is_err());
+    refused!(
+        DecryptionKey::from_pkcs8_der(KeyManagementAlgorithm::RsaOaep, &der),
+        KeyError::AlgorithmMismatch(..)
+    );
+    // Version 2 of RFC 5958 states the public key: the right one is taken, another refused.
+    let version_2 = |public: &[u8]| {
+        let mut der = [&der[..], &[0x81, 0x21, 0], public].concat();
+        der[1] += 35;
+        der[4] = 1;
+        DecryptionKey::from_pkcs8_der(alg, &der)
+    };
+    let x = unb64u(text(&test_key("X25519")["jwk"]["x"]));
+    assert_eq!(version_2(&x).unwrap().kid(), key.kid());
+    refused!(version_2(&[9; 32]), KeyError::HalvesDiffer);
+}
+
 /// RFC 7748 §6.1 and https://cr.yp.to/ecdh.html#validate: u = 0, 1, the two of order 8, and those of p-1, p, p+1.
-const SMALL_ORDER_POINTS: [&str; 7] = [
+const SMALL_ORDER_POINTS: [&str; 9] = [
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0100000000000000000000000000000000000000000000000000000000000000",
     "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
@@ -138,4 +160,7 @@ const SMALL_ORDER_POINTS: [&str; 7] = [
     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
     "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    // The top bit is no part of the coordinate.
+    "0000000000000000000000000000000000000000000000000000000000000080",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
 ];

@@ -8,8 +8,9 @@ use common::{
     ANY_ENC, KEY_MANAGEMENT, decryption_key, refused, signing_key, test_key, test_key_der, text, with,
 };
 use jwtis_jose::{
-    ContentEncryption, DecryptError, DecryptionKey, EncryptionKey, HmacKey, Jwk, KeyManagementAlgorithm,
-    ProtectedHeader, SignatureAlgorithm, SigningKey, Undecrypted, Unverified, VerifyError, VerifyingKey, jwt,
+    ContentEncryption, DecryptError, DecryptionKey, EncryptError, EncryptionKey, HmacKey, Jwk,
+    KeyManagementAlgorithm, MAX_TOKEN_BYTES, ProtectedHeader, SignError, SignatureAlgorithm, SigningKey,
+    Undecrypted, Unverified, VerifyError, VerifyingKey, jwt,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -21,6 +22,7 @@ fn every_signature_algorithm_signs_and_verifies() {
     for alg in SignatureAlgorithm::ALL {
         let key = signing_key(*alg);
         let token = key.sign(&HEADER, b"payload").unwrap();
+        assert_eq!(token.len(), token.capacity(), "{alg}: one allocation of the right size");
         let token = Unverified::parse(&token).unwrap();
         let published =
             VerifyingKey::from_jwk(&Jwk::parse(key.public_jwk().to_json().as_bytes()).unwrap()).unwrap();
@@ -41,7 +43,7 @@ fn every_key_verifies_only_its_own_algorithm() {
         for theirs in SignatureAlgorithm::ALL.iter().filter(|alg| *alg != ours) {
             let token = signing_key(*theirs).sign(&HEADER, b"payload").unwrap();
             let token = Unverified::parse(&token).unwrap();
-            refused!(key.verifying_key().verify(&token), VerifyError::Algorithm { .. });
+            refused!(key.verifying_key().verify(&token), VerifyError::Algorithm(..));
         }
     }
 }
@@ -53,6 +55,25 @@ fn hmac_key_signs_and_verifies() {
     let token = Unverified::parse(&token).unwrap();
     assert_eq!(key.verify(&token).unwrap().payload(), b"{}");
     refused!(HmacKey::from_bytes(&[4; 32]).unwrap().verify(&token), VerifyError::Signature);
+    assert_eq!(format!("{key:?}"), r#"HmacKey { alg: "HS256", .. }"#);
+}
+
+#[test]
+fn nothing_is_made_that_nobody_would_read() {
+    let signing = signing_key(SignatureAlgorithm::EdDsa);
+    let decryption = decryption_key(KeyManagementAlgorithm::EcdhEs, "P-256");
+    let (sign, encrypt) = (
+        |bytes| signing.sign(&HEADER, &vec![0; bytes]),
+        |bytes| decryption.encryption_key().encrypt(ContentEncryption::A128Gcm, &HEADER, &vec![0; bytes]),
+    );
+    for bytes in [MAX_TOKEN_BYTES / 4 * 3, MAX_TOKEN_BYTES, MAX_TOKEN_BYTES + 1] {
+        assert_eq!(sign(bytes), Err(SignError::TooLong(MAX_TOKEN_BYTES)));
+        assert_eq!(encrypt(bytes), Err(EncryptError::TooLong(MAX_TOKEN_BYTES)));
+    }
+    let (signed, encrypted) =
+        (sign(MAX_TOKEN_BYTES / 4 * 3 - 600).unwrap(), encrypt(MAX_TOKEN_BYTES / 4 * 3 - 600).unwrap());
+    assert!(signing.verifying_key().verify(&Unverified::parse(&signed).unwrap()).is_ok());
+    assert!(decryption.decrypt(&Undecrypted::parse(&encrypted).unwrap(), ANY_ENC).is_ok());
 }
 
 #[test]
@@ -64,6 +85,7 @@ fn every_key_management_opens_every_content_encryption_on_every_curve() {
         for enc in ContentEncryption::ALL {
             for plaintext in [&b""[..], b"x", &[0xa5; 1000]] {
                 let token = public.encrypt(*enc, &HEADER, plaintext).unwrap();
+                assert_eq!(token.len(), token.capacity(), "{alg} {enc}: one allocation of the right size");
                 let token = Undecrypted::parse(&token).unwrap();
                 let header = token.header();
                 assert_eq!(
@@ -170,7 +192,7 @@ fn nested_tokens_open() {
             assert_eq!(signing.verifying_key().verify(&opened).unwrap().payload(), b"{}");
             let others: Vec<_> =
                 ContentEncryption::ALL.iter().copied().filter(|other| other != enc).collect();
-            refused!(jwt::open_nested(&decryption, &others, &token), DecryptError::ContentEncryption { .. });
+            refused!(jwt::open_nested(&decryption, &others, &token), DecryptError::ContentEncryption(..));
         }
     }
 }
@@ -274,12 +296,35 @@ fn debug_output_of_private_keys_has_no_secret() {
 }
 
 #[test]
+fn debug_output_of_tokens_has_the_header_alone() {
+    let key = signing_key(SignatureAlgorithm::EdDsa);
+    let token = key.sign(&ProtectedHeader::JWT, b"payload").unwrap();
+    let unverified = Unverified::parse(&token).unwrap();
+    let verified = key.verifying_key().verify(&unverified).unwrap();
+    let key = decryption_key(KeyManagementAlgorithm::EcdhEs, "P-256");
+    let token =
+        key.encryption_key().encrypt(ContentEncryption::A128Gcm, &ProtectedHeader::JWT, b"text").unwrap();
+    let undecrypted = Undecrypted::parse(&token).unwrap();
+    let decrypted = key.decrypt(&undecrypted, ANY_ENC).unwrap();
+    for shown in [
+        format!("{unverified:?}"),
+        format!("{verified:?}"),
+        format!("{undecrypted:?}"),
+        format!("{decrypted:?}"),
+    ] {
+        assert!(shown.contains("JWT") && shown.ends_with(", .. }") && !shown.contains("payload"), "{shown}");
+        assert!(!shown.contains("signature") && !shown.contains("plaintext"), "{shown}");
+    }
+}
+
+#[test]
 fn keys_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<SigningKey>();
     shared::<DecryptionKey>();
     shared::<VerifyingKey>();
     shared::<EncryptionKey>();
+    shared::<HmacKey>();
 }
 
 proptest! {

@@ -292,7 +292,7 @@ async fn point_07_attack_a_token_whose_permissions_lack_the_kind() {
     let judge = |caller: &Caller| {
         policy.evaluate(&request, &Circumstances { key: &key, caller, usage: &Usage::default(), now_ms: 0 })
     };
-    assert!(matches!(judge(caller.caller()), Verdict::Deny(Denial::TokenPermission { .. })));
+    assert!(matches!(judge(caller.caller()), Verdict::Deny(Denial::TokenPermission(_))));
     assert_eq!(judge(&Caller::Anonymous), Verdict::Allow(None), "the policy alone would allow it");
 }
 

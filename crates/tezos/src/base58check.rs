@@ -1,7 +1,7 @@
-//! Texts of Tezos: base58check with a prefix that says what the bytes are (§6.1).
+//! Texts of Tezos: base58check with a prefix that names the kind of the bytes.
 //!
-//! The Bitcoin alphabet; the first four bytes of a double SHA-256 as checksum. The prefix bytes are chosen so that the
-//! text starts with the letters in [`Prefix::text`] and always has the length in [`Prefix::text_len`].
+//! The alphabet is Bitcoin's. The checksum is the first four bytes of a double SHA-256. The prefix bytes are chosen so that the text
+//! starts with the letters in [`Prefix::text`] and always has the length in [`Prefix::text_len`].
 
 mod base58;
 
@@ -15,29 +15,26 @@ pub const MAX_TEXT_CHARS: usize = 5332;
 
 const CHECKSUM_BYTES: usize = 4;
 
-/// Why a text is not base58check, or not of Tezos. The signer's clients see the messages (§1.4).
+/// Why a text is not base58check of Tezos. The signer's clients see the messages.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Base58Error {
-    /// Not in the alphabet. The position counts bytes from zero; the character is the byte at that place, as in Latin-1.
+    /// A byte that is not in the alphabet.
     #[error("not base58: the character at position {position} is {character:?}")]
     Character {
-        /// Bytes before the character.
+        /// The bytes before it.
         position: usize,
-        /// The byte as a character.
+        /// The byte, as a character of Latin-1.
         character: char,
     },
     /// Fewer bytes than a checksum has.
-    #[error("too short for base58check: {actual} byte(s)")]
-    TooShort {
-        /// Bytes that there were.
-        actual: usize,
-    },
-    /// More characters than any text has that would do. Ours: Signatory tries to decode any length.
+    #[error("too short for base58check: {0} byte(s)")]
+    TooShort(usize),
+    /// More characters than any acceptable text has. Signatory tries to decode any length.
     #[error("too long for base58check: {actual} characters, at most {limit}")]
     TooLong {
-        /// Characters that there were.
+        /// The characters of the text.
         actual: usize,
-        /// Characters that the longest acceptable text has.
+        /// The characters of the longest acceptable text.
         limit: usize,
     },
     /// A typing error, most likely.
@@ -49,9 +46,9 @@ pub enum Base58Error {
     /// The prefix of one kind with the payload of another.
     #[error("base58check of the wrong length: {expected} bytes are expected, {actual} are there")]
     PayloadLength {
-        /// Bytes of payload that the prefix asks for.
+        /// The bytes that the prefix asks for.
         expected: usize,
-        /// Bytes that there were.
+        /// The bytes of the text.
         actual: usize,
     },
 }
@@ -59,7 +56,6 @@ pub enum Base58Error {
 /// Writes `payload` with the prefix in front and the checksum behind.
 ///
 /// The payload should have [`Prefix::payload_len`] bytes: [`decode`] refuses any other.
-#[must_use]
 pub fn encode(prefix: Prefix, payload: &[u8]) -> String {
     std::mem::take(&mut *encode_secret(prefix, payload))
 }
@@ -100,7 +96,7 @@ fn decode_within(limit: usize, text: &str) -> Result<(Prefix, Zeroizing<Vec<u8>>
     // Nothing else can fail: every character is in the alphabet.
     let bytes = Zeroizing::new(bs58::decode(text).into_vec().map_err(|_| Base58Error::Checksum)?);
 
-    let (data, sum) = bytes.split_last_chunk().ok_or(Base58Error::TooShort { actual: bytes.len() })?;
+    let (data, sum) = bytes.split_last_chunk().ok_or(Base58Error::TooShort(bytes.len()))?;
     if checksum(data) != *sum {
         return Err(Base58Error::Checksum);
     }
@@ -124,42 +120,37 @@ fn checksum(data: &[u8]) -> [u8; CHECKSUM_BYTES] {
 /// One row a kind: name, leading letters of the text, prefix bytes, bytes of payload, characters of text, meaning.
 macro_rules! prefixes {
     ($($name:ident $text:literal [$($byte:literal)+] $payload:literal $chars:literal $what:literal;)+) => {
-        /// What a base58check text stands for.
+        /// The kind of a base58check text.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Prefix {
             $(#[doc = concat!("`", $text, "`: ", $what, ", ", $payload, " bytes.")] $name,)+
         }
 
         impl Prefix {
-            /// Every kind, in the order of the specification.
+            /// Every kind.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// The bytes in front of the payload.
-            #[must_use]
             pub const fn bytes(self) -> &'static [u8] {
                 match self { $(Self::$name => &[$($byte),+],)+ }
             }
 
             /// The letters that every text of this kind starts with.
-            #[must_use]
             pub const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
             }
 
             /// Bytes of payload.
-            #[must_use]
             pub const fn payload_len(self) -> usize {
                 match self { $(Self::$name => $payload,)+ }
             }
 
             /// Characters of the text.
-            #[must_use]
             pub const fn text_len(self) -> usize {
                 match self { $(Self::$name => $chars,)+ }
             }
 
-            /// What the payload is, for messages to people.
-            #[must_use]
+            /// The payload's name, for messages to people.
             pub const fn what(self) -> &'static str {
                 match self { $(Self::$name => $what,)+ }
             }

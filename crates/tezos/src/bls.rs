@@ -7,14 +7,14 @@ use blst::{
 
 use crate::version::SigningVersion;
 
-/// What is signed and under which domain separation tag.
+/// The message that is signed, and its domain separation tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// The message with the public key in front: `version=1` (§1.9).
+    /// The message with the public key in front: `version=1`.
     Augmentation,
     /// The message alone: `version=2`.
     ProofOfPossession,
-    /// The public key, as proof that its secret half is known (§1.7).
+    /// The public key, as proof that its secret half is known.
     Possession,
 }
 

@@ -1,4 +1,4 @@
-//! Digests and the hashes that have a name (§6.1, §6.3).
+//! Digests and the hashes that have a name.
 
 use std::str::FromStr;
 
@@ -10,13 +10,11 @@ use crate::{
 };
 
 /// BLAKE2b with 32 bytes of output (RFC 7693): of messages before they are signed, of blocks and payloads.
-#[must_use]
 pub fn blake2b_256(data: &[u8]) -> [u8; 32] {
     Blake2b256::digest(data).into()
 }
 
 /// BLAKE2b with 20 bytes of output: of public keys.
-#[must_use]
 pub fn blake2b_160(data: &[u8]) -> [u8; 20] {
     blake2::Blake2b::<U20>::digest(data).into()
 }
@@ -30,9 +28,9 @@ pub enum HashError {
     /// Another kind of text.
     #[error("expected a {}, got a {}", expected.what(), found.what())]
     Kind {
-        /// What was asked for.
+        /// The kind that was asked for.
         expected: Prefix,
-        /// What the text is.
+        /// The kind of the text.
         found: Prefix,
     },
 }
@@ -48,13 +46,11 @@ macro_rules! hashes {
             pub const LEN: usize = $len;
 
             /// Any bytes will do.
-            #[must_use]
             pub const fn new(bytes: [u8; $len]) -> Self {
                 Self(bytes)
             }
 
             /// The bytes without the prefix.
-            #[must_use]
             pub const fn as_bytes(&self) -> &[u8; $len] {
                 &self.0
             }
@@ -87,6 +83,6 @@ hashes! {
     OperationHash O 32;
     /// A protocol, `P…`.
     ProtocolHash P 32;
-    /// The payload of a block, `vh…`; Signatory writes the hash of what was signed in this form into its watermark file (§5).
+    /// The payload of a block, `vh…`; Signatory writes the hash of what was signed in this form into its watermark file.
     PayloadHash Vh 32;
 }

@@ -1,8 +1,7 @@
-//! Public keys and their hashes (§6.1, §6.3).
+//! Public keys and their hashes.
 
 mod curve;
 mod edwards;
-mod error;
 mod hash;
 
 use std::str::FromStr;
@@ -13,7 +12,10 @@ use aws_lc_rs::{
 };
 use blst::min_pk as bls12381;
 
-pub use self::{curve::Curve, error::PublicKeyError, hash::PublicKeyHash};
+pub use self::{
+    curve::Curve,
+    hash::{PublicKeyError, PublicKeyHash},
+};
 use crate::{
     base58check, bls,
     hash::{blake2b_160, blake2b_256},
@@ -46,12 +48,11 @@ impl PublicKey {
         if bytes.len() != curve.public_key_len() {
             return Err(PublicKeyError::Length { curve, actual: bytes.len() });
         }
-        let point = Point::parse(curve, bytes).ok_or(PublicKeyError::Point { curve })?;
+        let point = Point::parse(curve, bytes).ok_or(PublicKeyError::Point(curve))?;
         Ok(Self { hash: PublicKeyHash::new(curve, blake2b_160(bytes)), point })
     }
 
     /// The bytes without the tag: of points, the compressed form.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         match &self.point {
             Point::Ed25519(bytes, _) => bytes,
@@ -61,18 +62,16 @@ impl PublicKey {
     }
 
     /// The curve.
-    #[must_use]
     pub const fn curve(&self) -> Curve {
         self.hash.curve()
     }
 
     /// The name of this key.
-    #[must_use]
     pub const fn hash(&self) -> PublicKeyHash {
         self.hash
     }
 
-    /// Checks a signature over `message` (§6.3): over its BLAKE2b-256 digest, or for tz4 over the message itself in the
+    /// Checks a signature over `message`: over its BLAKE2b-256 digest, or for tz4 over the message itself in the
     /// scheme that `version` asks for. A generic `sig…` is taken for a signature of this key's curve.
     ///
     /// For tz2 both halves of S pass, as in Signatory. Octez takes the low one only: see [`PublicKey::verify_strictly`].
@@ -119,7 +118,7 @@ impl PublicKey {
         if valid { Ok(()) } else { Err(InvalidSignature::Invalid) }
     }
 
-    /// Checks a proof that somebody holds the secret half of this key (§1.7). Only tz4 keys have one.
+    /// Checks a proof that somebody holds the secret half of this key. Only tz4 keys have one.
     ///
     /// # Errors
     /// [`InvalidSignature`]; [`InvalidSignature::NotBls`] for the other curves.

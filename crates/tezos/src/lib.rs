@@ -1,22 +1,20 @@
 //! Tezos for a remote signer: keys and their texts, signatures, sign requests, the policy rule and the watermark rule.
 //!
-//! Pure: no I/O, no clock, no network. What is random (new keys, the salt of an encrypted key) comes from AWS-LC in one
-//! place, [`SecretKey::generate`] and [`SecretKey::encrypt`]; all else gives the same answer for the same bytes.
+//! The crate is pure: no I/O, no clock, no network. Only [`SecretKey::generate`] and [`SecretKey::encrypt`] draw randomness, from AWS-LC.
+//! All else gives the same answer for the same bytes. `docs/reference/signer-protocol.md` describes the formats.
 //!
-//! Sections (§) are those of the signer's behaviour specification, which follows Signatory and Octez byte for byte.
-//!
-//! | Module | What | Specification |
-//! |---|---|---|
-//! | [`base58check`] | every text prefix | signer §6.1 |
-//! | [`hash`] | BLAKE2b digests and the named 32-byte hashes | §6.1, §6.3 |
-//! | [`key`] | [`Curve`], [`PublicKey`], [`PublicKeyHash`] | §6.1, §6.3 |
-//! | [`signature`] | [`Signature`] | §6.3 |
-//! | [`request`] | [`SignRequest`]: bytes to what they ask for | §1.9, §4.1, §6.7, §6.8 |
-//! | [`operation`] | [`Operation`]: contents of generic requests, Rio to Ushuaia | §4.4, §6.4–6.6 |
-//! | [`codec`] | the cursor, its limits, [`MessageError`] | §1.4, §6.4 |
-//! | [`policy`] | [`Policy`]: what a key may sign, and its limits | §3.2, §4.2, §4.5 |
-//! | [`watermark`] | the rule against double signing, and Signatory's files | §5 |
-//! | [`secret_key`] | [`SecretKey`], encrypted keys, `secret_keys` files | §6.2, §7 |
+//! | Module | Content |
+//! |---|---|
+//! | [`base58check`] | every text prefix |
+//! | [`hash`] | BLAKE2b digests and the named 32-byte hashes |
+//! | [`key`] | [`Curve`], [`PublicKey`], [`PublicKeyHash`] |
+//! | [`signature`] | [`Signature`] |
+//! | [`request`] | [`SignRequest`]: bytes to what they ask for |
+//! | [`operation`] | [`Operation`]: contents of generic requests, Rio to Ushuaia |
+//! | [`codec`] | limits, [`MessageError`] |
+//! | [`policy`] | [`Policy`]: what a key may sign, and its limits |
+//! | [`watermark`] | the rule against double signing, and Signatory's files |
+//! | [`secret_key`] | [`SecretKey`], encrypted keys, `secret_keys` files |
 //!
 //! ```
 //! use jwtis_tezos::{SecretKey, SigningVersion};

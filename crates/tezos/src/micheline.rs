@@ -1,11 +1,11 @@
-//! Whether bytes are one Micheline expression (specification 6.9). Nothing in here looks at what an expression means.
+//! Whether bytes are one Micheline expression. Nothing here looks at what an expression means.
 //!
-//! The walk is a loop with its own stack: an expression nested half a million times would otherwise be a stack overflow.
+//! The walk is a loop with its own stack, so that a deeply nested expression cannot overflow the thread's stack.
 
 use crate::codec::{Cursor, MAX_DEPTH, MessageError, MessageFault};
 use crate::operation::Protocol;
 
-/// What is still to be read.
+/// A part that is still to be read.
 enum Task {
     /// An expression, so many levels deep.
     Node { depth: usize },
@@ -16,9 +16,6 @@ enum Task {
 }
 
 /// Reads one expression and leaves the cursor behind it.
-///
-/// # Errors
-/// [`MessageFault::UnknownTag`] for a node or primitive that `protocol` has not, [`MessageFault::TooDeep`], and those of the [`Cursor`].
 pub(crate) fn skip(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), MessageError> {
     let mut tasks = vec![Task::Node { depth: 0 }];
     while let Some(task) = tasks.pop() {
@@ -81,7 +78,7 @@ fn node(
             tasks.push(Task::Annotations);
             tasks.push(sequence(cursor, inner)?);
         }
-        _ => return Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("expression")),
+        _ => return Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("expression")),
     }
     Ok(())
 }
@@ -98,7 +95,7 @@ fn primitive(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<(), MessageE
     let at = cursor.position();
     let tag = cursor.u8()?;
     if tag > protocol.last_primitive() {
-        return Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("primitive"));
+        return Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("primitive"));
     }
     Ok(())
 }
@@ -159,8 +156,8 @@ mod tests {
             ("prim_2_with_annotations", vec![8, 0x07, 0, 1, 0, 2, 0, 0, 0, 1, b'%'], Ok(0)),
             ("prim_n", vec![9, 0x07, 0, 0, 0, 6, 0, 1, 0, 2, 0, 3, 0, 0, 0, 0], Ok(0)),
             ("what_follows_is_not_read", vec![3, 0x0b, 9, 9], Ok(2)),
-            ("unknown_node", vec![11], Err(MessageFault::UnknownTag { tag: 11 })),
-            ("unknown_primitive", vec![3, 161], Err(MessageFault::UnknownTag { tag: 161 })),
+            ("unknown_node", vec![11], Err(MessageFault::UnknownTag(11))),
+            ("unknown_primitive", vec![3, 161], Err(MessageFault::UnknownTag(161))),
             ("nothing", vec![], Err(MessageFault::TooShort { expected: 1, had: 0 })),
             ("as_deep_as_allowed", nested(MAX_DEPTH), Ok(0)),
             ("too_deep", nested(MAX_DEPTH + 1), Err(MessageFault::TooDeep)),

@@ -1,8 +1,7 @@
-//! One operation of a generic request: what it is, what it costs, whom it pays (specification 4.4, 6.5, 6.6).
+//! One operation of a generic request: its kind, its cost, and whom it pays (docs/reference/signer-protocol.md).
 
 mod address;
 mod effects;
-mod fields;
 mod kind;
 mod layout;
 mod protocol;
@@ -15,7 +14,7 @@ use std::ops::Range;
 use serde_json::{Map, Value as Json, json};
 
 use self::effects::Effect;
-use self::fields::field;
+use self::value::field;
 use crate::codec::{Cursor, MAX_OPERATIONS, MessageError, MessageFault};
 use crate::policy::Mutez;
 
@@ -23,10 +22,10 @@ pub use self::address::{Address, AddressError};
 pub use self::effects::{Amount, Call, Effects, Payee};
 pub use self::kind::{Entrypoint, OperationKind, Vote};
 pub use self::protocol::Protocol;
-pub(crate) use self::value::hex;
 pub use self::value::{FieldValue, Number};
+pub(crate) use self::value::{fields_to_json, hex};
 
-/// An operation as the protocol that read it has it.
+/// An operation, as the protocol that read it understands it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Operation {
     tag: u8,
@@ -38,7 +37,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Reads operations to the end of the message, by the layouts of `protocol` (specification 6.5).
+    /// Reads operations to the end of the message, by the layouts of `protocol`.
     pub(crate) fn decode_batch(
         cursor: &mut Cursor<'_>,
         protocol: Protocol,
@@ -47,9 +46,7 @@ impl Operation {
         while !cursor.is_empty() {
             let index = operations.len();
             if index >= MAX_OPERATIONS {
-                return Err(cursor
-                    .fault(MessageFault::TooMany { most: MAX_OPERATIONS })
-                    .within("operations"));
+                return Err(cursor.fault(MessageFault::TooMany(MAX_OPERATIONS)).within("operations"));
             }
             let operation = Self::decode(cursor, protocol).map_err(|error| error.of_operation(index))?;
             operations.push(operation);
@@ -63,33 +60,29 @@ impl Operation {
     fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         let start = cursor.position();
         let tag = cursor.u8()?;
-        let unknown = MessageError::new(MessageFault::UnknownTag { tag }, start).within("operation");
+        let unknown = MessageError::new(MessageFault::UnknownTag(tag), start).within("operation");
         let row = layout::row(tag, protocol).ok_or(unknown)?;
         let within = |error: MessageError| error.within(row.kind.name());
         let header = if row.manager { layout::MANAGER } else { &[] };
         let header = reading::record(cursor, protocol, header).map_err(within)?;
         let fields = reading::record(cursor, protocol, row.fields).map_err(within)?;
 
-        let (kind, effect) = Effect::of(row.kind, row.manager, &header, &fields).ok_or_else(|| {
-            MessageError::new(MessageFault::Length { had: 0 }, start).within(row.kind.name())
-        })?;
+        let (kind, effect) = Effect::of(row.kind, row.manager, &header, &fields)
+            .ok_or_else(|| MessageError::new(MessageFault::Length(0), start).within(row.kind.name()))?;
         Ok(Self { tag, kind, span: start..cursor.position(), effect, header, fields })
     }
 
-    /// The byte in front.
-    #[must_use]
+    /// The byte in front of the operation.
     pub const fn tag(&self) -> u8 {
         self.tag
     }
 
-    /// Its kind: a staking call's is that, and not `transaction`.
-    #[must_use]
+    /// Its kind. A staking call has its own kind, not `transaction`.
     pub const fn kind(&self) -> OperationKind {
         self.kind
     }
 
-    /// The name in refusals: `ballot:yay` for a ballot, the kind's name for all others (specification 4.5).
-    #[must_use]
+    /// The name in refusals: `ballot:yay` for a ballot, the kind's name for all others.
     pub fn permission(&self) -> String {
         match self.effect.vote {
             Some(vote) => format!("{}:{}", self.kind, vote.name()),
@@ -98,43 +91,36 @@ impl Operation {
     }
 
     /// The vote of a ballot.
-    #[must_use]
     pub const fn vote(&self) -> Option<Vote> {
         self.effect.vote
     }
 
-    /// Where it stands in the message, with its tag.
-    #[must_use]
+    /// Its place in the message, with its tag.
     pub const fn span(&self) -> &Range<usize> {
         &self.span
     }
 
-    /// Who pays, or votes.
-    #[must_use]
+    /// The account that pays or votes.
     pub const fn source(&self) -> Option<&Address> {
         self.effect.source.as_ref()
     }
 
-    /// The fee in mutez; none but manager operations have one.
-    #[must_use]
+    /// The fee in mutez. Only manager operations have one.
     pub const fn fee(&self) -> u64 {
         self.effect.fee
     }
 
-    /// What it can cost its source beside the fee.
-    #[must_use]
+    /// Its cost beside the fee.
     pub const fn effects(&self) -> &Effects {
         &self.effect.effects
     }
 
-    /// Whom it pays or calls, or gives power over the account. A staking call pays its own source, and nobody else.
-    #[must_use]
+    /// The party that it pays or calls, or gives power over the account. A staking call pays its own source.
     pub const fn payee(&self) -> &Payee {
         &self.effect.payee
     }
 
-    /// The account that it pays, calls or gives power, where it names one.
-    #[must_use]
+    /// The account that it pays, calls or gives power, if it names one.
     pub const fn destination(&self) -> Option<&Address> {
         match &self.effect.payee {
             Payee::Account(account) => Some(account),
@@ -142,14 +128,12 @@ impl Operation {
         }
     }
 
-    /// What it calls.
-    #[must_use]
+    /// The entrypoint that it calls, named or not.
     pub const fn call(&self) -> &Call {
         &self.effect.call
     }
 
-    /// The entrypoint that it calls, where it names one; `default` for a transfer without parameters.
-    #[must_use]
+    /// The name of the entrypoint that it calls, if it names one. A transfer without parameters calls `default`.
     pub fn entrypoint(&self) -> Option<&str> {
         match &self.effect.call {
             Call::Entrypoint(name) => Some(name),
@@ -159,8 +143,7 @@ impl Operation {
 
     /// The staking call that a transaction to its own source makes by the entrypoint's name instead of its tag.
     ///
-    /// Signatory calls it a transaction (§4.4) and so do we, but the chain stakes all the same: a policy must allow both.
-    #[must_use]
+    /// Signatory calls it a transaction and so do we, but the chain stakes all the same. A policy must allow both.
     pub fn staking_by_name(&self) -> Option<OperationKind> {
         let to_itself = self.source().is_some() && self.source() == self.destination();
         if self.kind != OperationKind::Transaction || !to_itself {
@@ -169,36 +152,26 @@ impl Operation {
         self.entrypoint().and_then(OperationKind::from_name).filter(|kind| kind.is_staking())
     }
 
-    /// Its fields behind the manager's.
-    #[must_use]
+    /// A field behind the manager's.
     pub fn field(&self, name: &str) -> Option<&FieldValue> {
         field(&self.fields, name)
     }
 
-    /// For `policy explain`: `kind`, the manager's fields, then its own, and what it can cost. `null` is more than can be told.
-    #[must_use]
+    /// For `policy explain`: the kind, the manager's fields, its own, and its cost. `null` is an amount that nobody can tell.
     pub fn to_json(&self) -> Json {
         let mut object = Map::new();
         object.insert("kind".to_owned(), Json::from(self.kind.name()));
         object.insert("tag".to_owned(), Json::from(self.tag));
-        for (name, value) in self.header.iter().chain(&self.fields) {
-            object.insert((*name).to_owned(), value.to_json());
-        }
+        object.extend(fields_to_json(&self.header));
+        object.extend(fields_to_json(&self.fields));
         let Effects { transferred, burned, bonded } = self.effects();
         let text = |amount: &Amount| amount.mutez().map(|amount| amount.to_string());
-        object.insert(
-            "effects".to_owned(),
-            json!({
-                "transferred": text(transferred),
-                "burned_at_most": text(burned),
-                "bonded": text(bonded),
-            }),
-        );
+        let effects = json!({ "transferred": text(transferred), "burned_at_most": text(burned), "bonded": text(bonded) });
+        object.insert("effects".to_owned(), effects);
         Json::Object(object)
     }
 
     /// One line for people.
-    #[must_use]
     pub fn in_words(&self) -> String {
         let Effects { transferred, burned, bonded } = self.effects();
         let mut text = self.permission();

@@ -1,13 +1,11 @@
-//! Sign requests: from bytes to what they ask for (specification 1.4, 1.9, 4.1).
+//! Sign requests: from bytes to what they ask for (docs/reference/signer-protocol.md).
 //!
-//! A [`SignRequest`] owns the very bytes that were decoded, so what is signed is what was looked at. Everything is used
-//! up: bytes behind the end of a message, a boolean that is neither `00` nor `ff`, a number with a second spelling and a
-//! batch without operations are all refused.
+//! A [`SignRequest`] owns the bytes that were decoded, so that exactly those are signed. Every byte is used up. Refused are bytes behind
+//! the end, a boolean that is neither `00` nor `ff`, a number with a second spelling, and a batch without operations.
 //!
-//! **Which protocol reads a generic message.** The latest ones; they differ in one content, and where their readings of
-//! one message differ, it is refused. Only when none of them can read it are the older ones tried, on the whole message:
-//! that is how an old client's `reveal` without the flag of its proof is still understood, alone and inside a batch
-//! (6.6, last note). The policy sees the reading; a chain that reads otherwise cannot read the message at all.
+//! **Which protocol reads a generic message.** The latest ones read it. A message that they read differently is refused. If none of them
+//! can read it, the older ones are tried on the whole message. In this way an old client's `reveal` without the flag of its proof is
+//! understood. The policy sees the reading; a chain that reads otherwise cannot read the message at all.
 //!
 //! ```
 //! use jwtis_tezos::{Caller, Circumstances, Policy, RequestKind, SignRequest, SigningVersion, Verdict, policy::Usage};
@@ -30,18 +28,17 @@ pub(crate) mod block;
 mod consensus;
 mod view;
 
-use std::fmt;
-
 use crate::codec::{Cursor, MAX_MESSAGE_BYTES, MessageError, MessageFault};
 use crate::hash::blake2b_256;
 use crate::micheline;
 use crate::operation::{Operation, Protocol};
+use crate::text::named;
 use crate::{ChainId, Curve, SigningVersion};
 
 pub use self::block::BlockHeader;
 pub use self::consensus::Consensus;
 
-/// A message that was understood completely.
+/// A message that was decoded completely.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignRequest {
     message: Vec<u8>,
@@ -50,7 +47,7 @@ pub struct SignRequest {
     body: Body,
 }
 
-/// What a request asks to be signed.
+/// The content of a request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Body {
     /// `11`: a block.
@@ -71,66 +68,30 @@ pub enum Body {
     Generic {
         /// The block that the batch follows.
         branch: [u8; 32],
-        /// At least one.
+        /// The operations, at least one.
         operations: Vec<Operation>,
-        /// Whose layouts they were read by.
+        /// The protocol that read them.
         protocol: Protocol,
     },
     /// `05`: packed data, which is one Micheline expression.
     Pack,
 }
 
-/// The names of requests in configurations, logs and refusals (specification 3.2, 4.1).
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum RequestKind {
-    /// `attestation`: tags 21 and 41.
-    Attestation,
-    /// `attestation_with_dal`: tag 23.
-    AttestationWithDal,
-    /// `block`
-    Block,
-    /// `generic`
-    Generic,
-    /// `pack`
-    Pack,
-    /// `preattestation`: tags 20 and 40.
-    Preattestation,
-}
-
-impl RequestKind {
-    /// Every kind, by name.
-    pub const ALL: [Self; 6] = [
-        Self::Attestation,
-        Self::AttestationWithDal,
-        Self::Block,
-        Self::Generic,
-        Self::Pack,
-        Self::Preattestation,
-    ];
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Attestation => "attestation",
-            Self::AttestationWithDal => "attestation_with_dal",
-            Self::Block => "block",
-            Self::Generic => "generic",
-            Self::Pack => "pack",
-            Self::Preattestation => "preattestation",
-        }
-    }
-
-    /// The kind of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-impl fmt::Display for RequestKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+named! {
+    /// The kind of a request, by its name in configurations, logs and refusals.
+    RequestKind {
+        /// Tags 21 and 41.
+        Attestation "attestation",
+        /// Tag 23.
+        AttestationWithDal "attestation_with_dal",
+        /// A block.
+        Block "block",
+        /// A batch of operations.
+        Generic "generic",
+        /// Packed data.
+        Pack "pack",
+        /// Tags 20 and 40.
+        Preattestation "preattestation",
     }
 }
 
@@ -147,38 +108,24 @@ impl SignRequest {
         // Consensus messages and packed data have one reading: that of the first protocol.
         let protocol = latest.first().copied().unwrap_or(Protocol::Rio);
         let mut cursor = Cursor::new(message);
-        let (kind, body) = match cursor.u8()? {
-            0x03 => (RequestKind::Generic, generic(&cursor, latest, older)?),
-            0x05 => {
-                micheline::skip(&mut cursor, protocol).map_err(|error| error.known_to(latest))?;
-                cursor.finish()?;
-                (RequestKind::Pack, Body::Pack)
-            }
-            0x11 => {
-                let chain = chain(&mut cursor)?;
-                let header = BlockHeader::decode(&mut cursor, protocol)?;
-                cursor.finish()?;
-                (RequestKind::Block, Body::Block { chain, header })
-            }
-            0x12 => {
-                let body = consensus(cursor, protocol, &[20, 40]).map_err(|error| error.known_to(latest))?;
-                (RequestKind::Preattestation, body)
-            }
-            0x13 => {
-                let body =
-                    consensus(cursor, protocol, &[21, 23, 41]).map_err(|error| error.known_to(latest))?;
-                let dal = matches!(&body, Body::Consensus { operation, .. } if operation.tag() == 23);
-                (if dal { RequestKind::AttestationWithDal } else { RequestKind::Attestation }, body)
-            }
-            tag => {
-                let error = MessageError::new(MessageFault::UnknownTag { tag }, 0).within("magic byte");
-                return Err(error.known_to(latest));
-            }
+        let read = match cursor.u8()? {
+            0x03 => generic(&cursor, latest, older).map(|body| (RequestKind::Generic, body)),
+            0x05 => packed(cursor, protocol).map(|()| (RequestKind::Pack, Body::Pack)),
+            0x11 => block(cursor, protocol).map(|body| (RequestKind::Block, body)),
+            0x12 => consensus(cursor, protocol, &[20, 40]).map(|body| (RequestKind::Preattestation, body)),
+            0x13 => consensus(cursor, protocol, &[21, 23, 41]).map(|body| match &body {
+                Body::Consensus { operation, .. } if operation.tag() == 23 => {
+                    (RequestKind::AttestationWithDal, body)
+                }
+                _ => (RequestKind::Attestation, body),
+            }),
+            tag => Err(MessageError::new(MessageFault::UnknownTag(tag), 0).within("magic byte")),
         };
+        let (kind, body) = read.map_err(|error| error.known_to(latest))?;
         Ok(Self { message: message.to_vec(), version, kind, body })
     }
 
-    /// Decodes `message` for a key of `curve`: of consensus operations it may sign one form only (specification 4.1).
+    /// Decodes `message` for a key of `curve`, which may sign one form of consensus operations only.
     ///
     /// # Errors
     /// As [`Self::decode`], and [`MessageFault::WrongKeyKind`].
@@ -186,39 +133,34 @@ impl SignRequest {
         let request = Self::decode(message, version)?;
         match &request.body {
             Body::Consensus { operation, .. } if operation.is_bls() != (curve == Curve::Bls12381) => {
-                let fault = MessageFault::WrongKeyKind { tag: operation.tag() };
+                let fault = MessageFault::WrongKeyKind(operation.tag());
                 Err(MessageError::new(fault, CONSENSUS_TAG_AT).within("operation"))
             }
             Body::Consensus { .. } | Body::Generic { .. } | Body::Block { .. } | Body::Pack => Ok(request),
         }
     }
 
-    /// The message: what will be signed.
-    #[must_use]
+    /// The bytes that will be signed.
     pub fn message(&self) -> &[u8] {
         &self.message
     }
 
-    /// By which version of the signer protocol it was read, and must be signed.
-    #[must_use]
+    /// The version of the signer protocol that read the request, and that signs it.
     pub const fn version(&self) -> SigningVersion {
         self.version
     }
 
-    /// What it is called.
-    #[must_use]
+    /// Its kind.
     pub const fn kind(&self) -> RequestKind {
         self.kind
     }
 
-    /// What it asks for.
-    #[must_use]
+    /// Its content.
     pub const fn body(&self) -> &Body {
         &self.body
     }
 
     /// The network, of consensus requests only.
-    #[must_use]
     pub const fn chain(&self) -> Option<&ChainId> {
         match &self.body {
             Body::Block { chain, .. } | Body::Consensus { chain, .. } => Some(chain),
@@ -227,7 +169,6 @@ impl SignRequest {
     }
 
     /// Level and round, of consensus requests only.
-    #[must_use]
     pub const fn level_and_round(&self) -> Option<(i32, i32)> {
         match &self.body {
             Body::Block { header, .. } => Some((header.level(), header.round())),
@@ -237,7 +178,6 @@ impl SignRequest {
     }
 
     /// The operations, of generic requests only.
-    #[must_use]
     pub fn operations(&self) -> &[Operation] {
         match &self.body {
             Body::Generic { operations, .. } => operations,
@@ -246,17 +186,28 @@ impl SignRequest {
     }
 
     /// The BLAKE2b-256 digest of the message.
-    #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         blake2b_256(&self.message)
     }
 }
 
-/// Where the tag of a consensus message stands (6.8).
+/// The offset of a consensus message's tag.
 const CONSENSUS_TAG_AT: usize = 37;
 
 fn chain(cursor: &mut Cursor<'_>) -> Result<ChainId, MessageError> {
-    cursor.array().map(ChainId::new).map_err(|error| error.within("chain id"))
+    cursor.named("chain id", Cursor::array).map(ChainId::new)
+}
+
+fn packed(mut cursor: Cursor<'_>, protocol: Protocol) -> Result<(), MessageError> {
+    micheline::skip(&mut cursor, protocol)?;
+    cursor.finish()
+}
+
+fn block(mut cursor: Cursor<'_>, protocol: Protocol) -> Result<Body, MessageError> {
+    let chain = chain(&mut cursor)?;
+    let header = BlockHeader::decode(&mut cursor, protocol)?;
+    cursor.finish()?;
+    Ok(Body::Block { chain, header })
 }
 
 fn consensus(mut cursor: Cursor<'_>, protocol: Protocol, tags: &[u8]) -> Result<Body, MessageError> {
@@ -281,24 +232,17 @@ fn generic(
                 return Err(cursor.fault(MessageFault::Ambiguous));
             }
             (Ok(_), Some(_)) => {}
-            (Err(error), _) => {
-                // The reading that got furthest says best what is wrong.
-                if furthest.as_ref().is_none_or(|known| known.offset() < error.offset()) {
-                    furthest = Some(error);
-                }
+            // The reading that got furthest says best what is wrong.
+            (Err(error), _) if furthest.as_ref().is_none_or(|known| known.offset() < error.offset()) => {
+                furthest = Some(error);
             }
+            (Err(_), _) => {}
         }
     }
-    let batch = match agreed {
-        Some(batch) => Some(batch),
-        None => older.iter().find_map(|&protocol| Batch::decode(cursor.clone(), protocol).ok()),
-    };
-    match (batch, furthest) {
-        (Some(batch), _) => {
-            Ok(Body::Generic { branch: batch.branch, operations: batch.operations, protocol: batch.protocol })
-        }
-        (None, Some(error)) => Err(error.known_to(latest)),
-        (None, None) => Err(cursor.fault(MessageFault::EmptyBatch)),
+    let older = || older.iter().find_map(|&protocol| Batch::decode(cursor.clone(), protocol).ok());
+    match agreed.or_else(older) {
+        Some(Batch { branch, operations, protocol }) => Ok(Body::Generic { branch, operations, protocol }),
+        None => Err(furthest.unwrap_or_else(|| cursor.fault(MessageFault::EmptyBatch))),
     }
 }
 
@@ -310,7 +254,7 @@ struct Batch {
 
 impl Batch {
     fn decode(mut cursor: Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
-        let branch = cursor.array().map_err(|error| error.within("branch"))?;
+        let branch = cursor.named("branch", Cursor::array)?;
         let operations = Operation::decode_batch(&mut cursor, protocol)?;
         cursor.finish()?;
         Ok(Self { branch, operations, protocol })

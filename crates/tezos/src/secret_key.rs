@@ -1,4 +1,4 @@
-//! Secret keys: read, made, written, and used to sign (§6.1 to §6.3).
+//! Secret keys: read, made, written, and used to sign.
 
 mod encrypted;
 mod error;

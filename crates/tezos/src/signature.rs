@@ -1,4 +1,4 @@
-//! Signatures: of a named curve or generic (§6.3).
+//! Signatures: of a named curve or generic.
 
 use std::str::FromStr;
 
@@ -45,7 +45,7 @@ pub enum InvalidSignature {
         /// The key's curve.
         key: Curve,
     },
-    /// tz4 keys do not sign for version 0 (§1.9).
+    /// tz4 keys do not sign for version 0.
     #[error("SigningVersion0 is not supported for BLS keys")]
     Version0,
     /// Only tz4 keys have proofs of possession.
@@ -59,10 +59,10 @@ pub enum InvalidSignature {
 /// Why a key did not sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSigned {
-    /// tz4 keys do not sign for version 0 (§1.9).
+    /// tz4 keys do not sign for version 0.
     #[error("SigningVersion0 is not supported for BLS keys")]
     Version0,
-    /// Only tz4 keys have proofs of possession (§1.7).
+    /// Only tz4 keys have proofs of possession.
     #[error("proof of possession is not supported")]
     NotBls,
     /// The library failed.
@@ -76,7 +76,6 @@ pub enum NotSigned {
 
 impl Signature {
     /// Bytes of one curve.
-    #[must_use]
     pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Option<Self> {
         match curve {
             Curve::Ed25519 => bytes.try_into().ok().map(Self::Ed25519),
@@ -87,7 +86,6 @@ impl Signature {
     }
 
     /// The bytes.
-    #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Ed25519(bytes) | Self::Secp256k1(bytes) | Self::P256(bytes) | Self::Generic(bytes) => bytes,
@@ -96,7 +94,6 @@ impl Signature {
     }
 
     /// The curve; `None` for a generic signature.
-    #[must_use]
     pub const fn curve(&self) -> Option<Curve> {
         match self {
             Self::Ed25519(_) => Some(Curve::Ed25519),
@@ -118,7 +115,7 @@ impl Signature {
         }
     }
 
-    /// A signature of secp256k1 with the smaller of the two values S can have, which Octez insists on (§6.3): whatever a
+    /// A signature of secp256k1 with the smaller of the two values S can have, which Octez insists on: whatever a
     /// vault returns goes through here. Other signatures come back unchanged.
     #[must_use]
     pub fn with_low_s(self) -> Self {

@@ -1,4 +1,4 @@
-//! The `version` query parameter of a sign request (§1.9).
+//! The `version` query parameter of a sign request.
 
 /// How a request wants to be decoded and, for tz4 keys, signed. Signatures of other keys do not depend on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -13,11 +13,10 @@ pub enum SigningVersion {
 }
 
 impl SigningVersion {
-    /// What a request without `version` gets.
+    /// The version of a request that names none.
     pub const LATEST: Self = Self::V2;
 
     /// Reads the parameter; this never fails. Only the one-character texts `0` and `1` mean something else than the latest.
-    #[must_use]
     pub fn from_query(value: Option<&str>) -> Self {
         match value {
             Some("0") => Self::V0,
@@ -27,7 +26,6 @@ impl SigningVersion {
     }
 
     /// The number, as in the log line `Signing version: N`.
-    #[must_use]
     pub const fn number(self) -> u8 {
         match self {
             Self::V0 => 0,

@@ -1,4 +1,4 @@
-//! base58check (§6.1): every prefix, every refusal with its text (§1.4 step 1), texts made by Taquito, hostile input.
+//! base58check: every prefix, every refusal with its text, texts made by Taquito, hostile input.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -17,7 +17,7 @@ fn payloads(prefix: Prefix) -> impl Iterator<Item = Vec<u8>> {
         let seed = blake2b_256(&[salt]);
         (0..prefix.payload_len()).map(|at| seed[at % 32].wrapping_mul(at as u8 | 1)).collect()
     });
-    varied.chain([vec![0; prefix.payload_len()], vec![0xff; prefix.payload_len()]])
+    [vec![0; prefix.payload_len()], vec![0xff; prefix.payload_len()]].into_iter().chain(varied)
 }
 
 #[test]
@@ -36,20 +36,7 @@ fn every_prefix_makes_its_text_and_comes_back() {
 }
 
 #[test]
-fn extreme_payloads_keep_letters_and_length() {
-    for &prefix in Prefix::ALL {
-        for byte in [0, 0xff] {
-            let text = encode(prefix, &vec![byte; prefix.payload_len()]);
-            assert!(
-                text.starts_with(prefix.text()) && text.len() == prefix.text_len(),
-                "{prefix:?} gives {text}"
-            );
-        }
-    }
-}
-
-#[test]
-fn the_table_has_the_rows_of_the_specification_and_no_prefix_hides_another() {
+fn the_table_is_complete_and_no_prefix_hides_another() {
     assert_eq!(Prefix::ALL.len(), 42);
     for a in Prefix::ALL {
         for b in Prefix::ALL {
@@ -100,7 +87,7 @@ fn hashes_refuse_each_other() {
     assert!("".parse::<ChainId>().is_err());
 }
 
-/// What the four parsers of one path segment say (§1.4 step 1).
+/// What the four parsers of one path segment say.
 #[test]
 fn a_refusal_says_what_is_wrong_with_the_text() {
     let cases = [
@@ -179,22 +166,12 @@ fn every_changed_character_of_an_address_is_noticed() {
 #[test]
 fn a_key_where_a_hash_should_be_is_named_as_such() {
     let error = "sig".parse::<PublicKey>().unwrap_err();
-    assert!(matches!(error, PublicKeyError::Base58(Base58Error::TooShort { .. })));
+    assert!(matches!(error, PublicKeyError::Base58(Base58Error::TooShort(_))));
     assert_eq!(PKH.parse::<Signature>().unwrap_err().to_string(), "base58check, but of no signature");
     assert_eq!(PKH.parse::<PublicKey>().unwrap_err(), PublicKeyError::UnknownPrefix);
 }
 
 proptest! {
-    #[test]
-    fn no_text_panics(text in "\\PC{0,200}") {
-        let _ = decode(&text);
-    }
-
-    #[test]
-    fn no_base58_text_panics(text in "[1-9A-HJ-NP-Za-km-z]{0,160}") {
-        let _ = decode(&text);
-    }
-
     #[test]
     fn any_payload_comes_back_or_is_of_another_length(
         index in 0..Prefix::ALL.len(),

@@ -1,4 +1,4 @@
-//! Keys and signatures: the check values of Appendix C, and agreement with @taquito/signer and pytezos on every curve.
+//! Keys and signatures: recorded check values, and agreement with @taquito/signer and pytezos on every curve.
 //! `vectors/record-keys.mjs` and `vectors/record-keys.py` made the recordings, each checking the other's signatures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]

@@ -4,7 +4,7 @@
 
 use jwtis_tezos::{
     Curve, PublicKey, PublicKeyHash, SecretKey, Signature, SigningVersion, StoredSecretKey,
-    base58check::{Prefix, encode},
+    base58check::{Prefix, decode, encode},
     secret_key::parse_secret_keys,
 };
 use proptest::prelude::*;
@@ -12,6 +12,7 @@ use proptest::prelude::*;
 const VERSIONS: [SigningVersion; 3] = [SigningVersion::V0, SigningVersion::V1, SigningVersion::V2];
 
 fn parse_all(text: &str) {
+    let _ = decode(text);
     let _ = text.parse::<PublicKeyHash>();
     let _ = text.parse::<PublicKey>();
     let _ = text.parse::<Signature>();

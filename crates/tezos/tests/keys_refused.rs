@@ -23,11 +23,7 @@ fn recorded(name: &str) -> Vec<u8> {
 }
 
 fn assert_no_point(curve: Curve, key: &[u8]) {
-    assert_eq!(
-        PublicKey::from_bytes(curve, key),
-        Err(PublicKeyError::Point { curve }),
-        "{curve:?} {key:02x?}"
-    );
+    assert_eq!(PublicKey::from_bytes(curve, key), Err(PublicKeyError::Point(curve)), "{curve:?} {key:02x?}");
 }
 
 fn signed(curve: Curve) -> (SecretKey, Signature) {
@@ -79,7 +75,7 @@ fn ed25519_refuses_points_off_the_curve() {
         match PublicKey::from_bytes(Curve::Ed25519, &key) {
             Ok(_) => {}
             Err(error) => {
-                assert_eq!(error, PublicKeyError::Point { curve: Curve::Ed25519 });
+                assert_eq!(error, PublicKeyError::Point(Curve::Ed25519));
                 refused += 1;
             }
         }
@@ -185,7 +181,7 @@ fn texts_of_invalid_points_are_refused() {
         (Prefix::Blpk, Curve::Bls12381),
     ] {
         let text = encode(prefix, &vec![0; prefix.payload_len()]);
-        assert_eq!(text.parse::<PublicKey>(), Err(PublicKeyError::Point { curve }));
+        assert_eq!(text.parse::<PublicKey>(), Err(PublicKeyError::Point(curve)));
     }
 }
 
@@ -198,7 +194,7 @@ fn secret_scalars_out_of_range_are_refused() {
         (Prefix::Blsk, Curve::Bls12381, "01000000fffffffffe5bfeff02a4bd5305d8a10908d83933487d9d2953a7ed73"),
     ];
     for (prefix, curve, order) in orders {
-        let refused = SecretKeyError::Scalar { curve };
+        let refused = SecretKeyError::Scalar(curve);
         for scalar in [vec![0; 32], vec![0xff; 32], bytes(order)] {
             assert_eq!(encode(prefix, &scalar).parse::<SecretKey>().unwrap_err(), refused);
         }
@@ -210,7 +206,7 @@ fn secret_scalars_out_of_range_are_refused() {
     }
 }
 
-/// §6.3: Octez rejects high S, so all we make are low; an `authentication` value may have either, as in Signatory.
+/// Octez rejects high S, so all we make are low; an `authentication` value may have either, as in Signatory.
 #[test]
 fn secp256k1_makes_low_s_only_and_high_s_passes_only_the_lenient_check() {
     let key = SecretKey::generate(Curve::Secp256k1).unwrap();
@@ -233,7 +229,7 @@ fn secp256k1_makes_low_s_only_and_high_s_passes_only_the_lenient_check() {
     }
 }
 
-/// §6.3: no rule for S of P-256; both pass. Ours are low all the same, so that there is one of each.
+/// There is no rule for S of P-256: both pass. Ours are low all the same, so that there is one of each.
 #[test]
 fn p256_takes_both_halves_and_makes_the_low_one() {
     let key = SecretKey::generate(Curve::P256).unwrap();

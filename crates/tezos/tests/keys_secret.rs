@@ -1,4 +1,4 @@
-//! Secret keys at rest: texts, passwords (§6.2), octez-client's `secret_keys` (§7), and that none of it is ever shown.
+//! Secret keys at rest: texts, passwords, octez-client's `secret_keys`, and that none of it is ever shown.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -58,7 +58,7 @@ fn a_box_with_no_key_of_its_curve_is_refused() {
         [(Prefix::Spesk, Curve::Secp256k1), (Prefix::P2esk, Curve::P256), (Prefix::Blesk, Curve::Bls12381)]
     {
         let refused = SecretKey::from_encrypted(&encode(prefix, &payload), b"p").unwrap_err();
-        assert_eq!(refused, SecretKeyError::Scalar { curve });
+        assert_eq!(refused, SecretKeyError::Scalar(curve));
     }
 }
 
@@ -81,7 +81,7 @@ fn other_kinds_are_no_secret_keys() {
         } else if prefix.text().ends_with("sk") {
             assert!(parsed.is_ok(), "{prefix:?}");
         } else {
-            assert_eq!(parsed.unwrap_err(), SecretKeyError::NotASecretKey { found: prefix });
+            assert_eq!(parsed.unwrap_err(), SecretKeyError::NotASecretKey(prefix));
         }
     }
 }

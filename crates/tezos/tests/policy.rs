@@ -1,4 +1,4 @@
-//! The policy rule: every row of the tables of specification 3.2 and 4.5, narrowing by tokens, and limits.
+//! The policy rule: permissions, refusals, narrowing by tokens, and limits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "requests/forge.rs"]

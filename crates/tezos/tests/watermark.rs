@@ -1,4 +1,4 @@
-//! The watermark rule (specification 5.1) and Signatory's files (5.2, 5.3).
+//! The watermark rule and Signatory's files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 #[path = "requests/forge.rs"]

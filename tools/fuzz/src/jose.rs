@@ -107,7 +107,7 @@ pub fn jws(data: &[u8]) {
                 assert_eq!(verified.header().alg(), key.algorithm().name());
                 claims(verified.payload());
             }
-            Err(VerifyError::Algorithm { key: alg, .. }) => assert_ne!(parsed.header().alg(), alg),
+            Err(VerifyError::Algorithm(_, alg)) => assert_ne!(parsed.header().alg(), alg),
             Err(_) => assert_eq!(parsed.header().alg(), key.algorithm().name()),
         }
     }
@@ -143,7 +143,7 @@ pub fn jwe(data: &[u8]) {
     for key in decryption_keys() {
         if key.algorithm().name() != parsed.header().alg() {
             let refused = key.decrypt(&parsed, ContentEncryption::ALL);
-            assert!(matches!(refused, Err(DecryptError::Algorithm { .. })));
+            assert!(matches!(refused, Err(DecryptError::Algorithm(..))));
             continue;
         }
         assert!(key.decrypt(&parsed, &[]).is_err(), "no content encryption was accepted");
@@ -154,12 +154,12 @@ pub fn jwe(data: &[u8]) {
                 let enc: ContentEncryption = parsed.header().enc().unwrap().parse().unwrap();
                 let others: Vec<_> =
                     ContentEncryption::ALL.iter().copied().filter(|other| *other != enc).collect();
-                assert!(matches!(key.decrypt(&parsed, &others), Err(DecryptError::ContentEncryption { .. })));
+                assert!(matches!(key.decrypt(&parsed, &others), Err(DecryptError::ContentEncryption(..))));
                 let nested = jwt::open_nested(key, ContentEncryption::ALL, &token);
                 assert_eq!(nested.is_ok(), text != PLAINTEXT);
             }
             Err(error) => {
-                assert!(!matches!(error, DecryptError::Algorithm { .. }));
+                assert!(!matches!(error, DecryptError::Algorithm(..)));
                 assert!(jwt::open_nested(key, ContentEncryption::ALL, &token).is_err());
             }
         }

@@ -126,8 +126,6 @@ pub enum OptionsError {
         "enc_alg: RSA1_5 is unsafe and switched off; choose RSA-OAEP-256 or ECDH-ES+A256KW, or start the server with --allow-rsa1_5"
     )]
     Rsa15NotAllowed,
-    #[error("sig_alg: tokens are verified by others, so the algorithm must be asymmetric")]
-    Symmetric,
     #[error(
         "auth_ttl ({auth}) is longer than refresh_ttl ({refresh}): a refresh token must live at least as long as the access token beside it"
     )]
@@ -178,9 +176,6 @@ impl KeyPlan {
         let sig_alg = options.sig_alg.unwrap_or(self.sig_alg);
         let kept = (sig_alg == self.sig_alg).then_some(self.sig_bits);
         let sig_bits = options.sig_bits.or(kept).unwrap_or_else(|| sig_alg.default_bits());
-        if sig_alg == SignatureAlgorithm::Hs256 {
-            return Err(OptionsError::Symmetric);
-        }
         sig_alg.check_bits(sig_bits).map_err(OptionsError::SigBits)?;
 
         let enc_alg = options.enc_alg.unwrap_or(self.enc_alg);
@@ -291,7 +286,6 @@ mod tests {
         let rsa15 = KeyOptions { enc_alg: Some(KeyManagementAlgorithm::DangerRsa15), ..none() };
         let mut cases = vec![
             (sig(SignatureAlgorithm::Es512, 512), "521"),
-            (sig(SignatureAlgorithm::Hs256, 256), "asymmetric"),
             (rsa15.clone(), "--allow-rsa1_5"),
             (KeyOptions { auth_ttl: hours(721), ..none() }, "auth_ttl (721h0m0s) is longer"),
             (issuer(String::new()), "issuer: "),

@@ -10,33 +10,21 @@ pub enum JsonError {
         line: usize,
         /// Counted from 1.
         column: usize,
-        /// What is wrong there, in the reader's words; it quotes nothing of the text.
+        /// The fault there, in the reader's words. It quotes nothing of the text.
         problem: &'static str,
     },
     /// RFC 8259 §4: names should be unique; RFC 7515 §4, RFC 7519 §4: they must be.
-    #[error("the member {name:?} occurs twice: keep one")]
-    DuplicateName {
-        /// Cut to 100 characters.
-        name: String,
-    },
+    #[error("the member {0:?} occurs twice: keep one")]
+    DuplicateName(String),
     /// Objects and arrays inside each other.
-    #[error("nested deeper than {limit} levels")]
-    TooDeep {
-        /// The deepest that would have been read.
-        limit: usize,
-    },
+    #[error("nested deeper than {0} levels")]
+    TooDeep(usize),
     /// RFC 7493 §2.2.
-    #[error("the number {text} is beyond 2^53, where readers begin to round: send it as a string")]
-    NumberOutOfRange {
-        /// The number, rounded when it has no exact reading.
-        text: String,
-    },
+    #[error("the number {0} is beyond 2^53, where readers begin to round: send it as a string")]
+    NumberOutOfRange(String),
     /// RFC 7493 §2.2: a double keeps about 17 digits.
-    #[error("the number {text} has more digits than readers keep: send it as a string")]
-    NumberTooPrecise {
-        /// The number, cut to 100 characters.
-        text: String,
-    },
+    #[error("the number {0} has more digits than readers keep: send it as a string")]
+    NumberTooPrecise(String),
     /// A second value, or anything but white space.
     #[error("there is something after the JSON value: remove it")]
     TrailingData,
@@ -48,7 +36,7 @@ impl JsonError {
 
         // serde_json has no code for it, only this text.
         if error.to_string().starts_with("number out of range") {
-            return Self::NumberOutOfRange { text: "in exponent form".into() };
+            return Self::NumberOutOfRange("in exponent form".into());
         }
         let problem = match error.classify() {
             Category::Eof => "the text ends too early",
@@ -58,6 +46,6 @@ impl JsonError {
     }
 
     pub(super) fn duplicate(name: &str) -> Self {
-        Self::DuplicateName { name: name.chars().take(100).collect() }
+        Self::DuplicateName(name.chars().take(100).collect())
     }
 }

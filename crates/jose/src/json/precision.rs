@@ -1,5 +1,4 @@
-//! Fractions that readers would round, RFC 7493 §2.2: a double keeps about 17 digits, and whoever sends more would get back another
-//! number than he sent.
+//! Fractions that readers would round, RFC 7493 §2.2. A double keeps about 17 digits; a sender of more would get back another number.
 
 use super::error::JsonError;
 
@@ -14,7 +13,7 @@ pub(super) fn check(json: &[u8]) -> Result<(), JsonError> {
                 let (number, tail) = rest.split_at_checked(end).unwrap_or((rest, &[]));
                 if !keeps(number) {
                     let text = String::from_utf8_lossy(number).chars().take(100).collect();
-                    return Err(JsonError::NumberTooPrecise { text });
+                    return Err(JsonError::NumberTooPrecise(text));
                 }
                 tail
             }
@@ -28,7 +27,7 @@ const fn is_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')
 }
 
-/// What follows the string whose opening quote has been taken.
+/// The text behind a string whose opening quote has been taken.
 fn after_string(mut rest: &[u8]) -> &[u8] {
     loop {
         rest = match rest.split_first() {
@@ -119,7 +118,7 @@ mod tests {
             "1e-400",
             "-9007199254740.99312345",
         ] {
-            assert!(matches!(check(json.as_bytes()), Err(JsonError::NumberTooPrecise { .. })), "{json}");
+            assert!(matches!(check(json.as_bytes()), Err(JsonError::NumberTooPrecise(_))), "{json}");
         }
     }
 }

@@ -1,11 +1,5 @@
 //! Algorithms as text. An unknown name is answered with the known ones.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use super::{ContentEncryption, KeyAlgorithm, KeyManagementAlgorithm, SignatureAlgorithm};
-
 /// A name that is not in the table. Names are case-sensitive (RFC 7515 §4.1.1).
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{what} has no value {name:?} here: use one of {known}")]
@@ -16,37 +10,43 @@ pub struct UnknownAlgorithm {
 }
 
 impl UnknownAlgorithm {
-    fn new(what: &'static str, name: &str, known: impl Iterator<Item = &'static str>) -> Self {
-        // A name comes from outside; a message need not repeat more of it than a reader can use.
+    pub(super) fn new(what: &'static str, name: &str, known: impl Iterator<Item = &'static str>) -> Self {
+        // The name comes from outside; a message need not repeat more of it than a reader can use.
         let name = name.chars().take(40).collect();
         Self { what, name, known: known.collect::<Vec<_>>().join(", ") }
     }
 
     /// The name that was asked for, cut to 40 characters.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-impl FromStr for KeyAlgorithm {
-    type Err = UnknownAlgorithm;
-
-    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
-        if let Ok(alg) = name.parse() {
-            return Ok(Self::Signature(alg));
+/// An enum of algorithms: its values, their names in JOSE, and the implementation of each.
+macro_rules! algorithms {
+    ($(#[$about:meta])* $type:ident, $what:literal, $scheme:ident: $is:ty;
+     $($(#[$of:meta])* $value:ident $name:literal $by:expr;)+) => {
+        $(#[$about])*
+        #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
+        pub enum $type {
+            $($(#[$of])* $value,)+
         }
-        name.parse().map(Self::KeyManagement).map_err(|_| {
-            let signatures = SignatureAlgorithm::ALL.iter().map(|alg| alg.name());
-            let known = signatures.chain(KeyManagementAlgorithm::ALL.iter().map(|alg| alg.name()));
-            UnknownAlgorithm::new("alg", name, known)
-        })
-    }
-}
 
-macro_rules! named_by_its_row {
-    ($type:ty, $what:literal) => {
-        impl FromStr for $type {
+        impl $type {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$value),+];
+
+            /// The name in JOSE.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$value => $name,)+ }
+            }
+
+            pub(crate) const fn $scheme(self) -> $is {
+                match self { $(Self::$value => $by,)+ }
+            }
+        }
+
+        impl std::str::FromStr for $type {
             type Err = UnknownAlgorithm;
 
             fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
@@ -55,26 +55,24 @@ macro_rules! named_by_its_row {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.name())
             }
         }
 
-        impl Serialize for $type {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.name())
             }
         }
 
-        impl<'de> Deserialize<'de> for $type {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                <String as serde::Deserialize>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
             }
         }
     };
 }
 
-named_by_its_row!(SignatureAlgorithm, "alg");
-named_by_its_row!(KeyManagementAlgorithm, "alg");
-named_by_its_row!(ContentEncryption, "enc");
+pub(super) use algorithms;

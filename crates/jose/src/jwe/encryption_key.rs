@@ -1,4 +1,4 @@
-//! The public half: who holds it can write to the owner, and anybody may hold it.
+//! The public half. Anybody may hold it, and write to the owner.
 
 use std::{fmt, sync::Arc};
 
@@ -43,19 +43,16 @@ impl EncryptionKey {
     }
 
     /// The algorithm, the only one that this key is used with.
-    #[must_use]
     pub fn algorithm(&self) -> KeyManagementAlgorithm {
         self.0.alg
     }
 
     /// The JWK's `kid`, or else its thumbprint.
-    #[must_use]
     pub fn kid(&self) -> &str {
         &self.0.kid
     }
 
     /// The key with `use`, `alg` and `kid`.
-    #[must_use]
     pub fn jwk(&self) -> &Jwk {
         &self.0.jwk
     }
@@ -73,7 +70,7 @@ impl EncryptionKey {
         self.encrypt_as(None, enc, header, plaintext)
     }
 
-    /// As [`Self::encrypt`]; with the recipient's own scalar, where he is the sender.
+    /// As [`Self::encrypt`], with the recipient's own scalar if the sender is the recipient.
     pub(super) fn encrypt_as(
         &self,
         own: Option<&OwnScalar>,
@@ -83,7 +80,7 @@ impl EncryptionKey {
     ) -> Result<String, EncryptError> {
         let Public { alg, recipient, header_start, .. } = &*self.0;
         if plaintext.len() > MAX_TOKEN_BYTES {
-            return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
+            return Err(EncryptError::TooLong(MAX_TOKEN_BYTES));
         }
         // 320 bytes hold an ephemeral key on P-521 and the other members.
         let mut json = String::with_capacity(header_start.len().saturating_add(320));
@@ -96,7 +93,7 @@ impl EncryptionKey {
         let capacity =
             parts.into_iter().fold(4_usize, |sum, part| sum.saturating_add(base64url::encoded_len(part)));
         if capacity > MAX_TOKEN_BYTES {
-            return Err(EncryptError::TooLong { limit: MAX_TOKEN_BYTES });
+            return Err(EncryptError::TooLong(MAX_TOKEN_BYTES));
         }
         let mut token = String::with_capacity(capacity);
         base64url::encode_append(json.as_bytes(), &mut token);
@@ -125,7 +122,7 @@ impl EncryptionKey {
             }
             // `alg` was checked against the parameters.
             (_, parameters) => {
-                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: parameters.describe() });
+                return Err(KeyError::AlgorithmMismatch(alg.name(), parameters.describe()));
             }
         };
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), str::to_owned);
@@ -152,7 +149,7 @@ pub(super) fn key_management_algorithm(jwk: &Jwk) -> Result<KeyManagementAlgorit
     match jwk.algorithm() {
         Some(KeyAlgorithm::KeyManagement(alg)) => Ok(alg),
         Some(KeyAlgorithm::Signature(alg)) => {
-            Err(KeyError::WrongPurpose { alg: alg.name(), expected: "a key-management algorithm" })
+            Err(KeyError::WrongPurpose(alg.name(), "a key-management algorithm"))
         }
         None => Err(KeyError::MissingAlgorithm),
     }

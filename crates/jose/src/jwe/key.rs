@@ -90,7 +90,7 @@ impl DecryptionKey {
                 Self::from_agreement(alg, curve, private, None)
             }
             (KeyManagementScheme::Rsa(_), Some(_)) | (KeyManagementScheme::Ecdh(_), None) => {
-                Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() })
+                Err(KeyError::AlgorithmMismatch(alg.name(), info.describe()))
             }
         }
     }
@@ -167,25 +167,21 @@ impl DecryptionKey {
     }
 
     /// The algorithm, the only one that this key is used with.
-    #[must_use]
     pub fn algorithm(&self) -> KeyManagementAlgorithm {
         self.public.algorithm()
     }
 
     /// The key's name: the RFC 7638 thumbprint, unless the JWK that the key came from has another.
-    #[must_use]
     pub fn kid(&self) -> &str {
         self.public.kid()
     }
 
     /// The public half, with `use`, `alg` and `kid`, ready to be published.
-    #[must_use]
     pub fn public_jwk(&self) -> &Jwk {
         self.public.jwk()
     }
 
     /// The public half, ready to encrypt.
-    #[must_use]
     pub const fn encryption_key(&self) -> &EncryptionKey {
         &self.public
     }
@@ -202,7 +198,7 @@ impl DecryptionKey {
         let (public, header) = (&self.public.0, token.header());
         if header.alg() != public.alg.name() {
             let token = header.alg().chars().take(40).collect();
-            return Err(DecryptError::Algorithm { token, key: public.alg.name() });
+            return Err(DecryptError::Algorithm(token, public.alg.name()));
         }
         let enc = accepted_encryption(header.enc().unwrap_or_default(), accepted)?;
         let iv = token.check_lengths(public.recipient.encrypted_key_len(enc))?;
@@ -268,7 +264,7 @@ impl DecryptionKey {
                 None => Opener::Pkcs1(Pkcs1PrivateDecryptingKey::new(key.clone())?),
             },
             KeyManagementScheme::Ecdh(_) => {
-                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: "an RSA key".into() });
+                return Err(KeyError::AlgorithmMismatch(alg.name(), "an RSA key".into()));
             }
         };
         Ok(Self { opener, rsa: Some(key), public, own: None })
@@ -323,10 +319,7 @@ fn accepted_encryption(
 ) -> Result<ContentEncryption, DecryptError> {
     accepted.iter().copied().find(|enc| enc.name() == name).ok_or_else(|| {
         let accepted: Vec<&str> = accepted.iter().map(|enc| enc.name()).collect();
-        DecryptError::ContentEncryption {
-            enc: name.chars().take(40).collect(),
-            accepted: accepted.join(", "),
-        }
+        DecryptError::ContentEncryption(name.chars().take(40).collect(), accepted.join(", "))
     })
 }
 
@@ -336,5 +329,5 @@ fn public_is(private: &agreement::PrivateKey, point: &[u8]) -> bool {
 }
 
 fn cannot(alg: KeyManagementAlgorithm, curve: JwkCurve) -> KeyError {
-    KeyError::AlgorithmMismatch { alg: alg.name(), key: format!("a key on {curve}") }
+    KeyError::AlgorithmMismatch(alg.name(), format!("a key on {curve}"))
 }

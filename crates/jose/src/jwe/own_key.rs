@@ -1,7 +1,7 @@
 //! ECDH-ES to oneself, on P-256 (RFC 7518 §4.6).
 //!
 //! A sender knows the ephemeral scalar *e* and the recipient's point *dG*, and computes *e(dG)*: a multiplication of a point that the
-//! library has never seen. Who encrypts to his own key also knows *d*, and gets the same point as *(ed)G*: a product of two numbers,
+//! library has never seen. A sender that encrypts to its own key also knows *d*, and gets the same point as *(ed)G*: a product of two numbers,
 //! and a multiplication of the generator, for which the library has tables. That takes half of the time (`docs/reference/performance.md`).
 //!
 //! Nothing here branches or looks up by a secret: the product is `p256`'s in constant time, the multiplication AWS-LC's.

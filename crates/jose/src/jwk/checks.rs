@@ -1,11 +1,12 @@
 //! Keys that look like keys and protect nothing, and members that contradict each other.
 
+use p256::elliptic_curve::bigint::{Encoding as _, U256};
 use serde_json::{Map, Value};
 
 use super::KeyError;
 use super::members::{KeyUse, text};
 
-/// What a key is for, from `use` and `key_ops` (RFC 7517 §4.2, §4.3).
+/// The purpose of a key, from `use` and `key_ops` (RFC 7517 §4.2, §4.3).
 pub(super) fn key_use(members: &Map<String, Value>) -> Result<Option<KeyUse>, KeyError> {
     let stated = match text(members, "use")? {
         None => None,
@@ -22,7 +23,7 @@ pub(super) fn key_use(members: &Map<String, Value>) -> Result<Option<KeyUse>, Ke
 
 /// The values of `key_ops`, each once (RFC 7517 §4.3); `None` where the key does not say.
 pub(super) fn operations(members: &Map<String, Value>) -> Result<Option<Vec<&str>>, KeyError> {
-    const WRONG_TYPE: KeyError = KeyError::WrongType { member: "key_ops", expected: "an array of strings" };
+    const WRONG_TYPE: KeyError = KeyError::WrongType("key_ops", "an array of strings");
     let values = match members.get("key_ops") {
         None => return Ok(None),
         Some(Value::Array(values)) => values,
@@ -32,7 +33,7 @@ pub(super) fn operations(members: &Map<String, Value>) -> Result<Option<Vec<&str
     for value in values {
         let operation = value.as_str().ok_or(WRONG_TYPE)?;
         if operations.contains(&operation) {
-            return Err(KeyError::DuplicateKeyOp { operation: operation.chars().take(100).collect() });
+            return Err(KeyError::DuplicateKeyOp(operation.chars().take(100).collect()));
         }
         operations.push(operation);
     }
@@ -66,7 +67,7 @@ const OPERATIONS: &[(&str, KeyUse)] = &[
 pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<(), KeyError> {
     let bits = bit_len(n);
     if !(2048..=8192).contains(&bits) {
-        return Err(KeyError::RsaModulusSize { bits });
+        return Err(KeyError::RsaModulusSize(bits));
     }
     if n.last().is_none_or(|last| last % 2 == 0) {
         return Err(KeyError::RsaModulusEven);
@@ -116,72 +117,43 @@ fn is_power_of_65537(residue: u32, prime: u32) -> bool {
     powers.take(prime as usize).any(|power| power == residue)
 }
 
-/// Refuses the points of small order, under which a signature says nothing about the message, and encodings of a
-/// coordinate beyond the field, which give one key two thumbprints (RFC 8032 §5.1.3). Whether the coordinate is on the
-/// curve shows when a signature is verified: every one fails.
+/// Refuses the points of small order, under which a signature says nothing about the message, and encodings of a coordinate beyond the
+/// field, which give one key two thumbprints (RFC 8032 §5.1.3). A coordinate off the curve shows later: every signature fails.
 pub(super) fn ed25519(point: &[u8]) -> Result<(), KeyError> {
-    let y = without_top_bit(point).ok_or(KeyError::PointNotOnCurve { curve: "Ed25519" })?;
-    if y >= FIELD_25519 {
-        return Err(KeyError::PointNotOnCurve { curve: "Ed25519" });
-    }
-    let small_order = [ZERO, ONE, MINUS_ONE, ED25519_ORDER_8_A, ED25519_ORDER_8_B];
-    if small_order.contains(&y) { Err(KeyError::SmallOrderPoint { curve: "Ed25519" }) } else { Ok(()) }
+    /// The y coordinates of the points of small order.
+    const SMALL_ORDER: [U256; 5] = [
+        U256::ZERO,
+        U256::ONE,
+        U256::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec"),
+        U256::from_be_hex("05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826"),
+        U256::from_be_hex("7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7"),
+    ];
+    let y = coordinate(point).filter(|y| *y < FIELD_25519).ok_or(KeyError::PointNotOnCurve("Ed25519"))?;
+    if SMALL_ORDER.contains(&y) { Err(KeyError::SmallOrderPoint("Ed25519")) } else { Ok(()) }
 }
 
 /// Refuses the points that make the shared secret zero (RFC 7748 §6.1), in every encoding.
 pub(crate) fn x25519(point: &[u8]) -> Result<(), KeyError> {
-    let u = without_top_bit(point).ok_or(KeyError::PointNotOnCurve { curve: "X25519" })?;
-    let small_order =
-        [ZERO, ONE, MINUS_ONE, FIELD_25519, FIELD_25519_PLUS_ONE, X25519_ORDER_8_A, X25519_ORDER_8_B];
-    if small_order.contains(&u) { Err(KeyError::SmallOrderPoint { curve: "X25519" }) } else { Ok(()) }
+    const SMALL_ORDER: [U256; 7] = [
+        U256::ZERO,
+        U256::ONE,
+        U256::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffec"),
+        FIELD_25519,
+        U256::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffee"),
+        U256::from_be_hex("00b8495f16056286fdb1329ceb8d09da6ac49ff1fae35616aeb8413b7c7aebe0"),
+        U256::from_be_hex("57119fd0dd4e22d8868e1c58c45c44045bef839c55b1d0b1248c50a3bc959c5f"),
+    ];
+    let u = coordinate(point).ok_or(KeyError::PointNotOnCurve("X25519"))?;
+    if SMALL_ORDER.contains(&u) { Err(KeyError::SmallOrderPoint("X25519")) } else { Ok(()) }
 }
 
-/// A little-endian coordinate as a big-endian one, so that arrays compare as numbers; the top bit is no part of it.
-fn without_top_bit(point: &[u8]) -> Option<[u8; 32]> {
-    let mut coordinate: [u8; 32] = point.try_into().ok()?;
-    coordinate.reverse();
-    if let Some(top) = coordinate.first_mut() {
-        *top &= 0x7f;
-    }
-    Some(coordinate)
-}
-
-/// `2^255 - 1 - complement`, big-endian: the numbers at the top of the field.
-const fn below_2_255(complement: u8) -> [u8; 32] {
-    let mut number = [0xff; 32];
-    let [top, .., bottom] = &mut number;
-    *top = 0x7f;
-    *bottom = 0xff - complement;
-    number
-}
-
-const fn small(value: u8) -> [u8; 32] {
-    let mut number = [0; 32];
-    let [.., bottom] = &mut number;
-    *bottom = value;
-    number
-}
-
-const ZERO: [u8; 32] = small(0);
-const ONE: [u8; 32] = small(1);
 /// 2^255 - 19.
-const FIELD_25519: [u8; 32] = below_2_255(18);
-const FIELD_25519_PLUS_ONE: [u8; 32] = below_2_255(17);
-const MINUS_ONE: [u8; 32] = below_2_255(19);
-/// The y coordinates of the four points of order 8; each is the negative of the other.
-const ED25519_ORDER_8_A: [u8; 32] = [
-    0x05, 0xfc, 0x53, 0x6d, 0x88, 0x02, 0x38, 0xb1, 0x39, 0x33, 0xc6, 0xd3, 0x05, 0xac, 0xdf, 0xd5, 0xf0,
-    0x98, 0xef, 0xf2, 0x89, 0xf4, 0xc3, 0x45, 0xb0, 0x27, 0xb2, 0xc2, 0x8f, 0x95, 0xe8, 0x26,
-];
-const ED25519_ORDER_8_B: [u8; 32] = [
-    0x7a, 0x03, 0xac, 0x92, 0x77, 0xfd, 0xc7, 0x4e, 0xc6, 0xcc, 0x39, 0x2c, 0xfa, 0x53, 0x20, 0x2a, 0x0f,
-    0x67, 0x10, 0x0d, 0x76, 0x0b, 0x3c, 0xba, 0x4f, 0xd8, 0x4d, 0x3d, 0x70, 0x6a, 0x17, 0xc7,
-];
-const X25519_ORDER_8_A: [u8; 32] = [
-    0x00, 0xb8, 0x49, 0x5f, 0x16, 0x05, 0x62, 0x86, 0xfd, 0xb1, 0x32, 0x9c, 0xeb, 0x8d, 0x09, 0xda, 0x6a,
-    0xc4, 0x9f, 0xf1, 0xfa, 0xe3, 0x56, 0x16, 0xae, 0xb8, 0x41, 0x3b, 0x7c, 0x7a, 0xeb, 0xe0,
-];
-const X25519_ORDER_8_B: [u8; 32] = [
-    0x57, 0x11, 0x9f, 0xd0, 0xdd, 0x4e, 0x22, 0xd8, 0x86, 0x8e, 0x1c, 0x58, 0xc4, 0x5c, 0x44, 0x04, 0x5b,
-    0xef, 0x83, 0x9c, 0x55, 0xb1, 0xd0, 0xb1, 0x24, 0x8c, 0x50, 0xa3, 0xbc, 0x95, 0x9c, 0x5f,
-];
+const FIELD_25519: U256 =
+    U256::from_be_hex("7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffed");
+
+/// A little-endian coordinate; the top bit is no part of it.
+fn coordinate(point: &[u8]) -> Option<U256> {
+    let mut coordinate: [u8; 32] = point.try_into().ok()?;
+    coordinate[31] &= 0x7f;
+    Some(U256::from_le_bytes(coordinate.into()))
+}

@@ -13,11 +13,8 @@ use crate::{
 #[non_exhaustive]
 pub enum KeyError {
     /// Longer than any key.
-    #[error("a key or key set longer than {limit} bytes is not read")]
-    TooLong {
-        /// Bytes.
-        limit: usize,
-    },
+    #[error("a key or key set longer than {0} bytes is not read")]
+    TooLong(usize),
     /// Not JSON, or JSON that readers disagree about.
     #[error("the key is not strict JSON")]
     Json(#[from] JsonError),
@@ -28,33 +25,17 @@ pub enum KeyError {
     #[error("a JWK set is an object with an array \"keys\"")]
     NotASet,
     /// Two keys of a set have one name (RFC 7517 §4.5).
-    #[error("the set has two keys with kid {kid:?}")]
-    DuplicateKid {
-        /// The name, cut to 100 characters.
-        kid: String,
-    },
+    #[error("the set has two keys with kid {0:?}")]
+    DuplicateKid(String),
     /// A required member is missing.
-    #[error("the key has no {member:?}")]
-    Missing {
-        /// The member.
-        member: &'static str,
-    },
+    #[error("the key has no {0:?}")]
+    Missing(&'static str),
     /// A member has another type in its RFC.
-    #[error("{member:?} in the key must be {expected}")]
-    WrongType {
-        /// The member.
-        member: &'static str,
-        /// Its type.
-        expected: &'static str,
-    },
+    #[error("{0:?} in the key must be {1}")]
+    WrongType(&'static str, &'static str),
     /// A member is not base64url.
-    #[error("{member:?} in the key is not base64url")]
-    Base64 {
-        /// The member.
-        member: &'static str,
-        /// Which rule it breaks.
-        source: Base64Error,
-    },
+    #[error("{0:?} in the key is not base64url")]
+    Base64(&'static str, #[source] Base64Error),
     /// RFC 7518 §6.2.1.2, RFC 8037 §2: coordinates have a fixed length.
     #[error("{member:?} in the key must have {expected} bytes, it has {found}")]
     WrongLength {
@@ -66,25 +47,16 @@ pub enum KeyError {
         found: usize,
     },
     /// RFC 7518 §2, Base64urlUInt: the fewest octets, so that one key has one thumbprint.
-    #[error("{member:?} in the key starts with a zero byte: it must be written in as few bytes as possible")]
-    NotMinimal {
-        /// The member.
-        member: &'static str,
-    },
+    #[error("{0:?} in the key starts with a zero byte: it must be written in as few bytes as possible")]
+    NotMinimal(&'static str),
     /// A private or symmetric member where a public key belongs.
     #[error(
-        "{member:?} is a private member: this is a secret, not a public key. If it was published, replace the key"
+        "{0:?} is a private member: this is a secret, not a public key. If it was published, replace the key"
     )]
-    PrivateMember {
-        /// The member.
-        member: &'static str,
-    },
+    PrivateMember(&'static str),
     /// RFC 7517 §4.1.
-    #[error("the key type {kty:?} is not implemented: use EC, OKP or RSA")]
-    UnknownKeyType {
-        /// The type, cut to 40 characters.
-        kty: String,
-    },
+    #[error("the key type {0:?} is not implemented: use EC, OKP or RSA")]
+    UnknownKeyType(String),
     /// RFC 7518 §6.2.1.1, RFC 8037 §2.
     #[error("the curve {crv:?} is not one of key type {kty}: use {known}")]
     UnknownCurve {
@@ -102,13 +74,8 @@ pub enum KeyError {
     #[error("the key has no \"alg\": name the one algorithm that it is for")]
     MissingAlgorithm,
     /// An algorithm that this kind of key does not have.
-    #[error("{alg} cannot be used with {key}")]
-    AlgorithmMismatch {
-        /// The algorithm.
-        alg: &'static str,
-        /// What the key is.
-        key: String,
-    },
+    #[error("{0} cannot be used with {1}")]
+    AlgorithmMismatch(&'static str, String),
     /// A key has exactly one algorithm, and it is another.
     #[error("the key is bound to {bound}: it cannot be used for {asked}")]
     BoundToAnother {
@@ -118,13 +85,8 @@ pub enum KeyError {
         asked: &'static str,
     },
     /// A signing algorithm for an encryption key or the other way round.
-    #[error("{alg} is not {expected}")]
-    WrongPurpose {
-        /// The algorithm.
-        alg: &'static str,
-        /// What the key was wanted for.
-        expected: &'static str,
-    },
+    #[error("{0} is not {1}")]
+    WrongPurpose(&'static str, &'static str),
     /// RFC 7517 §4.2: `use` forbids what `alg` demands.
     #[error("the key has use {key_use:?}, which contradicts its algorithm {alg}")]
     UseContradictsAlgorithm {
@@ -140,35 +102,20 @@ pub enum KeyError {
     #[error("\"key_ops\" contradicts itself or \"use\": a key is either for signatures or for encryption")]
     KeyOpsContradict,
     /// RFC 7517 §4.3: values must not be repeated.
-    #[error("\"key_ops\" names {operation:?} twice")]
-    DuplicateKeyOp {
-        /// The operation, cut to 100 characters.
-        operation: String,
-    },
+    #[error("\"key_ops\" names {0:?} twice")]
+    DuplicateKeyOp(String),
     /// RFC 7517 §4.3: a private key is used for nothing that its `key_ops` leave out.
-    #[error("the \"key_ops\" of the key do not name {needed}: it is not meant for that")]
-    KeyOpMissing {
-        /// The operation, or either of two.
-        needed: &'static str,
-    },
+    #[error("the \"key_ops\" of the key do not name {0}: it is not meant for that")]
+    KeyOpMissing(&'static str),
     /// The coordinates are no point of the curve.
-    #[error("the point is not on {curve}")]
-    PointNotOnCurve {
-        /// The curve.
-        curve: &'static str,
-    },
+    #[error("the point is not on {0}")]
+    PointNotOnCurve(&'static str),
     /// A point that makes every signature or every agreement the same (RFC 8032 §8.9, RFC 7748 §6.1).
-    #[error("the {curve} key is a point of small order, which protects nothing")]
-    SmallOrderPoint {
-        /// The curve.
-        curve: &'static str,
-    },
+    #[error("the {0} key is a point of small order, which protects nothing")]
+    SmallOrderPoint(&'static str),
     /// RFC 7518 §3.3, §4.2: at least 2048 bits. At most 8192.
-    #[error("an RSA modulus has 2048 to 8192 bits here, this one has {bits}")]
-    RsaModulusSize {
-        /// Bits of the modulus.
-        bits: usize,
-    },
+    #[error("an RSA modulus has 2048 to 8192 bits here, this one has {0}")]
+    RsaModulusSize(usize),
     /// An even modulus is no product of two odd primes.
     #[error("the RSA modulus is even: it was damaged on the way")]
     RsaModulusEven,
@@ -190,23 +137,14 @@ pub enum KeyError {
     #[error(transparent)]
     Bits(#[from] BitsError),
     /// HMAC keys: RFC 7518 §3.2.
-    #[error("an HMAC key for HS256 needs at least {needed} bytes")]
-    HmacKeyTooShort {
-        /// Bytes.
-        needed: usize,
-    },
+    #[error("an HMAC key for HS256 needs at least {0} bytes")]
+    HmacKeyTooShort(usize),
     /// RFC 7468 §10: the text is no `PRIVATE KEY` block.
-    #[error("not a PKCS#8 PEM: {problem}")]
-    Pem {
-        /// What to do about it.
-        problem: &'static str,
-    },
+    #[error("not a PKCS#8 PEM: {0}")]
+    Pem(&'static str),
     /// RFC 5958: the bytes are no PKCS#8 document for such a key.
-    #[error("not a PKCS#8 private key for this algorithm: {problem}")]
-    Pkcs8 {
-        /// What is wrong.
-        problem: &'static str,
-    },
+    #[error("not a PKCS#8 private key for this algorithm: {0}")]
+    Pkcs8(&'static str),
     /// AWS-LC refuses the key.
     #[error("the key is refused by the cryptographic library")]
     Rejected(#[from] KeyRejected),

@@ -11,7 +11,7 @@ pub const MAX_JWK_BYTES: usize = 64 << 10;
 /// `keys` → key → `x5c` → string, with slack for members that are ignored.
 pub(super) const MAX_JWK_DEPTH: usize = 8;
 
-/// What a key is for, RFC 7517 §4.2.
+/// The purpose of a key, RFC 7517 §4.2.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum KeyUse {
     /// `sig`.
@@ -22,7 +22,6 @@ pub enum KeyUse {
 
 impl KeyUse {
     /// The `use` value.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Signature => "sig",
@@ -40,7 +39,7 @@ impl KeyUse {
 
 pub(super) fn object(json: &[u8]) -> Result<Map<String, Value>, KeyError> {
     if json.len() > MAX_JWK_BYTES {
-        return Err(KeyError::TooLong { limit: MAX_JWK_BYTES });
+        return Err(KeyError::TooLong(MAX_JWK_BYTES));
     }
     match json::parse(json, MAX_JWK_DEPTH)? {
         Value::Object(members) => Ok(members),
@@ -55,7 +54,7 @@ pub(super) fn text<'a>(
     match members.get(member) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(KeyError::WrongType { member, expected: "a string" }),
+        Some(_) => Err(KeyError::WrongType(member, "a string")),
     }
 }
 
@@ -63,7 +62,7 @@ pub(super) fn required<'a>(
     members: &'a Map<String, Value>,
     member: &'static str,
 ) -> Result<&'a str, KeyError> {
-    text(members, member)?.ok_or(KeyError::Missing { member })
+    text(members, member)?.ok_or(KeyError::Missing(member))
 }
 
 /// Refuses members that would make a public key a secret. A symmetric key is a secret as a whole.
@@ -75,7 +74,7 @@ pub(crate) fn refuse_private_members(members: &Map<String, Value>) -> Result<(),
         _ => &[],
     };
     match private.iter().find(|member| members.contains_key(**member)) {
-        Some(member) => Err(KeyError::PrivateMember { member }),
+        Some(member) => Err(KeyError::PrivateMember(member)),
         None => Ok(()),
     }
 }

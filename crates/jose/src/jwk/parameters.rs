@@ -32,7 +32,7 @@ impl Parameters {
                 Ok(Self::Curve { curve, point: coordinate(members, "x", curve)? })
             }
             "RSA" => Ok(Self::Rsa { n: integer(members, "n")?, e: integer(members, "e")? }),
-            other => Err(KeyError::UnknownKeyType { kty: other.chars().take(40).collect() }),
+            other => Err(KeyError::UnknownKeyType(other.chars().take(40).collect())),
         }
     }
 
@@ -117,7 +117,7 @@ impl std::fmt::Debug for Parameters {
 
 /// The parsed point, which AWS-LC makes only of points on the curve.
 pub(crate) fn agreement_key(curve: JwkCurve, point: &[u8]) -> Result<agreement::ParsedPublicKey, KeyError> {
-    let off_curve = KeyError::PointNotOnCurve { curve: curve.name() };
+    let off_curve = KeyError::PointNotOnCurve(curve.name());
     let Some(algorithm) = curve.agreement() else {
         return Err(off_curve);
     };
@@ -132,7 +132,7 @@ fn curve(
     belongs: impl Fn(JwkCurve) -> bool,
 ) -> Result<JwkCurve, KeyError> {
     let crv = required(members, "crv")?;
-    JwkCurve::named(crv).filter(|curve| belongs(*curve)).ok_or_else(|| KeyError::UnknownCurve {
+    crv.parse().ok().filter(|curve| belongs(*curve)).ok_or_else(|| KeyError::UnknownCurve {
         crv: crv.chars().take(40).collect(),
         kty,
         known,
@@ -145,19 +145,19 @@ fn coordinate(
     member: &'static str,
     curve: JwkCurve,
 ) -> Result<Vec<u8>, KeyError> {
-    let bytes = base64url::decode(required(members, member)?)
-        .map_err(|source| KeyError::Base64 { member, source })?;
+    let bytes =
+        base64url::decode(required(members, member)?).map_err(|source| KeyError::Base64(member, source))?;
     let (expected, found) = (curve.coordinate_len(), bytes.len());
     if found == expected { Ok(bytes) } else { Err(KeyError::WrongLength { member, expected, found }) }
 }
 
 /// RFC 7518 §2, Base64urlUInt.
 fn integer(members: &Map<String, Value>, member: &'static str) -> Result<Vec<u8>, KeyError> {
-    let bytes = base64url::decode(required(members, member)?)
-        .map_err(|source| KeyError::Base64 { member, source })?;
+    let bytes =
+        base64url::decode(required(members, member)?).map_err(|source| KeyError::Base64(member, source))?;
     match bytes.first() {
-        None => Err(KeyError::Missing { member }),
-        Some(0) => Err(KeyError::NotMinimal { member }),
+        None => Err(KeyError::Missing(member)),
+        Some(0) => Err(KeyError::NotMinimal(member)),
         Some(_) => Ok(bytes),
     }
 }

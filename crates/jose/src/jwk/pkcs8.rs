@@ -48,7 +48,7 @@ impl<'a> PrivateKeyInfo<'a> {
 
     /// The scalar of an X25519 key, RFC 8410 §7, and the public key if the document states it.
     pub(crate) fn x25519(&self) -> Result<(&'a [u8], Option<&'a [u8]>), KeyError> {
-        const DAMAGED: KeyError = KeyError::Pkcs8 { problem: "the X25519 key in it is damaged" };
+        const DAMAGED: KeyError = KeyError::Pkcs8("the X25519 key in it is damaged");
         let scalar = <&OctetStringRef>::from_der(self.private_key).map_err(|_| DAMAGED)?;
         let public = self.public_key.map(|bits| bits.as_bytes().ok_or(DAMAGED)).transpose()?;
         Ok((scalar.as_bytes(), public))
@@ -57,7 +57,7 @@ impl<'a> PrivateKeyInfo<'a> {
     /// The numbers of an RSA key, RFC 8017 §A.1.2, of which AWS-LC has no accessors.
     pub(crate) fn rsa(&self) -> Result<(Parameters, Secret), KeyError> {
         let key = RsaPrivateKeyRef::from_der(self.private_key)
-            .map_err(|_| KeyError::Pkcs8 { problem: "the RSA key in it is damaged" })?;
+            .map_err(|_| KeyError::Pkcs8("the RSA key in it is damaged"))?;
         let secret = |number: UintRef<'_>| Zeroizing::new(number.as_bytes().to_vec());
         let members =
             [key.private_exponent, key.prime1, key.prime2, key.exponent1, key.exponent2, key.coefficient];
@@ -92,19 +92,19 @@ pub(crate) fn from_pem(pem: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
         _ => Some("the first line must be -----BEGIN PRIVATE KEY-----"),
     };
     if let Some(problem) = problem {
-        return Err(KeyError::Pem { problem });
+        return Err(KeyError::Pem(problem));
     }
 
     match rest.split_once(END) {
-        None => Err(KeyError::Pem { problem: "the last line must be -----END PRIVATE KEY-----" }),
+        None => Err(KeyError::Pem("the last line must be -----END PRIVATE KEY-----")),
         Some((body, "")) => {
             // The capacity suffices, so that no half-written copy stays behind on the heap.
             let mut base64 = Zeroizing::new(Vec::with_capacity(body.len()));
             base64.extend(body.bytes().filter(|byte| !byte.is_ascii_whitespace()));
             base64url::decode_pem_body(&base64)
-                .map_err(|_| KeyError::Pem { problem: "what is between the lines is not base64" })
+                .map_err(|_| KeyError::Pem("what is between the lines is not base64"))
         }
-        Some(_) => Err(KeyError::Pem { problem: "there is something after the key" }),
+        Some(_) => Err(KeyError::Pem("there is something after the key")),
     }
 }
 
@@ -116,10 +116,9 @@ pub(crate) fn to_pem(der: &[u8]) -> Result<Zeroizing<String>, KeyError> {
 
 const END: &str = "-----END PRIVATE KEY-----";
 
-const DAMAGED: KeyError = KeyError::Pkcs8 { problem: "the document is damaged or has bytes after it" };
-const OF_ANOTHER_KIND: KeyError = KeyError::Pkcs8 {
-    problem: "it is a key of another kind (known are RSA, P-256, P-384, P-521, Ed25519 and X25519)",
-};
+const DAMAGED: KeyError = KeyError::Pkcs8("the document is damaged or has bytes after it");
+const OF_ANOTHER_KIND: KeyError =
+    KeyError::Pkcs8("it is a key of another kind (known are RSA, P-256, P-384, P-521, Ed25519 and X25519)");
 
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 

@@ -1,4 +1,4 @@
-//! Private keys as JSON, RFC 7518 §6.2.2 (EC), §6.3.2 (RSA) and RFC 8037 §2 (OKP). What is read is wiped.
+//! Private keys as JSON, RFC 7518 §6.2.2 (EC), §6.3.2 (RSA) and RFC 8037 §2 (OKP). The text that was read is wiped.
 
 use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
@@ -24,7 +24,7 @@ pub(crate) struct PrivateJwk {
     pub(crate) secret: Secret,
 }
 
-/// What a private key is read for.
+/// The operation that a private key is read for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum KeyOperation {
     /// To make signatures.
@@ -37,7 +37,7 @@ impl PrivateJwk {
     /// Reads a private JWK for `operation`, which its `key_ops` must not leave out.
     pub(crate) fn parse(json: &[u8], operation: KeyOperation) -> Result<Self, KeyError> {
         if json.len() > MAX_JWK_BYTES {
-            return Err(KeyError::TooLong { limit: MAX_JWK_BYTES });
+            return Err(KeyError::TooLong(MAX_JWK_BYTES));
         }
         let document = Wiped(json::parse(json, MAX_JWK_DEPTH)?);
         let Value::Object(members) = &document.0 else {
@@ -106,7 +106,7 @@ fn permit(
         }
     };
     let permitted = operations.iter().any(|operation| named.contains(operation));
-    if permitted { Ok(()) } else { Err(KeyError::KeyOpMissing { needed }) }
+    if permitted { Ok(()) } else { Err(KeyError::KeyOpMissing(needed)) }
 }
 
 fn rsa_secret(members: &Map<String, Value>) -> Result<Secret, KeyError> {
@@ -118,7 +118,7 @@ fn rsa_secret(members: &Map<String, Value>) -> Result<Secret, KeyError> {
 }
 
 fn secret(members: &Map<String, Value>, member: &'static str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    base64url::decode_secret(required(members, member)?).map_err(|source| KeyError::Base64 { member, source })
+    base64url::decode_secret(required(members, member)?).map_err(|source| KeyError::Base64(member, source))
 }
 
 /// A document with secrets in it; its texts are overwritten when it goes.

@@ -34,7 +34,7 @@ impl JwkSet {
             };
             match Jwk::from_members(members) {
                 Ok(jwk) => set.add(jwk)?,
-                Err(error @ KeyError::PrivateMember { .. }) => return Err(error),
+                Err(error @ KeyError::PrivateMember(_)) => return Err(error),
                 Err(_) => {}
             }
         }
@@ -42,14 +42,13 @@ impl JwkSet {
     }
 
     /// The key with this name.
-    #[must_use]
     pub fn find(&self, kid: &str) -> Option<&Jwk> {
         self.keys.iter().find(|jwk| jwk.kid() == Some(kid))
     }
 
     fn add(&mut self, jwk: Jwk) -> Result<(), KeyError> {
         if let Some(kid) = jwk.kid().filter(|kid| self.find(kid).is_some()) {
-            return Err(KeyError::DuplicateKid { kid: kid.chars().take(100).collect() });
+            return Err(KeyError::DuplicateKid(kid.chars().take(100).collect()));
         }
         self.keys.push(jwk);
         Ok(())

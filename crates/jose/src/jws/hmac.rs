@@ -10,16 +10,15 @@ use super::{
 };
 use crate::{
     header::{self, ProtectedHeader},
-    jwa::SignatureAlgorithm,
     jwk::KeyError,
 };
 
-const ALG: &str = SignatureAlgorithm::Hs256.name();
+const ALG: &str = "HS256";
 /// RFC 7518 §3.2: the key is at least as long as the digest.
 const MIN_KEY_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 32;
 
-/// A secret that both signs and verifies: whoever can check these tokens can make them.
+/// A secret that both signs and verifies: a program that can check these tokens can make them. No key pair has this algorithm.
 pub struct HmacKey {
     key: hmac::Key,
     header_start: String,
@@ -32,7 +31,7 @@ impl HmacKey {
     /// [`KeyError::HmacKeyTooShort`].
     pub fn from_bytes(secret: &[u8]) -> Result<Self, KeyError> {
         if secret.len() < MIN_KEY_BYTES {
-            return Err(KeyError::HmacKeyTooShort { needed: MIN_KEY_BYTES });
+            return Err(KeyError::HmacKeyTooShort(MIN_KEY_BYTES));
         }
         Ok(Self { key: hmac::Key::new(hmac::HMAC_SHA256, secret), header_start: header::start(ALG, None) })
     }

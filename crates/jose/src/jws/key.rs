@@ -56,7 +56,6 @@ impl SigningKey {
             SignatureScheme::Rsa(encoding, _) => {
                 Pair::Rsa(RsaKeyPair::generate(rsa_key_size(bits))?, encoding)
             }
-            SignatureScheme::Hmac => return Err(not_a_pair(alg)),
         };
         Self::new(alg, pair, None)
     }
@@ -75,9 +74,8 @@ impl SigningKey {
                 Pair::Ed25519(Ed25519KeyPair::from_pkcs8(der)?)
             }
             (SignatureScheme::Rsa(encoding, _), None) => Pair::Rsa(RsaKeyPair::from_pkcs8(der)?, encoding),
-            (SignatureScheme::Hmac, _) => return Err(not_a_pair(alg)),
             (SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa | SignatureScheme::Rsa(..), _) => {
-                return Err(KeyError::AlgorithmMismatch { alg: alg.name(), key: info.describe() });
+                return Err(KeyError::AlgorithmMismatch(alg.name(), info.describe()));
             }
         };
         Self::new(alg, pair, None)
@@ -153,25 +151,21 @@ impl SigningKey {
     }
 
     /// The algorithm, the only one that this key is used with.
-    #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.public.algorithm()
     }
 
     /// The name in every header: the RFC 7638 thumbprint, unless the JWK that the key came from has another.
-    #[must_use]
     pub fn kid(&self) -> &str {
         self.public.kid()
     }
 
     /// The public half, with `use`, `alg` and `kid`, ready to be published.
-    #[must_use]
     pub fn public_jwk(&self) -> &Jwk {
         self.public.jwk()
     }
 
     /// The public half, ready to verify.
-    #[must_use]
     pub const fn verifying_key(&self) -> &VerifyingKey {
         &self.public
     }
@@ -216,10 +210,7 @@ impl SigningKey {
             }
             // `alg` was checked against the parameters, and the secret is of their kind.
             (
-                SignatureScheme::Ecdsa(..)
-                | SignatureScheme::EdDsa
-                | SignatureScheme::Rsa(..)
-                | SignatureScheme::Hmac,
+                SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa | SignatureScheme::Rsa(..),
                 Parameters::Curve { .. } | Parameters::Rsa { .. },
                 Secret::Scalar(_) | Secret::Rsa(_),
             ) => return Err(not_a_pair(alg)),
@@ -278,19 +269,16 @@ impl VerifyingKey {
     }
 
     /// The algorithm, the only one that this key is used with.
-    #[must_use]
     pub fn algorithm(&self) -> SignatureAlgorithm {
         self.0.alg
     }
 
     /// The JWK's `kid`, or else its thumbprint.
-    #[must_use]
     pub fn kid(&self) -> &str {
         &self.0.kid
     }
 
     /// The key with `use`, `alg` and `kid`.
-    #[must_use]
     pub fn jwk(&self) -> &Jwk {
         &self.0.jwk
     }
@@ -326,8 +314,7 @@ impl VerifyingKey {
             }
             // `alg` was checked against the parameters.
             (SignatureScheme::Ecdsa(..) | SignatureScheme::EdDsa, Parameters::Rsa { .. })
-            | (SignatureScheme::Rsa(..), Parameters::Curve { .. })
-            | (SignatureScheme::Hmac, _) => return Err(not_a_pair(alg)),
+            | (SignatureScheme::Rsa(..), Parameters::Curve { .. }) => return Err(not_a_pair(alg)),
         };
         let kid = jwk.kid().map_or_else(|| jwk.thumbprint(), str::to_owned);
         Ok(Self(Arc::new(Public { alg, kid, jwk, key, signature_len })))
@@ -352,7 +339,7 @@ fn signature_algorithm(jwk: &Jwk) -> Result<SignatureAlgorithm, KeyError> {
     match jwk.algorithm() {
         Some(KeyAlgorithm::Signature(alg)) => Ok(alg),
         Some(KeyAlgorithm::KeyManagement(alg)) => {
-            Err(KeyError::WrongPurpose { alg: alg.name(), expected: "a signature algorithm" })
+            Err(KeyError::WrongPurpose(alg.name(), "a signature algorithm"))
         }
         None => Err(KeyError::MissingAlgorithm),
     }
@@ -371,5 +358,5 @@ pub(crate) fn rsa_pair(
 }
 
 fn not_a_pair(alg: SignatureAlgorithm) -> KeyError {
-    KeyError::WrongPurpose { alg: alg.name(), expected: "an algorithm of such a key pair" }
+    KeyError::WrongPurpose(alg.name(), "an algorithm of such a key pair")
 }

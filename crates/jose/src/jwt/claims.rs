@@ -7,9 +7,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::json::{self, JsonError, MAX_INTEGER};
 
-/// The claims of a token, in the order in which they were written.
-///
-/// Its `Debug` shows names only: values are about people.
+/// The claims of a token, in the order in which they were written. Its `Debug` shows names only: values are about people.
 #[derive(Clone, PartialEq, Default)]
 pub struct ClaimsSet(Map<String, Value>);
 
@@ -18,7 +16,6 @@ impl ClaimsSet {
     pub const MAX_DEPTH: usize = 16;
 
     /// No claims.
-    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -57,7 +54,6 @@ impl ClaimsSet {
     }
 
     /// The value of a claim.
-    #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
@@ -73,19 +69,16 @@ impl ClaimsSet {
     }
 
     /// Whether there is such a claim, `null` included.
-    #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
     /// How many claims there are.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -164,14 +157,12 @@ impl ClaimsSet {
     }
 
     /// The claims as JSON text, the payload of a token.
-    #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // A map from strings to JSON values always has a text; were it otherwise, the empty one is no token's payload.
         serde_json::to_vec(&self.0).unwrap_or_default()
     }
 
     /// The claims as a JSON object.
-    #[must_use]
     pub fn into_value(self) -> Value {
         Value::Object(self.0)
     }
@@ -205,7 +196,7 @@ fn whole_seconds(number: &Number, round: fn(f64) -> f64) -> Option<u64> {
     }
 }
 
-/// What a value is, in words, without a byte of it.
+/// The type of a value, in words.
 fn described(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -256,7 +247,7 @@ pub enum ClaimsError {
         name: &'static str,
         /// Its type.
         expected: &'static str,
-        /// What it holds, or one of several values does.
+        /// The type that it has, or that one of several values has.
         found: &'static str,
     },
 }

@@ -1,19 +1,19 @@
-//! Which verified claims are good now and here, RFC 7519 §4.1 and §7.2. Pure: the time is an argument.
+//! The rule that accepts verified claims, RFC 7519 §4.1 and §7.2. It is pure: the time is an argument.
 
 use std::time::Duration;
 
 use super::{ClaimsError, ClaimsSet};
 
-/// What is demanded of a token's claims. `exp` is demanded always.
+/// The demands on a token's claims. `exp` is always demanded.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Validation<'a> {
     /// Seconds since 1970-01-01T00:00:00Z.
     pub now: u64,
-    /// How far the clocks of issuer and verifier may differ; whole seconds count, RFC 7519 suggests no more than minutes.
+    /// The most that the clocks of issuer and verifier may differ, in whole seconds. RFC 7519 suggests no more than minutes.
     pub leeway: Duration,
-    /// The one `iss` to accept; `None` accepts all and is for callers who have fixed the issuer by its key.
+    /// The one `iss` to accept. `None` accepts all, for callers that have fixed the issuer by its key.
     pub issuer: Option<&'a str>,
-    /// Who we are: must be among `aud`. `None` does not look, so whoever has a name should give it.
+    /// Our own name, which must be among `aud`. `None` does not look.
     pub audience: Option<&'a str>,
 }
 
@@ -141,6 +141,9 @@ mod tests {
             (r#""iss":"us","aud":[]"#, Err(WrongAudience)),
             (r#""iss":"us","aud":"You""#, Err(WrongAudience)),
             (r#""iss":"us""#, Err(WrongAudience)),
+            (r#""iss":"us","aud":"you me""#, Err(WrongAudience)),
+            (r#""iss":"us/","aud":"you""#, Err(WrongIssuer)),
+            (r#""iss":"US","aud":"you""#, Err(WrongIssuer)),
             (r#""iss":"them","aud":"you""#, Err(WrongIssuer)),
             (r#""aud":"you""#, Err(WrongIssuer)),
         ];
@@ -157,7 +160,10 @@ mod tests {
             (r#""exp":null"#, "exp"),
             (r#""exp":2000,"nbf":true"#, "nbf"),
             (r#""exp":2000,"iat":[]"#, "iat"),
+            (r#""exp":2000,"nbf":"1""#, "nbf"),
+            (r#""exp":2000,"iat":"1""#, "iat"),
             (r#""exp":2000,"iss":7"#, "iss"),
+            (r#""exp":2000,"iss":["us"]"#, "iss"),
             (r#""exp":2000,"iss":"us","aud":["you",7]"#, "aud"),
         ] {
             let error = check(&format!("{{{claims}}}"), 0).unwrap_err();

@@ -43,37 +43,15 @@ fn control_the_forged_token_without_a_trick_opens() {
 }
 
 #[test]
-fn zip_bombs_are_refused_before_anything_is_decrypted() {
-    for zip in [json!("DEF"), json!("def"), json!(""), json!("GZ"), json!(1), json!(["DEF"])] {
-        refused!(
-            Undecrypted::parse(&forged(json!({"zip": zip}))),
-            ParseError::Header(HeaderError::Compressed)
-        );
-    }
-}
-
-#[test]
 fn cve_2023_52428_huge_pbes2_count_costs_nothing() {
     for alg in ["PBES2-HS256+A128KW", "PBES2-HS384+A192KW", "PBES2-HS512+A256KW"] {
         let token = forged(json!({"alg": alg, "p2c": 2_147_483_647_u32, "p2s": "AAAAAAAAAAA"}));
         for (own, name) in KEY_MANAGEMENT {
-            refused!(decrypt(&decryption_key(*own, name), &token), DecryptError::Algorithm { .. });
+            refused!(decrypt(&decryption_key(*own, name), &token), DecryptError::Algorithm(..));
         }
     }
     // On an algorithm of ours the member means nothing.
     assert!(decrypt(&ecdh_key(), &forged(json!({"p2c": 2_147_483_647_u32}))).is_ok());
-}
-
-#[test]
-fn critical_and_duplicate_members_are_refused_here_too() {
-    refused!(
-        Undecrypted::parse(&forged(json!({"crit": ["x"], "x": 1}))),
-        ParseError::Header(HeaderError::UnknownCrit { .. })
-    );
-    refused!(Undecrypted::parse(&forged(json!({"crit": []}))), ParseError::Header(HeaderError::EmptyCrit));
-    let twice = header(json!({})).to_string().replacen('{', r#"{"enc":"A128GCM","#, 1);
-    let token = forge_jwe(&twice, b"", &agreed("A128GCM", 16), b"text");
-    refused!(Undecrypted::parse(&token), ParseError::Header(HeaderError::Json(..)));
 }
 
 #[test]
@@ -90,26 +68,26 @@ fn alg_of_the_token_never_chooses() {
         "ECDH-1PU",
         "",
     ] {
-        refused!(decrypt(&ecdh_key(), &forged(json!({"alg": alg}))), DecryptError::Algorithm { .. });
+        refused!(decrypt(&ecdh_key(), &forged(json!({"alg": alg}))), DecryptError::Algorithm(..));
     }
 }
 
 #[test]
 fn enc_must_be_pinned() {
     for enc in ["A128CBC-HS256", "A256CBC-HS512", "none", "a128gcm", "A256GCM ", ""] {
-        refused!(decrypt(&ecdh_key(), &forged(json!({"enc": enc}))), DecryptError::ContentEncryption { .. });
+        refused!(decrypt(&ecdh_key(), &forged(json!({"enc": enc}))), DecryptError::ContentEncryption(..));
     }
     let token = forged(json!({}));
     let token = Undecrypted::parse(&token).unwrap();
     let pinned = [ContentEncryption::A192Gcm, ContentEncryption::A256Gcm];
-    refused!(ecdh_key().decrypt(&token, &pinned), DecryptError::ContentEncryption { .. });
+    refused!(ecdh_key().decrypt(&token, &pinned), DecryptError::ContentEncryption(..));
 }
 
 #[test]
 fn dir_with_a_known_key_is_refused() {
     let token = forge_jwe(r#"{"alg":"dir","enc":"A128GCM"}"#, b"", &[0; 16], b"from anyone");
     for (alg, name) in KEY_MANAGEMENT {
-        refused!(decrypt(&decryption_key(*alg, name), &token), DecryptError::Algorithm { .. });
+        refused!(decrypt(&decryption_key(*alg, name), &token), DecryptError::Algorithm(..));
     }
 }
 
@@ -139,7 +117,7 @@ fn cve_2017_16007_invalid_curve_attack() {
                 &[2; 16],
                 b"text",
             );
-            refused!(decrypt(&key, &token), DecryptError::EphemeralKey { .. });
+            refused!(decrypt(&key, &token), DecryptError::EphemeralKey(_));
         }
     }
 }
@@ -165,16 +143,16 @@ fn epk_of_the_wrong_shape() {
     ] {
         refused!(
             decrypt(&ecdh_key(), &forged(json!({"epk": with(&epk, change)}))),
-            DecryptError::EphemeralKey { .. }
+            DecryptError::EphemeralKey(_)
         );
     }
     for epk in [json!({}), json!({"kty": "EC"})] {
-        refused!(decrypt(&ecdh_key(), &forged(json!({"epk": epk}))), DecryptError::EphemeralKey { .. });
+        refused!(decrypt(&ecdh_key(), &forged(json!({"epk": epk}))), DecryptError::EphemeralKey(_));
     }
     for epk in [json!("P-256"), json!([]), json!(1)] {
         refused!(
             Undecrypted::parse(&forged(json!({"epk": epk}))),
-            ParseError::Header(HeaderError::WrongType { member: "epk", .. })
+            ParseError::Header(HeaderError::WrongType("epk", _))
         );
     }
     refused!(decrypt(&ecdh_key(), &forged(json!({"epk": null}))), DecryptError::MissingEphemeralKey);
@@ -199,10 +177,10 @@ fn epk_on_another_curve() {
 #[test]
 fn epk_with_a_private_member() {
     let private = test_key("P-256")["jwk"].clone();
-    refused!(decrypt(&ecdh_key(), &forged(json!({"epk": private}))), DecryptError::EphemeralKey { .. });
+    refused!(decrypt(&ecdh_key(), &forged(json!({"epk": private}))), DecryptError::EphemeralKey(_));
     let okp = test_key("X25519")["jwk"].clone();
     let key = decryption_key(KeyManagementAlgorithm::EcdhEs, "X25519");
-    refused!(decrypt(&key, &forged(json!({"epk": okp}))), DecryptError::EphemeralKey { .. });
+    refused!(decrypt(&key, &forged(json!({"epk": okp}))), DecryptError::EphemeralKey(_));
 }
 
 #[test]
@@ -216,7 +194,7 @@ fn x25519_shared_secret_of_zeros() {
     }] {
         let epk = json!({"kty": "OKP", "crv": "X25519", "x": b64u(point)});
         let token = forge_jwe(&header(json!({"epk": epk})).to_string(), b"", &zero, b"from anyone");
-        refused!(decrypt(&key, &token), DecryptError::EphemeralKey { .. });
+        refused!(decrypt(&key, &token), DecryptError::EphemeralKey(_));
     }
 }
 
@@ -224,7 +202,7 @@ fn x25519_shared_secret_of_zeros() {
 fn party_information_must_be_base64url() {
     for member in ["apu", "apv"] {
         for wrong in ["QWxpY2U=", "!", "Q"] {
-            refused!(decrypt(&ecdh_key(), &forged(json!({member: wrong}))), DecryptError::PartyInfo { .. });
+            refused!(decrypt(&ecdh_key(), &forged(json!({member: wrong}))), DecryptError::PartyInfo(..));
         }
     }
 }

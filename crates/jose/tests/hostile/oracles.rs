@@ -5,8 +5,7 @@ use aws_lc_rs::rsa::{
     PublicEncryptingKey,
 };
 use jwtis_jose::{
-    ContentEncryption, DecryptError, KeyManagementAlgorithm, ParseError, ProtectedHeader, SignatureAlgorithm,
-    Undecrypted, jwt,
+    ContentEncryption, DecryptError, KeyManagementAlgorithm, ProtectedHeader, SignatureAlgorithm, jwt,
 };
 use serde_json::json;
 
@@ -82,7 +81,7 @@ fn rfc7516_11_5_random_key_stands_in_for_bad_padding() {
 fn rsa1_5_token_is_refused_by_a_key_that_did_not_opt_in() {
     let token = rsa("RSA1_5", &[3; 16]);
     for alg in [KeyManagementAlgorithm::RsaOaep, KeyManagementAlgorithm::RsaOaep256] {
-        refused!(decrypt(&decryption_key(alg, "RSA-2048"), &token), DecryptError::Algorithm { .. });
+        refused!(decrypt(&decryption_key(alg, "RSA-2048"), &token), DecryptError::Algorithm(..));
     }
 }
 
@@ -94,12 +93,6 @@ fn rsa_oaep_and_rsa_oaep_256_are_two_algorithms() {
         decrypt(&decryption_key(KeyManagementAlgorithm::RsaOaep256, "RSA-2048"), &token),
         DecryptError::Failed
     );
-}
-
-#[test]
-fn jws_where_a_jwe_is_expected() {
-    let jws = signing_key(SignatureAlgorithm::Es256).sign(&ProtectedHeader::JWT, b"{}").unwrap();
-    refused!(Undecrypted::parse(&jws), ParseError::PartCount { expected: 5, found: 3 });
 }
 
 #[test]
@@ -117,6 +110,12 @@ fn nested_token_without_cty_is_refused() {
             key.encryption_key().encrypt(ContentEncryption::A128Gcm, &header, inner.as_bytes()).unwrap();
         refused!(jwt::open_nested(&key, ANY_ENC, &token), DecryptError::NotNested);
     }
+    let binary = key
+        .encryption_key()
+        .encrypt(ContentEncryption::A128Gcm, &ProtectedHeader::NESTED_JWT, b"\xff")
+        .unwrap();
+    refused!(jwt::open_nested(&key, ANY_ENC, &binary), DecryptError::NotNested);
+    refused!(jwt::open_nested(&key, ANY_ENC, &inner), DecryptError::Parse(_));
     for cty in ["JWT", "jwt", "application/jwt"] {
         let header = ProtectedHeader { typ: None, cty: Some(cty) };
         let token =

@@ -8,8 +8,8 @@ use jwtis_jose::{
 use serde_json::json;
 
 use crate::common::{
-    b64u, decryption_key, edit_bytes, edit_part, forge_es256, hex, key_name, public, refused, sign_es256,
-    signing_key, test_key, test_key_der, unb64u, verifying_key, with,
+    b64u, decryption_key, edit_bytes, edit_part, forge_es256, hex, key_name, public, refused, signing_key,
+    test_key, test_key_der, unb64u, verifying_key, with,
 };
 
 /// The key under which [`forge_es256`] signs.
@@ -18,7 +18,7 @@ fn victim() -> VerifyingKey {
 }
 
 fn verify(key: &VerifyingKey, token: &str) -> Result<Vec<u8>, VerifyError> {
-    key.verify(&Unverified::parse(token).unwrap()).map(jwtis_jose::Verified::into_payload)
+    key.verify(&Unverified::parse(token).unwrap()).map(|verified| verified.payload().to_vec())
 }
 
 fn hs256(secret: &[u8], header: &str) -> String {
@@ -47,7 +47,7 @@ fn cve_2015_9235_public_key_as_hmac_secret() {
                 r#"{"alg":"HS256","typ":"JWT"}"#.to_owned(),
                 format!(r#"{{"alg":"HS256","kid":"{}"}}"#, key.kid()),
             ] {
-                refused!(verify(key.verifying_key(), &hs256(secret, &header)), VerifyError::Algorithm { .. });
+                refused!(verify(key.verifying_key(), &hs256(secret, &header)), VerifyError::Algorithm(..));
             }
             // The same bytes under the key's own name: an HMAC is no signature.
             let header = format!(r#"{{"alg":"{alg}"}}"#);
@@ -94,16 +94,10 @@ fn alg_none_in_every_spelling() {
                     continue;
                 }
                 for alg in SignatureAlgorithm::ALL {
-                    refused!(
-                        verify(signing_key(*alg).verifying_key(), &token),
-                        VerifyError::Algorithm { .. }
-                    );
+                    refused!(verify(signing_key(*alg).verifying_key(), &token), VerifyError::Algorithm(..));
                 }
                 let token = Unverified::parse(&token).unwrap();
-                refused!(
-                    HmacKey::from_bytes(&[0; 32]).unwrap().verify(&token),
-                    VerifyError::Algorithm { .. }
-                );
+                refused!(HmacKey::from_bytes(&[0; 32]).unwrap().verify(&token), VerifyError::Algorithm(..));
             }
         }
     }
@@ -132,7 +126,7 @@ fn alg_is_compared_with_case() {
         "dir",
     ] {
         let token = forge_es256(&format!(r#"{{"alg":"{alg}"}}"#), b"{}");
-        refused!(verify(&victim(), &token), VerifyError::Algorithm { .. });
+        refused!(verify(&victim(), &token), VerifyError::Algorithm(..));
     }
 }
 
@@ -142,7 +136,7 @@ fn rs256_and_ps256_of_one_rsa_key_are_two_algorithms() {
     let ps256 = signing_key(SignatureAlgorithm::Ps256);
     assert_eq!(rs256.public_jwk().thumbprint(), ps256.public_jwk().thumbprint(), "one key pair");
     let token = ps256.sign(&ProtectedHeader::default(), b"{}").unwrap();
-    refused!(verify(rs256.verifying_key(), &token), VerifyError::Algorithm { .. });
+    refused!(verify(rs256.verifying_key(), &token), VerifyError::Algorithm(..));
     let renamed = edit_part(&token, 0, |_| b64u(r#"{"alg":"RS256"}"#));
     refused!(verify(rs256.verifying_key(), &renamed), VerifyError::Signature);
 }
@@ -161,11 +155,11 @@ fn kid_games_never_reach_a_file_or_a_query() {
         let token = forge_es256(&format!(r#"{{"alg":"ES256","kid":"{kid}"}}"#), b"{}");
         assert!(verify(&victim(), &token).is_ok(), "the caller selects: {kid}");
         let null_key = hs256(&[], &format!(r#"{{"alg":"HS256","kid":"{kid}"}}"#));
-        refused!(verify(&victim(), &null_key), VerifyError::Algorithm { .. });
+        refused!(verify(&victim(), &null_key), VerifyError::Algorithm(..));
     }
     for kid in ["1", "null", "[\"a\"]", "{}"] {
         let token = forge_es256(&format!(r#"{{"alg":"ES256","kid":{kid}}}"#), b"{}");
-        refused!(Unverified::parse(&token), ParseError::Header(HeaderError::WrongType { member: "kid", .. }));
+        refused!(Unverified::parse(&token), ParseError::Header(HeaderError::WrongType("kid", _)));
     }
 }
 
@@ -185,60 +179,6 @@ fn cve_2018_0114_key_embedded_in_the_header_is_not_trusted() {
 }
 
 #[test]
-fn unknown_critical_extension() {
-    for (header, name) in [
-        (r#"{"alg":"ES256","crit":["exp"],"exp":1}"#, "exp"),
-        (r#"{"alg":"ES256","crit":["alg"]}"#, "alg"),
-        (r#"{"alg":"ES256","crit":["absent"]}"#, "absent"),
-        (r#"{"alg":"ES256","crit":["",""]}"#, ""),
-    ] {
-        match Unverified::parse(&forge_es256(header, b"{}")) {
-            Err(ParseError::Header(
-                HeaderError::UnknownCrit { name: named } | HeaderError::DuplicateCrit { name: named },
-            )) => {
-                assert_eq!(named, name);
-            }
-            other => panic!("{header}: {:?}", other.err()),
-        }
-    }
-}
-
-#[test]
-fn empty_duplicate_and_mistyped_critical_lists() {
-    let parse = |crit: &str| {
-        let token = forge_es256(&format!(r#"{{"alg":"ES256","crit":{crit},"exp":1}}"#), b"{}");
-        Unverified::parse(&token).map(drop)
-    };
-    refused!(parse("[]"), ParseError::Header(HeaderError::EmptyCrit));
-    refused!(parse(r#"["exp","exp"]"#), ParseError::Header(HeaderError::DuplicateCrit { .. }));
-    for wrong in ["null", "\"exp\"", "{\"exp\":1}", "[1]", "true", "[[]]"] {
-        refused!(parse(wrong), ParseError::Header(HeaderError::WrongType { member: "crit", .. }));
-    }
-}
-
-#[test]
-fn rfc7797_unencoded_payload() {
-    for header in [
-        r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#,
-        r#"{"alg":"ES256","b64":false}"#,
-        r#"{"alg":"ES256","b64":true}"#,
-    ] {
-        let encoded = forge_es256(header, b"$.02");
-        refused!(Unverified::parse(&encoded), ParseError::Header(HeaderError::UnencodedPayload));
-    }
-    let raw = sign_es256(&format!("{}.{}", b64u(r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#), "AAAA"));
-    refused!(Unverified::parse(&raw), ParseError::Header(HeaderError::UnencodedPayload));
-}
-
-#[test]
-fn zip_means_nothing_in_a_jws_and_is_refused() {
-    for zip in [r#""DEF""#, r#""none""#, "null"] {
-        let token = forge_es256(&format!(r#"{{"alg":"ES256","zip":{zip}}}"#), b"{}");
-        refused!(Unverified::parse(&token), ParseError::Header(HeaderError::Compressed));
-    }
-}
-
-#[test]
 fn cve_2023_51774_jwe_where_a_jws_is_expected() {
     let decryption = decryption_key(jwtis_jose::KeyManagementAlgorithm::RsaOaep, "RSA-2048");
     let jwe = decryption
@@ -249,19 +189,6 @@ fn cve_2023_51774_jwe_where_a_jws_is_expected() {
     // And the header of one on the parts of the other.
     let dressed = forge_es256(r#"{"alg":"ES256","enc":"A128GCM"}"#, b"{}");
     refused!(Unverified::parse(&dressed), ParseError::EncInSignedToken);
-}
-
-#[test]
-fn der_signatures_are_refused() {
-    use aws_lc_rs::signature as raw;
-    let input = format!("{}.{}", b64u(r#"{"alg":"ES256"}"#), b64u(b"{}"));
-    let key =
-        raw::EcdsaKeyPair::from_pkcs8(&raw::ECDSA_P256_SHA256_ASN1_SIGNING, &test_key_der("P-256")).unwrap();
-    let der = key.sign(&aws_lc_rs::rand::SystemRandom::new(), input.as_bytes()).unwrap();
-    refused!(
-        verify(&victim(), &format!("{input}.{}", b64u(der))),
-        VerifyError::SignatureLength { expected: 64, .. }
-    );
 }
 
 /// The orders of the groups, FIPS 186-5 / SP 800-186 §3.2.1.
@@ -339,23 +266,6 @@ fn signatures_of_the_wrong_length() {
 }
 
 #[test]
-fn ed25519_malleated_s_is_refused() {
-    let key = signing_key(SignatureAlgorithm::EdDsa);
-    let token = key.sign(&ProtectedHeader::default(), b"{}").unwrap();
-    // S + L is the same residue; RFC 8032 §5.1.7 demands S < L.
-    let order = hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
-    let forged = edit_bytes(&token, 2, |signature| {
-        let mut carry = 0_u16;
-        for (byte, add) in signature[32..].iter_mut().zip(&order) {
-            let sum = u16::from(*byte) + u16::from(*add) + carry;
-            *byte = sum.to_le_bytes()[0];
-            carry = sum >> 8;
-        }
-    });
-    refused!(verify(key.verifying_key(), &forged), VerifyError::Signature);
-}
-
-#[test]
 fn signature_of_another_token_does_not_fit() {
     let one = forge_es256(r#"{"alg":"ES256"}"#, br#"{"sub":"alice"}"#);
     let two = forge_es256(r#"{"alg":"ES256"}"#, br#"{"sub":"admin"}"#);
@@ -381,7 +291,7 @@ fn hmac_tokens_of_other_sizes_and_keys_are_refused() {
     }
     for alg in ["HS384", "HS512", "hs256", "None", "ES256"] {
         let token = hs256(&[7; 32], &format!(r#"{{"alg":"{alg}"}}"#));
-        refused!(key.verify(&Unverified::parse(&token).unwrap()), VerifyError::Algorithm { .. });
+        refused!(key.verify(&Unverified::parse(&token).unwrap()), VerifyError::Algorithm(..));
     }
 }
 
@@ -390,7 +300,6 @@ fn hs256_is_no_algorithm_that_a_registered_key_can_have() {
     assert!("HS256".parse::<SignatureAlgorithm>().is_err());
     let jwk = with(&public(&test_key("P-256")["jwk"]), json!({"alg": "HS256"}));
     assert!(Jwk::parse(jwk.to_string().as_bytes()).is_err());
-    assert!(jwtis_jose::SigningKey::generate(SignatureAlgorithm::Hs256, 256).is_err());
     let symmetric = json!({"kty": "oct", "k": b64u([1; 32]), "alg": "HS256"}).to_string();
     assert!(jwtis_jose::SigningKey::from_jwk(symmetric.as_bytes()).is_err());
 }

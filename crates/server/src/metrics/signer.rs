@@ -293,22 +293,22 @@ impl SignerMetrics {
     /// A refusal by the policy. Signatory counts neither those by network nor those by user.
     fn denied(&self, about: &About, denial: &Denial, source: IpAddr) {
         match denial {
-            Denial::RequestKind { kind } => self.violation(about, kind.name().to_owned()),
-            Denial::Operation { name } => self.violation(about, name.clone()),
+            Denial::RequestKind(kind) => self.violation(about, kind.name().to_owned()),
+            Denial::Operation(name) => self.violation(about, name.clone()),
             Denial::Limit(_) => self.violation(about, "limit".to_owned()),
-            Denial::AuthenticationRequired | Denial::Client { .. } => {
+            Denial::AuthenticationRequired | Denial::Client(_) => {
                 self.violation(about, "authentication".to_owned());
                 self.authentication_failed(403, "authorized_keys", source);
             }
-            Denial::UserRequired { .. } => {
+            Denial::UserRequired(_) => {
                 self.violation(about, "authentication".to_owned());
                 self.authentication_failed(403, "jwt", source);
             }
-            Denial::Chain { .. }
-            | Denial::User { .. }
-            | Denial::Role { .. }
-            | Denial::TokenKey { .. }
-            | Denial::TokenPermission { .. } => {}
+            Denial::Chain(_)
+            | Denial::User(..)
+            | Denial::Role(..)
+            | Denial::TokenKey(..)
+            | Denial::TokenPermission(_) => {}
         }
     }
 

@@ -1,11 +1,21 @@
-//! The one error that decoding has: what clients see, and beside it what operators need.
+//! The one error of decoding: its text for clients, its place for operators.
 
 use std::fmt;
 
-use super::limits::{MAX_DEPTH, MAX_MESSAGE_BYTES};
 use crate::operation::Protocol;
 
-/// Why a message is not a sign request. Answered with status 400 and the text of `Display`.
+/// The longest message that is looked at. A Tezos operation has at most 32 KiB; packed data may have more.
+pub const MAX_MESSAGE_BYTES: usize = 512 * 1024;
+/// The longest number in its wire form, in bytes of seven bits each. It does not bound integers in Micheline.
+pub const MAX_NUMBER_BYTES: usize = 1024;
+/// The most members of one list.
+pub const MAX_LIST_ITEMS: usize = 32 * 1024;
+/// The most operations of one batch.
+pub const MAX_OPERATIONS: usize = 4096;
+/// The deepest Micheline expression.
+pub const MAX_DEPTH: usize = 10_000;
+
+/// Why a message is not a sign request. The signer answers with status 400 and the text of `Display`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageError {
     fault: MessageFault,
@@ -16,39 +26,32 @@ pub struct MessageError {
 }
 
 impl MessageError {
-    /// A fault at `offset`.
-    #[must_use]
-    pub const fn new(fault: MessageFault, offset: usize) -> Self {
+    pub(crate) const fn new(fault: MessageFault, offset: usize) -> Self {
         Self { fault, offset, within: None, operation: None, known: None }
     }
 
-    /// What is wrong.
-    #[must_use]
+    /// The rule that the message breaks.
     pub const fn fault(&self) -> &MessageFault {
         &self.fault
     }
 
     /// The byte of the message where it was noticed, from zero.
-    #[must_use]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
-    /// The innermost field, when it is known.
-    #[must_use]
+    /// The innermost field, if it is known.
     pub const fn field(&self) -> Option<&'static str> {
         self.within
     }
 
     /// The operation of a batch, from zero.
-    #[must_use]
     pub const fn operation(&self) -> Option<usize> {
         self.operation
     }
 
     /// Names the field, unless an inner one is named already.
-    #[must_use]
-    pub fn within(mut self, field: &'static str) -> Self {
+    pub(crate) fn within(mut self, field: &'static str) -> Self {
         self.within = self.within.or(Some(field));
         self
     }
@@ -63,8 +66,7 @@ impl MessageError {
         self
     }
 
-    /// The sentence for people: the wire text, and behind it where it happened and what would be understood.
-    #[must_use]
+    /// The text for operators: that of `Display`, then the place and the protocols that were tried.
     pub fn detail(&self) -> String {
         let mut text = format!("{self} (at byte {}", self.offset);
         if let Some(index) = self.operation {
@@ -74,7 +76,7 @@ impl MessageError {
             text.push_str(&format!(", in {field}"));
         }
         text.push(')');
-        if let (MessageFault::UnknownTag { .. }, Some(known)) = (&self.fault, self.known) {
+        if let (MessageFault::UnknownTag(_), Some(known)) = (&self.fault, self.known) {
             let names: Vec<String> = known.iter().map(ToString::to_string).collect();
             text.push_str(&format!("; the protocols known here are {}", names.join(", ")));
         }
@@ -97,35 +99,23 @@ pub enum MessageFault {
     /// The message or a frame in it ends too early.
     #[error("the message ends too early: at least {expected} byte(s) were expected, {had} left")]
     TooShort {
-        /// Bytes that the field has.
+        /// The bytes of the field.
         expected: usize,
-        /// Bytes that are left.
+        /// The bytes that are left.
         had: usize,
     },
     /// A magic byte, operation or variant that none of the known protocols has.
-    #[error("unknown tag {tag}")]
-    UnknownTag {
-        /// The tag as it stands there.
-        tag: u8,
-    },
+    #[error("unknown tag {0}")]
+    UnknownTag(u8),
     /// Bytes behind the end of what was decoded.
-    #[error("{left} byte(s) behind the end of the message or of a part of it")]
-    Trailing {
-        /// How many.
-        left: usize,
-    },
+    #[error("{0} byte(s) behind the end of the message or of a part of it")]
+    Trailing(usize),
     /// A boolean or the flag of an optional field is neither `00` nor `ff`.
-    #[error("a boolean is {byte:#04x}, and must be 0x00 or 0xff")]
-    NotABoolean {
-        /// The byte.
-        byte: u8,
-    },
+    #[error("a boolean is {0:#04x}, and must be 0x00 or 0xff")]
+    NotABoolean(u8),
     /// A number that cannot be negative is.
-    #[error("{value} is negative, and a level, round or amount cannot be")]
-    Negative {
-        /// The number.
-        value: i64,
-    },
+    #[error("{0} is negative, and a level, round or amount cannot be")]
+    Negative(i32),
     /// A number that cannot be zero is.
     #[error("an amount is 0, and this one cannot be")]
     Zero,
@@ -138,42 +128,28 @@ pub enum MessageFault {
     /// A Micheline expression nested too deeply.
     #[error("an expression is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// A list with too many members.
-    #[error("a list has more than {most} members")]
-    TooMany {
-        /// The limit.
-        most: usize,
-    },
+    /// A list with more members than the limit.
+    #[error("a list has more than {0} members")]
+    TooMany(usize),
     /// The message as a whole is too long.
     #[error("the message has more than {MAX_MESSAGE_BYTES} bytes")]
     TooLong,
     /// A generic message without operations.
     #[error("the message holds no operation")]
     EmptyBatch,
-    /// Two protocols read the same bytes differently, and what the chain would do cannot be told.
+    /// Two protocols read the same bytes differently, so that nobody can tell what the chain would do.
     #[error("two protocols read this message as different operations")]
     Ambiguous,
-    /// A fixed length that a field does not have.
-    #[error("a field has {had} byte(s), which no value of it has")]
-    Length {
-        /// Its length.
-        had: usize,
-    },
-    /// A text that is not one: entrypoints are ASCII.
+    /// A field with a length that no value of it has.
+    #[error("a field has {0} byte(s), which no value of it has")]
+    Length(usize),
+    /// The name of an entrypoint is not ASCII.
     #[error("a name is not made of printable ASCII characters")]
     Text,
-    /// The fitness of a block header is not that of a Tenderbake block (specification 6.7).
-    #[error("the fitness is malformed: {why}")]
-    Fitness {
-        /// The part that is wrong.
-        why: &'static str,
-    },
-    /// Consensus tags 20, 21 and 23 are for tz1, tz2 and tz3, tags 40 and 41 for tz4 (specification 4.1).
-    #[error(
-        "operation tag {tag} is not for this key: tz4 keys sign tags 40 and 41, all others 20, 21 and 23"
-    )]
-    WrongKeyKind {
-        /// The tag of the consensus operation.
-        tag: u8,
-    },
+    /// The fitness of a block header is not that of a Tenderbake block.
+    #[error("the fitness is malformed: {0}")]
+    Fitness(&'static str),
+    /// A consensus operation of the form that keys of the other kind sign.
+    #[error("operation tag {0} is not for this key: tz4 keys sign tags 40 and 41, all others 20, 21 and 23")]
+    WrongKeyKind(u8),
 }

@@ -1,8 +1,8 @@
-//! The four curves: one row each; nothing else lists them.
+//! The four curves. Only this file lists them.
 
 use crate::base58check::Prefix;
 
-/// What a key belongs to. The order is that of the binary tags.
+/// The curve of a key. The order is that of the binary tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Curve {
     /// tz1, RFC 8032.
@@ -29,42 +29,26 @@ impl Curve {
     pub const ALL: [Self; 4] = [Self::Ed25519, Self::Secp256k1, Self::P256, Self::Bls12381];
 
     /// The first byte of a public key or its hash in binary form.
-    #[must_use]
     pub const fn tag(self) -> u8 {
-        match self {
-            Self::Ed25519 => 0,
-            Self::Secp256k1 => 1,
-            Self::P256 => 2,
-            Self::Bls12381 => 3,
-        }
+        self as u8
     }
 
-    /// The curve of a tag. 4 is ML-DSA-44, which is not signed with here.
-    #[must_use]
-    pub const fn from_tag(tag: u8) -> Option<Self> {
-        match tag {
-            0 => Some(Self::Ed25519),
-            1 => Some(Self::Secp256k1),
-            2 => Some(Self::P256),
-            3 => Some(Self::Bls12381),
-            _ => None,
-        }
+    /// The curve of a tag. The tag 4, ML-DSA-44, does not sign here.
+    pub fn from_tag(tag: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(tag)).copied()
     }
 
     /// Bytes of a public key, points in compressed form, without the tag.
-    #[must_use]
     pub const fn public_key_len(self) -> usize {
         self.prefixes().public.payload_len()
     }
 
     /// Bytes of a signature.
-    #[must_use]
     pub const fn signature_len(self) -> usize {
         self.prefixes().signature.payload_len()
     }
 
     /// The name as people write it.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ed25519 => "Ed25519",

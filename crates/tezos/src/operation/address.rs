@@ -1,4 +1,4 @@
-//! Who is paid and who pays: implicit accounts and originated contracts (specification 6.4).
+//! Accounts: implicit ones and originated contracts.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,6 @@ pub struct Address {
 
 impl Address {
     /// Whether it is an account of a key, and not a contract.
-    #[must_use]
     pub fn is_implicit(&self) -> bool {
         self.prefix != Prefix::Kt1
     }
@@ -38,7 +37,7 @@ impl Address {
         let known = tag < 4 || protocol >= Protocol::Ushuaia;
         match IMPLICIT.get(usize::from(tag)) {
             Some(&prefix) if known => Ok(Self { prefix, hash: cursor.array()? }),
-            _ => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("key hash")),
+            _ => Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("key hash")),
         }
     }
 
@@ -50,7 +49,7 @@ impl Address {
         match frame.u8()? {
             0 => Self::decode_implicit(&mut frame, protocol),
             1 => originated(&mut frame),
-            tag => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("contract id")),
+            tag => Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("contract id")),
         }
     }
 
@@ -59,7 +58,7 @@ impl Address {
         let at = cursor.position();
         match cursor.u8()? {
             1 => originated(cursor),
-            tag => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("contract id")),
+            tag => Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("contract id")),
         }
     }
 }
@@ -69,7 +68,7 @@ fn originated(cursor: &mut Cursor<'_>) -> Result<Address, MessageError> {
     let at = cursor.position();
     match cursor.u8()? {
         0 => Ok(Address { prefix: Prefix::Kt1, hash }),
-        tag => Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("contract id")),
+        tag => Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("contract id")),
     }
 }
 
@@ -104,7 +103,7 @@ impl FromStr for Address {
         let (prefix, payload) = base58check::decode(text)?;
         let known = prefix == Prefix::Kt1 || IMPLICIT.contains(&prefix);
         let hash = payload.as_slice().try_into().ok().filter(|_| known);
-        hash.map(|hash| Self { prefix, hash }).ok_or(AddressError::Kind { found: prefix })
+        hash.map(|hash| Self { prefix, hash }).ok_or(AddressError::Kind(prefix))
     }
 }
 
@@ -115,9 +114,6 @@ pub enum AddressError {
     #[error(transparent)]
     Base58(#[from] Base58Error),
     /// Something else of Tezos.
-    #[error("a {} is not an account: give a tz1…, tz2…, tz3…, tz4…, tz5… or KT1… address", found.what())]
-    Kind {
-        /// What it is.
-        found: Prefix,
-    },
+    #[error("a {} is not an account: give a tz1…, tz2…, tz3…, tz4…, tz5… or KT1… address", .0.what())]
+    Kind(Prefix),
 }

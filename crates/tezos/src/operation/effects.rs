@@ -1,11 +1,12 @@
-//! What an operation can cost its source, and whom it pays, calls or gives power: kind by kind (docs/reference/limits.md).
+//! The cost of an operation to its source, and whom it pays, calls or gives power: kind by kind
+//! (docs/reference/limits.md).
 //!
-//! The figures are upper bounds. A manager operation burns for storage, for originations and for new accounts, its internal
-//! operations included, at most what its `storage_limit` covers: the chain refuses an operation that needs more. Only
-//! `increase_paid_storage` names its bytes beside that limit.
+//! The figures are upper bounds. A manager operation and its internal operations burn at most what `storage_limit` covers, for storage,
+//! originations and new accounts: the chain refuses an operation that needs more. Only `increase_paid_storage` names its bytes beside
+//! that limit.
 
 use crate::base58check::Prefix;
-use crate::operation::fields::{address, field, mutez};
+use crate::operation::value::{NamedFields, address, field, mutez};
 use crate::operation::{Address, Entrypoint, FieldValue, OperationKind as Kind, Vote};
 
 /// Mutez that a byte of storage costs (`cost_per_byte`).
@@ -20,7 +21,7 @@ const ROLLUP_BOND: u64 = 10_000_000_000;
 pub enum Amount {
     /// So many mutez.
     Mutez(u64),
-    /// All there is, or more than can be counted.
+    /// Everything there is, or more than can be counted.
     Unbounded,
 }
 
@@ -29,7 +30,6 @@ impl Amount {
     pub const NOTHING: Self = Self::Mutez(0);
 
     /// The mutez, where they can be told.
-    #[must_use]
     pub const fn mutez(self) -> Option<u64> {
         match self {
             Self::Mutez(amount) => Some(amount),
@@ -37,14 +37,14 @@ impl Amount {
         }
     }
 
-    /// Both together. What overflows is more than can be counted.
+    /// The sum. An overflow is more than can be counted.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let sum = self.mutez().zip(other.mutez()).and_then(|(one, two)| one.checked_add(two));
         sum.map_or(Self::Unbounded, Self::Mutez)
     }
 
-    /// What so many bytes of storage cost.
+    /// The cost of so many bytes of storage.
     fn of_bytes(bytes: Option<i128>) -> Self {
         let cost = bytes.and_then(|bytes| bytes.max(0).checked_mul(COST_PER_BYTE));
         cost.and_then(|cost| u64::try_from(cost).ok()).map_or(Self::Unbounded, Self::Mutez)
@@ -57,32 +57,30 @@ impl Default for Amount {
     }
 }
 
-/// What an operation can cost its source, apart from its fee.
+/// The most that an operation can cost its source, apart from its fee.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub struct Effects {
-    /// What goes to somebody else, or into or out of the own stake.
+    /// Tez that go to somebody else, or into or out of the own stake.
     pub transferred: Amount,
     /// The most that is burned: for storage, originations and new accounts.
     pub burned: Amount,
-    /// What is frozen as a bond, which can be lost.
+    /// Tez that are frozen as a bond, which can be lost.
     pub bonded: Amount,
 }
 
 impl Effects {
-    /// What limits count: all of it.
-    #[must_use]
+    /// The sum, which limits count.
     pub fn spent(&self) -> Amount {
         self.transferred.plus(self.unsent())
     }
 
-    /// Burns and bonds: what is spent beside the transfer.
-    #[must_use]
+    /// Burns and bonds.
     pub fn unsent(&self) -> Amount {
         self.burned.plus(self.bonded)
     }
 }
 
-/// Whom an operation pays or calls, or gives power over the account.
+/// The party that an operation pays or calls, or gives power over the account.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub enum Payee {
     /// Nobody but the source itself.
@@ -94,7 +92,7 @@ pub enum Payee {
     Unnamed(&'static str),
 }
 
-/// What an operation calls.
+/// The entrypoint that an operation calls.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Call {
     /// No entrypoint.
@@ -106,8 +104,8 @@ pub enum Call {
     Unnamed,
 }
 
-/// What the policy asks of an operation. Made once while decoding, so that a field that is not where it should be is an
-/// error there and not an allowance later.
+/// The facts about an operation that a policy asks for. They are read once while decoding, so that a missing field is an error there and
+/// not an allowance later.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Effect {
     pub(super) source: Option<Address>,
@@ -118,14 +116,17 @@ pub(super) struct Effect {
     pub(super) vote: Option<Vote>,
 }
 
-type Fields = [(&'static str, FieldValue)];
-
 impl Effect {
     /// The kind of an operation, which may be a staking call, and its effects.
     ///
-    /// `None` when a field is missing that the layout of the kind has: a fault of ours, and a refusal. Every kind is named here,
-    /// so that a new one does not compile before somebody has said what it does.
-    pub(super) fn of(row: Kind, manager: bool, header: &Fields, fields: &Fields) -> Option<(Kind, Self)> {
+    /// `None` if a field of the kind's layout is missing: a fault of ours, and a refusal. Every kind is named here, so that a new one does
+    /// not compile before somebody has said what it does.
+    pub(super) fn of(
+        row: Kind,
+        manager: bool,
+        header: &NamedFields,
+        fields: &NamedFields,
+    ) -> Option<(Kind, Self)> {
         let mut effect = Self::default();
         let mut storage_limit = None;
         if manager {
@@ -140,7 +141,7 @@ impl Effect {
                 let destination = address(fields, "destination")?;
                 effect.effects.transferred = Amount::Mutez(mutez(fields, "amount")?);
                 effect.effects.burned = match storage_limit {
-                    // All that an implicit account can be charged for is that it is new.
+                    // An implicit account is charged for nothing but being new.
                     Some(limit) if destination.is_implicit() && limit < ALLOCATION_BYTES => Amount::NOTHING,
                     _ if destination.is_implicit() => Amount::of_bytes(Some(ALLOCATION_BYTES)),
                     _ => storage(),
@@ -148,7 +149,7 @@ impl Effect {
                 effect.payee = Payee::Account(destination);
                 effect.call = Call::Entrypoint(called(fields)?);
             }
-            // Stake stays the source's own. What goes into it or out of it counts all the same.
+            // Stake stays the source's own, but tez that go into it or out of it count.
             Kind::Stake | Kind::Unstake | Kind::FinalizeUnstake | Kind::SetDelegateParameters => {
                 effect.effects.transferred = Amount::Mutez(mutez(fields, "amount")?);
                 effect.payee = Payee::Account(address(fields, "destination")?);
@@ -189,7 +190,7 @@ impl Effect {
                 effect.effects.transferred = Amount::Unbounded;
                 effect.payee = Payee::Account(address(fields, "destination")?);
             }
-            // Whoever holds the new key can drain the account later.
+            // The holder of the new key can drain the account later.
             Kind::UpdateConsensusKey => {
                 let holder = key_hash(field(fields, "pk")?)?;
                 if effect.source != Some(holder) {
@@ -204,23 +205,14 @@ impl Effect {
                 }
             }
             Kind::Proposals => effect.source = Some(address(fields, "source")?),
-            // Nothing leaves the source but the fee.
-            Kind::DalPublishCommitment
-            | Kind::Delegation
-            | Kind::Reveal
-            | Kind::SetDepositsLimit
-            | Kind::SmartRollupAddMessages
-            | Kind::SmartRollupCement
-            | Kind::SmartRollupRecoverBond
-            | Kind::SmartRollupRefute
-            | Kind::SmartRollupTimeout
-            | Kind::UpdateCompanionKey => {}
-            // Without a source.
+            // Nothing leaves the source but the fee, or there is no source.
             Kind::ActivateAccount
             | Kind::Attestation
             | Kind::AttestationWithDal
             | Kind::AttestationsAggregate
             | Kind::DalEntrapmentEvidence
+            | Kind::DalPublishCommitment
+            | Kind::Delegation
             | Kind::DoubleAttestationEvidence
             | Kind::DoubleBakingEvidence
             | Kind::DoubleConsensusOperationEvidence
@@ -228,16 +220,24 @@ impl Effect {
             | Kind::FailingNoop
             | Kind::Preattestation
             | Kind::PreattestationsAggregate
+            | Kind::Reveal
             | Kind::SeedNonceRevelation
+            | Kind::SetDepositsLimit
             | Kind::SignaturePrefix
+            | Kind::SmartRollupAddMessages
+            | Kind::SmartRollupCement
+            | Kind::SmartRollupRecoverBond
+            | Kind::SmartRollupRefute
+            | Kind::SmartRollupTimeout
+            | Kind::UpdateCompanionKey
             | Kind::VdfRevelation => {}
         }
         Some((kind, effect))
     }
 }
 
-/// The staking call that a transaction to its own source makes by the tag of its entrypoint (§4.4).
-fn staking(row: Kind, source: Option<Address>, fields: &Fields) -> Option<Option<Kind>> {
+/// The staking call that a transaction to its own source makes by the tag of its entrypoint.
+fn staking(row: Kind, source: Option<Address>, fields: &NamedFields) -> Option<Option<Kind>> {
     if row != Kind::Transaction {
         return Some(None);
     }
@@ -247,12 +247,12 @@ fn staking(row: Kind, source: Option<Address>, fields: &Fields) -> Option<Option
 }
 
 /// The name of the entrypoint that a transaction calls.
-fn called(fields: &Fields) -> Option<String> {
+fn called(fields: &NamedFields) -> Option<String> {
     Some(parameters(fields)?.map_or("default", Entrypoint::name).to_owned())
 }
 
-/// The entrypoint of a transaction's parameters, where it has some.
-fn parameters(fields: &Fields) -> Option<Option<&Entrypoint>> {
+/// The entrypoint of a transaction's parameters, if it has some.
+fn parameters(fields: &NamedFields) -> Option<Option<&Entrypoint>> {
     match field(fields, "parameters")? {
         FieldValue::Absent => Some(None),
         FieldValue::Record(parameters) => entrypoint(parameters).map(Some),
@@ -260,15 +260,15 @@ fn parameters(fields: &Fields) -> Option<Option<&Entrypoint>> {
     }
 }
 
-fn entrypoint(fields: &Fields) -> Option<&Entrypoint> {
+fn entrypoint(fields: &NamedFields) -> Option<&Entrypoint> {
     match field(fields, "entrypoint")? {
         FieldValue::Entrypoint(entrypoint) => Some(entrypoint),
         _ => None,
     }
 }
 
-/// A number; `Some(None)` where it has more than 126 bits.
-fn number(fields: &Fields, name: &str) -> Option<Option<i128>> {
+/// A number; `Some(None)` if it has more than 126 bits.
+fn number(fields: &NamedFields, name: &str) -> Option<Option<i128>> {
     match field(fields, name)? {
         FieldValue::Number(number) => Some(number.to_i128()),
         _ => None,
@@ -277,12 +277,14 @@ fn number(fields: &Fields, name: &str) -> Option<Option<i128>> {
 
 /// The account of a public key.
 fn key_hash(key: &FieldValue) -> Option<Address> {
-    match key {
-        FieldValue::Hash(Prefix::Edpk, key) => Some(Address::of_key(Prefix::Tz1, key)),
-        FieldValue::Hash(Prefix::Sppk, key) => Some(Address::of_key(Prefix::Tz2, key)),
-        FieldValue::Hash(Prefix::P2pk, key) => Some(Address::of_key(Prefix::Tz3, key)),
-        FieldValue::Hash(Prefix::Blpk, key) => Some(Address::of_key(Prefix::Tz4, key)),
-        FieldValue::Hash(Prefix::Mdpk, key) => Some(Address::of_key(Prefix::Tz5, key)),
-        _ => None,
-    }
+    let FieldValue::Hash(prefix, key) = key else { return None };
+    let account = match prefix {
+        Prefix::Edpk => Prefix::Tz1,
+        Prefix::Sppk => Prefix::Tz2,
+        Prefix::P2pk => Prefix::Tz3,
+        Prefix::Blpk => Prefix::Tz4,
+        Prefix::Mdpk => Prefix::Tz5,
+        _ => return None,
+    };
+    Some(Address::of_key(account, key))
 }

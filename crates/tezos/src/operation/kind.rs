@@ -1,10 +1,12 @@
-//! The names of operations in configurations, logs and refusals (specification 4.4).
+//! The names of operations in configurations, logs and refusals (docs/reference/signer-protocol.md).
 
 use std::fmt;
 
+use crate::text::named;
+
 macro_rules! kinds {
     ($($name:ident $text:literal $list:ident;)+) => {
-        /// What an operation of a generic request is, in Signatory's words.
+        /// The kind of an operation in a generic request, in Signatory's words.
         #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum OperationKind {
             $(#[doc = concat!("`", $text, "`")] $name,)+
@@ -15,20 +17,25 @@ macro_rules! kinds {
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// Its name.
-            #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => $text,)+ }
             }
 
             /// Whether a policy may allow it. The others exist inside blocks or before Seoul, and are always refused.
-            #[must_use]
             pub const fn is_listable(self) -> bool {
-                match self { $(Self::$name => kinds!(@ $list),)+ }
+                match self { $(Self::$name => kinds!(@listable $list),)+ }
+            }
+
+            /// Whether it is a staking call that a transaction carries.
+            pub const fn is_staking(self) -> bool {
+                match self { $(Self::$name => kinds!(@staking $list),)+ }
             }
         }
     };
-    (@ listed) => { true };
-    (@ unlisted) => { false };
+    (@listable unlisted) => { false };
+    (@listable $listed:ident) => { true };
+    (@staking staking) => { true };
+    (@staking $other:ident) => { false };
 }
 
 kinds! {
@@ -46,7 +53,7 @@ kinds! {
     DoublePreattestationEvidence "double_preattestation_evidence" unlisted;
     DrainDelegate "drain_delegate" listed;
     FailingNoop "failing_noop" listed;
-    FinalizeUnstake "finalize_unstake" listed;
+    FinalizeUnstake "finalize_unstake" staking;
     IncreasePaidStorage "increase_paid_storage" listed;
     Origination "origination" listed;
     Preattestation "preattestation" unlisted;
@@ -55,7 +62,7 @@ kinds! {
     RegisterGlobalConstant "register_global_constant" listed;
     Reveal "reveal" listed;
     SeedNonceRevelation "seed_nonce_revelation" listed;
-    SetDelegateParameters "set_delegate_parameters" listed;
+    SetDelegateParameters "set_delegate_parameters" staking;
     SetDepositsLimit "set_deposits_limit" listed;
     SignaturePrefix "signature_prefix" listed;
     SmartRollupAddMessages "smart_rollup_add_messages" listed;
@@ -66,10 +73,10 @@ kinds! {
     SmartRollupRecoverBond "smart_rollup_recover_bond" listed;
     SmartRollupRefute "smart_rollup_refute" listed;
     SmartRollupTimeout "smart_rollup_timeout" listed;
-    Stake "stake" listed;
+    Stake "stake" staking;
     Transaction "transaction" listed;
     TransferTicket "transfer_ticket" listed;
-    Unstake "unstake" listed;
+    Unstake "unstake" staking;
     UpdateCompanionKey "update_companion_key" listed;
     UpdateConsensusKey "update_consensus_key" listed;
     VdfRevelation "vdf_revelation" listed;
@@ -80,57 +87,8 @@ kinds! {
 
 impl OperationKind {
     /// The kind that a configuration means by `name`. Only listable kinds are found.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.is_listable() && kind.name() == name)
-    }
-
-    /// Whether it is a staking call that a transaction carries.
-    #[must_use]
-    pub const fn is_staking(self) -> bool {
-        match self {
-            Self::Stake | Self::Unstake | Self::FinalizeUnstake | Self::SetDelegateParameters => true,
-            Self::ActivateAccount
-            | Self::Attestation
-            | Self::AttestationWithDal
-            | Self::AttestationsAggregate
-            | Self::Ballot
-            | Self::DalEntrapmentEvidence
-            | Self::DalPublishCommitment
-            | Self::Delegation
-            | Self::DoubleAttestationEvidence
-            | Self::DoubleBakingEvidence
-            | Self::DoubleConsensusOperationEvidence
-            | Self::DoublePreattestationEvidence
-            | Self::DrainDelegate
-            | Self::FailingNoop
-            | Self::IncreasePaidStorage
-            | Self::Origination
-            | Self::Preattestation
-            | Self::PreattestationsAggregate
-            | Self::Proposals
-            | Self::RegisterGlobalConstant
-            | Self::Reveal
-            | Self::SeedNonceRevelation
-            | Self::SetDepositsLimit
-            | Self::SignaturePrefix
-            | Self::SmartRollupAddMessages
-            | Self::SmartRollupCement
-            | Self::SmartRollupExecuteOutboxMessage
-            | Self::SmartRollupOriginate
-            | Self::SmartRollupPublish
-            | Self::SmartRollupRecoverBond
-            | Self::SmartRollupRefute
-            | Self::SmartRollupTimeout
-            | Self::Transaction
-            | Self::TransferTicket
-            | Self::UpdateCompanionKey
-            | Self::UpdateConsensusKey
-            | Self::VdfRevelation
-            | Self::ZkRollupOrigination
-            | Self::ZkRollupPublish
-            | Self::ZkRollupUpdate => false,
-        }
     }
 }
 
@@ -140,43 +98,29 @@ impl fmt::Display for OperationKind {
     }
 }
 
-/// A vote on a proposal.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Vote {
-    /// 0
-    Yay,
-    /// 1
-    Nay,
-    /// 2
-    Pass,
+named! {
+    /// A vote on a proposal, by its name behind `ballot:`. [`Self::ALL`] is in the order of its byte.
+    Vote {
+        /// 0
+        Yay "yay",
+        /// 1
+        Nay "nay",
+        /// 2
+        Pass "pass",
+    }
 }
 
 impl Vote {
-    /// Every vote, by its byte.
-    pub const ALL: [Self; 3] = [Self::Yay, Self::Nay, Self::Pass];
-
-    /// Its name, as behind `ballot:`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Yay => "yay",
-            Self::Nay => "nay",
-            Self::Pass => "pass",
-        }
-    }
-
     /// The vote of a ballot's last byte.
-    #[must_use]
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.get(usize::from(byte)).copied()
     }
 }
 
-/// What a transaction calls (specification 6.4).
+/// The entrypoint that a transaction calls.
 ///
-/// The tag is kept beside the name: only a *tag* makes a staking call of a transaction (4.4). A name that reads `stake` leaves it
-/// a `transaction`, as in Signatory, although the chain knows entrypoints by their name and does the same for both; `entrypoints`
-/// in the limits of a key looks at the name.
+/// The tag is kept beside the name. Only a *tag* makes a staking call of a transaction, as in Signatory. The chain does the same for a
+/// name that reads `stake`, so `entrypoints` in the limits of a key looks at the name.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entrypoint {
     tag: u8,
@@ -211,13 +155,11 @@ impl Entrypoint {
     }
 
     /// Its tag; 255 when it is given by name.
-    #[must_use]
     pub const fn tag(&self) -> u8 {
         self.tag
     }
 
     /// Its name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -241,7 +183,7 @@ mod tests {
     #[test]
     fn the_list_is_sorted_and_complete() {
         assert!(OperationKind::ALL.is_sorted_by_key(|kind| kind.name()));
-        // Specification 4.4: 35 kinds by tag, four staking calls.
+        // 35 kinds by tag, four staking calls.
         assert_eq!(OperationKind::ALL.iter().filter(|kind| kind.is_listable()).count(), 39);
         assert_eq!(OperationKind::from_name("attestation"), None);
         assert_eq!(OperationKind::from_name("stake"), Some(OperationKind::Stake));

@@ -1,4 +1,4 @@
-//! The protocols whose operations are understood, and which of them a request is read by (specification 1.9, 6.6.3).
+//! The protocols whose operations are understood, and which of them reads a request.
 
 use std::fmt;
 
@@ -18,13 +18,12 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// What `version` 2 and 0 are read by. Where these differ on one message, it is refused as ambiguous.
+    /// The protocols of `version` 2 and 0. A message that they read differently is refused as ambiguous.
     pub const LATEST: &'static [Self] = &[Self::Tallinn, Self::Ushuaia];
-    /// What `version` 1 is read by.
+    /// The protocols of `version` 1.
     pub const RIO: &'static [Self] = &[Self::Rio];
 
-    /// The protocols of `version`, and the older ones that are tried when those understand nothing (6.6, note on the missing
-    /// proof byte).
+    /// The protocols of `version`, and the older ones that are tried if those cannot read the message.
     pub(crate) const fn readings(version: SigningVersion) -> (&'static [Self], &'static [Self]) {
         match version {
             SigningVersion::V1 => (Self::RIO, &[Self::Quebec]),
@@ -32,7 +31,7 @@ impl Protocol {
         }
     }
 
-    /// The highest number of a Michelson primitive (6.9).
+    /// The highest number of a Michelson primitive.
     pub(crate) const fn last_primitive(self) -> u8 {
         match self {
             Self::Quebec | Self::Rio => 158,

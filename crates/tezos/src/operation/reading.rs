@@ -1,4 +1,4 @@
-//! How the bytes of a message are read by its layout (specification 6.4).
+//! Reads the bytes of a message by its layout.
 
 use crate::base58check::Prefix;
 use crate::codec::{Cursor, MAX_LIST_ITEMS, MessageError, MessageFault};
@@ -6,7 +6,7 @@ use crate::micheline;
 use crate::operation::shape::{Field, Shape};
 use crate::operation::value::Number;
 use crate::operation::{Address, Entrypoint, FieldValue, Protocol, Vote, layout};
-use crate::request::block;
+use crate::request::block::BlockHeader;
 
 /// The longest counter or limit, in bytes of seven bits each: octez gives these fields a size.
 const SHORT_NUMBER_BYTES: usize = 10;
@@ -65,7 +65,7 @@ impl Shape {
             Self::Hash(prefix) => FieldValue::Hash(prefix, cursor.take(prefix.payload_len())?.to_vec()),
             Self::DynBytes => FieldValue::Bytes(cursor.frame()?.rest()?.to_vec()),
             Self::ShortBytes(most) => match cursor.u16()? {
-                count if count > most => return Err(fault(MessageFault::Length { had: count.into() })),
+                count if count > most => return Err(fault(MessageFault::Length(count.into()))),
                 count => FieldValue::Bytes(cursor.take(count.into())?.to_vec()),
             },
             Self::Scalar => match cursor.array()? {
@@ -79,11 +79,11 @@ impl Shape {
             Self::Signature => signature(cursor, protocol)?,
             Self::BlsSignature => match cursor.rest()? {
                 bytes if bytes.len() == 96 => FieldValue::Hash(Prefix::Blsig, bytes.to_vec()),
-                bytes => return Err(fault(MessageFault::Length { had: bytes.len() })),
+                bytes => return Err(fault(MessageFault::Length(bytes.len()))),
             },
             Self::Vote => {
                 let tag = cursor.u8()?;
-                FieldValue::Vote(Vote::from_byte(tag).ok_or_else(|| fault(MessageFault::UnknownTag { tag }))?)
+                FieldValue::Vote(Vote::from_byte(tag).ok_or_else(|| fault(MessageFault::UnknownTag(tag)))?)
             }
             Self::Entrypoint => FieldValue::Entrypoint(entrypoint(cursor)?),
             Self::EntrypointText => {
@@ -112,7 +112,7 @@ impl Shape {
             Self::Tagged(variants) => {
                 let tag = cursor.u8()?;
                 let Some((_, name, shape)) = variants.iter().find(|(known, ..)| *known == tag) else {
-                    return Err(fault(MessageFault::UnknownTag { tag }));
+                    return Err(fault(MessageFault::UnknownTag(tag)));
                 };
                 FieldValue::Variant(name, Box::new(shape.read(cursor, protocol)?))
             }
@@ -130,12 +130,12 @@ fn list(
     let mut values = Vec::new();
     while !cursor.is_empty() {
         if values.len() >= most {
-            return Err(cursor.fault(MessageFault::TooMany { most }));
+            return Err(cursor.fault(MessageFault::TooMany(most)));
         }
         let before = cursor.remaining();
         values.push(of.read(cursor, protocol)?);
         if cursor.remaining() >= before {
-            return Err(cursor.fault(MessageFault::Length { had: 0 }));
+            return Err(cursor.fault(MessageFault::Length(0)));
         }
     }
     Ok(FieldValue::List(values))
@@ -157,13 +157,13 @@ fn public_key(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<FieldValue,
         2 => Prefix::P2pk,
         3 => Prefix::Blpk,
         4 if protocol >= Protocol::Ushuaia => Prefix::Mdpk,
-        tag => return Err(MessageError::new(MessageFault::UnknownTag { tag }, at)),
+        tag => return Err(MessageError::new(MessageFault::UnknownTag(tag), at)),
     };
     Ok(FieldValue::Hash(prefix, cursor.take(prefix.payload_len())?.to_vec()))
 }
 
 fn signature(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<FieldValue, MessageError> {
-    let fault = cursor.fault(MessageFault::Length { had: cursor.remaining() });
+    let fault = cursor.fault(MessageFault::Length(cursor.remaining()));
     let bytes = cursor.rest()?;
     let prefix = match bytes.len() {
         64 => Prefix::Sig,
@@ -181,12 +181,12 @@ fn entrypoint(cursor: &mut Cursor<'_>) -> Result<Entrypoint, MessageError> {
         let length = cursor.u8()?;
         return entrypoint_name(cursor.take(length.into())?, at).map(Entrypoint::named);
     }
-    Entrypoint::reserved(tag).ok_or(MessageError::new(MessageFault::UnknownTag { tag }, at))
+    Entrypoint::reserved(tag).ok_or(MessageError::new(MessageFault::UnknownTag(tag), at))
 }
 
 fn entrypoint_name(bytes: &[u8], at: usize) -> Result<String, MessageError> {
     if bytes.is_empty() || bytes.len() > Entrypoint::MAX_BYTES {
-        return Err(MessageError::new(MessageFault::Length { had: bytes.len() }, at));
+        return Err(MessageError::new(MessageFault::Length(bytes.len()), at));
     }
     match std::str::from_utf8(bytes) {
         Ok(name) if name.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(name.to_owned()),
@@ -194,14 +194,14 @@ fn entrypoint_name(bytes: &[u8], at: usize) -> Result<String, MessageError> {
     }
 }
 
-/// Branch, one consensus operation, and the signature that takes the rest of the frame (6.6, ICO). An operation without a
-/// signature can be inlined too: octez reads it, and finds the evidence invalid.
+/// Branch, one consensus operation, and the signature that takes the rest of the frame. Octez also reads an operation without a
+/// signature, and finds the evidence invalid.
 fn inlined(cursor: &mut Cursor<'_>, protocol: Protocol, tags: &[u8]) -> Result<FieldValue, MessageError> {
     let branch = Shape::Hash(Prefix::B).read(cursor, protocol)?;
     let at = cursor.position();
     let tag = cursor.u8()?;
     let row = layout::row(tag, protocol).filter(|_| tags.contains(&tag));
-    let row = row.ok_or(MessageError::new(MessageFault::UnknownTag { tag }, at))?;
+    let row = row.ok_or(MessageError::new(MessageFault::UnknownTag(tag), at))?;
     let operation = FieldValue::Record(record(cursor, protocol, row.fields)?);
     let signature = if cursor.is_empty() { FieldValue::Absent } else { signature(cursor, protocol)? };
     Ok(FieldValue::Record(vec![
@@ -211,9 +211,9 @@ fn inlined(cursor: &mut Cursor<'_>, protocol: Protocol, tags: &[u8]) -> Result<F
     ]))
 }
 
-/// The header of a block message without magic byte and chain id, then its signature (6.7).
+/// The header of a block message without magic byte and chain id, then its signature.
 fn signed_header(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<FieldValue, MessageError> {
-    let header = block::BlockHeader::decode(cursor, protocol)?;
+    let header = BlockHeader::decode(cursor, protocol)?;
     Ok(FieldValue::Record(vec![
         ("header", FieldValue::Record(header.fields())),
         ("signature", signature(cursor, protocol)?),

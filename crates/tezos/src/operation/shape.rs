@@ -1,14 +1,14 @@
-//! The building blocks of operation layouts (specification 6.4).
+//! The building blocks of operation layouts.
 //!
-//! A layout is data ([`super::layout`]), so that it can be held against the table of the specification row by row. Layouts
-//! are constants of finite depth; only Micheline nests freely, and that is read by a loop.
+//! A layout is data ([`super::layout`]), so that people can compare it with the protocol's row by row. Layouts are constants of finite
+//! depth. Only Micheline nests freely, and a loop reads it.
 
 use crate::base58check::Prefix;
 
 /// A named part of a layout.
 pub(crate) type Field = (&'static str, Shape);
 
-/// What stands at one place of a message.
+/// The shape of one field.
 #[derive(Copy, Clone, Debug)]
 pub(crate) enum Shape {
     /// Nothing: a variant without fields.

@@ -1,6 +1,6 @@
-//! What the fields of an operation hold, for the policy and for people.
+//! The values of an operation's fields, for the policy and for people.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::base58check::{self, Prefix};
 use crate::operation::{Address, Entrypoint, Vote};
@@ -42,7 +42,6 @@ pub enum FieldValue {
 
 impl FieldValue {
     /// For `policy explain` and logs. Numbers that JSON readers may round are texts.
-    #[must_use]
     pub fn to_json(&self) -> Json {
         match self {
             Self::Int(value) => Json::from(*value),
@@ -56,18 +55,36 @@ impl FieldValue {
             Self::Entrypoint(entrypoint) => Json::from(entrypoint.name()),
             Self::Vote(vote) => Json::from(vote.name()),
             Self::Absent => Json::Null,
-            Self::Variant(name, value) => {
-                Json::Object(Map::from_iter([((*name).to_owned(), value.to_json())]))
-            }
-            Self::Record(fields) => fields_to_json(fields),
+            Self::Variant(name, value) => json!({ *name: value.to_json() }),
+            Self::Record(fields) => Json::Object(fields_to_json(fields)),
             Self::List(values) => values.iter().map(Self::to_json).collect(),
         }
     }
 }
 
-/// An object with the fields in their order.
-pub(crate) fn fields_to_json(fields: &[(&'static str, FieldValue)]) -> Json {
-    Json::Object(fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_json())).collect())
+/// Fields by name, in their order.
+pub(crate) type NamedFields = [(&'static str, FieldValue)];
+
+pub(crate) fn fields_to_json(fields: &NamedFields) -> Map<String, Json> {
+    fields.iter().map(|(name, value)| ((*name).to_owned(), value.to_json())).collect()
+}
+
+pub(super) fn field<'f>(fields: &'f NamedFields, name: &str) -> Option<&'f FieldValue> {
+    fields.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+pub(super) fn address(fields: &NamedFields, name: &str) -> Option<Address> {
+    match field(fields, name)? {
+        FieldValue::Address(address) => Some(*address),
+        _ => None,
+    }
+}
+
+pub(super) fn mutez(fields: &NamedFields, name: &str) -> Option<u64> {
+    match field(fields, name)? {
+        FieldValue::Mutez(amount) => Some(*amount),
+        _ => None,
+    }
 }
 
 /// Lower-case hexadecimal.
@@ -75,7 +92,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A number of any size, in its one wire form (`N` or `Z` of 6.4).
+/// A number of any size, in its one wire form.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Number {
     groups: Vec<u8>,
@@ -92,13 +109,11 @@ impl Number {
     }
 
     /// The wire form.
-    #[must_use]
     pub fn as_wire(&self) -> &[u8] {
         &self.groups
     }
 
     /// The value, when it has at most 126 bits.
-    #[must_use]
     pub fn to_i128(&self) -> Option<i128> {
         let first = *self.groups.first()?;
         let (width, negative) = if self.signed { (6_u32, first & 0x40 != 0) } else { (7, false) };
@@ -120,18 +135,7 @@ impl Number {
         let value = i64::try_from(self.to_i128()?).ok()?;
         u64::try_from(value).ok()
     }
-}
 
-impl std::fmt::Display for Number {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.to_i128() {
-            Some(value) => write!(formatter, "{value}"),
-            None => formatter.write_str(&self.large_decimal()),
-        }
-    }
-}
-
-impl Number {
     /// Decimal digits of a number of any size, by limbs of nine digits.
     fn large_decimal(&self) -> String {
         const LIMB: u64 = 1_000_000_000;
@@ -165,6 +169,15 @@ impl Number {
             text.push_str(&digits);
         }
         text
+    }
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.to_i128() {
+            Some(value) => write!(formatter, "{value}"),
+            None => formatter.write_str(&self.large_decimal()),
+        }
     }
 }
 

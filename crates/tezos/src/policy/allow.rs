@@ -1,4 +1,4 @@
-//! The permission table of a key, and how the configuration's words become one (specification 3.2).
+//! The permission table of a key, and how it is made of the configuration's words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use crate::Curve;
 use crate::operation::{Operation, OperationKind, Vote};
 use crate::request::RequestKind;
 
-/// Which requests, and which operations of generic ones. The default allows nothing.
+/// The requests that are allowed, and the operations of generic ones. The default allows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Allow {
     requests: BTreeSet<RequestKind>,
@@ -14,15 +14,13 @@ pub struct Allow {
 }
 
 impl Allow {
-    /// What a key whose policy is null may do: bake.
-    #[must_use]
+    /// The table of a key whose policy is null: blocks, preattestations and attestations.
     pub fn baker() -> Self {
         let requests = [RequestKind::Block, RequestKind::Preattestation, RequestKind::Attestation];
         Self { requests: requests.into(), operations: BTreeSet::new() }
     }
 
-    /// These, and nothing else.
-    #[must_use]
+    /// A table of exactly these.
     pub fn new(
         requests: impl IntoIterator<Item = RequestKind>,
         operations: impl IntoIterator<Item = OperationPermission>,
@@ -40,26 +38,22 @@ impl Allow {
         self.operations.iter().copied()
     }
 
-    /// Whether requests of `kind` are allowed; the operations in a generic one are another question.
-    #[must_use]
+    /// Whether requests of `kind` are allowed. For a generic one each operation counts too.
     pub fn request(&self, kind: RequestKind) -> bool {
         self.requests.contains(&kind)
     }
 
     /// Whether `operation` may be part of a generic request.
-    #[must_use]
     pub fn operation(&self, operation: &Operation) -> bool {
         self.lacks(operation).is_none()
     }
 
-    /// The entry that `allow.generic` would need for `operation`; `None` where it has all.
-    #[must_use]
+    /// The entry that `allow.generic` lacks for `operation`, if it lacks one.
     pub fn lacks(&self, operation: &Operation) -> Option<String> {
         lacking(&self.operations, operation)
     }
 
-    /// What operators trip over (specification 10): asked once at start, for a key of `curve`.
-    #[must_use]
+    /// A hint for operators about a key of `curve`: it attests, but not with DAL.
     pub fn hint(&self, curve: Curve) -> Option<&'static str> {
         let lacks = self.request(RequestKind::Attestation) && !self.request(RequestKind::AttestationWithDal);
         (lacks && curve != Curve::Bls12381).then_some(
@@ -77,23 +71,20 @@ pub struct OperationPermission {
 
 impl OperationPermission {
     /// Every operation of `kind`.
-    #[must_use]
     pub const fn kind(kind: OperationKind) -> Self {
         Self { kind, vote: None }
     }
 
     /// The entry that `name` stands for: a listable kind, or `ballot:` and a vote.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         if let Some(vote) = name.strip_prefix("ballot:") {
-            let vote = Vote::ALL.into_iter().find(|known| known.name() == vote)?;
-            return Some(Self { kind: OperationKind::Ballot, vote: Some(vote) });
+            let vote = Some(Vote::from_name(vote)?);
+            return Some(Self { kind: OperationKind::Ballot, vote });
         }
         OperationKind::from_name(name).map(Self::kind)
     }
 
     /// Whether it allows `operation`.
-    #[must_use]
     pub fn covers(&self, operation: &Operation) -> bool {
         self.kind.is_listable()
             && self.kind == operation.kind()
@@ -111,7 +102,7 @@ pub(super) fn lacking(granted: &BTreeSet<OperationPermission>, operation: &Opera
     (!covered).then(|| staking.name().to_owned())
 }
 
-/// The words of the configuration, before they mean something. `None` is a member that is absent or null.
+/// The words of the configuration. `None` is a member that is absent or null.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AllowWords {
     /// `allow`: request kinds with their lists.
@@ -123,17 +114,17 @@ pub struct AllowWords {
 }
 
 impl AllowWords {
-    /// The table, with warnings for what is deprecated.
+    /// The table, with warnings about deprecated words.
     ///
     /// # Errors
-    /// Every word that means nothing, all at once.
+    /// Every unknown word, all at once.
     pub fn resolve(&self) -> Result<(Allow, Vec<String>), Vec<AllowError>> {
-        let mut reader = Reader::default();
+        let mut reader = AllowReader::default();
         match &self.allow {
             Some(allow) => {
                 for (name, operations) in allow {
                     let kind = reader.request(name, "allow");
-                    // Lists under any other kind mean nothing, and are not even looked at.
+                    // Lists under any other kind mean nothing.
                     if kind == Some(RequestKind::Generic) {
                         reader.operations(operations.as_deref().unwrap_or_default(), "allow.generic");
                     }
@@ -161,13 +152,13 @@ impl AllowWords {
 }
 
 #[derive(Default)]
-struct Reader {
+struct AllowReader {
     allow: Allow,
     warnings: Vec<String>,
     errors: Vec<AllowError>,
 }
 
-impl Reader {
+impl AllowReader {
     fn request(&mut self, name: &str, list: &'static str) -> Option<RequestKind> {
         let known = match name {
             "endorsement" => self.renamed(name, "attestation"),
@@ -177,7 +168,7 @@ impl Reader {
         let kind = RequestKind::from_name(known);
         match kind {
             Some(kind) => drop(self.allow.requests.insert(kind)),
-            None => self.errors.push(AllowError::Request { name: name.to_owned(), list }),
+            None => self.errors.push(AllowError::Request(name.to_owned(), list)),
         }
         kind
     }
@@ -198,7 +189,7 @@ impl Reader {
             };
             match OperationPermission::from_name(known) {
                 Some(permission) => drop(self.allow.operations.insert(permission)),
-                None => self.errors.push(AllowError::Operation { name: name.clone(), list }),
+                None => self.errors.push(AllowError::Operation(name.clone(), list)),
             }
         }
     }
@@ -209,7 +200,7 @@ impl Reader {
         new
     }
 
-    /// What to write instead of the deprecated fields.
+    /// The words to write instead of the deprecated fields.
     fn equivalent(&self) -> String {
         let mut text = String::from(
             "Deprecated configuration detected: 'allowed_operations' and 'allowed_kinds' should be replaced with\nallow:",
@@ -231,7 +222,6 @@ impl Reader {
 
 impl OperationPermission {
     /// Its name, as [`Self::from_name`] reads it.
-    #[must_use]
     pub fn name(&self) -> String {
         match self.vote {
             Some(vote) => format!("{}:{}", self.kind, vote.name()),
@@ -240,23 +230,13 @@ impl OperationPermission {
     }
 }
 
-/// A word of the configuration that means nothing.
+/// An unknown word of the configuration, and the list that it stands in.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum AllowError {
     /// Not a request kind.
-    #[error("invalid request kind `{name}` in `{list}` list")]
-    Request {
-        /// The word.
-        name: String,
-        /// Where it stands.
-        list: &'static str,
-    },
+    #[error("invalid request kind `{0}` in `{1}` list")]
+    Request(String, &'static str),
     /// Not an operation kind that can be allowed.
-    #[error("invalid operation kind `{name}` in `{list}` list")]
-    Operation {
-        /// The word.
-        name: String,
-        /// Where it stands.
-        list: &'static str,
-    },
+    #[error("invalid operation kind `{0}` in `{1}` list")]
+    Operation(String, &'static str),
 }

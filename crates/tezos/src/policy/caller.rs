@@ -1,4 +1,4 @@
-//! Who asks for a signature, and what the token that he brings leaves of the file's permissions (design decisions 6).
+//! The caller of a request, and the claims of their token that narrow the file's permissions.
 
 use std::collections::BTreeSet;
 
@@ -7,64 +7,56 @@ use crate::policy::{Denial, OperationPermission};
 use crate::request::{RequestKind, SignRequest};
 use crate::{Address, PublicKeyHash};
 
-/// The caller, as far as the server's authentication knows him.
+/// The caller, as far as the server's authentication knows them.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Caller {
-    /// No authentication is configured, or none was given where it is optional.
+    /// No authentication is configured, or it is optional and was not given.
     #[default]
     Anonymous,
-    /// The holder of a key of `server.authorized_keys` (specification 1.8).
+    /// The holder of a key of `server.authorized_keys`.
     Client(PublicKeyHash),
-    /// The user of a token (specification 2).
+    /// The user of a token.
     User(User),
 }
 
-/// The user of a token and the claims that narrow what he may do. An absent claim narrows nothing.
+/// The user of a token, and the claims that narrow what they may do. An absent claim narrows nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct User {
-    /// For `jwt_users`: the login's name, or `sub` of a token of our own issuer.
+    /// The name for `jwt_users`: the login's name, or `sub` of a token of our own issuer.
     pub name: String,
     /// The keys that the token is for, by address.
     pub keys: Option<BTreeSet<String>>,
-    /// For `jwt_roles`.
+    /// The roles for `jwt_roles`.
     pub roles: BTreeSet<String>,
     /// The requests and operations that the token is for.
     pub permissions: Option<Permissions>,
 }
 
 impl User {
-    /// A user without narrowing claims, as `/login` makes them.
-    #[must_use]
+    /// A user without narrowing claims, as `/login` makes one.
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// Whether the token is for `key`.
     pub(crate) fn may_use(&self, key: &PublicKeyHash) -> Result<(), Denial> {
-        match &self.keys {
-            Some(keys) if !keys.contains(&key.to_string()) => {
-                Err(Denial::TokenKey { user: self.name.clone(), key: Address::from(*key) })
-            }
-            _ => Ok(()),
+        if self.keys.as_ref().is_none_or(|keys| keys.contains(&key.to_string())) {
+            return Ok(());
         }
+        Err(Denial::TokenKey(self.name.clone(), Address::from(*key)))
     }
 
     /// Whether the token is for everything in `request`.
     pub(crate) fn may_ask(&self, request: &SignRequest) -> Result<(), Denial> {
-        match &self.permissions {
-            Some(permissions) => permissions.check(request),
-            None => Ok(()),
-        }
+        self.permissions.as_ref().map_or(Ok(()), |permissions| permissions.check(request))
     }
 
     /// Whether the token is for proofs of possession.
     pub(crate) fn may_prove(&self) -> Result<(), Denial> {
-        match &self.permissions {
-            Some(permissions) if !permissions.proof_of_possession => {
-                Err(Denial::TokenPermission { name: PROOF.to_owned() })
-            }
-            _ => Ok(()),
+        if self.permissions.as_ref().is_none_or(|permissions| permissions.proof_of_possession) {
+            return Ok(());
         }
+        Err(Denial::TokenPermission(PROOF.to_owned()))
     }
 }
 
@@ -73,7 +65,7 @@ const PROOF: &str = "proof_of_possession";
 
 /// The `permissions` claim: `block`, `attestation`, `generic:transaction`, `generic:ballot:yay`, `proof_of_possession`, …
 ///
-/// `generic` alone stands for every operation that the file allows. A name that is none of these grants nothing.
+/// `generic` alone stands for every operation that the file allows. An unknown name grants nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Permissions {
     requests: BTreeSet<RequestKind>,
@@ -83,8 +75,7 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// Reads the members of the claim. This cannot fail: what is not understood is not granted.
-    #[must_use]
+    /// Reads the members of the claim. This cannot fail: an unknown name is not granted.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut permissions = Self::default();
         for name in names {
@@ -102,8 +93,7 @@ impl Permissions {
         permissions
     }
 
-    /// The names that mean nothing here, for a warning in the log.
-    #[must_use]
+    /// The unknown names, for a warning in the log.
     pub const fn unknown(&self) -> &BTreeSet<String> {
         &self.unknown
     }
@@ -113,15 +103,12 @@ impl Permissions {
         if self.requests.contains(&kind) {
             return Ok(());
         }
-        if kind != RequestKind::Generic || self.operations.is_empty() {
-            return Err(Denial::TokenPermission { name: kind.name().to_owned() });
+        // A batch is never empty; if it were, nothing in it would be permitted.
+        if kind != RequestKind::Generic || self.operations.is_empty() || request.operations().is_empty() {
+            return Err(Denial::TokenPermission(kind.name().to_owned()));
         }
         match request.operations().iter().find_map(|operation| lacking(&self.operations, operation)) {
-            Some(name) => Err(Denial::TokenPermission { name: format!("generic:{name}") }),
-            // A batch is never empty; if it were, nothing in it would be permitted.
-            None if request.operations().is_empty() => {
-                Err(Denial::TokenPermission { name: kind.name().to_owned() })
-            }
+            Some(name) => Err(Denial::TokenPermission(format!("generic:{name}"))),
             None => Ok(()),
         }
     }

@@ -10,7 +10,6 @@ impl Policy {
     /// One line for each rule of the file that speaks about `request`: the word of the configuration, and whether it allows.
     ///
     /// This explains; [`Policy::evaluate`] decides.
-    #[must_use]
     pub fn explain(&self, request: &SignRequest) -> Vec<String> {
         let says = |allowed: bool| if allowed { "lists" } else { "does not list" };
         let mut lines = Vec::new();

@@ -1,64 +1,52 @@
-//! Limits on what a key spends, off by default (specification 10, wish 6).
+//! Limits on the spending of a key. They are off by default.
 //!
-//! They are about the batch as a whole, for a batch of a hundred small transfers is one large one:
+//! They bound the batch as a whole: a batch of a hundred small transfers is one large transfer.
 //!
-//! * `max_amount` bounds the tez that all operations of a request can cost together: what they transfer, the most that they burn
-//!   for storage, originations and new accounts, and what they freeze as bonds ([`crate::operation::Effects`]). An operation
-//!   that spends as much as there is, `drain_delegate`, is above every limit. Fees are another limit.
+//! * `max_amount` bounds the tez that all operations of a request can cost together: transfers, the most that they burn for storage,
+//!   originations and new accounts, and bonds ([`crate::operation::Effects`]). `drain_delegate` spends everything there is, so it is
+//!   above every limit. Fees are another limit.
 //! * `max_fee` bounds the fees of all operations together.
-//! * `destinations` are the accounts that may be paid or called, or whose key may become the consensus key. A staking call has
-//!   none but its own source. An operation that pays or calls somebody whom the message does not name is refused.
-//! * `entrypoints` are the names that transactions and ticket transfers may call, `default` for a plain transfer. Staking
-//!   calls are allowed by their kind.
-//! * `per` bounds what all requests within a window ask for together: the amount, counted as for `max_amount`, and the number of
-//!   operations.
+//! * `destinations` are the accounts that may be paid or called, or whose key may become the consensus key. A staking call has no
+//!   destination but its own source. An operation that pays or calls somebody whom the message does not name is refused.
+//! * `entrypoints` are the names that transactions and ticket transfers may call, `default` for a plain transfer. Staking calls are
+//!   allowed by their kind.
+//! * `per` bounds all requests within a window: the amount, counted as for `max_amount`, and the number of operations.
 //!
-//! With `mode: observe` nothing is refused: what would have been is answered beside the permission, for the log.
+//! With `mode: observe` no limit refuses. The verdict names the refusal for the log.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::operation::{Address, Amount, Call, Operation, Payee};
-use crate::policy::{AskedAmount, Denial, LimitDenial, ListedNames, Mutez, Usage, Verdict};
+use crate::policy::{AskedAmount, Denial, LimitDenial, Mutez, Unlisted, Usage, Verdict};
+use crate::text::named;
 
-/// What a key may spend. Absent members limit nothing.
+/// The most that a key may spend. Absent members limit nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct SpendingLimits {
     /// The most that one request spends.
     pub max_amount: Option<Mutez>,
     /// The most that one request pays in fees.
     pub max_fee: Option<Mutez>,
-    /// Who may be paid or called.
+    /// The accounts that may be paid or called.
     pub destinations: Option<BTreeSet<Address>>,
-    /// What may be called.
+    /// The entrypoints that may be called.
     pub entrypoints: Option<BTreeSet<String>>,
-    /// What may be spent over time.
+    /// The most that may be spent over time.
     pub per: Option<Rate>,
     /// Whether they are enforced.
     pub mode: LimitsMode,
 }
 
-/// What happens to a request that a limit does not allow.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub enum LimitsMode {
-    /// It is refused.
-    #[default]
-    Enforce,
-    /// It is signed, and reported.
-    Observe,
-}
-
-impl LimitsMode {
-    /// Every mode, as the configuration calls it.
-    pub const ALL: [Self; 2] = [Self::Enforce, Self::Observe];
-
-    /// Its name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Observe => "observe",
-        }
+named! {
+    /// The fate of a request that is above a limit.
+    #[derive(Default)]
+    LimitsMode {
+        /// It is refused.
+        #[default]
+        Enforce "enforce",
+        /// It is signed, and reported.
+        Observe "observe",
     }
 }
 
@@ -66,7 +54,7 @@ impl std::str::FromStr for LimitsMode {
     type Err = LimitsModeError;
 
     fn from_str(text: &str) -> Result<Self, LimitsModeError> {
-        Self::ALL.into_iter().find(|mode| mode.name() == text).ok_or(LimitsModeError)
+        Self::from_name(text).ok_or(LimitsModeError)
     }
 }
 
@@ -86,12 +74,12 @@ pub struct Rate {
     pub count: Option<u64>,
 }
 
-/// What the operations of a request spend together.
+/// The sum of a request's operations.
 #[derive(Copy, Clone, Default)]
 struct Total {
     fee: Amount,
     spent: Amount,
-    /// Burns and bonds, of what is spent.
+    /// The burns and bonds in `spent`.
     unsent: Amount,
     count: u64,
 }
@@ -115,8 +103,7 @@ impl Total {
 }
 
 impl SpendingLimits {
-    /// Judges the operations of one request, and counts them. A usage in the verdict is what must be remembered before the key
-    /// is used.
+    /// Judges the operations of one request, and counts them. A usage in the verdict must be durable before the key is used.
     pub(super) fn judge(&self, operations: &[Operation], used: &Usage, now_ms: u64) -> Verdict {
         let total = Total::of(operations);
         let denial = self.exceeded(operations, &total, used, now_ms).err();
@@ -141,47 +128,37 @@ impl SpendingLimits {
             self.entrypoint(operation)?;
         }
         if let Some(limit) = self.max_amount.filter(|limit| !within(*limit, total.spent)) {
-            return Err(LimitDenial::MaxAmount { limit, asked: total.asked() });
+            return Err(LimitDenial::MaxAmount(limit, total.asked()));
         }
         if let Some(limit) = self.max_fee.filter(|limit| !within(*limit, total.fee)) {
-            return Err(LimitDenial::MaxFee { limit, asked: total.fee.mutez().map(Mutez::new) });
+            return Err(LimitDenial::MaxFee(limit, total.fee.mutez().map(Mutez::new)));
         }
         self.per.as_ref().map_or(Ok(()), |rate| rate.check(total, used, now_ms))
     }
 
     fn destination(&self, operation: &Operation) -> Result<(), LimitDenial> {
-        let Some(listed) = &self.destinations else { return Ok(()) };
-        let denied = |asked: &str| LimitDenial::Destination {
-            listed: ListedNames::of(listed),
-            asked: asked.to_owned(),
-            operation: operation.permission(),
-        };
-        if operation.kind().is_staking() {
+        let Some(listed) = self.destinations.as_ref().filter(|_| !operation.kind().is_staking()) else {
             return Ok(());
-        }
+        };
+        let denied = |asked: &str| Err(LimitDenial::Destination(Unlisted::new(listed, asked, operation)));
         match operation.payee() {
             Payee::Nobody => Ok(()),
             Payee::Account(account) if listed.contains(account) => Ok(()),
-            Payee::Account(account) => Err(denied(&account.to_string())),
-            Payee::Unnamed(whom) => Err(denied(whom)),
+            Payee::Account(account) => denied(&account.to_string()),
+            Payee::Unnamed(whom) => denied(whom),
         }
     }
 
     fn entrypoint(&self, operation: &Operation) -> Result<(), LimitDenial> {
-        let Some(listed) = &self.entrypoints else { return Ok(()) };
-        let denied = |asked: &str| LimitDenial::Entrypoint {
-            listed: ListedNames::of(listed),
-            asked: asked.to_owned(),
-            operation: operation.permission(),
-        };
-        if operation.kind().is_staking() {
+        let Some(listed) = self.entrypoints.as_ref().filter(|_| !operation.kind().is_staking()) else {
             return Ok(());
-        }
+        };
+        let denied = |asked: &str| Err(LimitDenial::Entrypoint(Unlisted::new(listed, asked, operation)));
         match operation.call() {
             Call::Nothing => Ok(()),
             Call::Entrypoint(name) if listed.contains(name) => Ok(()),
-            Call::Entrypoint(name) => Err(denied(name)),
-            Call::Unnamed => Err(denied("what the message does not name")),
+            Call::Entrypoint(name) => denied(name),
+            Call::Unnamed => denied("what the message does not name"),
         }
     }
 }
@@ -190,9 +167,8 @@ impl Rate {
     fn check(&self, total: &Total, used: &Usage, now_ms: u64) -> Result<(), LimitDenial> {
         let window = self.window;
         let (spent, counted) = used.within(self.window_ms(), now_ms);
-        if let Some(limit) =
-            self.amount.filter(|limit| !within(*limit, total.spent.plus(Amount::Mutez(spent))))
-        {
+        let sum = total.spent.plus(Amount::Mutez(spent));
+        if let Some(limit) = self.amount.filter(|limit| !within(*limit, sum)) {
             let spent = Mutez::new(spent);
             return Err(LimitDenial::Amount { window, limit, spent, asked: total.asked() });
         }
@@ -204,7 +180,7 @@ impl Rate {
         Ok(())
     }
 
-    /// What is used with this request. What cannot be counted uses up every limit.
+    /// The usage with this request. An amount that cannot be counted uses up every limit.
     fn count(&self, total: &Total, used: &Usage, now_ms: u64) -> Usage {
         used.and(total.spent.mutez().unwrap_or(u64::MAX), total.count, self.window_ms(), now_ms)
     }

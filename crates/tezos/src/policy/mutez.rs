@@ -14,13 +14,11 @@ pub struct Mutez(u64);
 
 impl Mutez {
     /// So many mutez.
-    #[must_use]
     pub const fn new(mutez: u64) -> Self {
         Self(mutez)
     }
 
     /// The number of mutez.
-    #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }

@@ -1,4 +1,4 @@
-//! What a key has spent lately, as a record that a store keeps between requests. Times come in as arguments.
+//! The recent spending of a key, as a record that a store keeps between requests. Times come in as arguments.
 //!
 //! The window slides. Requests that follow each other closely share an entry, so that a record stays short; an entry counts
 //! in full until its newest request is older than the window. That errs on the side of refusing, by at most one slice.
@@ -36,7 +36,6 @@ impl Entry {
 
 impl Usage {
     /// Mutez spent and operations signed within the window before `now_ms`.
-    #[must_use]
     pub fn within(&self, window_ms: u64, now_ms: u64) -> (u64, u64) {
         let counted = self.entries.iter().filter(|entry| entry.counts(window_ms, now_ms));
         counted.fold((0, 0), |(amount, count), entry| {
@@ -44,8 +43,8 @@ impl Usage {
         })
     }
 
-    /// What two copies of a store know together: no window holds less than in either. Entries of one beginning are one entry, which
-    /// has grown in one of the copies.
+    /// The knowledge of two copies of a store: no window holds less than in either. Entries with one beginning are one entry, which has
+    /// grown in one of the copies.
     #[must_use]
     pub fn join(&self, other: &Self) -> Self {
         let mut entries = self.entries.clone();

@@ -1,4 +1,4 @@
-//! Block messages and block headers (specification 6.7).
+//! Block headers.
 
 use crate::base58check::Prefix;
 use crate::codec::{Cursor, MessageError, MessageFault};
@@ -26,69 +26,62 @@ impl BlockHeader {
     /// Reads a header and leaves the cursor behind it.
     pub(crate) fn decode(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<Self, MessageError> {
         Ok(Self {
-            level: cursor.counter().map_err(|error| error.within("level"))?,
+            level: cursor.named("level", Cursor::counter)?,
             proto: cursor.u8()?,
-            predecessor: cursor.array().map_err(|error| error.within("predecessor"))?,
-            timestamp: cursor.i64().map_err(|error| error.within("timestamp"))?,
+            predecessor: cursor.named("predecessor", Cursor::array)?,
+            timestamp: cursor.named("timestamp", Cursor::i64)?,
             validation_pass: cursor.u8()?,
-            operations_hash: cursor.array().map_err(|error| error.within("operations_hash"))?,
-            fitness: Fitness::decode(cursor.frame().map_err(|error| error.within("fitness"))?)
-                .map_err(|error| error.within("fitness"))?,
-            context: cursor.array().map_err(|error| error.within("context"))?,
-            payload_hash: cursor.array().map_err(|error| error.within("payload_hash"))?,
-            payload_round: cursor.counter().map_err(|error| error.within("payload_round"))?,
-            proof_of_work_nonce: cursor.array().map_err(|error| error.within("proof_of_work_nonce"))?,
-            seed_nonce_hash: match cursor.boolean().map_err(|error| error.within("seed_nonce_hash"))? {
-                true => Some(cursor.array().map_err(|error| error.within("seed_nonce_hash"))?),
-                false => None,
-            },
-            per_block_votes: votes(cursor, protocol).map_err(|error| error.within("per_block_votes"))?,
+            operations_hash: cursor.named("operations_hash", Cursor::array)?,
+            fitness: cursor.named("fitness", |cursor| Fitness::decode(cursor.frame()?))?,
+            context: cursor.named("context", Cursor::array)?,
+            payload_hash: cursor.named("payload_hash", Cursor::array)?,
+            payload_round: cursor.named("payload_round", Cursor::counter)?,
+            proof_of_work_nonce: cursor.named("proof_of_work_nonce", Cursor::array)?,
+            seed_nonce_hash: cursor
+                .named("seed_nonce_hash", |cursor| cursor.boolean()?.then(|| cursor.array()).transpose())?,
+            per_block_votes: cursor.named("per_block_votes", |cursor| votes(cursor, protocol))?,
         })
     }
 
     /// Its level.
-    #[must_use]
     pub const fn level(&self) -> i32 {
         self.level
     }
 
-    /// Its round: the last element of the fitness. The payload's round is another number, when a payload is proposed again.
-    #[must_use]
+    /// Its round: the last element of the fitness. The payload's round is another number if a payload is proposed again.
     pub const fn round(&self) -> i32 {
         self.fitness.round
     }
 
     /// The round in which the payload was first proposed.
-    #[must_use]
     pub const fn payload_round(&self) -> i32 {
         self.payload_round
     }
 
     pub(crate) fn fields(&self) -> Vec<(&'static str, FieldValue)> {
         let hash = |prefix, bytes: &[u8]| FieldValue::Hash(prefix, bytes.to_vec());
+        let int = |value: i32| FieldValue::Int(value.into());
+        let Fitness { level, locked_round, predecessor_round, round } = &self.fitness;
         vec![
-            ("level", FieldValue::Int(self.level.into())),
-            ("round", FieldValue::Int(self.fitness.round.into())),
-            ("proto", FieldValue::Int(self.proto.into())),
+            ("level", int(self.level)),
+            ("round", int(*round)),
+            ("proto", int(self.proto.into())),
             ("predecessor", hash(Prefix::B, &self.predecessor)),
             ("timestamp", FieldValue::Int(self.timestamp)),
-            ("validation_pass", FieldValue::Int(self.validation_pass.into())),
+            ("validation_pass", int(self.validation_pass.into())),
             ("operations_hash", hash(Prefix::Llo, &self.operations_hash)),
-            (
-                "locked_round",
-                self.fitness.locked_round.map_or(FieldValue::Absent, |round| FieldValue::Int(round.into())),
-            ),
-            ("predecessor_round", FieldValue::Int(self.fitness.predecessor_round.into())),
-            ("fitness_level", FieldValue::Int(self.fitness.level.into())),
+            ("locked_round", locked_round.map_or(FieldValue::Absent, int)),
+            ("predecessor_round", int(*predecessor_round)),
+            ("fitness_level", int(*level)),
             ("context", hash(Prefix::Co, &self.context)),
             ("payload_hash", hash(Prefix::Vh, &self.payload_hash)),
-            ("payload_round", FieldValue::Int(self.payload_round.into())),
+            ("payload_round", int(self.payload_round)),
             ("proof_of_work_nonce", FieldValue::Bytes(self.proof_of_work_nonce.to_vec())),
             (
                 "seed_nonce_hash",
                 self.seed_nonce_hash.map_or(FieldValue::Absent, |nonce| hash(Prefix::Nce, &nonce)),
             ),
-            ("per_block_votes", FieldValue::Int(self.per_block_votes.into())),
+            ("per_block_votes", int(self.per_block_votes.into())),
         ]
     }
 }
@@ -100,7 +93,7 @@ fn votes(cursor: &mut Cursor<'_>, protocol: Protocol) -> Result<u8, MessageError
     let (liquidity, issuance) = (votes & 0b11, votes >> 2);
     let most = if protocol < Protocol::Tallinn { 2 } else { 0 };
     if liquidity > 2 || issuance > most {
-        return Err(MessageError::new(MessageFault::UnknownTag { tag: votes }, at));
+        return Err(MessageError::new(MessageFault::UnknownTag(votes), at));
     }
     Ok(votes)
 }
@@ -116,44 +109,35 @@ struct Fitness {
 
 impl Fitness {
     fn decode(mut cursor: Cursor<'_>) -> Result<Self, MessageError> {
-        if element(&mut cursor)? != [2] {
-            return Err(
-                cursor.fault(MessageFault::Fitness { why: "its first element is not the version 02" })
-            );
+        if cursor.frame()?.rest()? != [2] {
+            return Err(cursor.fault(MessageFault::Fitness("its first element is not the version 02")));
         }
-        let level = number(&mut cursor, "its second element is not a level")?;
-        let at = cursor.position();
-        let locked_round = match element(&mut cursor)? {
-            [] => None,
-            bytes => Some(to_number(bytes).ok_or(MessageError::new(
-                MessageFault::Fitness { why: "its third element is neither empty nor a round" },
-                at,
-            ))?),
-        };
-        // Stored as -1 - round, so that a lower one is fitter.
-        let at = cursor.position();
-        let predecessor_round = element(&mut cursor)?;
-        let predecessor_round = <[u8; 4]>::try_from(predecessor_round).ok().map(i32::from_be_bytes);
+        let level = element(&mut cursor, "its second element is not a level", to_number)?;
+        let locked_round = element(&mut cursor, "its third element is neither empty nor a round", |bytes| {
+            if bytes.is_empty() { Some(None) } else { to_number(bytes).map(Some) }
+        })?;
+        // The predecessor's round is stored as -1 - round, so that a lower one is fitter.
         let predecessor_round =
-            predecessor_round.filter(|stored| *stored < 0).map(|stored| !stored).ok_or(MessageError::new(
-                MessageFault::Fitness { why: "its fourth element is not a predecessor's round" },
-                at,
-            ))?;
-        let round = number(&mut cursor, "its fifth element is not a round")?;
+            element(&mut cursor, "its fourth element is not a predecessor's round", |bytes| {
+                let stored = i32::from_be_bytes(bytes.try_into().ok()?);
+                (stored < 0).then_some(!stored)
+            })?;
+        let round = element(&mut cursor, "its fifth element is not a round", to_number)?;
         cursor.finish()?;
         Ok(Self { level, locked_round, predecessor_round, round })
     }
 }
 
-fn element<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], MessageError> {
-    cursor.frame()?.rest()
-}
-
-fn number(cursor: &mut Cursor<'_>, why: &'static str) -> Result<i32, MessageError> {
-    let at = cursor.position();
-    to_number(element(cursor)?).ok_or(MessageError::new(MessageFault::Fitness { why }, at))
+/// An element with its length in front, as `read` understands it.
+fn element<T>(
+    cursor: &mut Cursor<'_>,
+    why: &'static str,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Result<T, MessageError> {
+    let malformed = cursor.fault(MessageFault::Fitness(why));
+    read(cursor.frame()?.rest()?).ok_or(malformed)
 }
 
 fn to_number(bytes: &[u8]) -> Option<i32> {
-    <[u8; 4]>::try_from(bytes).ok().map(i32::from_be_bytes).filter(|value| *value >= 0)
+    bytes.try_into().ok().map(i32::from_be_bytes).filter(|value| *value >= 0)
 }

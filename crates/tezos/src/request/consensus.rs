@@ -1,7 +1,7 @@
-//! Preattestations and attestations as messages of their own (specification 6.8).
+//! Preattestations and attestations as messages of their own.
 //!
-//! The tag decides where level and round stand: tz4 keys sign tags 40 and 41, which have no slot. Read by the offsets of
-//! the other tags, the round of such a message would be garbage, and so would its watermark.
+//! The tag decides where level and round stand: tags 40 and 41, which tz4 keys sign, have no slot. At the offsets of the other tags the
+//! round of such a message would be garbage, and so would its watermark.
 
 use crate::base58check::Prefix;
 use crate::codec::{Cursor, MessageError, MessageFault};
@@ -26,54 +26,47 @@ impl Consensus {
         protocol: Protocol,
         tags: &[u8],
     ) -> Result<Self, MessageError> {
-        let branch = cursor.array().map_err(|error| error.within("branch"))?;
+        let branch = cursor.named("branch", Cursor::array)?;
         let at = cursor.position();
-        let tag = cursor.u8().map_err(|error| error.within("operation"))?;
+        let tag = cursor.named("operation", Cursor::u8)?;
         if !tags.contains(&tag) || (is_bls(tag) && protocol < Protocol::Tallinn) {
-            return Err(MessageError::new(MessageFault::UnknownTag { tag }, at).within("operation"));
+            return Err(MessageError::new(MessageFault::UnknownTag(tag), at).within("operation"));
         }
         Ok(Self {
             tag,
             branch,
-            slot: if is_bls(tag) { None } else { Some(cursor.u16().map_err(|error| error.within("slot"))?) },
-            level: cursor.counter().map_err(|error| error.within("level"))?,
-            round: cursor.counter().map_err(|error| error.within("round"))?,
-            payload_hash: cursor.array().map_err(|error| error.within("block_payload_hash"))?,
+            slot: if is_bls(tag) { None } else { Some(cursor.named("slot", Cursor::u16)?) },
+            level: cursor.named("level", Cursor::counter)?,
+            round: cursor.named("round", Cursor::counter)?,
+            payload_hash: cursor.named("block_payload_hash", Cursor::array)?,
             dal_attestation: match tag {
-                23 => {
-                    Some(Number::integer(cursor.integer().map_err(|error| error.within("dal_attestation"))?))
-                }
+                23 => Some(Number::integer(cursor.named("dal_attestation", Cursor::integer)?)),
                 _ => None,
             },
         })
     }
 
     /// 20, 21, 23, 40 or 41.
-    #[must_use]
     pub const fn tag(&self) -> u8 {
         self.tag
     }
 
     /// Whether it is of the form that tz4 keys sign.
-    #[must_use]
     pub const fn is_bls(&self) -> bool {
         is_bls(self.tag)
     }
 
     /// Its level.
-    #[must_use]
     pub const fn level(&self) -> i32 {
         self.level
     }
 
     /// Its round.
-    #[must_use]
     pub const fn round(&self) -> i32 {
         self.round
     }
 
     /// The attester's first slot. Messages of tz4 keys do not say it.
-    #[must_use]
     pub const fn slot(&self) -> Option<u16> {
         self.slot
     }

@@ -4,11 +4,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Body, SignRequest};
 use crate::base58check::{self, Prefix};
-use crate::operation::hex;
+use crate::operation::{fields_to_json, hex};
 
 impl SignRequest {
-    /// The request with everything that it says. Amounts are texts, since some JSON readers round large numbers.
-    #[must_use]
+    /// The whole request. Amounts are texts, because some JSON readers round large numbers.
     pub fn to_json(&self) -> Json {
         let mut object = Map::new();
         object.insert("kind".to_owned(), Json::from(self.kind().name()));
@@ -17,11 +16,11 @@ impl SignRequest {
         match self.body() {
             Body::Block { chain, header } => {
                 object.insert("chain_id".to_owned(), Json::from(chain.to_string()));
-                extend(&mut object, &header.fields());
+                object.extend(fields_to_json(&header.fields()));
             }
             Body::Consensus { chain, operation } => {
                 object.insert("chain_id".to_owned(), Json::from(chain.to_string()));
-                extend(&mut object, &operation.fields());
+                object.extend(fields_to_json(&operation.fields()));
             }
             Body::Generic { branch, operations, protocol } => {
                 object.insert("protocol".to_owned(), Json::from(protocol.to_string()));
@@ -37,8 +36,7 @@ impl SignRequest {
         Json::Object(object)
     }
 
-    /// The request as lines for people: what it is, then one line for each operation of a batch.
-    #[must_use]
+    /// The request as lines for people: one line, then one for each operation of a batch.
     pub fn in_words(&self) -> Vec<String> {
         match self.body() {
             Body::Block { chain, header } => vec![format!(
@@ -65,11 +63,5 @@ impl SignRequest {
             }
             Body::Pack => vec![format!("packed data of {} bytes", self.message().len().saturating_sub(1))],
         }
-    }
-}
-
-fn extend(object: &mut Map<String, Json>, fields: &[(&'static str, crate::operation::FieldValue)]) {
-    for (name, value) in fields {
-        object.insert((*name).to_owned(), value.to_json());
     }
 }

@@ -1,4 +1,4 @@
-//! Secret keys under a password, as octez-client writes them (§6.2): salt and NaCl secretbox.
+//! Secret keys under a password, as octez-client writes them: salt and NaCl secretbox.
 
 use std::{fmt, num::NonZeroU32};
 
@@ -29,7 +29,7 @@ pub struct EncryptedSecretKey {
 }
 
 impl SecretKey {
-    /// Writes the key encrypted with a password, with a new salt (§6.2). As slow as [`SecretKey::from_encrypted`].
+    /// Writes the key encrypted with a password, with a new salt. As slow as [`SecretKey::from_encrypted`].
     ///
     /// # Errors
     /// [`SecretKeyError::Library`].
@@ -42,7 +42,6 @@ impl SecretKey {
 
 impl EncryptedSecretKey {
     /// The curve, which is no secret.
-    #[must_use]
     pub const fn curve(&self) -> Curve {
         self.curve
     }
@@ -79,8 +78,7 @@ impl EncryptedSecretKey {
         Some(Self { curve, salt, tag, sealed: sealed.try_into().ok()? })
     }
 
-    /// The text. It gives a thief as many guesses at the password as he can pay for: to be kept like a key.
-    #[must_use]
+    /// The text. A thief can guess the password offline, so it must be kept like a key.
     pub fn to_base58(&self) -> String {
         let payload = [self.salt.as_slice(), &self.tag, &self.sealed].concat();
         base58check::encode(self.curve.prefixes().encrypted, &payload)

@@ -1,4 +1,4 @@
-//! What is wrong with a secret key.
+//! Why a secret key is refused.
 
 use crate::base58check::{Base58Error, Prefix};
 use crate::key::Curve;
@@ -7,21 +7,15 @@ use crate::key::Curve;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretKeyError {
     /// Not in the base58 alphabet.
-    #[error("not a secret key: unexpected character at position {position}")]
-    Character {
-        /// Bytes before the character.
-        position: usize,
-    },
+    #[error("not a secret key: unexpected character at position {0}")]
+    Character(usize),
     /// Not base58check of Tezos.
     #[error(transparent)]
     Base58(Base58Error),
     /// base58check of another kind.
-    #[error("not a secret key: the text is a {}", found.what())]
-    NotASecretKey {
-        /// What the text is.
-        found: Prefix,
-    },
-    /// `<scheme>:…` with a scheme that says that the secret is elsewhere, or that is not known.
+    #[error("not a secret key: the text is a {}", .0.what())]
+    NotASecretKey(Prefix),
+    /// `<scheme>:…` with a scheme that is unknown, or that says that the secret is elsewhere.
     #[error("not a secret key: the scheme before the colon is neither `unencrypted` nor `encrypted`")]
     Scheme,
     /// A password is needed: see `StoredSecretKey`.
@@ -34,11 +28,8 @@ pub enum SecretKeyError {
     #[error("wrong password")]
     Password,
     /// Zero, or not below the order of the curve.
-    #[error("not a secret key of {}: the number is zero or too large", curve.name())]
-    Scalar {
-        /// The curve.
-        curve: Curve,
-    },
+    #[error("not a secret key of {}: the number is zero or too large", .0.name())]
+    Scalar(Curve),
     /// The library failed.
     #[error("the cryptographic library failed")]
     Library,
@@ -47,7 +38,7 @@ pub enum SecretKeyError {
 impl From<Base58Error> for SecretKeyError {
     fn from(error: Base58Error) -> Self {
         match error {
-            Base58Error::Character { position, .. } => Self::Character { position },
+            Base58Error::Character { position, .. } => Self::Character(position),
             other => Self::Base58(other),
         }
     }

@@ -30,7 +30,7 @@ pub(super) enum Pair {
 impl Pair {
     /// Reads the bytes of the plain text: an Ed25519 seed, a big-endian scalar, or for BLS a little-endian one.
     pub(super) fn parse(curve: Curve, bytes: &[u8]) -> Result<Self, SecretKeyError> {
-        let scalar = SecretKeyError::Scalar { curve };
+        let scalar = SecretKeyError::Scalar(curve);
         match curve {
             Curve::Ed25519 => {
                 let pair = Ed25519KeyPair::from_seed_unchecked(bytes);

@@ -1,4 +1,4 @@
-//! A secret key in the clear, ready to sign (§6.1, §6.3).
+//! A secret key in the clear, ready to sign.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl SecretKey {
             // Uniform below the order: a number that is zero or too large is drawn again. That happens to every second one
             // for BLS and to none in practice for the others.
             match Self::from_bytes(curve, bytes.as_slice()) {
-                Err(SecretKeyError::Scalar { .. }) => {}
+                Err(SecretKeyError::Scalar(_)) => {}
                 made => return made,
             }
         }
@@ -46,7 +46,7 @@ impl SecretKey {
         Ok(Self { pair, public })
     }
 
-    /// The key in the clear: `edsk…` (seed), `spsk…`, `p2sk…` or `BLsk…`. Whoever has this text has the key.
+    /// The key in the clear: `edsk…` (seed), `spsk…`, `p2sk…` or `BLsk…`. The holder of this text has the key.
     ///
     /// # Errors
     /// [`SecretKeyError::Library`].
@@ -56,18 +56,16 @@ impl SecretKey {
     }
 
     /// The public half.
-    #[must_use]
     pub const fn public_key(&self) -> &PublicKey {
         &self.public
     }
 
     /// The curve.
-    #[must_use]
     pub const fn curve(&self) -> Curve {
         self.public.curve()
     }
 
-    /// Signs a message (§6.3), magic byte included. The same bytes get the same signature: Ed25519 and BLS by nature,
+    /// Signs a message, magic byte included. The same bytes get the same signature: Ed25519 and BLS by nature,
     /// secp256k1 and P-256 by RFC 6979 with HMAC-SHA-256; both with low S, which Octez demands of the first.
     ///
     /// The signature has been verified when it is returned.
@@ -81,7 +79,7 @@ impl SecretKey {
         Ok(signature)
     }
 
-    /// Proves that this key's secret half is known (§1.7). Only tz4 keys can.
+    /// Proves that this key's secret half is known. Only tz4 keys can.
     ///
     /// # Errors
     /// [`NotSigned::NotBls`]; [`NotSigned::Faulty`] if the proof does not verify.

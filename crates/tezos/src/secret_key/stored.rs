@@ -1,4 +1,4 @@
-//! Secret keys as files and configurations hold them (§7): octez-client's `secret_keys`, and lists of texts.
+//! Secret keys as files and configurations hold them: octez-client's `secret_keys`, and lists of texts.
 
 use std::str::FromStr;
 
@@ -26,7 +26,7 @@ pub enum StoredSecretKey {
 }
 
 impl SecretKey {
-    /// Reads an encrypted key (`edesk…`, `spesk…`, `p2esk…`, `BLesk…`) with its password (§6.2). Takes some
+    /// Reads an encrypted key (`edesk…`, `spesk…`, `p2esk…`, `BLesk…`) with its password. Takes some
     /// 20 milliseconds: not on a thread that serves others.
     ///
     /// # Errors
@@ -66,7 +66,6 @@ impl StoredSecretKey {
     }
 
     /// The curve.
-    #[must_use]
     pub const fn curve(&self) -> Curve {
         match self {
             Self::Plain(key) => key.curve(),
@@ -92,10 +91,10 @@ impl FromStr for StoredSecretKey {
             }
             if prefix == curve.prefixes().encrypted {
                 let key = EncryptedSecretKey::from_payload(curve, &payload);
-                return key.map(Self::Encrypted).ok_or(SecretKeyError::NotASecretKey { found: prefix });
+                return key.map(Self::Encrypted).ok_or(SecretKeyError::NotASecretKey(prefix));
             }
         }
-        Err(SecretKeyError::NotASecretKey { found: prefix })
+        Err(SecretKeyError::NotASecretKey(prefix))
     }
 }
 
@@ -122,7 +121,7 @@ pub struct ElsewhereKey {
     pub scheme: String,
 }
 
-/// What octez-client's `secret_keys` holds.
+/// The entries of octez-client's `secret_keys`.
 #[derive(Debug, Default)]
 pub struct SecretKeys {
     /// The keys that are in the file.
@@ -150,7 +149,7 @@ pub enum StoredSecretKeyError {
     Entry {
         /// The alias.
         name: String,
-        /// What is wrong.
+        /// The fault of the key.
         #[source]
         source: SecretKeyError,
     },
@@ -160,7 +159,7 @@ pub enum StoredSecretKeyError {
 /// other schemes itself as soon as a key is remote or on a ledger.
 ///
 /// # Errors
-/// [`StoredSecretKeyError`]; one entry that is meant to be a key, and is none, is an error of the file (§7: fatal).
+/// [`StoredSecretKeyError`]; one entry that is meant to be a key, and is none, is an error of the file.
 pub fn parse_secret_keys(json: &[u8]) -> Result<SecretKeys, StoredSecretKeyError> {
     let mut found = SecretKeys::default();
     for entry in entries(json)? {

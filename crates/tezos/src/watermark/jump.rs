@@ -38,7 +38,6 @@ impl BlockTime {
     pub const LONGEST: Duration = Duration::from_secs(3600);
 
     /// A block time; `None` where it is not from [`Self::SHORTEST`] to [`Self::LONGEST`].
-    #[must_use]
     pub fn new(time: Duration) -> Option<Self> {
         if !(Self::SHORTEST..=Self::LONGEST).contains(&time) {
             return None;
@@ -47,7 +46,6 @@ impl BlockTime {
     }
 
     /// The time.
-    #[must_use]
     pub const fn as_duration(self) -> Duration {
         Duration::from_millis(self.0)
     }
@@ -67,7 +65,7 @@ pub enum MaxJump {
     Levels(NonZeroU32),
 }
 
-/// What the operator says about levels: `watermark.max_jump` and `watermark.chains`.
+/// The operator's settings about levels: `watermark.max_jump` and `watermark.chains`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct JumpRules {
     /// For chains that do not say it themselves. Without it a week of blocks.
@@ -76,7 +74,7 @@ pub struct JumpRules {
     pub chains: BTreeMap<ChainId, ChainJumps>,
 }
 
-/// What the operator says about one chain.
+/// The operator's settings of one chain.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 pub struct ChainJumps {
     /// Without it [`BlockTime::MAINNET`].
@@ -87,19 +85,16 @@ pub struct ChainJumps {
 
 impl JumpRules {
     /// Rules that bound nothing, for a signer whose chains are all sandboxes.
-    #[must_use]
     pub fn off() -> Self {
         Self { max_jump: Some(MaxJump::Off), chains: BTreeMap::new() }
     }
 
     /// The rule of a chain.
-    #[must_use]
     pub fn on(&self, chain: &ChainId) -> JumpRule {
         self.rule(self.chains.get(chain).copied().unwrap_or_default())
     }
 
     /// The rule of every chain that is not named.
-    #[must_use]
     pub fn on_others(&self) -> JumpRule {
         self.rule(ChainJumps::default())
     }
@@ -140,7 +135,7 @@ pub struct Limit {
     pub basis: Basis,
 }
 
-/// What a level is measured against.
+/// The basis of a limit.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum Basis {
     /// The time since the last signature, and the allowance.
@@ -153,7 +148,6 @@ pub enum Basis {
 
 impl JumpRule {
     /// The rule as a sentence.
-    #[must_use]
     pub fn in_words(&self) -> String {
         match self {
             Self::Off => "nothing bounds levels on this chain, since its `max_jump` is `off`".to_owned(),
@@ -164,7 +158,7 @@ impl JumpRule {
         }
     }
 
-    /// What is kept with a watermark that rises from `stored` to `level` now.
+    /// The pace of a watermark that rises from `stored` to `level` now.
     ///
     /// # Errors
     /// The [`Limit`] that `level` is above.

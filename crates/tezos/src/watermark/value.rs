@@ -4,36 +4,18 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::text::named;
 use crate::{ChainId, PublicKeyHash};
 
-/// What has a watermark of its own: a magic byte.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum WatermarkKind {
-    /// `11`
-    Block,
-    /// `12`, tags 20 and 40.
-    Preattestation,
-    /// `13`, tags 21, 23 and 41.
-    Attestation,
-}
-
-impl WatermarkKind {
-    /// Every kind, by name.
-    pub const ALL: [Self; 3] = [Self::Attestation, Self::Block, Self::Preattestation];
-
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Block => "block",
-            Self::Preattestation => "preattestation",
-            Self::Attestation => "attestation",
-        }
-    }
-}
-
-impl fmt::Display for WatermarkKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+named! {
+    /// The magic byte of a watermark.
+    WatermarkKind {
+        /// `13`, tags 21, 23 and 41.
+        Attestation "attestation",
+        /// `11`
+        Block "block",
+        /// `12`, tags 20 and 40.
+        Preattestation "preattestation",
     }
 }
 
@@ -48,7 +30,6 @@ pub struct Watermark {
 
 impl Watermark {
     /// A watermark of unknown time. `None` if level or round is negative. Without a digest no message is signed again.
-    #[must_use]
     pub const fn new(level: i32, round: i32, digest: Option<[u8; 32]>) -> Option<Self> {
         if level < 0 || round < 0 {
             return None;

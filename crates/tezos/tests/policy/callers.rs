@@ -1,4 +1,4 @@
-//! Users, clients, and tokens that narrow: specification 3.2 and 4.6, design decisions 6.
+//! Users, clients, and tokens that narrow.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn trap_2_jwt_users_empty_denies_all_and_absent_allows_all() {
     }
 }
 
-/// Signatory's specification 4.6 lets everybody pass where tokens are switched off. A lost section would then open the key.
+/// Signatory lets everybody pass where tokens are switched off. A lost section would then open the key.
 #[test]
 fn a_key_that_names_users_or_roles_signs_and_proves_for_no_one_else() {
     let tz4 = PublicKeyHash::new(Curve::Bls12381, [1; 20]);

@@ -1,4 +1,4 @@
-//! Null, `{}` and `allow`, and the names in it: specification 3.2.
+//! Null, `{}` and `allow`, and the names in it.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Blocks and consensus operations: specification 4.1, 5.1, 6.7, 6.8, Appendix C.
+//! Blocks and consensus operations.
 
 use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::watermark::Need;
@@ -114,7 +114,7 @@ fn tags_belong_to_kinds_of_keys() {
                 assert!(decoded.is_ok(), "{op} {curve:?}");
             } else {
                 let error = decoded.unwrap_err();
-                assert_eq!(error.fault(), &MessageFault::WrongKeyKind { tag: op });
+                assert_eq!(error.fault(), &MessageFault::WrongKeyKind(op));
                 assert_eq!((error.offset(), message[error.offset()]), (37, op));
             }
         }
@@ -129,7 +129,7 @@ fn a_magic_byte_takes_its_own_tags_only() {
     for (magic, op) in
         [(0x12, 21), (0x12, 23), (0x12, 41), (0x13, 20), (0x13, 40), (0x13, 22), (0x13, 17), (0x12, 0)]
     {
-        assert_eq!(decode(&consensus(magic, op, 1, 0)), Err(MessageFault::UnknownTag { tag: op }));
+        assert_eq!(decode(&consensus(magic, op, 1, 0)), Err(MessageFault::UnknownTag(op)));
     }
 }
 
@@ -161,7 +161,7 @@ fn levels_and_rounds_are_not_negative() {
         block(-1, 0, 0),
         block(1, 0, -1),
     ] {
-        assert!(matches!(decode(&message), Err(MessageFault::Negative { .. })), "{message:?}");
+        assert!(matches!(decode(&message), Err(MessageFault::Negative(_))), "{message:?}");
     }
     assert_eq!(decode(&block(i32::MAX, i32::MAX, 0)).unwrap().level_and_round(), Some((i32::MAX, i32::MAX)));
 }
@@ -177,7 +177,7 @@ fn block_headers_by_name() {
         let request = decode(&message(&fitness, nonce)).unwrap_or_else(|fault| panic!("{name}: {fault}"));
         assert_eq!(request.to_json()["seed_nonce_hash"].is_string(), nonce, "{name}");
     }
-    // Offsets of the specification: fitness length at 83, its last four bytes are the round.
+    // Fixed offsets: fitness length at 83, its last four bytes are the round.
     let bytes = message(&fitness(120, Some(0), 2, 7), false);
     assert_eq!(bytes[83..87], [0, 0, 0, 37]);
     assert_eq!(bytes[83 + 37..83 + 41], [0, 0, 0, 7]);
@@ -209,7 +209,7 @@ fn malformed_fitness_is_refused() {
         assert!(
             matches!(
                 error.fault(),
-                MessageFault::Fitness { .. } | MessageFault::TooShort { .. } | MessageFault::Trailing { .. }
+                MessageFault::Fitness(_) | MessageFault::TooShort { .. } | MessageFault::Trailing(_)
             ),
             "{name}: {error}"
         );

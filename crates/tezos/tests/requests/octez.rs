@@ -26,7 +26,7 @@ fn read(forge: &Forge) -> (Protocol, serde_json::Value) {
 fn refuses_more_than_twenty_proposals() {
     let proposals = |count: usize| tag(5).account(0, 1).i32(7).framed(&vec![3; 32 * count]);
     assert_eq!(read(&proposals(20)).1["proposals"].as_array().unwrap().len(), 20);
-    assert_eq!(refused(&proposals(21)), MessageFault::TooMany { most: 20 });
+    assert_eq!(refused(&proposals(21)), MessageFault::TooMany(20));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn refuses_counters_and_limits_above_ten_bytes() {
 fn refuses_proofs_that_are_no_bls_signature() {
     let update = |op: u8, proof: usize| tag(op).manager().u8(3).fill(2, 48).u8(0xff).framed(&vec![7; proof]);
     for length in [0, 64, 95, 97, 2420] {
-        assert!(matches!(refused(&update(115, length)), MessageFault::Length { .. }), "{length}");
+        assert!(matches!(refused(&update(115, length)), MessageFault::Length(_)), "{length}");
     }
     assert_eq!(read(&update(115, 96)).0, Protocol::Tallinn);
     assert_eq!(read(&update(114, 96)).0, Protocol::Tallinn);
@@ -80,9 +80,9 @@ fn refuses_tags_40_and_41_inside_evidence() {
     for op in [40, 41] {
         let bls = inlined(op).fill(3, 96);
         let other = inlined(21).fill(3, 96);
-        assert_eq!(refused(&evidence(&bls, &other)), MessageFault::UnknownTag { tag: op });
-        assert_eq!(refused(&evidence(&other, &bls)), MessageFault::UnknownTag { tag: op });
-        assert_eq!(refused(&entrapment(&bls, &[])), MessageFault::UnknownTag { tag: op });
+        assert_eq!(refused(&evidence(&bls, &other)), MessageFault::UnknownTag(op));
+        assert_eq!(refused(&evidence(&other, &bls)), MessageFault::UnknownTag(op));
+        assert_eq!(refused(&entrapment(&bls, &[])), MessageFault::UnknownTag(op));
     }
 }
 
@@ -173,20 +173,10 @@ fn refuses_integers_beyond_31_bits_and_long_raw_data() {
         proof.u8(0xff).u8(1).u8(0).u16(length).fill(7, length.into())
     };
     read(&raw(4096));
-    assert_eq!(refused(&raw(4097)), MessageFault::Length { had: 4097 });
+    assert_eq!(refused(&raw(4097)), MessageFault::Length(4097));
 }
 
-/// docs/guide/from-signatory.md: what octez or Signatory read and we do not.
-#[test]
-fn padding_of_contracts_is_zero() {
-    let to = |padding: u8| tag(108).manager().nat(1).u8(1).fill(7, 20).u8(padding).u8(0);
-    read(&to(0));
-    for padding in 1..=255 {
-        assert_eq!(refused(&to(padding)), MessageFault::UnknownTag { tag: padding });
-    }
-}
-
-/// docs/guide/from-signatory.md.
+/// octez reads the last one alone by another layout; here a batch has one layout.
 #[test]
 fn a_proof_byte_that_only_the_last_of_a_batch_lacks_is_refused() {
     let update = |flag: &[u8]| tag(114).manager().u8(0).fill(0x50, 32).raw(flag);

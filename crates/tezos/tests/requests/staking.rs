@@ -1,4 +1,4 @@
-//! Trap 12: what makes a staking call of a transaction (specification 4.4).
+//! Trap 12: what makes a staking call of a transaction.
 
 use jwtis_tezos::{SignRequest, SigningVersion};
 

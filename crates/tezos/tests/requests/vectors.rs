@@ -49,7 +49,7 @@ fn vector(forger: &str, row: &Value, rows: &[Value]) -> Vector {
     }
 }
 
-/// The kind of what was forged. Only a transaction can have another name here than there (specification 4.4).
+/// The kind of what was forged. Only a transaction can have another name here than there.
 fn kind(content: &Value) -> String {
     let entrypoint = content["parameters"]["entrypoint"].as_str().unwrap_or_default();
     let staking = ["stake", "unstake", "finalize_unstake", "set_delegate_parameters"].contains(&entrypoint);

@@ -22,7 +22,7 @@ fn known(level: i32, round: i32) -> Watermark {
     Watermark::new(level, round, Some(digest())).unwrap()
 }
 
-/// The example of specification 5.2.
+/// A file as Signatory writes it.
 fn example() -> String {
     format!(
         "{{\n    \"{KEY}\": {{\n        \"attestation\": {{\n            \"level\": 120,\n            \"round\": 0,\n            \
@@ -31,7 +31,7 @@ fn example() -> String {
 }
 
 #[test]
-fn the_example_of_the_specification_is_read() {
+fn a_file_of_signatory_is_read() {
     let watermarks = ChainWatermarks::parse_v2(&example()).unwrap();
     let wanted = KeyWatermarks { attestation: Some(known(120, 0)), ..KeyWatermarks::default() };
     assert_eq!(watermarks.iter().collect::<Vec<_>>(), [(&key(), &wanted)]);

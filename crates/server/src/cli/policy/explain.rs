@@ -224,22 +224,22 @@ impl Refused {
 /// What the operator could change, if the request is one to allow.
 fn cure(denial: &Denial, key: &PublicKeyHash) -> String {
     match denial {
-        Denial::Chain { chain } => format!("to allow it, add {chain} to `tezos.{key}.allowed_chains`"),
-        Denial::RequestKind { kind } => format!("to allow it, add `{kind}` to `tezos.{key}.allow`"),
-        Denial::Operation { name } => format!("to allow it, add `{name}` to `tezos.{key}.allow.generic`"),
-        Denial::User { user, .. } => format!("to allow it, add {user} to `tezos.{key}.jwt_users`"),
-        Denial::UserRequired { .. } => {
+        Denial::Chain(chain) => format!("to allow it, add {chain} to `tezos.{key}.allowed_chains`"),
+        Denial::RequestKind(kind) => format!("to allow it, add `{kind}` to `tezos.{key}.allow`"),
+        Denial::Operation(name) => format!("to allow it, add `{name}` to `tezos.{key}.allow.generic`"),
+        Denial::User(user, _) => format!("to allow it, add {user} to `tezos.{key}.jwt_users`"),
+        Denial::UserRequired(_) => {
             format!("`tezos.{key}` names users or roles; ask as a user by --user NAME")
         }
-        Denial::Role { .. } => {
+        Denial::Role(..) => {
             format!("`tezos.{key}.jwt_roles` names roles that tokens of the issuer must have")
         }
-        Denial::AuthenticationRequired | Denial::Client { .. } => {
+        Denial::AuthenticationRequired | Denial::Client(_) => {
             format!(
                 "`tezos.{key}.authorized_keys` lists the clients that may sign; ask as one by --client PKH"
             )
         }
-        Denial::TokenKey { .. } | Denial::TokenPermission { .. } => {
+        Denial::TokenKey(..) | Denial::TokenPermission(_) => {
             "the claims of the token narrow what the file allows".to_owned()
         }
         Denial::Limit(_) => format!("`tezos.{key}.limits` says how much may be spent"),

@@ -175,7 +175,7 @@ impl WordPlaces {
     }
 
     fn of(&self, error: &AllowError) -> Option<At> {
-        let (AllowError::Request { name, list } | AllowError::Operation { name, list }) = error;
+        let (AllowError::Request(name, list) | AllowError::Operation(name, list)) = error;
         self.0.iter().find(|(in_list, word, _)| in_list == list && word == name).map(|(.., at)| *at)
     }
 

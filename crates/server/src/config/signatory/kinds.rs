@@ -18,8 +18,8 @@ const VOTES: &str = "a vote is `ballot:yay`, `ballot:nay` or `ballot:pass`";
 /// What to write instead.
 pub(super) fn hint(error: &AllowError) -> Option<String> {
     let (name, list, wants_request) = match error {
-        AllowError::Request { name, list } => (name, *list, true),
-        AllowError::Operation { name, list } => (name, *list, false),
+        AllowError::Request(name, list) => (name, *list, true),
+        AllowError::Operation(name, list) => (name, *list, false),
     };
     if name.starts_with("ballot:") && !wants_request {
         return Some(VOTES.to_owned());

@@ -65,7 +65,6 @@ impl From<OptionsError> for Problem {
             OptionsError::SigBits(_)
             | OptionsError::EncBits(_)
             | OptionsError::Rsa15NotAllowed
-            | OptionsError::Symmetric
             | OptionsError::TtlOrder { .. }
             | OptionsError::BeyondMaximum { .. }
             | OptionsError::Name { .. } => Code::InvalidMember,
@@ -213,9 +212,9 @@ impl From<JsonError> for Problem {
     /// The body as a whole; claims inside it have [`Self::from`] of [`ClaimsError`].
     fn from(error: JsonError) -> Self {
         let code = match &error {
-            JsonError::DuplicateName { .. } => Code::DuplicateMember,
-            JsonError::TooDeep { .. } => Code::BodyTooDeep,
-            JsonError::NumberOutOfRange { .. } | JsonError::NumberTooPrecise { .. } => Code::NumberOutOfRange,
+            JsonError::DuplicateName(_) => Code::DuplicateMember,
+            JsonError::TooDeep(_) => Code::BodyTooDeep,
+            JsonError::NumberOutOfRange(_) | JsonError::NumberTooPrecise(_) => Code::NumberOutOfRange,
             JsonError::Syntax { .. } | JsonError::TrailingData => Code::MalformedBody,
         };
         Self::explained(code, &error)
@@ -240,13 +239,12 @@ impl From<JsonFault> for Problem {
 impl From<ClaimsError> for Problem {
     fn from(error: ClaimsError) -> Self {
         let (code, detail) = match error {
-            ClaimsError::Json(error @ JsonError::TooDeep { .. }) => (Code::ClaimsTooDeep, error.to_string()),
+            ClaimsError::Json(error @ JsonError::TooDeep(_)) => (Code::ClaimsTooDeep, error.to_string()),
+            ClaimsError::Json(error @ (JsonError::NumberOutOfRange(_) | JsonError::NumberTooPrecise(_))) => {
+                (Code::ClaimsNumberOutOfRange, error.to_string())
+            }
             ClaimsError::Json(
-                error @ (JsonError::NumberOutOfRange { .. } | JsonError::NumberTooPrecise { .. }),
-            ) => (Code::ClaimsNumberOutOfRange, error.to_string()),
-            ClaimsError::Json(
-                error
-                @ (JsonError::Syntax { .. } | JsonError::DuplicateName { .. } | JsonError::TrailingData),
+                error @ (JsonError::Syntax { .. } | JsonError::DuplicateName(_) | JsonError::TrailingData),
             ) => (Code::InvalidMember, error.to_string()),
             ClaimsError::NotAnObject => (Code::InvalidMember, error.to_string()),
             ClaimsError::Type { .. } => (Code::InvalidClaim, error.to_string()),
