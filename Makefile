@@ -23,7 +23,7 @@ import-circles:
 # The APIs against their OpenAPI documents, for some minutes and each time with other requests; a short round is in `make test`.
 schemathesis:
 	CI=1 SCHEMATHESIS_EXAMPLES=$${SCHEMATHESIS_EXAMPLES:-300} SCHEMATHESIS_SEED=$${SCHEMATHESIS_SEED:-$$(date +%s)} \
-		cargo test -p jwtis --test openapi -- --nocapture
+		cargo test -p jwtis --test interop schemathesis -- --nocapture
 
 ci:
 	.ci/run
@@ -46,7 +46,7 @@ bench-short:
 
 # Other people's libraries and clients against a running server, and what they found into docs/reference/interop.md. Nothing may be skipped.
 interop:
-	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test issuer_interop --test signer_interop
+	CI=1 UPDATE_DOCS=1 cargo test -p jwtis --test interop -- issuer:: signer::
 # Fuzzing (docs/internals/fuzzing.md): with coverage, SECONDS_EACH for each target; `fuzz-short` is the plain loop that `make test` runs for a second each.
 SECONDS_EACH ?= 120
 TARGETS ?=

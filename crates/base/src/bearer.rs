@@ -170,11 +170,9 @@ impl fmt::Debug for SecretHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Timestamp;
-    use crate::env::testing::{ManualClock, env};
 
     fn secret(kind: SecretKind) -> BearerSecret {
-        BearerSecret::generate(kind, &env(&ManualClock::at(Timestamp::default()))).unwrap()
+        BearerSecret::generate(kind, &Env::system()).unwrap()
     }
 
     #[test]

@@ -3,8 +3,7 @@
 use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings, KeyOptions, RegisterError};
 use jwtis_store::open_memory;
-
-use crate::support::{World, bearer, id};
+use jwtis_testkit::issuer::{World, bearer, id};
 
 #[tokio::test]
 async fn a_client_token_opens_only_its_own_kid() {

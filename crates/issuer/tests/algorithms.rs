@@ -3,8 +3,7 @@
 use jwtis_issuer::{IssuerSettings, KeyDefaults, KeyOptions};
 use jwtis_jose::{ContentEncryption, KeyManagementAlgorithm, SignatureAlgorithm, jwe};
 use jwtis_store::open_memory;
-
-use crate::support::{World, jwks, rotating, text, verified_by_jwks};
+use jwtis_testkit::issuer::{World, jwks, rotating, text, verified_by_jwks};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_algorithms_live_a_whole_token_life() {

@@ -1,30 +1,13 @@
 //! Every change: it leaves one audit record in its own commit. A change that the store refuses leaves nothing, and can be tried again.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use jwtis_base::audit::{AuditPage, NumberedRecord};
 use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::clock::KeptClock;
 use jwtis_issuer::{KeyOptions, TokenSet, Verification, reset_kept_clock, session_floor};
 use jwtis_store::testing::Fault;
+use jwtis_testkit::issuer::{Engine, START, World, id, kind};
+use jwtis_testkit::log::Log;
 use serde_json::{Value, json};
-
-use crate::support::{Engine, START, World, id, kind};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A world with a client and a session, after what the acts need.
 struct Stage {
@@ -214,18 +197,12 @@ async fn a_record_says_who_and_what_and_no_secret() {
 #[tokio::test]
 async fn each_change_writes_one_log_line_and_no_secret() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = log.listen("trace");
     for event in EVENTS.into_iter().filter(|event| *event != "clock_reset") {
         let stage = Stage::before(event).await;
-        let before = log.0.lock().unwrap().len();
+        let before = log.text().len();
         assert!(stage.act(event).await, "{event}");
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = log.text();
         let lines = log[before..].lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let lines: Vec<Value> = lines.filter(|line| line["target"] == "jwtis::audit").collect();
         let [line] = &lines[..] else { panic!("{event}: {lines:?}") };

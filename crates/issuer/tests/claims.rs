@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use jwtis_issuer::Verification;
+use jwtis_testkit::issuer::{World, jwks, rotating, text, verified_by_jwks};
 use serde_json::Value;
-
-use crate::support::{World, jwks, rotating, text, verified_by_jwks};
 
 const CLAIMS: &str = r#"{"sub":"Zoë 漢字 🦀","aud":["a","b"],"html":"O'Brien & <b>","path":"a\\b\"c\u0000\u2028",
     "nested":{"z":{"y":[1,[2,{"x":null}]]},"a":true},"max":9007199254740992,"min":-9007199254740992,

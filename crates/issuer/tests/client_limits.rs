@@ -10,8 +10,7 @@ use jwtis_issuer::{
     RenewError, RenewKeysError, RevokeError, RevokeTarget,
 };
 use jwtis_jose::SignatureAlgorithm;
-
-use crate::support::{START, World, id, issue, rotating, with_alg};
+use jwtis_testkit::issuer::{START, World, id, issue, rotating, with_alg};
 
 /// Registers a client, and gives it access by its own token.
 async fn by_token(world: &World, kid: &str, options: KeyOptions) -> (Credentials, ClientAccess) {

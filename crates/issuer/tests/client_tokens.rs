@@ -4,8 +4,7 @@ use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings, KeyOptions, RegisterError};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{Backend, Batch, Expect, MemoryBackend, Store, Write};
-
-use crate::support::{Engine, World, bearer, id};
+use jwtis_testkit::issuer::{Engine, World, bearer, id};
 
 /// Table of the index.
 const TABLE: u8 = 9;

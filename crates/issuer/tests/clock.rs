@@ -7,8 +7,7 @@ use jwtis_issuer::{
     ClientAccess, IssuerSettings, KeyOptions, RevokeError, RevokeTarget, TokenSet, Verification,
     reset_kept_clock,
 };
-
-use crate::support::{START, TARGETS, World, after, jwks, kind, rotating, verified_by_jwks};
+use jwtis_testkit::issuer::{START, TARGETS, World, after, jwks, kind, rotating, verified_by_jwks};
 
 const HOUR: i64 = 3600;
 const DAYS: i64 = 24 * HOUR;

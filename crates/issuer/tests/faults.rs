@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use jwtis_issuer::RenewError;
 use jwtis_store::testing::Fault;
-
-use crate::support::{World, kind};
+use jwtis_testkit::issuer::{World, kind};
 
 const FAULTS: [Fault; 3] = [Fault::Unavailable, Fault::Full, Fault::Damaged];
 

@@ -4,8 +4,7 @@ use std::fs;
 
 use jwtis_issuer::{IssuerSettings, KeyOptions};
 use jwtis_store::{KdfParams, create_redb};
-
-use crate::support::{World, lives, rotating};
+use jwtis_testkit::issuer::{World, lives, rotating};
 
 const SESSIONS: usize = 200;
 /// Lives of tokens, in hours. Records stay a day longer.

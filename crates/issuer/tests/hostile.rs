@@ -5,9 +5,8 @@ use jwtis_issuer::{ClientAccess, KeyOptions, RevokeTarget, TokenSet};
 use jwtis_jose::{
     ContentEncryption, EncryptionKey, ProtectedHeader, SignatureAlgorithm, SigningKey, base64url,
 };
+use jwtis_testkit::issuer::{TARGETS, World, kind, lives};
 use serde_json::{Value, json};
-
-use crate::support::{TARGETS, World, kind, lives};
 
 const REFRESH: ProtectedHeader<'static> = ProtectedHeader { typ: Some("refresh+jwt"), cty: None };
 

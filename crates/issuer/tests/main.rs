@@ -22,5 +22,4 @@ mod races;
 mod renew;
 mod revoke;
 mod rotation;
-mod support;
 mod unknown_outcomes;

@@ -1,11 +1,11 @@
 //! Requests that race end in one of the allowed outcomes, whatever the order of their steps at the store.
 
-use crate::support::interleave::{Actor, Ran, interleave, run, yielding_store};
-use crate::support::{World, id, kind};
 use jwtis_issuer::{
     ClientAccess, IssuerSettings, KeyOptions, RefreshStrategy, RegisterError, RenewKeysError, RenewToken,
     RevokeTarget, TokenSet,
 };
+use jwtis_testkit::issuer::interleave::{Actor, Ran, interleave, run, yielding_store};
+use jwtis_testkit::issuer::{World, id, kind};
 use proptest::prelude::*;
 
 #[derive(Copy, Clone, Debug)]

@@ -6,8 +6,7 @@ use jwtis_base::Ttl;
 use jwtis_issuer::{
     ClientAccess, IssueError, IssueToken, KeyOptions, RefreshStrategy, RenewToken, TokenSet, Verification,
 };
-
-use crate::support::{World, issue, kind, lives};
+use jwtis_testkit::issuer::{World, issue, kind, lives};
 
 const HOUR: u64 = 3600;
 

@@ -3,8 +3,7 @@
 use jwtis_base::{SessionId, Timestamp};
 use jwtis_issuer::{KeyOptions, RevokeError, RevokeTarget};
 use jwtis_store::{Backend as _, Batch, Expect, Write};
-
-use crate::support::{START, World, id, kind, lives, rotating};
+use jwtis_testkit::issuer::{START, World, id, kind, lives, rotating};
 
 const MARKS: [&str; 2] = ["all", "sub"];
 
@@ -137,7 +136,7 @@ async fn one_damaged_client_does_not_keep_the_others_from_being_tidied() {
 #[tokio::test]
 async fn a_session_that_nobody_can_have_opened_makes_no_record() {
     let (world, backend, access, _) = World::faulty().await;
-    let future = SessionId::new(crate::support::after(61), &[1; 10]).uuid().to_string();
+    let future = SessionId::new(jwtis_testkit::issuer::after(61), &[1; 10]).uuid().to_string();
     let outcome = world.issuer.revoke(&access, RevokeTarget::Session(&future)).await;
     assert!(matches!(outcome, Err(RevokeError::SessionFromFuture)), "{outcome:?}");
     assert!(backend.scan(2, None, 10).await.unwrap().is_empty());

@@ -8,8 +8,7 @@ use jwtis_issuer::housekeeping::KeySetCensus;
 use jwtis_issuer::key::rotation::{MAX_LIVE_SETS, MAX_LIVE_SETS_BY_CLIENT};
 use jwtis_issuer::{Client, ClientAccess, Credentials, KeyOptions, RefreshStrategy, RenewKeysError};
 use jwtis_jose::{ContentEncryption, SignatureAlgorithm};
-
-use crate::support::{World, id, jwks, lives, rotating, text, verified_by_jwks, with_alg};
+use jwtis_testkit::issuer::{World, id, jwks, lives, rotating, text, verified_by_jwks, with_alg};
 
 /// A renewal by the admin.
 async fn rotate(world: &World, options: KeyOptions) -> ClientAccess {

@@ -9,8 +9,7 @@ use jwtis_issuer::{
 };
 use jwtis_store::testing::Fault;
 use jwtis_store::{CommitError, RollbackCause};
-
-use crate::support::{START, TARGETS, World, id, kind};
+use jwtis_testkit::issuer::{START, TARGETS, World, id, kind};
 
 #[tokio::test]
 async fn a_registration_is_decided_by_the_next_one() {

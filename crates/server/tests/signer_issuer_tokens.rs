@@ -8,18 +8,10 @@
     reason = "tests"
 )]
 
-#[path = "../../issuer/tests/support/mod.rs"]
-mod support;
-
-#[path = "../../signer/tests/support/guard.rs"]
-mod guard;
-
 use std::sync::Arc;
 
-use guard::{Log, PASSWORD, SECRET, forge, login, rules, signer_with, user, user_of, whose};
 use jwtis::app::trusted::OwnIssuer;
 use jwtis_base::Timestamp;
-use jwtis_base::env::testing::env;
 use jwtis_issuer::{ClientAccess, IssuerSettings, KeyOptions, RevokeTarget};
 use jwtis_jose::{SignatureAlgorithm, jws};
 use jwtis_signer::login::TrustedIssuer;
@@ -27,9 +19,14 @@ use jwtis_signer::{ClientRefusal, Presented, TokenRefusal};
 use jwtis_signer::{Signer, TrustedTokens};
 use jwtis_store::MemoryBackend;
 use jwtis_store::testing::{Fault, Faulty, store_over};
+use jwtis_testkit::clock::env;
+use jwtis_testkit::issuer::{START, World, id, jwks, with_alg};
+use jwtis_testkit::log::Log;
+use jwtis_testkit::signer::tokens::{
+    PASSWORD, SECRET, forge, login, rules, signer_with, user, user_of, whose,
+};
 use jwtis_tezos::policy::{Allow, Usage};
 use jwtis_tezos::{Caller, Circumstances, Denial, Policy, RequestKind, SignRequest, SigningVersion, Verdict};
-use support::{START, World, id, with_alg};
 
 const EXPIRED: &str = "the token has expired";
 
@@ -236,7 +233,7 @@ async fn a_token_of_one_kind_never_passes_for_the_other() {
     let claims = r#"{"sub":"carol","user":"carol","aud":"signer","iss":"bakery","exp":1900000000}"#;
     for alg in ["HS256", "HS384", "EdDSA", "ES256", "RS256", "none"] {
         let header = format!(r#"{{"alg":"{alg}","typ":"JWT","kid":"{kid}"}}"#);
-        for secret in [SECRET, &support::jwks(&access, START)] {
+        for secret in [SECRET, &jwks(&access, START)] {
             let token = forge(&header, claims, secret);
             for username in [None, Some("carol"), Some("alice")] {
                 assert!(user_of(&signer, &token, username).await.is_err(), "{alg} {username:?}");
@@ -280,7 +277,7 @@ async fn point_07_attack_a_token_whose_permissions_lack_the_kind() {
     let claims = r#"{"sub":"carol","aud":"signer","permissions":["block","make_coffee"]}"#;
     let token = world.issue(&access, claims).access_token;
     let log = Log::default();
-    let logging = log.start();
+    let logging = log.listen("trace");
     let caller = signer.authenticate(Presented { token: Some(&token), username: None }).await.unwrap();
     signer.authenticate(Presented { token: Some(&token), username: None }).await.unwrap();
     drop(logging);

@@ -8,8 +8,6 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,13 +21,14 @@ use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{RaisedBy, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Store, open_memory};
-use jwtis_tezos::policy::{Rate, SpendingLimits};
-use jwtis_tezos::watermark::{ChainWatermarks, Watermark, WatermarkKind};
-use jwtis_tezos::{ChainId, Curve, Policy, RequestKind, SecretKey, SignRequest, SigningVersion};
-use serde_json::json;
-use signer_support::{
+use jwtis_testkit::signer::{
     Calls, START, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign, transaction,
 };
+use jwtis_tezos::policy::{Rate, SpendingLimits};
+use jwtis_tezos::watermark::ChainWatermarks;
+use jwtis_tezos::watermark::{Watermark, WatermarkKind};
+use jwtis_tezos::{ChainId, Curve, Policy, RequestKind, SecretKey, SignRequest, SigningVersion};
+use serde_json::json;
 
 /// Attestations, and at most two operations an hour.
 fn policy() -> Policy {

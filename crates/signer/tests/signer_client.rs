@@ -8,16 +8,14 @@
     reason = "tests"
 )]
 
-#[path = "support/guard.rs"]
-mod guard;
-
-use guard::{rules, signer_with, user};
 use jwtis_base::Timestamp;
-use jwtis_base::env::testing::{ManualClock, env};
-use jwtis_signer::Signer;
 use jwtis_signer::login::UserConfig;
 use jwtis_signer::rules::Guard;
-use jwtis_signer::{ClientRefusal, Presented, Rules};
+use jwtis_signer::{ClientRefusal, Presented, Rules, Signer};
+use jwtis_testkit::clock::{ManualClock, env};
+use jwtis_testkit::signer::tokens::{
+    NEW_SECRET, PASSWORD, credentials, login, rotating, rules, signer_with, user,
+};
 use jwtis_tezos::{Caller, Curve, PublicKeyHash, SecretKey, Signature, SigningVersion};
 
 /// Section 11 and Appendix C.
@@ -141,7 +139,7 @@ async fn without_keys_the_caller_stays_who_he_is() {
 
     let env = env(&ManualClock::at(Timestamp::default()));
     let signer = signer_with(rules(vec![user("alice")], Vec::new(), &env), None, env);
-    let token = guard::login(&signer, "alice", guard::PASSWORD).await.unwrap();
+    let token = login(&signer, "alice", PASSWORD).await.unwrap();
     let presented = Presented { token: Some(&token), username: None };
     let alice = signer.authenticate(presented).await.unwrap();
     let user = alice.caller().clone();
@@ -155,16 +153,15 @@ async fn a_caller_whose_grounds_a_reload_takes_away_while_his_body_comes_is_out_
     let env = env(&ManualClock::at(Timestamp::default()));
     let of = |users| rules(users, Vec::new(), &env);
     let signer = signer_with(of(vec![user("alice")]), None, env.clone());
-    let token = guard::login(&signer, "alice", guard::PASSWORD).await.unwrap();
+    let token = login(&signer, "alice", PASSWORD).await.unwrap();
     let alice = signer.authenticate(Presented { token: Some(&token), username: None }).await.unwrap();
-    let other_secret =
-        UserConfig { current: guard::credentials(guard::PASSWORD, guard::NEW_SECRET), ..user("alice") };
+    let other_secret = UserConfig { current: credentials(PASSWORD, NEW_SECRET), ..user("alice") };
     for (name, users, stays) in [
         ("the_same", vec![user("alice"), user("bob")], true),
-        ("a_rotation_begins", vec![guard::rotating("alice", "2030-01-01 00:00:00")], true),
+        ("a_rotation_begins", vec![rotating("alice", "2030-01-01 00:00:00")], true),
         ("the_user_is_gone", vec![user("bob")], false),
         ("the_secret_is_another", vec![other_secret], false),
-        ("a_rotation_is_over", vec![guard::rotating("alice", "1970-01-01 00:00:00")], false),
+        ("a_rotation_is_over", vec![rotating("alice", "1970-01-01 00:00:00")], false),
     ] {
         signer.apply(of(users), None);
         let outcome = signer.authenticate_client(alice.clone(), &key, &MESSAGE, None);

@@ -8,18 +8,16 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jwtis_signer::{Rules, SignError};
-use jwtis_tezos::policy::User;
-use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SigningVersion};
-use signer_support::{
+use jwtis_testkit::signer::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, reply, sign,
     sign_as, text, transaction,
 };
+use jwtis_tezos::policy::User;
+use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SigningVersion};
 
 fn status<T>(decided: &jwtis_signer::Decided<T>) -> Option<u16> {
     match &decided.outcome {

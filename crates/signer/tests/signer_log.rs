@@ -8,64 +8,27 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_signer::Signer;
 use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_signer::{KeyRules, Rules};
-use jwtis_tezos::policy::{LimitsMode, Mutez, SpendingLimits, User};
-use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SecretKey};
-use serde_json::Value;
-use signer_support::{
+use jwtis_testkit::log::Log;
+use jwtis_testkit::signer::{
     Act, Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, forge, new_key, pkh,
     prove_as, reply, sign, sign_as, transaction,
 };
-use tracing_subscriber::filter::EnvFilter;
+use jwtis_tezos::policy::{LimitsMode, Mutez, SpendingLimits, User};
+use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SecretKey};
+use serde_json::Value;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// Listens in this thread, from `filter` up.
-    fn listen(&self, filter: &str) -> tracing::subscriber::DefaultGuard {
-        let writer = self.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .json()
-            .with_env_filter(EnvFilter::new(filter))
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn take(&self) -> String {
-        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
-    }
-
-    /// The decisions, which are all there is.
-    fn decisions(&self) -> Vec<Value> {
-        self.take().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    fn decision(&self) -> Value {
-        let mut decisions = self.decisions();
-        assert_eq!(decisions.len(), 1, "{decisions:?}");
-        decisions.remove(0)
-    }
+/// The decision, which is all there is.
+fn decision(log: &Log) -> Value {
+    let mut decisions = log.lines();
+    assert_eq!(decisions.len(), 1, "{decisions:?}");
+    drop(log.take());
+    decisions.remove(0)
 }
 
 /// What operators get unless they say otherwise.
@@ -95,7 +58,7 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
     let user = || Caller::User(User::named("alice"));
 
     sign_as(&signer, user(), pkh(&key), &attestation(7, 2)).await;
-    let event = log.decision();
+    let event = decision(&log);
     assert_eq!((event["target"].as_str(), event["level"].as_str()), (Some("jwtis::audit"), Some("INFO")));
     assert_eq!(
         fields(&event),
@@ -113,7 +76,7 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
     let client = pkh(&new_key(Curve::P256));
     let batch = [transaction(3), forge::transaction(4, 2, None).0].concat();
     sign_as(&signer, Caller::Client(client), pkh(&key), &batch).await;
-    let event = log.decision();
+    let event = decision(&log);
     assert_eq!(event["level"], "WARN");
     assert_eq!(
         fields(&event),
@@ -126,7 +89,7 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
     );
 
     sign(&signer, &key, &attestation(6, 0)).await;
-    let event = fields(&log.decision());
+    let event = fields(&decision(&log));
     assert_eq!(event["reason"], "watermark");
     assert_eq!(
         event["detail"],
@@ -134,13 +97,13 @@ async fn every_decision_is_one_event_with_all_that_is_known() {
     );
 
     sign(&signer, &key, &[0x42]).await;
-    let event = fields(&log.decision());
+    let event = fields(&decision(&log));
     assert_eq!((event["reason"].as_str(), event["kind"].as_str()), (Some("not_understood"), Some("unknown")));
     assert!(event["detail"].as_str().unwrap().starts_with("unknown tag 66"), "{event}");
 
     let stranger = new_key(Curve::Ed25519);
     sign(&signer, &stranger, &[0x42]).await;
-    let event = fields(&log.decision());
+    let event = fields(&decision(&log));
     assert_eq!(
         (event["reason"].as_str(), event["key"].as_str().unwrap()),
         (Some("not_listed"), &*pkh(&stranger).to_string())
@@ -160,7 +123,7 @@ async fn what_observed_limits_would_refuse_is_in_the_event_of_the_signature() {
     let signer = signer(&key, Policy { limits, ..allowing(&[RequestKind::Generic]) });
     for (amount, level, wanted) in [(5, "INFO", None), (6, "WARN", Some("limit max_amount is "))] {
         sign(&signer, &key, &transaction(amount)).await;
-        let event = log.decision();
+        let event = decision(&log);
         let said = fields(&event);
         assert_eq!((event["level"].as_str(), said["event"].as_str()), (Some(level), Some("signed")));
         assert_eq!(said["would_refuse"].as_str().map(|text| text.get(..20).unwrap()), wanted);
@@ -176,7 +139,7 @@ async fn proofs_and_failures_are_decisions_too() {
     let vault = ScriptedVault::new(&Calls::default(), &[&key]);
     let signer = Setup::new().list(&key, policy).vault("v", vault.clone()).build();
     prove_as(&signer, Caller::Anonymous, &key).await;
-    let event = fields(&log.decision());
+    let event = fields(&decision(&log));
     assert_eq!(
         (event["event"].as_str(), event["kind"].as_str()),
         (Some("proved"), Some("proof_of_possession"))
@@ -184,7 +147,7 @@ async fn proofs_and_failures_are_decisions_too() {
 
     vault.will(Act::Fail);
     sign(&signer, &key, &transaction(1)).await;
-    let event = fields(&log.decision());
+    let event = fields(&decision(&log));
     assert_eq!(
         (event["reason"].as_str(), event["detail"].as_str()),
         (Some("vault"), Some("(Scripted): on fire"))
@@ -202,16 +165,14 @@ async fn proofs_and_failures_are_decisions_too() {
             () = gate.arrival() => {}
         }
     }
-    let event = fields(&log.decision());
+    let event = fields(&decision(&log));
     assert_eq!((event["event"].as_str(), event["vault"].as_str()), (Some("abandoned"), Some("Scripted")));
 }
 
 #[tokio::test]
 async fn what_callers_and_hooks_send_cannot_forge_a_line() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _listening = tracing::subscriber::set_default(subscriber);
+    let _listening = log.listen_in_text();
     let key = new_key(Curve::Ed25519);
     let evil = "x\r\n2026 INFO jwtis::audit: event=\"signed\"\u{1b}[2K\u{202e}";
     let hook = ScriptedHook::new(&Calls::default(), move |_| Ok(reply(403, evil, "")));

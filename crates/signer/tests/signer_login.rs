@@ -8,22 +8,19 @@
     reason = "tests"
 )]
 
-#[path = "support/guard.rs"]
-mod guard;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use guard::{
-    Log, NEW_PASSWORD, PASSWORD, SECRET, cheap_hash, claims_of, credentials, ip, login, rotating, rules,
-    signer, signer_with, user, whose,
-};
-use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_base::{Entropy, Env, NoEntropy, Timestamp};
 use jwtis_jose::{HmacKey, base64url, jws};
-use jwtis_signer::LoginError;
-use jwtis_signer::Rules;
 use jwtis_signer::login::{CredentialsConfig, TokenGuard, UserConfig};
+use jwtis_signer::{LoginError, Rules};
+use jwtis_testkit::clock::{ManualClock, env};
+use jwtis_testkit::log::Log;
+use jwtis_testkit::signer::tokens::{
+    NEW_PASSWORD, PASSWORD, SECRET, cheap_hash, claims_of, credentials, ip, login, rotating, rules, signer,
+    signer_with, user, whose,
+};
 
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -165,7 +162,7 @@ async fn without_randomness_there_is_no_token() {
 #[tokio::test]
 async fn logins_are_in_the_audit_trail_without_secrets_and_without_forged_lines() {
     let log = Log::default();
-    let guard = log.start();
+    let guard = log.listen("trace");
     let signer = signer(vec![user("alice")], &clock());
     let token = login(&signer, "alice", PASSWORD).await.unwrap();
     let forged = format!("eve\n{}\u{1b}[31m", "x".repeat(10_000));

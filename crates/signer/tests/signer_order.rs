@@ -8,18 +8,16 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jwtis_signer::{NotHeld, SignError};
-use jwtis_tezos::policy::{Allow, User};
-use jwtis_tezos::{Caller, Curve, Policy, RequestKind};
-use signer_support::{
+use jwtis_testkit::signer::{
     Act, Calls, NotedWatermarks, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, forge,
     new_key, pkh, prove_as, sign, sign_as, text, transaction,
 };
+use jwtis_tezos::policy::{Allow, User};
+use jwtis_tezos::{Caller, Curve, Policy, RequestKind};
 
 /// What can be wrong with a request, in the order in which it is noticed, and the code of the refusal.
 const CHECKS: [(&str, &str); 8] = [

@@ -8,13 +8,10 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_base::{RegistrationId, Timestamp};
 use jwtis_signer::hook::Hook;
 use jwtis_signer::login::{CredentialsConfig, TokenGuard, TrustedIssuer, UserConfig};
@@ -22,14 +19,15 @@ use jwtis_signer::rules::Guard;
 use jwtis_signer::{
     AllowSource, Authenticated, GuardRemoved, KeyRules, Presented, Rules, SignCommand, Vault,
 };
+use jwtis_testkit::clock::{ManualClock, env};
+use jwtis_testkit::signer::{
+    Calls, SOURCE, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign_as,
+    transaction,
+};
 use jwtis_tezos::policy::{Allow, LimitsMode, Mutez, Rate, SpendingLimits};
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::watermark::jump::{BlockTime, ChainJumps, MaxJump};
 use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, RequestKind, SigningVersion};
-use signer_support::{
-    Calls, SOURCE, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign_as,
-    transaction,
-};
 
 /// Rules with this guard for one key with that policy; `None` lists no key.
 fn rules(guard: Guard, key: PublicKeyHash, policy: Option<Policy>) -> Rules {

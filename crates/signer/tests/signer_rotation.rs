@@ -8,19 +8,17 @@
     reason = "tests"
 )]
 
-#[path = "support/guard.rs"]
-mod guard;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use guard::{
-    Log, NEW_PASSWORD, NEW_SECRET, PASSWORD, SECRET, cheap_hash, claims_of, credentials, hs256, login,
-    rotating, signer, user, whose,
-};
 use jwtis_base::Timestamp;
-use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_signer::login::{TokenGuard, UserConfig};
+use jwtis_testkit::clock::{ManualClock, env};
+use jwtis_testkit::log::Log;
+use jwtis_testkit::signer::tokens::{
+    NEW_PASSWORD, NEW_SECRET, PASSWORD, SECRET, cheap_hash, claims_of, credentials, hs256, login, rotating,
+    signer, user, whose,
+};
 
 /// 2027-01-15 08:00:00 UTC.
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -105,7 +103,7 @@ async fn while_rotating_the_error_is_that_of_the_secret_that_verifies_the_token(
 #[tokio::test]
 async fn the_rotation_is_logged_once_when_it_is_first_seen() {
     let log = Log::default();
-    let guard = log.start();
+    let guard = log.listen("trace");
     let clock = clock();
     let signer = signer(vec![rotating("alice", END)], &clock);
     assert!(whose(&signer, &far_token(SECRET), None).await.is_ok());

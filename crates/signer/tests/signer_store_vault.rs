@@ -8,12 +8,9 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::sync::Arc;
 
 use jwtis_base::env::Env;
-use jwtis_base::env::testing::{ManualClock, env};
 use jwtis_signer::Signer;
 use jwtis_signer::vault::store::{StoreVault, StoreVaultError};
 use jwtis_signer::{KeyRules, Rules};
@@ -22,8 +19,9 @@ use jwtis_store::{
     Backend as _, Batch, Expect, KdfParams, MemoryBackend, ReadError, Store, Write, create_redb, open_memory,
     open_redb,
 };
+use jwtis_testkit::clock::{ManualClock, env};
+use jwtis_testkit::signer::{START, Setup, allowing, code, new_key, pkh, sign_as, text, transaction};
 use jwtis_tezos::{Curve, PublicKeyHash, RequestKind, SecretKey, SigningVersion};
-use signer_support::{START, Setup, allowing, code, new_key, pkh, sign_as, text, transaction};
 
 fn vault(store: &Store) -> StoreVault {
     StoreVault::new(store.clone(), env(&ManualClock::at(START)))

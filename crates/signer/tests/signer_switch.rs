@@ -8,18 +8,16 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::sync::Arc;
 
 use jwtis_signer::Signer;
 use jwtis_signer::switch::{KeySwitches, SwitchError, Switcher};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Store};
-use jwtis_tezos::{Caller, Curve, Policy, SecretKey};
-use signer_support::{
+use jwtis_testkit::signer::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, attestation, code, new_key, pkh, prove_as, sign, text,
 };
+use jwtis_tezos::{Caller, Curve, Policy, SecretKey};
 
 fn proving() -> Policy {
     Policy { allow_proof_of_possession: true, ..Policy::baker() }

@@ -8,16 +8,15 @@
     reason = "tests"
 )]
 
-#[path = "support/guard.rs"]
-mod guard;
-
 use std::sync::Arc;
 
-use guard::{Log, PASSWORD, SECRET, forge, hs256, login, segment, signer, signer_with, user, whose};
 use jwtis_base::Timestamp;
-use jwtis_base::env::testing::{ManualClock, env};
-use jwtis_signer::Signer;
-use jwtis_signer::{Presented, Rules, TokenRefusal};
+use jwtis_signer::{Presented, Rules, Signer, TokenRefusal};
+use jwtis_testkit::clock::{ManualClock, env};
+use jwtis_testkit::log::Log;
+use jwtis_testkit::signer::tokens::{
+    PASSWORD, SECRET, forge, hs256, ip, login, segment, signer, signer_with, user, whose,
+};
 use jwtis_tezos::Caller;
 use jwtis_tezos::policy::{Permissions, User};
 
@@ -165,14 +164,14 @@ async fn claims_of_a_login_token_narrow_and_never_widen() {
 #[tokio::test]
 async fn refused_tokens_are_counted_by_source_and_logged_once_a_minute() {
     let log = Log::default();
-    let logging = log.start();
+    let logging = log.listen("trace");
     let clock = clock();
     let signer = signer(vec![user("alice")], &clock);
     let forged = hs256(r#"{"user":"alice","exp":1900000000}"#, "another secret of at least 32 bytes");
     let refuse = async |token: &str, username, source| {
         let presented = Presented { token: Some(token), username };
         let refusal = signer.authenticate(presented).await.unwrap_err();
-        signer.note_refusal(&refusal, guard::ip(source));
+        signer.note_refusal(&refusal, ip(source));
     };
     for _ in 0..100 {
         refuse(&forged, Some("alice"), 1).await;
@@ -198,7 +197,7 @@ async fn refused_tokens_are_counted_by_source_and_logged_once_a_minute() {
 #[tokio::test]
 async fn point_07_attack_another_user_s_token_is_refused_and_logged_without_forged_lines() {
     let log = Log::default();
-    let logging = log.start();
+    let logging = log.listen("trace");
     let signer = alice_and_bob();
     // Both have one secret here, so the signature is no help.
     let forged = hs256(r#"{"user":"bob\n\u001b[31mforged","exp":1900000000}"#, SECRET);

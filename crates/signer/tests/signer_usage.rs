@@ -1,4 +1,4 @@
-//! Limits over time: counted in the store before the key is used, whatever restarts, races or fails.
+//! SpendingLimits over time: counted in the store before the key is used, whatever restarts, races or fails.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,8 +8,6 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +16,12 @@ use jwtis_signer::Signer;
 use jwtis_signer::usage::UsageError;
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{KdfParams, MemoryBackend, Store, create_redb, open_memory, open_redb};
-use jwtis_tezos::policy::{LimitsMode, Mutez, Rate, SpendingLimits};
-use jwtis_tezos::{Curve, Policy, RequestKind, SecretKey};
-use signer_support::{
+use jwtis_testkit::signer::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, sign, text,
     transaction,
 };
+use jwtis_tezos::policy::{LimitsMode, Mutez, Rate, SpendingLimits};
+use jwtis_tezos::{Curve, Policy, RequestKind, SecretKey};
 
 /// Transactions of at most `amount` mutez an hour, and `count` operations; attestations as well.
 fn policy(amount: Option<u64>, count: Option<u64>) -> Policy {
@@ -72,7 +70,7 @@ async fn what_is_refused_counts_nothing_and_consensus_is_not_counted() {
     for level in 1..20 {
         assert_eq!(code(&sign(&signer, &key, &attestation(level, 0)).await), "signed");
     }
-    let batch = [transaction(1), signer_support::forge::transaction(1, 2, None).0].concat();
+    let batch = [transaction(1), jwtis_testkit::forge::transaction(1, 2, None).0].concat();
     assert_eq!(code(&sign(&signer, &key, &batch).await), "limit");
     assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "signed");
     assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "limit");

@@ -8,18 +8,16 @@
     reason = "tests"
 )]
 
-mod signer_support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_signer::vault::software::SoftwareVault;
 use jwtis_signer::{NotHeld, Rules, SignError, Vault, Watermarks};
-use jwtis_tezos::{Curve, Policy, RequestKind, SigningVersion};
-use signer_support::{
-    Act, Calls, Gate, NotedWatermarks, ScriptedVault, Setup, allowing, attestation, code, forge, new_key,
-    pkh, sign, sign_in_version, text, transaction,
+use jwtis_testkit::signer::{
+    Act, Calls, Gate, NotedWatermarks, START, ScriptedVault, Setup, allowing, attestation, code, forge,
+    new_key, pkh, sign, sign_in_version, text, transaction,
 };
+use jwtis_tezos::{Curve, Policy, RequestKind, SigningVersion};
 
 #[tokio::test]
 async fn trap_11_tz4_keys_sign_by_version_and_not_at_all_for_version_0() {
@@ -171,7 +169,7 @@ async fn asking_for_unknown_keys_asks_the_vaults_once_in_a_while() {
     clock.advance(Duration::from_secs(3));
     assert!(signer.snapshot().public_key(&pkh(&later)).await.is_err());
     assert_eq!(calls.take(), ["list"]);
-    clock.set(signer_support::START);
+    clock.set(START);
     assert!(signer.snapshot().public_key(&pkh(&later)).await.is_err());
     assert_eq!(calls.take(), ["list"], "a clock that was set back");
 

@@ -8,18 +8,17 @@
     reason = "tests"
 )]
 
-#[path = "watermark_support/mod.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jwtis_signer::watermark::{Clearance, MAX_CHAINS_PER_KEY, Terms, WatermarkError};
+use jwtis_testkit::signer::watermark::{
+    JOINED, TERMS, World, asked, attestations, chain, key, watermark, word,
+};
 use jwtis_tezos::watermark::jump::ALLOWANCE;
 use jwtis_tezos::watermark::{
     Asked, ChainWatermarks, JumpRules, KeyWatermarks, Pace, Refusal, WatermarkKind,
 };
-use support::{JOINED, TERMS, World, asked, attestations, chain, key, watermark, word};
 
 /// Runs the cases against every driver.
 macro_rules! suite {
@@ -272,12 +271,6 @@ async fn a_caller_that_goes_away_leaves_no_half_watermark(mut world: World) {
 fn mainnet(seconds: u64) -> Terms {
     let jump = JumpRules::default().on(&chain(0));
     Terms { now_ms: TERMS.now_ms + 1_000 * seconds, jump, named: false }
-}
-
-impl World {
-    async fn on(&self, terms: Terms, asked: Asked) -> &'static str {
-        word(&self.watermarks().clear(&key(0), &asked, &terms, None).await)
-    }
 }
 
 async fn a_thousand_requests_of_one_moment_rise_by_the_allowance_in_all(mut world: World) {

@@ -8,9 +8,6 @@
     reason = "tests"
 )]
 
-#[path = "watermark_support/mod.rs"]
-mod support;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,9 +17,9 @@ use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Rollback, RollbackCause, Store};
+use jwtis_testkit::signer::watermark::{JOINED, TERMS, World, asked, chain, key, watermark};
 use jwtis_tezos::watermark::{Asked, ChainWatermarks, KeyWatermarks, WatermarkKind};
 use proptest::prelude::*;
-use support::{JOINED, TERMS, World, asked, chain, key, watermark};
 
 const FAULTS: [Fault; 7] = [
     Fault::Unavailable,

@@ -11,8 +11,6 @@
 //! the policy, and to people, determines the message.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "requests/forge.rs"]
-mod forge;
 #[path = "requests/vectors.rs"]
 mod vectors;
 

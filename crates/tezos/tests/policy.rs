@@ -1,9 +1,6 @@
 //! The policy rule: permissions, refusals, narrowing by tokens, and limits.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "requests/forge.rs"]
-mod forge;
-
 #[path = "policy/callers.rs"]
 mod callers;
 #[path = "policy/denials.rs"]

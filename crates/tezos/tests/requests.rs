@@ -1,8 +1,6 @@
 //! Sign requests: what other forgers made, the layouts that they cannot make, and the words of every kind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "requests/forge.rs"]
-mod forge;
 #[path = "requests/vectors.rs"]
 mod vectors;
 

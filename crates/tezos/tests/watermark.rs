@@ -1,9 +1,6 @@
 //! The watermark rule and Signatory's files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "requests/forge.rs"]
-mod forge;
-
 #[path = "watermark/files.rs"]
 mod files;
 #[path = "watermark/jumps.rs"]

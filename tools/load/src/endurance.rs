@@ -10,7 +10,6 @@ mod connection;
 mod crash;
 mod flood;
 mod messages;
-mod random;
 mod server;
 mod soak;
 mod worker;

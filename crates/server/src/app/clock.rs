@@ -97,45 +97,15 @@ fn step(before: Timestamp, now: Timestamp, passed: Duration) -> Option<ClockStep
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::{Arc, Mutex};
-
-    use jwtis_base::env::testing::{ManualClock, env};
+    use jwtis_testkit::clock::{ManualClock, env};
+    use jwtis_testkit::log::Log;
 
     use super::*;
 
-    /// Collects what is logged.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Log {
-        fn listen() -> (Self, tracing::subscriber::DefaultGuard) {
-            let log = Self::default();
-            let writer = log.clone();
-            let subscriber =
-                tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-            (log, tracing::subscriber::set_default(subscriber))
-        }
-
-        fn take(&self) -> String {
-            String::from_utf8(std::mem::take(&mut self.0.lock().unwrap())).unwrap()
-        }
-    }
-
     #[test]
     fn a_start_behind_the_latest_time_of_the_store_is_a_warning_confirmed_or_not() {
-        let (log, _listening) = Log::listen();
+        let log = Log::default();
+        let _listening = log.listen("info");
         let start = Timestamp::from_seconds(1_800_000_000);
         let after = |seconds| start.plus(Duration::from_secs(seconds)).millis();
         for (confirmed_ms, seen_ms, warns) in [
@@ -155,7 +125,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_hour_back_or_forward_is_a_warning() {
-        let (log, _listening) = Log::listen();
+        let log = Log::default();
+        let _listening = log.listen("info");
         let start = Timestamp::from_seconds(1_800_000_000);
         let clock = ManualClock::at(start);
         let env = env(&clock);
@@ -165,7 +136,7 @@ mod tests {
             [(0, None), (-3600, Some("stepped back")), (0, None), (3600, Some("stepped forward"))]
         {
             tokio::task::yield_now().await;
-            log.take();
+            drop(log.take());
             now = now.plus(PAUSE);
             now = Timestamp::from_seconds(now.seconds().checked_add_signed(step).unwrap());
             clock.set(now);

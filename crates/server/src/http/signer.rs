@@ -131,7 +131,7 @@ mod tests {
     use axum::extract::Request;
     use axum::routing::get;
     use jwtis_base::Timestamp;
-    use jwtis_base::env::testing::{ManualClock, env};
+    use jwtis_testkit::clock::{ManualClock, env};
     use tower::ServiceExt as _;
 
     use super::*;

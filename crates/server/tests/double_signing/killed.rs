@@ -8,12 +8,15 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::SystemTime;
 
+use jwtis_testkit::consensus::{CHAINS, ConsensusMessage};
+use jwtis_testkit::forge::hex;
+use jwtis_testkit::process::signer::Client;
+use jwtis_testkit::process::{Place, Server};
+use jwtis_testkit::random::Random;
 use jwtis_tezos::ChainId;
 
-use crate::cli_support::{Place, Server};
 use crate::ledger::Ledger;
-use crate::messages::{KEYS, KINDS, Message};
-use crate::world::hex;
+use crate::messages::{KEYS, secret_key};
 
 const ROUNDS: u64 = 5;
 const CLIENTS: u64 = 6;
@@ -38,15 +41,12 @@ fn killed_and_killed(driver: &str) {
     let refused = Arc::new(AtomicUsize::new(0));
 
     for round in 0..ROUNDS {
-        let mut random = Random(seed ^ (round << 32));
+        let mut random = Random::new(seed ^ (round << 32));
         let server = place.start(&["serve", "-c", "signer.yaml"]);
         for message in ledger.highest() {
-            let other = Message { content: message.content ^ 0x80, ..message };
-            assert_eq!(
-                ask(&agent(), &url(&server), &other),
-                Some(409),
-                "seed {seed}: forgotten: {message:?}"
-            );
+            let other = ConsensusMessage { content: message.content ^ 0x80, ..message };
+            let answer = ask(&Client::new(&server.url), &other);
+            assert_eq!(answer, Some(409), "seed {seed}: forgotten: {message:?}");
         }
         let kill_after = 60 + random.below(400);
         work_until_killed(server, kill_after, &mut random, &ledger, &level, &refused);
@@ -63,13 +63,12 @@ fn configuration(driver: &str) -> String {
     let allow = "{allow: {block: , preattestation: , attestation: , attestation_with_dal: }}";
     let tezos: String = (0..KEYS.len())
         .map(|key| {
-            let key = crate::messages::secret_key(u8::try_from(key).unwrap());
+            let key = secret_key(key);
             format!("  {}: {allow}\n", key.public_key().hash())
         })
         .collect();
     // Levels rise as fast as the machine signs.
-    let chains =
-        [0, 1].map(|n| format!("{}: {{max_jump: off}}", ChainId::new([0xb3, 0xd7, 0x9f, n]))).join(", ");
+    let chains = CHAINS.map(|chain| format!("{}: {{max_jump: off}}", ChainId::new(chain))).join(", ");
     format!(
         "issuer: {{enabled: false}}\n\
          server: {{address: \"127.0.0.1:0\", utility_address: \"off\"}}\n\
@@ -91,14 +90,14 @@ fn work_until_killed(
     let (sender, receiver) = mpsc::channel();
     let workers: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (sender, mut random, url) = (sender.clone(), random.split(), url(&server));
+            let (sender, mut random, url) = (sender.clone(), random.split(), server.url.clone());
             let (ledger, level, refused) = (Arc::clone(ledger), Arc::clone(level), Arc::clone(refused));
             thread::spawn(move || {
-                let agent = agent();
+                let client = Client::new(&url);
                 loop {
                     let message = any_message(&mut random, &level);
                     let asked = ledger.now();
-                    match ask(&agent, &url, &message) {
+                    match ask(&client, &message) {
                         Some(200) => ledger.signed(message, asked),
                         Some(409) => _ = refused.fetch_add(1, Ordering::SeqCst),
                         Some(status) => panic!("{message:?}: {status}"),
@@ -121,63 +120,19 @@ fn work_until_killed(
 }
 
 /// A message near the level of the moment, which rises now and then.
-fn any_message(random: &mut Random, level: &AtomicI32) -> Message {
-    let now = if random.below(10) == 0 {
-        level.fetch_add(1, Ordering::SeqCst)
-    } else {
-        level.load(Ordering::SeqCst)
-    };
-    Message {
-        key: u8::try_from(random.below(3)).unwrap(),
-        chain: 0,
-        kind: KINDS[usize::try_from(random.below(4)).unwrap()],
-        level: now + i32::try_from(random.below(2)).unwrap(),
-        round: i32::try_from(random.below(2)).unwrap(),
-        content: u8::try_from(random.below(3)).unwrap(),
-    }
+fn any_message(random: &mut Random, level: &AtomicI32) -> ConsensusMessage {
+    let rises = i32::from(random.one_in(10));
+    ConsensusMessage::any(random, KEYS.len(), level.fetch_add(rises, Ordering::SeqCst))
 }
 
 /// The status of the answer; `None` where there is none.
-fn ask(agent: &ureq::Agent, url: &str, message: &Message) -> Option<u16> {
-    let url = format!("{url}/keys/{}", message.secret_key().public_key().hash());
-    let body = format!("\"{}\"", hex(&message.bytes()));
-    let mut response = agent.post(&url).content_type("application/json").send(body).ok()?;
-    // A signature counts when it has been read.
-    response.body_mut().read_to_string().ok()?;
-    Some(response.status().as_u16())
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent()
-}
-
-fn url(server: &Server) -> String {
-    let line = server.stdout.lines().find_map(|line| line.strip_prefix("signer is listening on "));
-    line.unwrap_or_else(|| panic!("{}", server.stdout)).trim().to_owned()
+fn ask(client: &Client, message: &ConsensusMessage) -> Option<u16> {
+    let key = secret_key(message.key).public_key().hash().to_string();
+    Some(client.try_sign(&key, &hex(&message.bytes())).ok()?.0)
 }
 
 fn seed() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "another seed for each run; a failure prints it")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     std::env::var("JWTIS_SEED").map_or(u64::from(now.subsec_nanos()), |seed| seed.parse().unwrap())
-}
-
-/// Splitmix64: enough for tests.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn split(&mut self) -> Self {
-        Self(self.next())
-    }
 }

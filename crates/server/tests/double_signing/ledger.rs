@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::messages::{Message, Place, Slot};
+use jwtis_testkit::consensus::{ConsensusMessage, LevelAndRound, WatermarkSlot};
 
 /// One signature.
 #[derive(Clone, Debug)]
 struct Entry {
-    message: Message,
+    message: ConsensusMessage,
     /// Before the request was sent.
     asked: u64,
     /// After the answer was read.
@@ -30,7 +30,7 @@ impl Ledger {
     }
 
     /// A signature came back.
-    pub(crate) fn signed(&self, message: Message, asked: u64) {
+    pub(crate) fn signed(&self, message: ConsensusMessage, asked: u64) {
         let answered = self.now();
         self.entries.lock().unwrap().push(Entry { message, asked, answered });
     }
@@ -40,11 +40,11 @@ impl Ledger {
     }
 
     /// The highest signature of each slot.
-    pub(crate) fn highest(&self) -> Vec<Message> {
-        let mut highest: BTreeMap<Slot, Message> = BTreeMap::new();
+    pub(crate) fn highest(&self) -> Vec<ConsensusMessage> {
+        let mut highest: BTreeMap<WatermarkSlot, ConsensusMessage> = BTreeMap::new();
         for Entry { message, .. } in self.entries.lock().unwrap().iter() {
             let known = highest.entry(message.slot()).or_insert(*message);
-            if known.place() < message.place() {
+            if known.level_and_round() < message.level_and_round() {
                 *known = *message;
             }
         }
@@ -53,7 +53,7 @@ impl Ledger {
 
     /// What must hold.
     pub(crate) fn judge(&self) -> Result<(), String> {
-        let mut slots: HashMap<Slot, Vec<Entry>> = HashMap::new();
+        let mut slots: HashMap<WatermarkSlot, Vec<Entry>> = HashMap::new();
         for entry in self.entries.lock().unwrap().iter() {
             slots.entry(entry.message.slot()).or_default().push(entry.clone());
         }
@@ -63,9 +63,9 @@ impl Ledger {
 
 /// No two messages of one place.
 fn one_message_a_place(entries: &[Entry]) -> Result<(), String> {
-    let mut places: HashMap<Place, Message> = HashMap::new();
+    let mut places: HashMap<LevelAndRound, ConsensusMessage> = HashMap::new();
     for Entry { message, .. } in entries {
-        let first = places.entry(message.place()).or_insert(*message);
+        let first = places.entry(message.level_and_round()).or_insert(*message);
         // Of a tz4, attestations with and without DAL are the same bytes.
         if first.bytes() != message.bytes() {
             return Err(format!("two signatures for one place:\n{first:?}\n{message:?}"));
@@ -82,14 +82,16 @@ fn nothing_below(entries: Vec<Entry>) -> Result<(), String> {
     let mut questions = entries;
     questions.sort_by_key(|entry| entry.asked);
     let mut answers = answers.into_iter().peekable();
-    let mut highest: Option<Message> = None;
+    let mut highest: Option<ConsensusMessage> = None;
     for question in questions {
         while let Some(answer) = answers.next_if(|answer| answer.answered < question.asked) {
-            if highest.is_none_or(|highest| highest.place() < answer.message.place()) {
+            if highest.is_none_or(|highest| highest.level_and_round() < answer.message.level_and_round()) {
                 highest = Some(answer.message);
             }
         }
-        if let Some(highest) = highest.filter(|highest| question.message.place() < highest.place()) {
+        if let Some(highest) =
+            highest.filter(|highest| question.message.level_and_round() < highest.level_and_round())
+        {
             return Err(format!(
                 "a signature below a watermark:\n{highest:?}, and then\n{:?}",
                 question.message
@@ -102,12 +104,19 @@ fn nothing_below(entries: Vec<Entry>) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::Kind;
+    use jwtis_testkit::consensus::ConsensusKind;
 
-    const LOW: Message =
-        Message { key: 0, chain: 0, kind: Kind::Attestation, level: 1, round: 0, content: 0 };
+    const LOW: ConsensusMessage = ConsensusMessage {
+        key: 0,
+        bls: false,
+        chain: 0,
+        kind: ConsensusKind::Attestation,
+        level: 1,
+        round: 0,
+        content: 0,
+    };
 
-    fn judged(signed: &[(Message, u64)]) -> Result<(), String> {
+    fn judged(signed: &[(ConsensusMessage, u64)]) -> Result<(), String> {
         let ledger = Ledger::default();
         ledger.clock.store(10, Ordering::SeqCst);
         for (message, asked) in signed {
@@ -118,15 +127,15 @@ mod tests {
 
     #[test]
     fn the_judge_sees_what_must_not_be() {
-        let other = Message { content: 1, ..LOW };
-        let dal = Message { kind: Kind::AttestationWithDal, ..LOW };
+        let other = ConsensusMessage { content: 1, ..LOW };
+        let dal = ConsensusMessage { kind: ConsensusKind::AttestationWithDal, ..LOW };
         let high = LOW.above(1);
         assert!(judged(&[(LOW, 1), (LOW, 11), (high, 2)]).is_ok());
         assert!(judged(&[(LOW, 1), (other, 2)]).unwrap_err().contains("one place"));
         assert!(judged(&[(LOW, 1), (dal, 2)]).unwrap_err().contains("one place"));
         assert!(judged(&[(high, 1), (LOW, 2)]).is_ok(), "both were on the way");
         assert!(judged(&[(high, 1), (LOW, 20)]).unwrap_err().contains("below"));
-        let elsewhere = Message { chain: 1, ..LOW };
+        let elsewhere = ConsensusMessage { chain: 1, ..LOW };
         assert!(judged(&[(high, 1), (elsewhere, 20)]).is_ok());
     }
 }

@@ -8,8 +8,6 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-#[path = "../cli_support/mod.rs"]
-mod cli_support;
 mod killed;
 mod ledger;
 mod messages;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jwtis_store::testing::Fault;
+use jwtis_testkit::consensus::{ConsensusKind, ConsensusMessage};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -12,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task;
 
 use crate::ledger::Ledger;
-use crate::messages::{Kind, Message, any_message};
+use crate::messages::any_message;
 use crate::world::{Answer, Driver, World};
 
 /// What happens next.
@@ -20,7 +21,7 @@ use crate::world::{Answer, Driver, World};
 enum Step {
     /// Each client asks for one message after the other, all clients at once. With `hang_up`, they go away after that many turns.
     Clients {
-        work: Vec<Vec<Message>>,
+        work: Vec<Vec<ConsensusMessage>>,
         hang_up: Option<u8>,
     },
     Restart,
@@ -138,7 +139,7 @@ async fn clients(
     world: &World,
     ledger: &Arc<Ledger>,
     counts: &Arc<Seen>,
-    work: Vec<Vec<Message>>,
+    work: Vec<Vec<ConsensusMessage>>,
     levels: i32,
     hang_up: Option<u8>,
 ) {
@@ -176,7 +177,15 @@ async fn clients(
 /// When all faults have been met, everything far above the watermarks is signed.
 async fn lives_on(world: &World, ledger: &Ledger) {
     for key in 0..3 {
-        let message = Message { key, chain: 0, kind: Kind::Attestation, level: 1000, round: 0, content: 0 };
+        let message = ConsensusMessage {
+            key,
+            bls: key == 2,
+            chain: 0,
+            kind: ConsensusKind::Attestation,
+            level: 1000,
+            round: 0,
+            content: 0,
+        };
         let mut answers = Vec::new();
         for attempt in 0..30 {
             let message = message.above(attempt);

@@ -5,9 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use http_body_util::BodyExt as _;
 use jwtis::http::source::Source;
 use jwtis::http::{Limits, signer};
 use jwtis::metrics::Metrics;
@@ -21,14 +18,16 @@ use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::{Cleared, ClearedProof, Signer, SignerParts, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{BoxFuture, KdfParams, MemoryBackend, Password, Store, create_redb, open_redb};
+use jwtis_testkit::consensus::ConsensusMessage;
+use jwtis_testkit::forge::hex;
+use jwtis_testkit::http::Call;
 use jwtis_tezos::policy::Allow;
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::{Policy, PublicKey, RequestKind, Signature, SigningVersion};
 use tempfile::TempDir;
 use tokio::task;
-use tower::ServiceExt as _;
 
-use crate::messages::{KEYS, Message, secret_key};
+use crate::messages::{KEYS, secret_key};
 
 /// Where watermarks are kept.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
@@ -156,20 +155,16 @@ fn password() -> Password {
 pub(crate) struct Client(Router);
 
 impl Client {
-    pub(crate) async fn ask(&self, message: &Message) -> Answer {
-        let key = message.secret_key().public_key().clone();
+    pub(crate) async fn ask(&self, message: &ConsensusMessage) -> Answer {
+        let key = secret_key(message.key).public_key().clone();
         let bytes = message.bytes();
-        let body = format!("\"{}\"", hex(&bytes));
-        let mut request = Request::post(format!("/keys/{}", key.hash())).body(Body::from(body)).unwrap();
-        request.extensions_mut().insert(Source::new(std::net::Ipv4Addr::LOCALHOST.into()));
-        let response = self.0.clone().oneshot(request).await.unwrap();
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        let text = String::from_utf8_lossy(&body);
+        let source = Source::new(std::net::Ipv4Addr::LOCALHOST.into());
+        let call = Call::new(&self.0, "POST", &format!("/keys/{}", key.hash())).extension(source);
+        let answer = call.body(format!("\"{}\"", hex(&bytes))).send().await;
+        let (status, text) = (answer.status.as_u16(), answer.text());
         match status {
             200 => {
-                let answer: serde_json::Value = serde_json::from_slice(&body).unwrap();
-                let signature: Signature = answer["signature"].as_str().unwrap().parse().unwrap();
+                let signature: Signature = answer.json()["signature"].as_str().unwrap().parse().unwrap();
                 key.verify(&bytes, &signature, SigningVersion::LATEST).unwrap();
                 Answer::Signed
             }
@@ -183,10 +178,6 @@ impl Client {
     }
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// A vault that answers late, in another order than it was asked, and sometimes not at all.
 struct Stumbling {
     inner: SoftwareVault,
@@ -196,7 +187,7 @@ struct Stumbling {
 
 impl Stumbling {
     fn new() -> Self {
-        let keys = (0..KEYS.len()).map(|key| Arc::new(secret_key(u8::try_from(key).unwrap()))).collect();
+        let keys = (0..KEYS.len()).map(|key| Arc::new(secret_key(key))).collect();
         Self { inner: SoftwareVault::new("Mem", keys), calls: AtomicU64::new(0), fails: Mutex::default() }
     }
 

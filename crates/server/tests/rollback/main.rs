@@ -9,10 +9,7 @@
 )]
 
 mod marked;
+mod model;
 mod setup;
 mod several;
-#[path = "../../../signer/tests/signer_support/mod.rs"]
-mod signer_support;
-#[path = "../../../issuer/tests/support/mod.rs"]
-mod support;
 mod takeover;

@@ -7,11 +7,11 @@ use jwtis_issuer::{IssuerSettings, KeyOptions, session_floor};
 use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_signer::watermark::{KeptIn, WentBack};
 use jwtis_store::{RollbackCause, open_memory};
+use jwtis_testkit::issuer::World;
+use jwtis_testkit::signer::{START, attestation, code, new_key, sign, text, transaction};
 use jwtis_tezos::Curve;
 
 use crate::setup::{after, created, opened, place, restore, signer};
-use crate::signer_support::{attestation, code, new_key, sign, text, transaction};
-use crate::support::{START, World};
 
 #[tokio::test]
 async fn where_nothing_can_be_taken_over_the_store_is_marked_and_refuses() {

@@ -9,11 +9,10 @@ use jwtis_base::Timestamp;
 use jwtis_base::rollback::takeover::{self, TakeOver};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_store::{KdfParams, Restoration, Store, create_redb, open_redb, witness_beside};
+use jwtis_testkit::issuer::START;
+use jwtis_testkit::signer::{Calls, ScriptedVault, Setup, allowing};
 use jwtis_tezos::policy::{Mutez, Rate, SpendingLimits};
 use jwtis_tezos::{Policy, RequestKind};
-
-use crate::signer_support::{Calls, ScriptedVault, Setup, allowing};
-use crate::support::START;
 
 pub(crate) fn place() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();

@@ -10,11 +10,11 @@ use jwtis_issuer::{
 use jwtis_jose::Jwk;
 use jwtis_signer::vault::store::StoreVault;
 use jwtis_store::witness_beside;
+use jwtis_testkit::issuer::{World, id};
+use jwtis_testkit::signer::new_key;
 use jwtis_tezos::Curve;
 
 use crate::setup::{after, created, lines, opened, place, restore};
-use crate::signer_support::new_key;
-use crate::support::{self, World};
 
 async fn key_hashes(vault: &StoreVault) -> Vec<jwtis_tezos::PublicKeyHash> {
     vault.list().await.unwrap().keys.iter().map(|key| key.public_key.hash()).collect()
@@ -61,7 +61,7 @@ async fn what_was_deleted_stays_deleted_over_two_restores() {
     let deleted = vault.generate(Curve::Ed25519, "deleted").await.unwrap().public_key.hash();
     store.backup_to(&backup).unwrap();
     let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
-    world.issuer.delete_client(&admin, &support::id("gone")).await.unwrap();
+    world.issuer.delete_client(&admin, &id("gone")).await.unwrap();
     vault.delete(&deleted).await.unwrap();
     drop((world, store, vault));
 
@@ -134,10 +134,10 @@ impl Changed {
         store.backup_to(folder.path().join("middle").as_path()).unwrap();
         world.seconds_pass(5);
         let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
-        world.issuer.switch_client(&admin, &support::id("off"), false).await.unwrap();
+        world.issuer.switch_client(&admin, &id("off"), false).await.unwrap();
         world.issuer.revoke(&world.access("revoked").await, RevokeTarget::All).await.unwrap();
         world.issuer.renew_keys(&world.access("renewed").await, KeyOptions::default()).await.unwrap();
-        world.issuer.delete_client(&admin, &support::id("gone")).await.unwrap();
+        world.issuer.delete_client(&admin, &id("gone")).await.unwrap();
         drop((world, store));
         Self { folder, path, revoked, old_key }
     }
@@ -221,7 +221,7 @@ async fn a_name_that_was_registered_again_after_a_restore_left_it_behind_is_the_
                 "delete" => {
                     let world = changed.open(10 * step).await;
                     let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
-                    world.issuer.delete_client(&admin, &support::id("off")).await.unwrap();
+                    world.issuer.delete_client(&admin, &id("off")).await.unwrap();
                     expected = None;
                 }
                 backup => _ = changed.restore(backup, 10 * step).await,
@@ -246,7 +246,7 @@ async fn a_younger_backup_of_a_copy_that_went_on_elsewhere_brings_back_nothing_t
     store.backup_to(&early).unwrap();
     for _ in 0..100 {
         for enabled in [false, true] {
-            world.issuer.switch_client(&admin, &support::id("off"), enabled).await.unwrap();
+            world.issuer.switch_client(&admin, &id("off"), enabled).await.unwrap();
         }
     }
     store.backup_to(&late).unwrap();
@@ -263,16 +263,16 @@ async fn a_younger_backup_of_a_copy_that_went_on_elsewhere_brings_back_nothing_t
     world.issuer.set_admin_token(&token).await.unwrap();
     let credentials = Credentials { secret: token, user: None };
     let admin = world.issuer.admin(Some(&credentials)).await.unwrap();
-    world.issuer.switch_client(&admin, &support::id("off"), false).await.unwrap();
-    world.issuer.delete_client(&admin, &support::id("again")).await.unwrap();
+    world.issuer.switch_client(&admin, &id("off"), false).await.unwrap();
+    world.issuer.delete_client(&admin, &id("again")).await.unwrap();
     let access = world.issuer.registration(Some(&credentials)).await.unwrap();
-    world.issuer.register(&access, support::id("again"), KeyOptions::default()).await.unwrap();
+    world.issuer.register(&access, id("again"), KeyOptions::default()).await.unwrap();
     drop(world);
 
     assert_eq!(restore(&late, &path, after(30), false).await.marked, None);
     let issuer = Issuer::open(opened(&path), Env::system(), IssuerSettings::default()).await.unwrap();
     assert!(issuer.admin(Some(&credentials)).await.is_ok(), "the admin token was set here last");
-    let client = async |kid| issuer.public_client(&support::id(kid)).await.unwrap().unwrap();
+    let client = async |kid| issuer.public_client(&id(kid)).await.unwrap().unwrap();
     assert!(client("off").await.is_disabled());
     assert_ne!(client("again").await.registration(), first, "it was deleted");
 }

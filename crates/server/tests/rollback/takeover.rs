@@ -8,11 +8,11 @@ use jwtis_issuer::{Credentials, Issuer, IssuerSettings, KeyOptions, RevokeTarget
 use jwtis_signer::switch::{KeySwitches, Switcher};
 use jwtis_signer::vault::store::StoreVault;
 use jwtis_store::{Store, witness_beside};
+use jwtis_testkit::issuer::{START, World, id};
+use jwtis_testkit::signer::{attestation, code, new_key, sign, transaction};
 use jwtis_tezos::Curve;
 
 use crate::setup::{after, created, lines, opened, place, restore, signer};
-use crate::signer_support::{attestation, code, new_key, sign, transaction};
-use crate::support::{self, START, World};
 
 #[tokio::test]
 async fn a_restore_takes_over_watermarks_and_spending() {
@@ -72,13 +72,13 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
     let admin = world.issuer.admin(Some(&world.admin)).await.unwrap();
     world.issuer.renew_keys(&shop, KeyOptions::default()).await.unwrap();
     for kid in ["gone", "again"] {
-        world.issuer.delete_client(&admin, &support::id(kid)).await.unwrap();
+        world.issuer.delete_client(&admin, &id(kid)).await.unwrap();
     }
     let registered_again = world.client("again", KeyOptions::default()).await;
     world.client("late", KeyOptions::default()).await;
     let new_admin = BearerSecret::generate(SecretKind::Admin, world.issuer.env()).unwrap();
     world.issuer.set_admin_token(&new_admin).await.unwrap();
-    world.issuer.switch_client(&admin, &support::id("off"), false).await.unwrap();
+    world.issuer.switch_client(&admin, &id("off"), false).await.unwrap();
     let switches = KeySwitches::new(store.clone(), world.issuer.env().clone());
     assert!(switches.disable(&kept, &Switcher::operator()).await.unwrap());
     drop(switches);
@@ -129,7 +129,7 @@ async fn a_restore_takes_over_what_happened_to_clients_their_sessions_and_keys()
     let vault = StoreVault::new(store, world.issuer.env().clone());
     let keys: Vec<_> = vault.list().await.unwrap().keys.iter().map(|key| key.public_key.hash()).collect();
     assert_eq!(keys, [kept]);
-    assert!(world.issuer.public_client(&support::id("off")).await.unwrap().unwrap().is_disabled());
+    assert!(world.issuer.public_client(&id("off")).await.unwrap().unwrap().is_disabled());
     let switches = KeySwitches::new(vault_store, world.issuer.env().clone());
     assert!(switches.disabled_since(&kept).await.unwrap().is_some());
     vault.generate(Curve::Ed25519, "deleted").await.expect("the alias is free");
@@ -194,7 +194,7 @@ async fn no_audit_record_is_lost_by_a_restore() {
         issuer.set_admin_token(&secret).await.unwrap();
         let access = issuer.registration(Some(&Credentials { secret, user: None })).await.unwrap();
         for kid in kids {
-            issuer.register(&access, support::id(kid), KeyOptions::default()).await.unwrap();
+            issuer.register(&access, id(kid), KeyOptions::default()).await.unwrap();
         }
     };
     drop(created(&path));

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use jwtis_base::env::testing::{ManualClock, env};
+use jwtis_testkit::clock::{ManualClock, env};
 
 use super::*;
 

@@ -8,10 +8,10 @@ use jwtis_signer::watermark::copy::export;
 use jwtis_signer::watermark::file::FileError;
 use jwtis_signer::watermark::import::{Busy, from_base_dir};
 use jwtis_signer::watermark::mem::MemWatermarks;
+use jwtis_testkit::signer::watermark::JOINED;
 use jwtis_tezos::watermark::WatermarkKind;
 
 use crate::setup::{CHAIN, clear, copied, engine, here, json, open, put, refusal, signed, v2};
-use crate::support::JOINED;
 
 #[tokio::test]
 async fn the_copy_follows_when_it_is_written_and_a_kill_before_that_forgets_nothing() {

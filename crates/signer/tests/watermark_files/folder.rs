@@ -8,11 +8,11 @@ use std::time::Duration;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks, Lost};
 use jwtis_signer::watermark::import::{Busy, ImportFault, from_base_dir};
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
+use jwtis_testkit::signer::watermark::{self, NOW, TERMS, key, word};
 use jwtis_tezos::watermark::{Asked, WatermarkKind};
 use tempfile::TempDir;
 
 use crate::setup::{CHAIN, KEY, begin_anew, clear, copy_folder, here, open, remove_outer_lock, theirs};
-use crate::support::{self, NOW, TERMS, key, word};
 
 #[tokio::test]
 async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
@@ -117,7 +117,7 @@ async fn dropping_the_driver_leaves_no_half_watermark_and_gives_the_locks_back()
         let same = clear(&watermarks, asked).await;
         assert!(["advanced", "repeated"].contains(&same), "level {level}: {same}");
         let other =
-            Asked { chain: CHAIN.parse().unwrap(), ..support::asked(WatermarkKind::Block, level, 0, 2) };
+            Asked { chain: CHAIN.parse().unwrap(), ..watermark::asked(WatermarkKind::Block, level, 0, 2) };
         assert_eq!(clear(&watermarks, other).await, "refused", "level {level}");
     }
 }

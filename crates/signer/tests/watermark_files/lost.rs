@@ -8,13 +8,13 @@ use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks};
 use jwtis_signer::watermark::import::{Busy, ImportFault, from_base_dir};
 use jwtis_signer::watermark::store::StoreWatermarks;
+use jwtis_testkit::signer::watermark::{JOINED, TERMS};
 use jwtis_tezos::watermark::{ChainWatermarks, KeyWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
 use crate::setup::{
     CHAIN, Loss, begin_anew, clear, engine, here, json, open, refusal, remove_outer_lock, signed, theirs,
 };
-use crate::support::{JOINED, TERMS};
 
 const LOSSES: [Loss; 5] = [
     ("file", |base| fs::remove_file(engine(base)).unwrap(), "watermarks.db is gone"),
@@ -119,7 +119,13 @@ async fn a_lowered_watermark_stays_lowered() {
     watermarks.write_copy().await.unwrap();
     let lower = jwtis_tezos::watermark::Watermark::new(5, 0, None).unwrap();
     watermarks
-        .danger_lower(CHAIN.parse().unwrap(), theirs(), WatermarkKind::Block, lower, crate::support::NOW)
+        .danger_lower(
+            CHAIN.parse().unwrap(),
+            theirs(),
+            WatermarkKind::Block,
+            lower,
+            jwtis_testkit::signer::watermark::NOW,
+        )
         .await
         .unwrap();
     assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 5)).await, "refused");

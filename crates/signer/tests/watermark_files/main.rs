@@ -15,5 +15,3 @@ mod folder;
 mod lost;
 mod setup;
 mod signatory;
-#[path = "../watermark_support/mod.rs"]
-mod support;

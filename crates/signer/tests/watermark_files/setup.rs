@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::file::{FileWatermarks, Lost};
+use jwtis_testkit::signer::watermark::{NOW, TERMS, asked, word};
 use jwtis_tezos::PublicKeyHash;
 use jwtis_tezos::watermark::{Asked, ChainWatermarks, WatermarkKind};
 use tempfile::TempDir;
-
-use crate::support::{NOW, TERMS, asked, word};
 
 pub(crate) const CHAIN: &str = "NetXo5iVw1vBoxM";
 pub(crate) const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";

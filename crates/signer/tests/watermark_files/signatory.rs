@@ -7,12 +7,12 @@ use std::path::Path;
 use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::import::{Busy, from_base_dir, from_folder};
 use jwtis_signer::watermark::mem::MemWatermarks;
+use jwtis_testkit::signer::watermark::JOINED;
 use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::WatermarkKind;
 use tempfile::TempDir;
 
 use crate::setup::{CHAIN, KEY, clear, here, json, open, put, refusal, theirs, v0, v1, v2};
-use crate::support::JOINED;
 
 #[tokio::test]
 async fn what_is_no_watermark_is_refused_at_the_start_by_the_name_of_its_file() {

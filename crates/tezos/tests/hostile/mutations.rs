@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use jwtis_testkit::forge::{UNIT, block, consensus, tag};
 use jwtis_tezos::policy::{Allow, Circumstances, OperationPermission, Usage};
 use jwtis_tezos::{
     Caller, Curve, OperationKind, Policy, PublicKeyHash, RequestKind, SignRequest, SigningVersion, Verdict,
 };
 use serde_json::Value;
 
-use crate::forge::{UNIT, block, consensus, tag};
 use crate::{oracle, vectors};
 
 /// Longer messages are changed at every 97th byte only: a batch repeats itself.
@@ -154,7 +154,7 @@ fn no_change_of_a_consensus_message_makes_a_permission_of_a_refusal() {
 fn no_change_of_a_batch_hides_an_operation_from_the_policy() {
     let noop = tag(17).framed(&[0x32; 20]);
     let delegation = tag(110).manager().u8(0xff).account(1, 2);
-    let transfer = crate::forge::transaction(5, 3, None);
+    let transfer = jwtis_testkit::forge::transaction(5, 3, None);
     let batch = noop.raw(&transfer.0).raw(&delegation.0).raw(&transfer.0).generic();
     let (all, decoded) = check("batch", &batch);
     assert!(decoded > 0 && decoded < all);

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use jwtis_testkit::forge::{UNIT, block, consensus, tag, transaction};
 use jwtis_tezos::policy::{Permissions, User};
 use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash};
 
-use crate::forge::{UNIT, block, consensus, tag, transaction};
 use crate::{allowing, ask_as, key};
 
 fn names(list: &[&str]) -> BTreeSet<String> {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jwtis_testkit::forge::{UNIT, block, consensus, tag, transaction};
 use jwtis_tezos::{Caller, Policy};
 
-use crate::forge::{UNIT, block, consensus, tag, transaction};
 use crate::{allowing, ask, ask_as, generic, key};
 
 fn ballot(vote: u8) -> Vec<u8> {

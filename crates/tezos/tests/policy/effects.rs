@@ -1,11 +1,12 @@
 //! What every operation counts for in `max_amount` and `per.amount`, and whom `destinations` and `entrypoints` see: the table of
 //! docs/reference/limits.md.
 
+use jwtis_testkit::forge::contents::contents;
+use jwtis_testkit::forge::{Forge, UNIT, tag, transaction};
 use jwtis_tezos::operation::{Amount, Effects};
 use jwtis_tezos::policy::{Mutez, SpendingLimits};
 use jwtis_tezos::{Curve, OperationKind, Policy, PublicKeyHash, SignRequest, SigningVersion};
 
-use crate::forge::{Forge, UNIT, contents, tag, transaction};
 use crate::{ask, generic, key};
 
 /// 300 bytes of storage, in mutez.

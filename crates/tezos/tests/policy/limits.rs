@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use jwtis_testkit::forge::{Forge, UNIT, block, consensus, tag, transaction};
 use jwtis_tezos::operation::Address;
 use jwtis_tezos::policy::{
     AskedAmount, Circumstances, LimitDenial, LimitsMode, Mutez, Rate, SpendingLimits, Usage,
 };
 use jwtis_tezos::{Caller, Denial, Policy, SignRequest, SigningVersion, Verdict};
 
-use crate::forge::{Forge, UNIT, block, consensus, tag, transaction};
 use crate::{ask, generic, key};
 
 const ALL: &[&str] = &[

@@ -1,9 +1,9 @@
 //! Proofs of possession, and what `policy explain` says.
 
+use jwtis_testkit::forge::{block, tag, transaction};
 use jwtis_tezos::policy::{Mutez, Permissions, SpendingLimits, User};
 use jwtis_tezos::{Caller, Curve, Policy, PublicKeyHash, SignRequest, SigningVersion};
 
-use crate::forge::{block, tag, transaction};
 use crate::{allowing, key};
 
 #[test]

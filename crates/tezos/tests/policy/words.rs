@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jwtis_testkit::forge::{Forge, UNIT, block, consensus, tag, transaction};
 use jwtis_tezos::policy::{Allow, AllowWords};
 use jwtis_tezos::{Curve, OperationKind, Policy};
 
-use crate::forge::{Forge, UNIT, block, consensus, tag, transaction};
 use crate::{allowing, ask};
 
 /// One message of each kind, by name.

@@ -1,10 +1,10 @@
 //! Blocks and consensus operations.
 
+use jwtis_testkit::forge::{self, CHAIN, Forge, block, consensus, fitness, header, tag};
 use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::watermark::Need;
 use jwtis_tezos::{Curve, RequestKind, SignRequest, SigningVersion};
 
-use crate::forge::{self, CHAIN, Forge, block, consensus, fitness, header, tag};
 use crate::vectors::hex;
 
 fn decode(message: &[u8]) -> Result<SignRequest, MessageFault> {

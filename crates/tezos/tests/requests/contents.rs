@@ -1,12 +1,12 @@
 //! Every content, forged by hand: the only test of the layout of those that no other forger makes. Each is followed by another
 //! operation, so that a wrong length shows.
 
+use jwtis_testkit::forge::contents::{contents, inlined};
+use jwtis_testkit::forge::{Forge, tag, transaction};
 use jwtis_tezos::operation::Protocol;
 use jwtis_tezos::request::Body;
 use jwtis_tezos::{SignRequest, SigningVersion};
 use serde_json::{Value, json};
-
-use crate::forge::{Forge, contents, inlined, tag, transaction};
 
 /// The JSON of the first of two operations, which must be of `kind`.
 fn read(name: &str, forge: &Forge, kind: &str) -> Value {

@@ -1,11 +1,10 @@
 //! Messages that octez cannot read are refused, and what it reads is read: the sizes and ranges of its encodings.
 
+use jwtis_testkit::forge::{CHAIN, Forge, UNIT, fitness, header, tag, transaction};
 use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::operation::Protocol;
 use jwtis_tezos::request::Body;
 use jwtis_tezos::{SignRequest, SigningVersion};
-
-use crate::forge::{CHAIN, Forge, UNIT, fitness, header, tag, transaction};
 
 fn decode(message: &[u8]) -> Result<SignRequest, MessageFault> {
     SignRequest::decode(message, SigningVersion::LATEST).map_err(|error| error.fault().clone())

@@ -1,11 +1,10 @@
 //! Which protocol reads a batch: the `version` rule, the differences between protocols, and missing proof bytes.
 
+use jwtis_testkit::forge::{Forge, tag, transaction};
 use jwtis_tezos::codec::MessageFault;
 use jwtis_tezos::operation::Protocol;
 use jwtis_tezos::request::Body;
 use jwtis_tezos::{SignRequest, SigningVersion};
-
-use crate::forge::{Forge, tag, transaction};
 
 type Read = Result<(Protocol, Vec<&'static str>), MessageFault>;
 

@@ -1,8 +1,7 @@
 //! Trap 12: what makes a staking call of a transaction.
 
+use jwtis_testkit::forge::{self, tag, transaction};
 use jwtis_tezos::{SignRequest, SigningVersion};
-
-use crate::forge::{self, tag, transaction};
 
 fn kind(message: &[u8]) -> &'static str {
     SignRequest::decode(message, SigningVersion::LATEST).unwrap().operations()[0].kind().name()

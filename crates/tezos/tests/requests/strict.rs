@@ -1,9 +1,9 @@
 //! What Signatory lets pass and we do not.
 
+use jwtis_testkit::forge::{self, Forge, block, consensus, fitness, header, tag};
 use jwtis_tezos::codec::{MAX_MESSAGE_BYTES, MAX_OPERATIONS, MessageFault};
 use jwtis_tezos::{SignRequest, SigningVersion};
 
-use crate::forge::{self, Forge, block, consensus, fitness, header, tag};
 use crate::vectors;
 
 fn refused(message: &[u8]) -> MessageFault {

@@ -1,9 +1,8 @@
 //! The rule as a table of named cases.
 
+use jwtis_testkit::forge::{UNIT, block, consensus, tag, transaction};
 use jwtis_tezos::watermark::{Judgement, JumpRule, KeyWatermarks, Need, Refusal, Watermark, WatermarkKind};
 use jwtis_tezos::{SignRequest, SigningVersion};
-
-use crate::forge::{UNIT, block, consensus, tag, transaction};
 
 /// A watermark whose digest is thirty-two times `digest`, or none when that is 0.
 pub(crate) fn watermark(level: i32, round: i32, digest: u8) -> Watermark {

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
+use jwtis_testkit::forge::{block, consensus};
 use jwtis_tezos::watermark::{ChainWatermarks, Judgement, KeyWatermarks, Printer, Watermark, WatermarkKind};
 use jwtis_tezos::{ChainId, Curve, PublicKeyHash, SignRequest, SigningVersion};
 use proptest::prelude::*;
 
-use crate::forge::{block, consensus};
 use crate::rule::judge;
 
 /// A message of few levels, rounds and contents, so that they meet.

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jwtis_testkit::consensus::{ConsensusMessage, LevelAndRound, WatermarkSlot};
+use jwtis_testkit::random::Random;
 use jwtis_tezos::{PublicKey, Signature, SigningVersion};
 
 use crate::endurance::connection::{Answer, Connection};
-use crate::endurance::messages::{Message, Place, Slot, body, payment};
-use crate::endurance::random::Random;
+use crate::endurance::messages::{body, payment};
 use crate::endurance::server::SPENDABLE;
 use crate::output::Fault;
 
@@ -26,9 +27,9 @@ pub(crate) struct Book {
 #[derive(Debug, Default)]
 struct Pages {
     /// The bytes signed at each place, and their signature.
-    places: HashMap<(Slot, Place), (Vec<u8>, String)>,
+    places: HashMap<(WatermarkSlot, LevelAndRound), (Vec<u8>, String)>,
     /// The highest signature of each slot.
-    highest: HashMap<Slot, Message>,
+    highest: HashMap<WatermarkSlot, ConsensusMessage>,
     /// Mutez of payments that happened: a client has a signature, or a comparison has shown it.
     spent: u64,
     /// Mutez of payments since the last comparison whose answer never came.
@@ -61,7 +62,7 @@ impl Book {
         if random.one_in(10) {
             self.level.fetch_add(1, Ordering::SeqCst);
         }
-        let message = Message::any(random, self.bakers.len(), self.level.load(Ordering::SeqCst));
+        let message = ConsensusMessage::any(random, self.bakers.len(), self.level.load(Ordering::SeqCst));
         let watermark = self.pages().highest.get(&message.slot()).copied();
         let Some(answer) = self.ask(signer, &message) else { return Ok(None) };
         match answer.status {
@@ -74,11 +75,11 @@ impl Book {
 
     /// What must hold after a restart: each watermark is where it was or higher, the key still signs above it, nothing spent is forgotten.
     pub(crate) fn check(&self, signer: &mut Connection) -> Result<u64, Fault> {
-        let highest: Vec<Message> = self.pages().highest.values().copied().collect();
+        let highest: Vec<ConsensusMessage> = self.pages().highest.values().copied().collect();
         let mut checks = 1;
         for message in highest {
-            let other = Message { content: message.content ^ 0x80, ..message };
-            let below = Message { level: message.level.saturating_sub(1), ..other };
+            let other = ConsensusMessage { content: message.content ^ 0x80, ..message };
+            let below = ConsensusMessage { level: message.level.saturating_sub(1), ..other };
             for wrong in [other, below] {
                 let answer = self.ask(signer, &wrong).ok_or("no answer after the restart")?;
                 if answer.status != 409 {
@@ -98,7 +99,7 @@ impl Book {
         }
         let level = self.level.fetch_add(10, Ordering::SeqCst).saturating_add(10);
         for key in 0..self.bakers.len() {
-            let mut above = Message::any(&mut Random::new(0), self.bakers.len(), level);
+            let mut above = ConsensusMessage::any(&mut Random::new(0), self.bakers.len(), level);
             (above.key, above.bls) = (key, key.saturating_add(1) == self.bakers.len());
             let answer = self.ask(signer, &above).ok_or("no answer after the restart")?;
             if answer.status != 200 {
@@ -111,28 +112,35 @@ impl Book {
         Ok(checks)
     }
 
-    fn ask(&self, signer: &mut Connection, message: &Message) -> Option<Answer> {
+    fn ask(&self, signer: &mut Connection, message: &ConsensusMessage) -> Option<Answer> {
         let hash = self.bakers.get(message.key)?.hash();
         signer.request("POST", &format!("/keys/{hash}"), "", &body(&message.bytes())).ok()
     }
 
     /// Enters a signature, which must verify. `watermark` is the highest signature of the slot known before it was asked for.
-    fn signed(&self, message: Message, watermark: Option<Message>, answer: &Answer) -> Result<(), Fault> {
+    fn signed(
+        &self,
+        message: ConsensusMessage,
+        watermark: Option<ConsensusMessage>,
+        answer: &Answer,
+    ) -> Result<(), Fault> {
         let bytes = message.bytes();
         let key = self.bakers.get(message.key).ok_or("no such key")?;
         let signature = verified(key, &bytes, answer)?;
-        if let Some(watermark) = watermark.filter(|watermark| message.place() < watermark.place()) {
+        if let Some(watermark) =
+            watermark.filter(|watermark| message.level_and_round() < watermark.level_and_round())
+        {
             return Err(format!("a signature below a watermark: {watermark:?}, and then {message:?}").into());
         }
         let mut pages = self.pages();
-        let place = (message.slot(), message.place());
+        let place = (message.slot(), message.level_and_round());
         let (first, first_signature) =
             pages.places.entry(place).or_insert_with(|| (bytes.clone(), signature.clone()));
         if *first != bytes || *first_signature != signature {
             return Err(format!("two signatures for one place: {message:?} and other bytes before").into());
         }
         let highest = pages.highest.entry(message.slot()).or_insert(message);
-        if highest.place() < message.place() {
+        if highest.level_and_round() < message.level_and_round() {
             *highest = message;
         }
         Ok(())

@@ -8,12 +8,12 @@ mod sessions;
 
 use std::io;
 
+use jwtis_testkit::random::Random;
 use serde_json::{Value, json};
+use session::{Fate, Session};
 
 use crate::endurance::connection::{Answer, Connection};
-use crate::endurance::random::Random;
 use crate::output::Fault;
-use session::{Fate, Session};
 
 /// Key sets that a client makes at most.
 const KEY_SETS: usize = 6;

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use jwtis_testkit::random::Random;
+
 use crate::clock::{now, wait};
 use crate::endurance::book::Book;
 use crate::endurance::connection::Connection;
-use crate::endurance::random::Random;
 use crate::endurance::server::{Reached, Server, WatermarkStorage, World};
 use crate::endurance::worker::Worker;
 use crate::output::{Fault, say};

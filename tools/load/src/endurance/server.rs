@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jwtis_testkit::consensus::CHAINS;
 use jwtis_tezos::{ChainId, Curve, PublicKey, SecretKey};
 
 use crate::clock::wait;
-use crate::endurance::messages::CHAINS;
 use crate::output::Fault;
 use crate::process::Process;
 

@@ -9,11 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use jwtis_testkit::random::Random;
+
 use crate::clock::{now, wait};
 use crate::endurance::book::Book;
 use crate::endurance::connection::Connection;
 use crate::endurance::flood;
-use crate::endurance::random::Random;
 use crate::endurance::server::{Server, WatermarkStorage, World};
 use crate::endurance::worker::Worker;
 use crate::output::{Fault, say};

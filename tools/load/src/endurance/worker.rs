@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use jwtis_testkit::random::Random;
+
 use crate::endurance::client::Client;
 use crate::endurance::connection::Connection;
-use crate::endurance::random::Random;
 use crate::endurance::server::Server;
 use crate::output::Fault;
 

@@ -1,11 +1,11 @@
 //! What must hold after a restart: the server knows all that it has told a client, and nothing of a client that it has deleted.
 
+use jwtis_testkit::random::Random;
 use serde_json::{Value, json};
 
 use super::session::Fate;
 use super::{Client, State};
 use crate::endurance::connection::Connection;
-use crate::endurance::random::Random;
 use crate::output::Fault;
 
 impl Client {

@@ -1,11 +1,11 @@
 //! What a client does with its sessions: opened, renewed with rotation, verified, revoked, stolen.
 
+use jwtis_testkit::random::Random;
 use serde_json::{Value, json};
 
 use super::session::{Fate, Session};
 use super::{Client, heard, text};
 use crate::endurance::connection::{Answer, Connection};
-use crate::endurance::random::Random;
 use crate::output::Fault;
 
 /// Sessions that a client remembers; the oldest is forgotten.
