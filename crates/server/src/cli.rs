@@ -174,7 +174,7 @@ impl Cli {
                     Command::Audit(command) => command.run(out),
                     Command::OpenApi(command) => command.run(out),
                     Command::Completions(completions) => completions.run(Cli::command(), out),
-                    // The words of Signatory's programs (§9 of the signer's behaviour specification).
+                    // The words of Signatory's programs.
                     Command::Version => out.line(concat!("Release Version: ", env!("CARGO_PKG_VERSION"))),
                     Command::Serve { .. } | Command::Config(_) => Ok(()),
                 }

@@ -175,7 +175,7 @@ impl Config {
         self.text = FileText::default();
     }
 
-    /// Whether anything needs the store (decisions.md section 1).
+    /// Whether anything needs the store.
     #[must_use]
     pub fn needs_store(&self) -> bool {
         self.issuer.is_some() || self.signer.as_ref().is_some_and(SignerConfig::needs_store)
@@ -230,7 +230,7 @@ fn store(reading: &FileReading<'_>, section: &StoreSection) -> Option<StoreConfi
     Some(StoreConfig { path, witness, password })
 }
 
-/// The secret itself wins over a file that holds it, wherever the two come from (decisions.md section 2).
+/// The secret itself wins over a file that holds it, wherever the two come from.
 fn secret(
     layers: &Layers,
     name: &str,

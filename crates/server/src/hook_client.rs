@@ -1,4 +1,4 @@
-//! The policy hook over HTTP: one POST, a time limit, and a reply of bounded size (§4.7).
+//! The policy hook over HTTP: one POST, a time limit, and a reply of bounded size (docs/reference/signer-protocol.md, "Policy hook").
 //!
 //! `https` trusts what the operating system trusts (`SSL_CERT_FILE` names another list).
 

@@ -5,7 +5,7 @@
 //! signature that leaves has been verified ([`VerifiedSignature`]). A vault signs only what is [`Cleared`], so that no key is used before
 //! policy and watermark have spoken is a matter of types.
 //!
-//! Sections are those of the signer's behaviour specification. What the `Display` of a refusal says is the text of the answer.
+//! docs/reference/signer-protocol.md has the facts of the protocol. The `Display` of a refusal is the text of the answer.
 
 mod cleared;
 mod command;

@@ -314,7 +314,7 @@ pub fn signer(data: &[u8]) {
         world.age += 1;
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = send(&world.router, request);
-        // The one failure that a client can ask for is Signatory's (§1.9).
+        // The one failure that a client can ask for is Signatory's.
         let bls =
             answer.status == 500 && answer.text().contains("SigningVersion0 is not supported for BLS keys");
         let known = bls || matches!(answer.status, 200 | 301 | 307 | 308 | 400..=431);

@@ -1,4 +1,4 @@
-//! Opens the vaults of the configuration, in its order (§7): first all is read that needs nobody, then encrypted keys are opened.
+//! Opens the vaults of the configuration, in its order: first all is read that needs nobody, then encrypted keys are opened.
 
 use std::fmt;
 use std::io;

@@ -154,7 +154,7 @@ impl<'a> Token<'a> {
                 "the inside of a refresh token: it should never be seen outside of its encryption"
             }
             Self::Signed { claims: Some(claims), .. } if claims.contains("sid") && claims.contains("jti") => {
-                "an access token (JWT, signed): the README's auth_token"
+                "an access token: a signed JWT"
             }
             Self::Signed { .. } => "a signed JWT, not one that jwtis issues",
             Self::Encrypted { jwe } if is_type(jwe.header().cty(), "JWT") => {

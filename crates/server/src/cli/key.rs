@@ -1,6 +1,6 @@
 //! `jwtis key`: the signing keys of the store, made in it or brought in once. No command shows a secret half.
 //!
-//! The blocks are those of `signatory-cli` (§9 of the signer's behaviour specification), and an `Alias:` line more. The store has one
+//! The blocks are those of `signatory-cli`, and an `Alias:` line more. The store has one
 //! owner at a time, so the server must not run.
 
 mod alias;

@@ -1,4 +1,4 @@
-//! `jwtis login`: a token of a running signer for scripts (§2.1 of the signer's behaviour specification).
+//! `jwtis login`: a token of a running signer for scripts.
 
 use std::io::{self, IsTerminal as _};
 use std::net::IpAddr;

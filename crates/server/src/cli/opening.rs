@@ -50,7 +50,7 @@ pub(crate) fn issuer_settings(config: &Config) -> IssuerSettings {
 /// Opens an existing store.
 ///
 /// # Errors
-/// With the exit codes of `decisions.md` section 2.
+/// With exit code 2 for a password, 3 for damage.
 pub(crate) fn open_store(path: &Path, witness: &Path, password: &str) -> Result<Store, Failure> {
     open_redb_beside(path, witness, &Password::new(password))
         .map_err(|error| Failure::from_store(path, &error))

@@ -29,7 +29,7 @@ impl PolicyCommand {
     }
 }
 
-/// The two lists of `signatory-cli list-requests` and `list-ops` (§9).
+/// The two lists of `signatory-cli list-requests` and `list-ops`.
 fn list_kinds(as_json: bool, out: &mut Output<'_>) -> Outcome {
     let requests: Vec<&str> = RequestKind::ALL.into_iter().map(RequestKind::name).collect();
     let listable = OperationKind::ALL.iter().filter(|kind| kind.is_listable());

@@ -32,7 +32,7 @@ impl StoreAtRest {
     /// Opens the store. Nobody is asked for a password in vain: that it is there and free is looked at first.
     ///
     /// # Errors
-    /// With the exit codes of `decisions.md` section 2.
+    /// With exit code 2 for a password, 3 for damage.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
         let path = self.file.existing()?;
         if matches!(info(&path), Err(OpenError::InUse)) {

@@ -1,4 +1,4 @@
-//! Reading the configuration again while the server runs: from the same flags, environment and file (decisions.md section 6).
+//! Reading the configuration again while the server runs: from the same flags, environment and file.
 //!
 //! What a reload applies is marked in the model; all else waits for a restart.
 

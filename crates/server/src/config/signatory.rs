@@ -1,4 +1,4 @@
-//! Signatory's sections of the file, judged and turned into [`SignerConfig`] (§3).
+//! Signatory's sections of the file, judged and turned into [`SignerConfig`].
 //!
 //! Whatever is wrong is found in one pass, each with its line. Words that Signatory ignores are warnings, so that its files work
 //! unchanged; what it would refuse is refused.

@@ -1,6 +1,4 @@
-//! The signer's part of the configuration: what Signatory's sections say (§3), checked.
-//!
-//! Sections (§) are those of the signer's behaviour specification.
+//! The signer's part of the configuration: what Signatory's sections say, checked.
 
 mod shown;
 

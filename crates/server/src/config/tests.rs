@@ -12,7 +12,7 @@ use jwtis_tezos::{Curve, PublicKeyHash};
 use super::*;
 use crate::http::proxies::ProxyHeaderKind;
 
-/// The key triple of the specification, section 11.
+/// The key of docs/reference/signer-protocol.md, "Check values".
 const SECRET: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
 const PUBLIC: &str = "edpkv45regue1bWtuHnCgLU8xWKLwa9qRqv4gimgJKro4LSc3C5VjV";
 const PKH: &str = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";

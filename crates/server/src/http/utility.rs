@@ -194,7 +194,7 @@ impl Parts {
     }
 }
 
-/// The other shape of errors, which this listener alone has (§1.3).
+/// The other shape of errors, which this listener alone has.
 fn panicked() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, JSON)], "{\"error\":\"internal error\"}\n")
         .into_response()

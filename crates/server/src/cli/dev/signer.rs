@@ -21,7 +21,7 @@ use crate::cli::{Failure, password};
 
 /// The login user.
 const USER: &str = "bob";
-/// What the rules for credentials ask for (§2.4), in front of what is random.
+/// What the rules for credentials ask for, in front of what is random.
 const ALL_KINDS_OF_CHARACTERS: &str = "Aa1-";
 
 /// A signer, and what the lines need.

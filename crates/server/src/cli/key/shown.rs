@@ -15,7 +15,7 @@ use crate::cli::printable::printable;
 use crate::cli::when::utc;
 use crate::cli::{Failure, Outcome, Output, config as configuration};
 
-/// Where the values of a block begin, counted from zero (§9).
+/// Where the values of a block begin, counted from zero.
 const VALUE_COLUMN: usize = 27;
 
 /// New keys, and what to write so that they may sign.
@@ -76,7 +76,7 @@ pub(super) fn blocks(keys: &[StoredKey], configured: &Configured, out: &mut Outp
     keys.iter().try_for_each(|key| out.line(block(key, configured)))
 }
 
-/// A block of §9, its empty line included. The lines from `Active:` on speak of the configuration.
+/// A block, its empty line included. The lines from `Active:` on speak of the configuration.
 pub(super) fn block(key: &StoredKey, configured: &Configured) -> String {
     let mut rows = vec![
         ("Public Key Hash:", key.public_key.hash().to_string()),

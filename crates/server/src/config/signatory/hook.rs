@@ -1,4 +1,4 @@
-//! `policy_hook:`: who else is asked (§4.7).
+//! `policy_hook:`: who else is asked.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `tezos:`: what each key may sign (§3.2).
+//! `tezos:`: what each key may sign.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! `server:`: who may ask the signer (§1.8, §2).
+//! `server:`: who may ask the signer.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -65,7 +65,7 @@ fn tokens(
     {
         reading.warning(at.key(), "server.jwt has neither users nor issuers, so nobody can sign");
     }
-    // The domain checks the credentials (§2.4) and plans rotations (§2.5), so that the start will not fail where this did not.
+    // The domain checks the credentials and plans rotations, so that the start will not fail where this did not.
     match TokenGuard::new(users.iter().map(copy).collect(), issuers.clone(), &Env::system()) {
         Ok((_, notices)) => notices.iter().for_each(|notice| reading.notice(at.key(), notice)),
         Err(faults) => {

@@ -1,4 +1,4 @@
-//! `vaults:`: who holds the keys (§7).
+//! `vaults:`: who holds the keys.
 
 use jwtis_tezos::{PublicKeyHash, StoredSecretKey};
 use zeroize::Zeroizing;

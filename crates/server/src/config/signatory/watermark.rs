@@ -1,4 +1,4 @@
-//! `watermark:`: where watermarks are kept, and how far levels may rise (§5).
+//! `watermark:`: where watermarks are kept, and how far levels may rise (docs/reference/watermarks.md).
 
 use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::JumpRules;

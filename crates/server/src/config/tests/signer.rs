@@ -22,7 +22,7 @@ fn policy(entry: &str) -> Policy {
     rules_of(&signer(&format!("tezos:\n  PKH: {entry}\n"))).policy.clone()
 }
 
-/// The sample of §3.4 with keys in the places of the dots.
+/// Every key of Signatory's sections.
 const SAMPLE: &str = r#"server:
   address: 127.0.0.1:6732
   utility_address: 127.0.0.1:9583

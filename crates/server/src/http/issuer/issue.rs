@@ -31,7 +31,7 @@ pub(super) struct IssueRequest {
     /// The same as `auth_token_valid_time`.
     #[serde(default)]
     access_token_valid_time: OptionalTtl,
-    /// Life of the refresh token, cut to the client's `refresh_ttl`. The name is the README's.
+    /// Life of the refresh token, cut to the client's `refresh_ttl`. The misspelling is the Go program's, kept for its clients.
     #[serde(default)]
     resresh_token_valid_time: OptionalTtl,
     /// The same as `resresh_token_valid_time`.
