@@ -1,4 +1,4 @@
-//! Requests signed with a key of the client, with the values of Appendix C.
+//! Requests signed with a key of the client, with the values of docs/reference/signer-protocol.md, "Check values".
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +18,7 @@ use jwtis_testkit::signer::tokens::{
 };
 use jwtis_tezos::{Caller, Curve, PublicKeyHash, SecretKey, Signature, SigningVersion};
 
-/// Section 11 and Appendix C.
+/// The check values.
 const EDSK: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
 const MESSAGE: [u8; 41] = {
     let mut message = [0; 41];
@@ -58,7 +58,7 @@ fn signed_bytes(key: &PublicKeyHash, message: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn trap_14_the_authentication_value_of_appendix_c() {
+async fn the_authentication_check_value_opens() {
     let client: SecretKey = EDSK.parse().unwrap();
     let key = client.public_key().hash();
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

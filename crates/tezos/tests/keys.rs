@@ -48,7 +48,7 @@ fn text<'a>(row: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn appendix_c_key_triple() {
+fn check_value_of_the_key_triple() {
     let key: SecretKey = SECRET.parse().unwrap();
     assert_eq!(key.public_key().to_string(), PUBLIC);
     assert_eq!(key.public_key(), &PUBLIC.parse().unwrap());
@@ -58,7 +58,7 @@ fn appendix_c_key_triple() {
 }
 
 #[test]
-fn appendix_c_digest_of_the_noop_message() {
+fn check_value_of_the_digest_of_the_noop_message() {
     assert_eq!(
         hex(&blake2b_256(&bytes(NOOP))),
         "a508315397899918e7f567e3054b9da65359369df53bdb817c3b34635799f2f4"
@@ -66,7 +66,7 @@ fn appendix_c_digest_of_the_noop_message() {
 }
 
 #[test]
-fn appendix_c_signature_typed_and_generic() {
+fn check_value_of_the_signature_typed_and_generic() {
     let key: SecretKey = SECRET.parse().unwrap();
     for version in [SigningVersion::V0, SigningVersion::V1, SigningVersion::V2] {
         let signature = key.sign(&bytes(NOOP), version).unwrap();
@@ -80,7 +80,7 @@ fn appendix_c_signature_typed_and_generic() {
 }
 
 #[test]
-fn appendix_c_authentication_value() {
+fn check_value_of_the_authentication_value() {
     let key: SecretKey = SECRET.parse().unwrap();
     let pkh = key.public_key().hash();
     assert_eq!(hex(&pkh.to_tagged()), "000b78887fdd0cd3bfbe75a717655728e0205bb958");
@@ -89,7 +89,7 @@ fn appendix_c_authentication_value() {
 }
 
 #[test]
-fn appendix_c_watermark_hash_of_the_attestation() {
+fn check_value_of_the_watermark_hash_of_the_attestation() {
     let message = format!("13b3d79f99{}1500070000007800000000{}", "00".repeat(32), "11".repeat(32));
     let message = bytes(&message);
     assert_eq!(message.len(), 80);

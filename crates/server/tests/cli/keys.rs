@@ -9,7 +9,7 @@ fn listed(place: &Place) -> Vec<Value> {
     place.json(&["key", "list", "--json"]).as_array().unwrap().clone()
 }
 
-/// A value of a block, which begins at column 28 (§9).
+/// A value of a block, which begins at column 28.
 fn value<'a>(block: &'a str, name: &str) -> &'a str {
     let line = block.lines().find(|line| line.starts_with(name)).unwrap();
     assert!(line.len() <= name.len() || line.as_bytes().get(26) == Some(&b' '), "{line}");

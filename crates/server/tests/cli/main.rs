@@ -45,11 +45,11 @@ use jwtis_store::{KdfParams, Password, create_redb};
 use jwtis_testkit::process::{Place, Run, Server, post};
 use serde_json::json;
 
-/// The key triple of the specification's section 11.
+/// The key of docs/reference/signer-protocol.md, "Check values".
 const EDSK: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
 const EDPK: &str = "edpkv45regue1bWtuHnCgLU8xWKLwa9qRqv4gimgJKro4LSc3C5VjV";
 const TZ1: &str = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";
-/// Mainnet, and the network of the specification's examples.
+/// Mainnet, and the network of the check values.
 const MAINNET: &str = "NetXdQprcVkpaWU";
 const TESTNET: &str = "NetXo5iVw1vBoxM";
 

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::{TESTNET, TZ1, refused};
 
-/// Appendix C: a failing_noop, and its digest.
+/// docs/reference/signer-protocol.md, "Check values": a failing_noop, and its digest.
 const NOOP: &str = "0300000000000000000000000000000000000000000000000000000000000000001100000003616263";
 const NOOP_DIGEST: &str = "a508315397899918e7f567e3054b9da65359369df53bdb817c3b34635799f2f4";
 const TZ4: &str = "tz4EECtMxAuJ9UDLaiMZH7G1GCFYUWsj8HZn";
 const CLIENT: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
 
-/// Appendix C: an attestation of level 120.
+/// The same: an attestation of level 120.
 fn attestation() -> String {
     format!("13b3d79f99{}1500070000007800000000{}", "00".repeat(32), "11".repeat(32))
 }

@@ -38,7 +38,7 @@ fn a_signer_that_needs_no_store_makes_none() {
     let client = Client::new(&running.url);
     let (status, body) = client.sign(KEY, NOOP);
     assert_eq!(status, 200, "{body}");
-    // Appendix C.
+    // docs/reference/signer-protocol.md, "Check values".
     assert!(body.contains(
         "edsigtendgcUcFnp2YNtrCSLoZdpztnZjfKvHqUH8SaQxZFbQeoNroc3yafZVmaP5LJ8rNpu9Q2kBYZ2JQvUyGiTfM6iYAoP8Pg"
     ));

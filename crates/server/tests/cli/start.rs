@@ -1,4 +1,4 @@
-//! Starting and stopping the real program: point 1 of the issue, and the exits of `decisions.md` section 2.
+//! Starting and stopping the real program: what the first start shows, and exit codes.
 
 use std::fs::{self, File};
 use std::net::TcpListener;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{MAINNET, TESTNET, TZ1, refused, with_store};
 
-/// The example of §5.2; the hash is that of the attestation of Appendix C.
+/// The file of docs/reference/signer-protocol.md, "Signatory's watermark files".
 const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
 const HASH: &str = "vh1t57X81VSuU82o6bmChQMBc1xAu7qzfz3Uxwy22DwJyetwiRZx";
 

@@ -6,12 +6,12 @@ use super::Place;
 use super::client::{agent, answer};
 use crate::forge;
 
-/// The key of the specification's appendix C.
+/// The key of docs/reference/signer-protocol.md, "Check values".
 pub const SECRET: &str = "edsk4FTF78Qf1m2rykGpHqostAiq5gYW4YZEoGUSWBTJr2njsDHSnd";
 pub const KEY: &str = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";
 /// A key of another curve, tz4.
 pub const OTHER_SECRET: &str = "BLsk2ae63m4ooimmTy1B5wjriwPMtCLdiyNpetFiQMBovRm6ks6rSW";
-/// Credentials that the rules of §2.4 accept.
+/// Credentials that the rules accept.
 pub const PASSWORD: &str = "Long-Enough-Pass-1";
 pub const USER: &str = r#"{password: "Long-Enough-Pass-1", secret: "A-Secret-Of-At-Least-32-Bytes-0001"}"#;
 

@@ -58,7 +58,7 @@ fn an_empty_message_has_the_text_of_signatory() {
 }
 
 #[test]
-fn appendix_c_attestation() {
+fn check_value_of_the_attestation() {
     let message = hex(&format!(
         "13b3d79f99{}150007000000780000000{}",
         "00".repeat(32),
@@ -73,7 +73,7 @@ fn appendix_c_attestation() {
 }
 
 #[test]
-fn appendix_c_failing_noop() {
+fn check_value_of_the_failing_noop() {
     let message = hex(&format!("03{}1100000003616263", "00".repeat(32)));
     let request = decode(&message).unwrap();
     let digest: String = request.digest().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -15,7 +15,7 @@ fn ask(world: &World, authentication: &str) -> Call {
 }
 
 #[tokio::test]
-async fn the_value_of_appendix_c_opens_and_may_come_again() {
+async fn the_check_value_opens_and_may_come_again() {
     let world = Setup::with_client_keys().build();
     let known =
         "edsigu5N8JHBF1hNVSJRN4xAnr1AXPbmH4bN53PZktJXLSo4MHPK8GHY7oKbazuvNucY22rCYeStu5p47QAZa3CiTX7pqTDoQe2";

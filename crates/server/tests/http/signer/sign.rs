@@ -7,7 +7,7 @@ use serde_json::json;
 use super::support::{Setup, TZ1, attestation, hex, keys, noop, pkh};
 
 #[tokio::test]
-async fn the_signature_of_appendix_c_comes_out() {
+async fn the_signature_is_the_check_value() {
     let world = Setup::new().build();
     let answer = world.sign(TZ1, &noop("abc")).send().await;
     let signature =

@@ -37,7 +37,7 @@ pub(crate) const PEER: &str = "203.0.113.9:40000";
 pub(crate) const PASSWORD: &str = "Long-Enough-Pass-1";
 pub(crate) const SECRET: &str = "A-Secret-Of-At-Least-32-Bytes-0001";
 
-/// The triple of specification section 11.
+/// The key of docs/reference/signer-protocol.md, "Check values".
 pub(crate) const TZ1: &str = "tz1LggX2HUdvJ1tF4Fvv8fjsrzLeW4Jr9t2Q";
 
 /// Test keys, known to everybody; the last is in the vault and not listed.
