@@ -58,14 +58,6 @@ impl DecryptionKey {
         }
     }
 
-    /// Makes a new key for ECDH-ES on X25519 (RFC 8037 §3.2).
-    ///
-    /// # Errors
-    /// [`KeyError::AlgorithmMismatch`] when `alg` is not one of ECDH-ES.
-    pub fn generate_x25519(alg: KeyManagementAlgorithm) -> Result<Self, KeyError> {
-        Self::generate_on(alg, JwkCurve::X25519)
-    }
-
     /// Reads a PKCS#8 document (RFC 5958), version 1 or 2, unencrypted.
     ///
     /// # Errors

@@ -108,11 +108,6 @@ impl Number {
         Self { groups: groups.to_vec(), signed: true }
     }
 
-    /// The wire form.
-    pub fn as_wire(&self) -> &[u8] {
-        &self.groups
-    }
-
     /// The value, when it has at most 126 bits.
     pub fn to_i128(&self) -> Option<i128> {
         let first = *self.groups.first()?;

@@ -125,11 +125,6 @@ impl Pace {
         (self.last_ms, self.latest_ms, self.used_ms)
     }
 
-    /// The time of the last signature.
-    pub const fn last_ms(&self) -> u64 {
-        self.last_ms
-    }
-
     fn join(self, other: Self) -> Self {
         Self {
             last_ms: self.last_ms.max(other.last_ms),

@@ -46,7 +46,7 @@ fn driver(reading: &FileReading<'_>, driver: &Setting<String>) -> WatermarkDrive
         None | Some("store") => return WatermarkDriver::Store,
         Some("file") => return WatermarkDriver::File,
         Some("mem") => {
-            let message = "the watermark driver `mem` forgets all marks when the process ends: nothing then stops a second signature";
+            let message = "the watermark driver `mem` forgets all watermarks when the process ends: nothing then stops a second signature";
             reading.advice(driver.at, message);
             return WatermarkDriver::Mem;
         }

@@ -168,14 +168,14 @@ fn the_signer_starts_where_there_is_a_tezos_section_even_an_empty_one() {
 
 #[test]
 fn the_store_is_needed_by_what_is_kept_in_it() {
-    let marks = "watermark: {driver: mem}\n";
+    let memory = "watermark: {driver: mem}\n";
     for (text, wanted) in [
         ("tezos:\n".to_owned(), true),
-        (format!("{marks}tezos:\n"), false),
-        (format!("{marks}vaults: {{s: {{driver: store}}}}\ntezos:\n"), true),
-        (format!("{marks}tezos: {{{PKH}: {{limits: {{max_fee: 1}}}}}}\n"), false),
-        (format!("{marks}tezos: {{{PKH}: {{limits: {{per: {{window: 24h, count: 1}}}}}}}}\n"), true),
-        (format!("{marks}server: {{jwt: {{issuers: [{{client: shop}}]}}}}\ntezos:\n"), true),
+        (format!("{memory}tezos:\n"), false),
+        (format!("{memory}vaults: {{s: {{driver: store}}}}\ntezos:\n"), true),
+        (format!("{memory}tezos: {{{PKH}: {{limits: {{max_fee: 1}}}}}}\n"), false),
+        (format!("{memory}tezos: {{{PKH}: {{limits: {{per: {{window: 24h, count: 1}}}}}}}}\n"), true),
+        (format!("{memory}server: {{jwt: {{issuers: [{{client: shop}}]}}}}\ntezos:\n"), true),
     ] {
         let text = format!("issuer: {{enabled: false}}\n{text}");
         assert_eq!(Given::file(&text).load().unwrap().needs_store(), wanted, "{text}");
