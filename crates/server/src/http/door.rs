@@ -4,7 +4,7 @@
 //! (RFC 9112 §6.1), none or several `Host` (RFC 9112 §3.2), an expectation that nobody meets (RFC 9110 §10.1.1). And requests that a web
 //! page makes a browser send: those of another origin, and those for a name that is not ours, which DNS rebinding makes.
 //!
-//! The door judges where the connection is served. The routers answer, since each API has its own shape of errors, and since only they
+//! The door judges where the connection is served. The routers answer (`http/layers.rs`), since each API has its own shape of errors, and since only they
 //! know what anyone may read.
 
 mod names;
@@ -14,12 +14,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderMap, HeaderName};
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Method, Uri, Version};
-use axum::middleware::Next;
-use axum::response::Response;
 use tokio::io::AsyncRead;
 use tower_http::cors::{AllowHeaders, CorsLayer};
 
@@ -172,38 +169,6 @@ fn host_of(value: &[u8]) -> Option<String> {
 
 fn alike(names: &[String]) -> bool {
     matches!(names, [one, other] if one.eq_ignore_ascii_case(other))
-}
-
-/// How a router turns requests away.
-#[derive(Copy, Clone)]
-pub(super) struct Turn {
-    /// What anyone may read, web pages too: of GET and HEAD, the routes.
-    pub(super) public: fn(&str) -> bool,
-    /// Whether the pages may read the answers, too (CORS).
-    pub(super) shared: bool,
-    /// The answer.
-    pub(super) answer: fn(&Refused) -> Response,
-}
-
-/// The layer that turns away whom the door has refused; it stands inside of the one that knows every request.
-pub(super) async fn turn_away(State(turn): State<Turn>, request: Request, next: Next) -> Response {
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    let public = reads && route.is_some_and(turn.public);
-    let refused = request.extensions().get::<Refused>();
-    let Some(refused) = refused.filter(|refused| !(public && refused.is_about_web_pages())) else {
-        let mut response = next.run(request).await;
-        if public && turn.shared {
-            let anyone = HeaderValue::from_static("*");
-            response.headers_mut().entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(anyone);
-        }
-        return response;
-    };
-    let mut response = (turn.answer)(refused);
-    if refused.ends_the_connection() && request.version() != Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
 }
 
 #[cfg(test)]

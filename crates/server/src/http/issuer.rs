@@ -1,7 +1,6 @@
 //! The issuer's routes.
 //!
-//! Layers, from the outside: the record of every request (`http/observe.rs`), the bodies of problems, panics that become a problem, the
-//! time limit. A handler takes the caller's proof, the path and the body, calls one use case and maps its outcome. Its types make the
+//! One layer is around all of them (`http/layers.rs`). A handler takes the caller's proof, the path and the body, calls one use case and maps its outcome. Its types make the
 //! OpenAPI document.
 
 mod api;
@@ -27,17 +26,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::middleware;
 use axum::response::IntoResponse;
 use jwtis_base::sources::RefusedSources;
 use jwtis_issuer::Issuer;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use super::door::{Turn, turn_away};
-use super::layers::{Deadline, catch_panics, within};
+use super::layers::{Answers, around};
 use super::limits::Limits;
-use super::observe::{Observer, observe};
+use super::observe::Observer;
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
 use api::IssuerApi;
@@ -56,8 +53,6 @@ pub fn router_with_backups_in(
     limits: &Limits,
 ) -> Router {
     let observer = Observer { env: issuer.env().clone(), metrics: Arc::clone(&metrics) };
-    let late = || Problem::new(Code::Timeout).into_response();
-    let deadline = Deadline { limit: limits.request_timeout, answer: late };
     let api = Arc::new(IssuerApi {
         issuer,
         metrics,
@@ -67,13 +62,11 @@ pub fn router_with_backups_in(
         document: LazyLock::new(|| openapi().to_string().into()),
     });
 
-    let routes = hurried()
-        .router()
-        .fallback(unknown_route)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(deadline, within))
-        .merge(unhurried().router().method_not_allowed_fallback(method_not_allowed));
-    observed(routes, observer).with_state(api)
+    let routes = hurried().router().fallback(unknown_route).method_not_allowed_fallback(method_not_allowed);
+    let unhurried = unhurried().router().method_not_allowed_fallback(method_not_allowed);
+    around(routes, observer.clone(), ANSWERS, Some(limits.request_timeout))
+        .merge(around(unhurried, observer, ANSWERS, None))
+        .with_state(api)
 }
 
 /// Routes with a time limit.
@@ -108,21 +101,15 @@ fn unhurried() -> Described<Arc<IssuerApi>> {
 /// What anyone may read.
 const PUBLIC: &[&str] = &["/", "/ping", "/openapi.json", "/keys/{kid}", "/keys/{kid}/jwks.json"];
 
-/// Whom the door has refused gets a problem. Public keys, JWK sets and what the server says of itself are for web pages too.
-const TURN: Turn = Turn {
+/// Problems. Public keys, JWK sets and what the server says of itself are for web pages too.
+pub(super) const ANSWERS: Answers = Answers {
     public: |route| PUBLIC.contains(&route),
     shared: true,
-    answer: |refused| Problem::from(refused).into_response(),
+    refused: |refused| Problem::from(refused).into_response(),
+    late: || Problem::new(Code::Timeout).into_response(),
+    panicked: || Problem::new(Code::Internal).into_response(),
+    complete: problem::complete,
 };
-
-/// Around routes: panics become problems, whom the door has refused is turned away, problems get their bodies, and every request is known.
-pub(super) fn observed<S: Clone + Send + Sync + 'static>(routes: Router<S>, observer: Observer) -> Router<S> {
-    routes
-        .layer(catch_panics(|| Problem::new(Code::Internal).into_response()))
-        .layer(middleware::from_fn_with_state(TURN, turn_away))
-        .layer(middleware::from_fn(problem::render))
-        .layer(middleware::from_fn_with_state(observer, observe))
-}
 
 /// The document of these routes, as OpenAPI 3.1.
 #[must_use]
@@ -202,7 +189,7 @@ mod tests {
             panic!("the secret that was being handled");
         }
         let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
-        let routes = observed(Router::new().route("/boom", get(boom)), observer.clone());
+        let routes = around(Router::new().route("/boom", get(boom)), observer.clone(), ANSWERS, None);
         let answer = routes.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!((answer.status().as_u16(), answer.headers().contains_key("x-request-id")), (500, true));
         let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 4096).await.unwrap()).unwrap();
@@ -214,8 +201,12 @@ mod tests {
     #[tokio::test]
     async fn a_caller_who_goes_away_is_counted() {
         let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
-        let routes =
-            observed(Router::new().route("/wait", get(std::future::pending::<()>)), observer.clone());
+        let routes = around(
+            Router::new().route("/wait", get(std::future::pending::<()>)),
+            observer.clone(),
+            ANSWERS,
+            None,
+        );
         let answer = routes.oneshot(Request::get("/wait").body(Body::empty()).unwrap());
         let gone = tokio::time::timeout(Duration::from_millis(1), answer).await;
         assert!(gone.is_err());

@@ -6,12 +6,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use jwtis_base::env::Env;
-use tracing::{Instrument as _, Span, field, info, warn};
+use tracing::{Span, field, info, warn};
 
 use super::source::Source;
 use crate::metrics::{Metrics, monotonic};
@@ -28,7 +27,7 @@ const MAX_ID_CHARS: usize = 64;
 /// Status in metrics and logs of a request whose caller went away before the answer.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
-/// What [`observe`] needs.
+/// Begins the report of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Observer {
     pub(crate) env: Env,
@@ -86,38 +85,27 @@ pub(crate) fn authenticated_user(user: &str) {
     Span::current().record("user", user);
 }
 
-/// The outermost layer of a router.
-pub(crate) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers(), &observer.env);
-    let method = method_name(request.method());
-    let matched = request.extensions().get::<MatchedPath>().cloned();
-    let source = Source::of(request.extensions()).map(|source| field::display(source.address()));
-    // At level ERROR, so that its fields stand in every event inside it, however high the log level is set.
-    let span = tracing::error_span!(
-        "request",
-        id = id.as_str(),
-        method,
-        route = route_name(matched.as_ref()),
-        source,
-        client = field::Empty,
-        user = field::Empty
-    );
-    request.extensions_mut().insert(id.clone());
-
-    let report = Report {
-        started: monotonic(),
-        span: span.clone(),
-        metrics: observer.metrics,
-        method,
-        matched,
-        sent: false,
-    };
-    let mut response = next.run(request).instrument(span).await;
-    response.headers_mut().insert(REQUEST_ID, id.0);
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    report.answered(&response);
-    response
+impl Observer {
+    /// Names the request and begins its span and its report.
+    pub(super) fn begin(&self, request: &mut Request) -> (RequestId, Report) {
+        let id = RequestId::of(request.headers(), &self.env);
+        let method = method_name(request.method());
+        let matched = request.extensions().get::<MatchedPath>().cloned();
+        let source = Source::of(request.extensions()).map(|source| field::display(source.address()));
+        // At level ERROR, so that its fields stand in every event inside it, however high the log level is set.
+        let span = tracing::error_span!(
+            "request",
+            id = id.as_str(),
+            method,
+            route = route_name(matched.as_ref()),
+            source,
+            client = field::Empty,
+            user = field::Empty
+        );
+        request.extensions_mut().insert(id.clone());
+        let metrics = Arc::clone(&self.metrics);
+        (id, Report { started: monotonic(), span, metrics, method, matched, sent: false })
+    }
 }
 
 /// One of the registered methods, or `other`: the label's values are ours, not the caller's.
@@ -140,7 +128,7 @@ fn route_name(matched: Option<&MatchedPath>) -> &str {
 }
 
 /// Counts and logs the request once, also when its future is dropped because the caller went away.
-struct Report {
+pub(super) struct Report {
     started: Instant,
     span: Span,
     metrics: Arc<Metrics>,
@@ -150,7 +138,16 @@ struct Report {
 }
 
 impl Report {
-    fn answered(mut self, response: &Response) {
+    pub(super) const fn span(&self) -> &Span {
+        &self.span
+    }
+
+    /// The headers that every answer has, and the request's line and count.
+    pub(super) fn end(mut self, response: &mut Response, id: RequestId) {
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id.0);
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         self.send(response.status().as_u16(), response.extensions().get::<Failure>());
     }
 

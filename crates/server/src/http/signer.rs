@@ -1,7 +1,7 @@
 //! The signer's routes: Signatory's routes, statuses, order of checks and JSON shape.
 //!
-//! Layers, from the outside: the record of every request (`http/observe.rs`), panics that become a failure, the time limit. A handler
-//! finds out who asks, reads the request in the order of `docs/reference/signer-protocol.md`, calls one use case and maps its outcome. Its types make the OpenAPI
+//! One layer is around all of them (`http/layers.rs`). A handler finds out who asks, reads the request in the order of
+//! `docs/reference/signer-protocol.md`, calls one use case and maps its outcome. Its types make the OpenAPI
 //! document. A request takes the rules and vaults once, since a reload may replace them.
 
 mod auth;
@@ -14,21 +14,18 @@ mod sign;
 mod switch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use jwtis_signer::Signer;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 
-use super::door::{Turn, turn_away};
-use super::layers::{Deadline, catch_panics, within};
+use super::layers::{Answers, around};
 use super::limits::Limits;
 use super::nowhere;
-use super::observe::{Observer, observe};
+use super::observe::Observer;
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
 use error::{FailureArray, Refusal};
@@ -40,7 +37,7 @@ pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_b
     let api = Arc::new(Api { signer, metrics, limits: limits.clone(), max_body_bytes });
 
     let routes = routes().router().fallback(async || nowhere::not_found()).with_state(api);
-    observed(routes, limits.request_timeout, observer)
+    around(routes, observer, ANSWERS, Some(limits.request_timeout))
 }
 
 /// Every route. Which of them a caller meets is the operator's configuration: without users there is no `/login`, and without
@@ -60,11 +57,14 @@ fn routes() -> Described<Arc<Api>> {
         .other_methods("/known_keys", keys::known_by_other_method)
 }
 
-/// Whom the door has refused gets a failure. Public keys are for web pages too.
-const TURN: Turn = Turn {
+/// Failures. Public keys are for web pages too.
+const ANSWERS: Answers = Answers {
     public: |route| route == "/keys/{pkh}",
     shared: true,
-    answer: |refused| Refusal::new(refused.status(), refused.code(), refused.to_string()).into_response(),
+    refused: |refused| Refusal::new(refused.status(), refused.code(), refused.to_string()).into_response(),
+    late,
+    panicked,
+    complete: |_, _| {},
 };
 
 /// The document of these routes, as OpenAPI 3.1.
@@ -106,15 +106,6 @@ fn bearer(description: &str) -> SecurityScheme {
     SecurityScheme::Http(http)
 }
 
-/// Around routes: whom the door has refused is turned away, a time limit, panics become failures, and every request is known.
-fn observed(routes: Router, limit: Duration, observer: Observer) -> Router {
-    routes
-        .layer(middleware::from_fn_with_state(Deadline { limit, answer: late }, within))
-        .layer(catch_panics(panicked))
-        .layer(middleware::from_fn_with_state(TURN, turn_away))
-        .layer(middleware::from_fn_with_state(observer, observe))
-}
-
 /// The watermark may have moved by then and stays: the same bytes may be asked for again.
 fn late() -> Response {
     let text = "the request took too long and was given up";
@@ -127,6 +118,8 @@ fn panicked() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::body::{Body, to_bytes};
     use axum::extract::Request;
     use axum::routing::get;
@@ -138,7 +131,7 @@ mod tests {
 
     async fn call(routes: Router, deadline: Duration) -> (u16, String) {
         let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
-        let routes = observed(routes, deadline, observer);
+        let routes = around(routes, observer, ANSWERS, Some(deadline));
         let answer = routes.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert!(answer.headers().contains_key("x-request-id"));
         assert_eq!(answer.headers()["content-type"], "application/json; charset=utf-8");

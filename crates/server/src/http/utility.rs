@@ -13,7 +13,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jwtis_base::{Env, rollback};
@@ -25,9 +24,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::door::{Refused, Turn, turn_away};
-use super::layers::catch_panics;
-use super::observe::{Observer, observe};
+use super::door::Refused;
+use super::layers::{Answers, around};
+use super::observe::Observer;
 use super::{issuer, nowhere, signer};
 use crate::metrics::{Metrics, exposition::Exposition};
 
@@ -113,21 +112,26 @@ pub fn router(
 ) -> Router {
     let observer = Observer { env, metrics: Arc::clone(&metrics) };
     let parts = Arc::new(Parts { parts, stopping });
-    Router::new()
+    let routes = Router::new()
         .route("/metrics", get(page).with_state(metrics))
         .route("/livez", get(livez))
         .route("/readyz", get(healthz).with_state(Arc::clone(&parts)))
         .route("/healthz", get(healthz).with_state(parts))
         .route("/openapi/issuer.json", get(issuer_described))
         .route("/openapi/signer.json", get(signer_described))
-        .fallback(async || nowhere::not_found())
-        .layer(catch_panics(panicked))
-        .layer(middleware::from_fn_with_state(TURN, turn_away))
-        .layer(middleware::from_fn_with_state(observer, observe))
+        .fallback(async || nowhere::not_found());
+    around(routes, observer, ANSWERS, None)
 }
 
-/// Whom the door has refused gets a failure. All that is here anyone may read.
-const TURN: Turn = Turn { public: |_| true, shared: false, answer: turned_away };
+/// Objects with one member. All that is here anyone may read. There is no time limit: checks have their own.
+const ANSWERS: Answers = Answers {
+    public: |_| true,
+    shared: false,
+    refused: turned_away,
+    late: panicked,
+    panicked,
+    complete: |_, _| {},
+};
 
 fn turned_away(refused: &Refused) -> Response {
     let body = json!({ "error": refused.to_string() });

@@ -11,9 +11,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -96,7 +94,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// An answer without a body; [`render`], which knows the request's id, writes it.
+    /// An answer without a body; [`complete`], which knows the request's id, writes it.
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
         let headers = response.headers_mut();
@@ -111,19 +109,14 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Writes the bodies of problems, and leaves code and chain for the log.
-pub(crate) async fn render(request: Request, next: Next) -> Response {
-    let id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else {
-        return response;
-    };
+/// Writes the body of a problem, and leaves code and chain for the log.
+pub(super) fn complete(response: &mut Response, id: &RequestId) {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     let chain = problem.cause.as_deref().map(|cause| chain(cause));
     response.extensions_mut().insert(Failure { code: problem.code.name(), chain });
-    *response.body_mut() = problem.body(id.as_ref().map_or("", RequestId::as_str)).into();
+    *response.body_mut() = problem.body(id.as_str()).into();
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    response
 }
 
 /// An error and its sources in one line.
