@@ -27,7 +27,6 @@ impl Recognised {
     }
 
     /// The credentials.
-    #[must_use]
     pub const fn credentials(&self) -> &Credentials {
         &self.0
     }
@@ -52,7 +51,6 @@ impl RegistrationAccess {
         Self(actor)
     }
 
-    /// Who it is, for the audit trail.
     pub(crate) const fn actor(&self) -> Actor {
         self.0
     }
@@ -71,18 +69,15 @@ impl ClientAccess {
     }
 
     /// The client.
-    #[must_use]
     pub const fn client(&self) -> &Arc<Client> {
         &self.client
     }
 
     /// Whether the caller holds the admin token.
-    #[must_use]
     pub const fn is_admin(&self) -> bool {
         self.admin
     }
 
-    /// Who it is, for the audit trail.
     pub(crate) const fn actor(&self) -> Actor {
         if self.admin { Actor::Admin } else { Actor::Client }
     }

@@ -5,7 +5,7 @@ mod record;
 pub(crate) mod summary;
 pub(crate) mod token_index;
 
-pub(crate) use record::{ClientFact, ClientRecord, MAX_KEPT_SETS, StoredKeySet, client_name};
+pub(crate) use record::{ClientRecord, MAX_KEPT_SETS, REGISTERED_AGAIN, StoredKeySet, client_name};
 pub(crate) use token_index::{ClientToken, TokenName};
 
 use jwtis_base::client_id::ClientId;
@@ -20,25 +20,21 @@ pub struct Client {
     /// Its record, without the stored keys.
     pub(crate) record: ClientRecord,
     pub(crate) keys: KeyRing,
-    /// Version of the record that it was loaded from.
     pub(crate) version: jwtis_store::Version,
 }
 
 impl Client {
     /// Its name.
-    #[must_use]
     pub const fn id(&self) -> &ClientId {
         &self.record.id
     }
 
     /// The id of its registration. A client that was deleted and registered again has another one.
-    #[must_use]
     pub const fn registration(&self) -> RegistrationId {
         self.record.registration
     }
 
     /// Whether the admin has disabled it. Then its client token opens nothing, and its tokens are inactive.
-    #[must_use]
     pub const fn is_disabled(&self) -> bool {
         self.record.disabled
     }
@@ -49,7 +45,6 @@ impl Client {
     }
 
     /// Its key sets.
-    #[must_use]
     pub const fn keys(&self) -> &KeyRing {
         &self.keys
     }

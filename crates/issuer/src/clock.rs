@@ -46,13 +46,11 @@ impl KeptClock {
     }
 
     /// Latest time that the clock has confirmed.
-    #[must_use]
     pub const fn confirmed(&self) -> Timestamp {
         Timestamp::from_millis(self.confirmed_ms)
     }
 
     /// Latest time at which the server was seen alive.
-    #[must_use]
     pub const fn seen(&self) -> Timestamp {
         Timestamp::from_millis(self.seen_ms)
     }
@@ -70,7 +68,6 @@ impl Record for KeptClock {
     }
 }
 
-/// Name of the one record.
 pub(crate) fn kept_name() -> Name<'static> {
     Name::plain("clock")
 }
@@ -89,9 +86,7 @@ pub struct Outage {
 pub struct ClockWatch {
     /// Both clocks when they began to keep step.
     base: (Timestamp, Duration),
-    /// Steady time until which nothing is deleted.
     held_until: Duration,
-    /// Latest confirmed time.
     confirmed: Timestamp,
     /// Sessions of earlier runs were opened before this moment.
     floor: Timestamp,
@@ -101,7 +96,6 @@ pub struct ClockWatch {
 
 impl ClockWatch {
     /// Begins with the record of the earlier runs.
-    #[must_use]
     pub fn begin(kept: Option<KeptClock>, wall: Timestamp, steady: Duration) -> Self {
         let before = kept.unwrap_or_default();
         let (confirmed, seen) = (before.confirmed(), before.seen());
@@ -145,12 +139,10 @@ impl ClockWatch {
     }
 
     /// Whether expired records may be deleted.
-    #[must_use]
     pub fn may_delete(&self, steady: Duration) -> bool {
         steady >= self.held_until
     }
 
-    /// Latest confirmed time.
     pub(crate) const fn confirmed(&self) -> Timestamp {
         self.confirmed
     }

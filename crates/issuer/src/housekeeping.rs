@@ -2,14 +2,13 @@
 //! caller, so that no request notices. After a jump of the clock it deletes nothing for [`crate::clock::HOLD`].
 
 use jwtis_base::env::Timestamp;
-use jwtis_store::{CommitError, ReadError, Record, RecordKey, Transaction};
+use jwtis_store::{CommitError, Record, RecordKey, Transaction};
 
 use crate::client::{ClientRecord, client_name};
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, UpkeepError};
 use crate::key::rotation::KeySetState;
 use crate::session::{SessionRecord, SubjectMark};
 
-/// Records looked at in one step.
 const BATCH: usize = 256;
 
 /// The position of a pass. The default starts a new pass.
@@ -52,16 +51,6 @@ pub struct KeySetCensus {
     pub retiring: u64,
 }
 
-/// A step failed. The next pass tries again.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages explain")]
-pub enum HousekeepingError {
-    #[error("the store could not be read")]
-    Read(#[from] ReadError),
-    #[error("a step could not be committed")]
-    Commit(#[from] CommitError),
-}
-
 impl Issuer {
     /// Does the next step of a pass, and returns the position after it. After the end of a pass the cursor starts a new one.
     ///
@@ -70,7 +59,7 @@ impl Issuer {
     pub async fn housekeeping_step(
         &self,
         cursor: HousekeepingCursor,
-    ) -> Result<(HousekeepingCursor, HousekeepingReport), HousekeepingError> {
+    ) -> Result<(HousekeepingCursor, HousekeepingReport), UpkeepError> {
         let now = self.env().now();
         let HousekeepingCursor { stage, after, mut census } = cursor;
         let mut report = HousekeepingReport::default();
@@ -99,13 +88,12 @@ impl Issuer {
         after: Option<RecordKey>,
         now: Timestamp,
         report: &mut HousekeepingReport,
-    ) -> Result<Option<RecordKey>, HousekeepingError> {
+    ) -> Result<Option<RecordKey>, UpkeepError> {
         let swept = self.store().sweep(&T::TABLE, now.seconds(), after, BATCH).await?;
         report.expired_records_deleted = report.expired_records_deleted.saturating_add(swept.deleted);
         Ok(swept.next)
     }
 
-    /// Counts key sets and drops those that have retired.
     async fn tidy_clients(
         &self,
         after: Option<RecordKey>,
@@ -113,7 +101,7 @@ impl Issuer {
         may_delete: bool,
         census: &mut KeySetCensus,
         report: &mut HousekeepingReport,
-    ) -> Result<Option<RecordKey>, HousekeepingError> {
+    ) -> Result<Option<RecordKey>, UpkeepError> {
         let found = self.store().scan_each::<ClientRecord>(after.as_ref(), BATCH).await?;
         let last = (found.len() == BATCH).then(|| found.last().map(|(key, _)| *key)).flatten();
         for (_, stored) in found {

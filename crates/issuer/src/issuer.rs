@@ -24,6 +24,7 @@ use jwtis_store::{
 };
 
 use crate::access::ClientAccess;
+pub(crate) use crate::client::token_index::{MAX_TRIES, UpkeepError};
 use crate::client::{self, Client, ClientRecord, ClientToken, client_name};
 use crate::clock::KeptClock;
 use crate::key::plan::KeyDefaults;
@@ -36,10 +37,7 @@ pub use rsa_work::KeyGenerationError;
 use rsa_work::{KeyGenerator, SlowWork};
 use session_clock::SessionClocks;
 use time::KeptTime;
-pub use time::{KeepTimeError, reset_kept_clock};
-
-/// Tries of a conditional write whose outcome does not depend on who wins.
-pub(crate) const MAX_TRIES: usize = 16;
+pub use time::reset_kept_clock;
 
 /// Most key sets kept loaded. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
 const MAX_KEY_SETS: usize = 20_000;
@@ -145,19 +143,16 @@ impl Issuer {
     }
 
     /// Set if the store has gone back to an earlier state.
-    #[must_use]
     pub fn rollback(&self) -> Option<Rollback> {
         self.0.rollback
     }
 
     /// Time and randomness.
-    #[must_use]
     pub fn env(&self) -> &Env {
         &self.0.env
     }
 
     /// The store.
-    #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
     }
@@ -166,7 +161,6 @@ impl Issuer {
         &self.0.settings
     }
 
-    /// Runs `work` on a thread of its own.
     pub(crate) async fn apart<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         self.0.slow_work.run(work).await
     }

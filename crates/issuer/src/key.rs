@@ -31,13 +31,11 @@ pub struct KeySet {
 
 impl KeySet {
     /// Public half of the signing key, which verifies access tokens.
-    #[must_use]
     pub fn public_signing_key(&self) -> &Jwk {
         self.signing.public_jwk()
     }
 
     /// Public half of the encryption key. Clients do not need it: the server encrypts and decrypts refresh tokens itself.
-    #[must_use]
     pub fn public_encryption_key(&self) -> &Jwk {
         self.encryption.public_jwk()
     }
@@ -47,25 +45,21 @@ impl KeySet {
         self.expires_at.seconds() <= now.seconds()
     }
 
-    /// Whether signing would hold up other requests.
     pub(crate) fn signs_slowly(&self) -> bool {
         self.signing.public_jwk().bits() >= MIN_RSA_BITS
     }
 
     /// Policy of the tokens made with these keys.
-    #[must_use]
     pub const fn policy(&self) -> &TokenPolicy {
         &self.policy
     }
 
     /// When the set was made.
-    #[must_use]
     pub const fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
     /// No token of this set outlives this moment, and none is made after it.
-    #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
@@ -111,7 +105,6 @@ impl KeyRing {
     }
 
     /// The set that makes tokens. It may have expired.
-    #[must_use]
     pub const fn active(&self) -> &Arc<KeySet> {
         &self.active
     }
@@ -121,19 +114,16 @@ impl KeyRing {
         self.entries.iter().filter(move |entry| entry.state.at(now).verifies()).map(|entry| &*entry.keys)
     }
 
-    /// Whether decrypting with one of the sets would hold up other requests.
     pub(crate) fn decrypts_slowly(&self) -> bool {
         self.entries.iter().any(|entry| entry.keys.encryption.public_jwk().bits() >= MIN_RSA_BITS)
     }
 
     /// Every signing key that a verifier may still meet, newest first.
-    #[must_use]
     pub fn jwks(&self, now: Timestamp) -> JwkSet {
         JwkSet { keys: self.usable(now).map(|keys| keys.public_signing_key().clone()).collect() }
     }
 
     /// All entries, newest first.
-    #[must_use]
     pub fn entries(&self) -> &[RingEntry] {
         &self.entries
     }

@@ -29,11 +29,11 @@ pub mod token;
 pub use access::{AccessError, AdminAccess, ClientAccess, Credentials, Recognised, RegistrationAccess};
 pub use client::Client;
 pub use client::summary::{ClientSummary, KeySetSummary};
+pub use client::token_index::UpkeepError;
 pub use issuer::clients::{ClientChangeError, ClientPage, ListError, MAX_PAGE, RegisterError, Registered};
 pub use issuer::quota::MAX_UNPROVED_REVOCATIONS;
 pub use issuer::{
-    AdminTokenError, Issuer, IssuerSettings, KeepTimeError, KeyGenerationError, RenewKeysError,
-    reset_kept_clock,
+    AdminTokenError, Issuer, IssuerSettings, KeyGenerationError, RenewKeysError, reset_kept_clock,
 };
 pub use key::plan::{KeyDefaults, KeyOptions, Maxima, OptionsError};
 pub use key::{KeyRing, KeySet};

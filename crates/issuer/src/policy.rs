@@ -26,7 +26,6 @@ impl RefreshStrategy {
     pub const ALL: [Self; 3] = [Self::NoRefresh, Self::RefreshOnExpire, Self::RefreshBoth];
 
     /// The risk of the strategy, in one line.
-    #[must_use]
     pub const fn notice(self) -> Option<&'static str> {
         match self {
             Self::NoRefresh => Some(
@@ -40,7 +39,6 @@ impl RefreshStrategy {
     }
 
     /// The name in the API.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::NoRefresh => "noRefresh",

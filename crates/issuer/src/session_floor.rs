@@ -27,14 +27,12 @@ pub(crate) fn floor_name() -> Name<'static> {
 }
 
 impl SessionFloor {
-    /// Raised by a mark that nobody has accepted yet.
     pub(crate) fn raised(floor: Option<Self>, to: Timestamp) -> Self {
         let settled = floor.map_or(0, Self::settled);
         let before = floor.map_or(0, |floor| floor.not_before_ms);
         Self { not_before_ms: before.max(to.millis()), settled_ms: Some(settled) }
     }
 
-    /// After the mark was accepted.
     fn accepted(self, keep_sessions: bool) -> Self {
         let not_before_ms = if keep_sessions { self.settled() } else { self.not_before_ms };
         Self { not_before_ms, settled_ms: Some(not_before_ms) }

@@ -19,7 +19,7 @@ use jwtis_base::rollback::takeover::{Joins, Merge, put};
 use jwtis_store::{CommitError, NotWritten, ReadError};
 
 use crate::client::left::{JoinedClient, LeftClient};
-use crate::client::{ClientFact, ClientRecord, client_name};
+use crate::client::{ClientRecord, REGISTERED_AGAIN, client_name};
 use crate::clock::{KeptClock, kept_name};
 use crate::issuer::{AdminRecord, admin_name};
 use crate::session::{SessionRecord, SubjectMark};
@@ -123,9 +123,8 @@ async fn client(merge: &mut Merge<'_>, id: &ClientId) -> Result<(), CommitError>
     if !was_present {
         merge.comes_back("client", id.to_string());
     }
-    let deleted = backup_is_deleted.then_some(ClientFact::RegisteredAgain);
-    for fact in deleted.into_iter().chain(known.facts) {
-        merge.took("client", id.to_string(), fact.words().to_owned());
+    for fact in backup_is_deleted.then_some(REGISTERED_AGAIN).into_iter().chain(known.facts) {
+        merge.took("client", id.to_string(), fact.to_owned());
     }
     Ok(())
 }

@@ -2,10 +2,9 @@
 
 use jwtis_base::rollback;
 use jwtis_base::{BearerSecret, SecretKind};
-use jwtis_issuer::housekeeping::HousekeepingError;
 use jwtis_issuer::{
-    AdminTokenError, ClientChangeError, Credentials, Issuer, IssuerSettings, KeepTimeError, KeyOptions,
-    RegisterError, RenewError, RenewKeysError, RevokeError, session_floor,
+    AdminTokenError, ClientChangeError, Credentials, Issuer, IssuerSettings, KeyOptions, RegisterError,
+    RenewError, RenewKeysError, RevokeError, UpkeepError, session_floor,
 };
 use jwtis_store::testing::Fault;
 use jwtis_store::{CommitError, RollbackCause};
@@ -144,7 +143,7 @@ async fn the_time_is_kept_at_a_later_look() {
         world.seconds_pass(3600);
         backend.fail_commit(1, fault);
         let unknown = world.issuer.keep_time().await;
-        let is_unknown = matches!(unknown, Err(KeepTimeError::Commit(CommitError::Unknown(_))));
+        let is_unknown = matches!(unknown, Err(UpkeepError::Commit(CommitError::Unknown(_))));
         assert!(is_unknown, "{fault:?}: {unknown:?}");
         let later = [world.issuer.keep_time().await, world.issuer.keep_time().await];
         assert!(later.iter().any(Result::is_ok), "{fault:?}");
@@ -161,7 +160,7 @@ async fn housekeeping_begins_again_and_leaves_nothing_behind() {
         world.seconds_pass(400 * 24 * 3600);
         backend.fail_commit(nth, fault);
         let failed = world.housekeeping().await;
-        let is_unknown = matches!(failed, Err(HousekeepingError::Commit(CommitError::Unknown(_))));
+        let is_unknown = matches!(failed, Err(UpkeepError::Commit(CommitError::Unknown(_))));
         assert!(is_unknown, "{fault:?}: {failed:?}");
         world.housekeeping().await.unwrap();
         let before = backend.commits();

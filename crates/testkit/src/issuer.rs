@@ -5,10 +5,10 @@ pub mod interleave;
 use std::sync::Arc;
 
 use jwtis_base::{BearerSecret, ClientId, SecretKind, Timestamp, Ttl};
-use jwtis_issuer::housekeeping::{HousekeepingCursor, HousekeepingError, HousekeepingReport};
+use jwtis_issuer::housekeeping::{HousekeepingCursor, HousekeepingReport};
 use jwtis_issuer::{
     AdminAccess, ClientAccess, Credentials, IssueToken, Issuer, IssuerSettings, KeyOptions, RefreshStrategy,
-    RenewError, RenewToken, RevokeError, RevokeTarget, TokenSet, Verification,
+    RenewError, RenewToken, RevokeError, RevokeTarget, TokenSet, UpkeepError, Verification,
 };
 use jwtis_jose::{ClaimsSet, SignatureAlgorithm, VerifyingKey, jws};
 use jwtis_store::testing::{Faulty, store_over};
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// One pass of housekeeping: what all its steps did.
-    pub async fn housekeeping(&self) -> Result<HousekeepingReport, HousekeepingError> {
+    pub async fn housekeeping(&self) -> Result<HousekeepingReport, UpkeepError> {
         let (mut cursor, mut whole) = (HousekeepingCursor::default(), HousekeepingReport::default());
         while whole.pass_complete.is_none() {
             let (next, step) = self.issuer.housekeeping_step(cursor).await?;

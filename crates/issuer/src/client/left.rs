@@ -8,7 +8,7 @@ use jwtis_base::rollback::deleted::Deleted;
 use jwtis_store::{DecodeError, ReadError, Record, Store, Table, Transaction};
 use zeroize::Zeroizing;
 
-use super::record::{ClientFact, ClientRecord, client_name};
+use super::record::{ClientRecord, client_name};
 
 /// A client that only the replaced store had. Nobody can use it. No name has both this record and a client.
 pub(crate) struct LeftClient(pub(crate) ClientRecord);
@@ -57,7 +57,7 @@ impl Record for LeftClient {
 pub(crate) struct JoinedClient {
     pub(crate) client: Option<ClientRecord>,
     /// The facts that the backup did not know.
-    pub(crate) facts: Vec<ClientFact>,
+    pub(crate) facts: Vec<&'static str>,
     /// The other registration of the name, whose client is gone for good.
     pub(crate) superseded: Option<RegistrationId>,
 }

@@ -27,6 +27,9 @@ pub(crate) const MAX_KEPT_SETS: usize = 2 * MAX_LIVE_SETS;
 /// More sets of elliptic curve keys than this are parsed on a thread of their own. It takes about half a millisecond.
 const MANY_SETS: usize = 8;
 
+/// A fact that an older copy of a store does not know of a client, for the list of what a restore took over.
+pub(crate) const REGISTERED_AGAIN: &str = "registered again since; the older registration stays deleted";
+
 /// The record of a client, its keys not yet parsed.
 #[derive(Debug)]
 pub(crate) struct ClientRecord {
@@ -40,11 +43,9 @@ pub(crate) struct ClientRecord {
     pub(crate) disabled: bool,
     /// The most that the client may ask for by itself. `None` in records of earlier releases, where the active keys tell.
     pub(crate) granted: Option<KeyPlan>,
-    /// Newest first.
     pub(crate) sets: Vec<StoredKeySet>,
 }
 
-/// One key set of the record.
 pub(crate) struct StoredKeySet {
     pub(crate) header: KeySetHeader,
     signing: Zeroizing<Vec<u8>>,
@@ -55,7 +56,6 @@ pub(crate) struct StoredKeySet {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct KeySetHeader {
     pub(crate) state: KeySetState,
-    /// Kid of the signing key.
     pub(crate) sig_kid: String,
     pub(crate) sig_alg: SignatureAlgorithm,
     pub(crate) enc_alg: KeyManagementAlgorithm,
@@ -72,12 +72,10 @@ pub(crate) struct KeySetHeader {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ShownOfKeys {
     pub(super) sig_bits: u32,
-    /// Kid of the encryption key.
     pub(super) enc_kid: String,
     pub(super) enc_bits: u32,
 }
 
-/// The record's name.
 pub(crate) fn client_name(id: &ClientId) -> Name<'_> {
     Name::plain(id.as_str())
 }
@@ -118,7 +116,6 @@ impl ClientRecord {
         before.saturating_sub(self.sets.len())
     }
 
-    /// How many sets verify tokens.
     pub(crate) fn live_sets(&self, now: Timestamp) -> usize {
         self.sets.iter().filter(|set| set.header.state.at(now).verifies()).count()
     }
@@ -144,25 +141,25 @@ impl ClientRecord {
     ///
     /// A name that was registered again is the newer registration alone. Otherwise the later `not_before` and the newer copy's token count,
     /// the client is disabled where either copy says so, and [`join_sets`] joins the key sets.
-    pub(crate) fn join(newer: Self, older: Self) -> (Self, Vec<ClientFact>) {
+    pub(crate) fn join(newer: Self, older: Self) -> (Self, Vec<&'static str>) {
         if newer.registration != older.registration {
-            return (newer, vec![ClientFact::RegisteredAgain]);
+            return (newer, vec![REGISTERED_AGAIN]);
         }
         let mut facts = Vec::new();
         if newer.token_hash.as_bytes() != older.token_hash.as_bytes() {
-            facts.push(ClientFact::TokenReplaced);
+            facts.push("its token stays replaced");
         }
         if newer.not_before > older.not_before {
-            facts.push(ClientFact::SessionsRevoked);
+            facts.push("its sessions stay revoked");
         }
         if newer.disabled && !older.disabled {
-            facts.push(ClientFact::Disabled);
+            facts.push("stays disabled");
         }
         let not_before = newer.not_before.max(older.not_before);
         let disabled = newer.disabled || older.disabled;
         let (sets, changed) = join_sets(newer.sets, older.sets);
         if changed {
-            facts.push(ClientFact::KeysRenewed);
+            facts.push("its key sets stay retired");
         }
         (Self { not_before, disabled, sets, ..newer }, facts)
     }
@@ -186,34 +183,6 @@ impl ClientRecord {
         let sets = std::mem::take(&mut self.sets);
         let entries = sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
         Ok(Client { record: self, keys: KeyRing::new(entries).map_err(DecodeError::new)?, version })
-    }
-}
-
-/// A fact about a client that an older copy of a store does not know.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) enum ClientFact {
-    /// It was deleted, and its name was registered again.
-    RegisteredAgain,
-    /// It has another token.
-    TokenReplaced,
-    /// Its sessions were revoked.
-    SessionsRevoked,
-    /// It was disabled.
-    Disabled,
-    /// A key set was retired, and another one is active.
-    KeysRenewed,
-}
-
-impl ClientFact {
-    /// For the list of facts that a restore took over.
-    pub(crate) const fn words(self) -> &'static str {
-        match self {
-            Self::RegisteredAgain => "registered again since; the older registration stays deleted",
-            Self::TokenReplaced => "its token stays replaced",
-            Self::SessionsRevoked => "its sessions stay revoked",
-            Self::Disabled => "stays disabled",
-            Self::KeysRenewed => "its key sets stay retired",
-        }
     }
 }
 

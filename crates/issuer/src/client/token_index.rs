@@ -22,8 +22,19 @@ use super::record::{ClientRecord, client_name};
 /// Records read, and changes written, at once.
 const BATCH: usize = 256;
 
-/// Tries against another process that changes clients at the same time.
-const MAX_TRIES: usize = 16;
+/// Tries of a conditional write whose outcome does not depend on who wins.
+pub(crate) const MAX_TRIES: usize = 16;
+
+/// The store failed at upkeep: at the index of client tokens, the time that it keeps, or housekeeping. It is tried again later.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages explain")]
+pub enum UpkeepError {
+    #[error("the store could not be read")]
+    Read(#[from] ReadError),
+    /// Or nobody knows whether it was.
+    #[error("the change could not be committed")]
+    Commit(#[from] CommitError),
+}
 
 /// One entry of the index.
 pub(crate) struct ClientToken {
@@ -40,7 +51,6 @@ impl TokenName {
         Self(hash.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The name in the store.
     pub(crate) fn name(&self) -> Name<'_> {
         Name::plain(&self.0)
     }
@@ -74,9 +84,9 @@ pub(crate) async fn complete(store: &Store) -> Result<bool, ReadError> {
         tries += 1;
         let error = match pass(store).await {
             Ok(()) => return Ok(true),
-            Err(IndexError::Read(error)) => return Err(error),
-            Err(IndexError::Write(CommitError::Conflict { .. })) if tries < MAX_TRIES => continue,
-            Err(IndexError::Write(
+            Err(UpkeepError::Read(error)) => return Err(error),
+            Err(UpkeepError::Commit(CommitError::Conflict { .. })) if tries < MAX_TRIES => continue,
+            Err(UpkeepError::Commit(
                 error @ (CommitError::Conflict { .. } | CommitError::NotWritten(_) | CommitError::Unknown(_)),
             )) => error,
         };
@@ -88,16 +98,8 @@ pub(crate) async fn complete(store: &Store) -> Result<bool, ReadError> {
     }
 }
 
-#[derive(Debug, thiserror::Error)]
-enum IndexError {
-    #[error("the store could not be read")]
-    Read(#[from] ReadError),
-    #[error("the store could not be written")]
-    Write(#[from] CommitError),
-}
-
 /// One commit for each page of clients. A kill leaves a part of the index, and the next start makes the rest.
-async fn pass(store: &Store) -> Result<(), IndexError> {
+async fn pass(store: &Store) -> Result<(), UpkeepError> {
     let mut entries = entries(store).await?;
     let mut made = 0_usize;
     let mut after = None;

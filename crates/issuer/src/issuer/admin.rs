@@ -1,6 +1,6 @@
-//! The admin token, and the audit trail, which only the admin reads.
+//! The admin token.
 
-use jwtis_base::audit::{Actor, AuditPage, Event};
+use jwtis_base::audit::{Actor, Event};
 use jwtis_base::bearer::{BearerSecret, SecretHash, SecretKind};
 use jwtis_base::json::{decode_json, encode_json};
 use jwtis_base::rollback::takeover::put;
@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Issuer;
-use crate::access::AdminAccess;
 use crate::session_floor::SETTINGS;
 
 /// Why the admin token was not set.
@@ -93,19 +92,6 @@ impl Issuer {
     pub async fn is_admin(&self, secret: &BearerSecret) -> Result<bool, ReadError> {
         Ok(secret.kind() == SecretKind::Admin
             && self.admin_hash().await?.is_some_and(|hash| hash.matches(secret)))
-    }
-
-    /// At most `limit` audit records, those with numbers above `after`.
-    ///
-    /// # Errors
-    /// When the store cannot be read, or one of the records is damaged.
-    pub async fn audit_page(
-        &self,
-        _access: &AdminAccess,
-        after: u64,
-        limit: usize,
-    ) -> Result<AuditPage, ReadError> {
-        AuditPage::of(self.store(), after, limit).await
     }
 
     async fn admin_hash(&self) -> Result<Option<SecretHash>, ReadError> {

@@ -11,18 +11,15 @@ use jwtis_base::client_id::ClientId;
 
 /// New records that one client may make in a day by ids and subjects.
 pub const MAX_UNPROVED_REVOCATIONS: u32 = 10_000;
-/// The time over which they are counted.
 const WINDOW: Duration = Duration::from_secs(24 * 3600);
 /// Clients that are counted at once. At this number the windows that are over make room.
 const MAX_COUNTED: usize = 10_000;
 
-/// Counts by client.
 #[derive(Default)]
 pub(crate) struct RevocationQuota(Mutex<HashMap<ClientId, Count>>);
 
 #[derive(Copy, Clone)]
 struct Count {
-    /// Steady time at which the window began.
     since: Duration,
     records: u32,
 }

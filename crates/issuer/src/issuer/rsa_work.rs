@@ -16,7 +16,6 @@ use tokio::task::JoinError;
 use crate::key::KeySet;
 use crate::key::plan::KeyPlan;
 
-/// Requests of one rank that may wait for keys.
 const MAX_WAITING: usize = 16;
 
 /// Threads that sign and decrypt at once: one for each core.
@@ -85,13 +84,11 @@ pub enum KeyGenerationError {
     Thread(#[from] JoinError),
 }
 
-/// Makes key sets.
 #[derive(Clone, Default)]
 pub(super) struct KeyGenerator(Arc<Mutex<KeyQueue>>);
 
 #[derive(Default)]
 struct KeyQueue {
-    /// Whether RSA keys are being made.
     busy: bool,
     /// In order of arrival.
     waiting: Vec<WaitingRequest>,

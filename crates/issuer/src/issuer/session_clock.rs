@@ -34,15 +34,12 @@ impl SessionClocks {
     }
 }
 
-/// The clock of one lane.
 #[derive(Default)]
 pub(super) struct SessionClock(Mutex<Times>);
 
 #[derive(Default)]
 struct Times {
-    /// Latest time of a session.
     latest: Timestamp,
-    /// Earliest time of a new session.
     floor: Timestamp,
 }
 

@@ -9,10 +9,9 @@ use jwtis_base::env::{Env, Timestamp};
 use jwtis_base::rollback::takeover::put;
 use jwtis_store::{CommitError, ReadError, Store, Transaction, Version};
 
-use super::Issuer;
+use super::{Issuer, UpkeepError};
 use crate::clock::{ClockWatch, JUMP, KEPT_EVERY, KeptClock, Outage, kept_name};
 
-/// What an issuer knows of its clock.
 pub(super) struct KeptTime {
     watch: Mutex<ClockWatch>,
     /// The confirmed time of the watch, in milliseconds since the epoch. Requests read it without the lock.
@@ -25,18 +24,7 @@ pub(super) struct KeptTime {
     ahead: AtomicU64,
     /// Time of the last commit, in milliseconds since the epoch.
     last_commit: AtomicU64,
-    /// The record in the store, and its version.
     kept: tokio::sync::Mutex<(KeptClock, Option<Version>)>,
-}
-
-/// The time could not be stored. The next look tries again.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages explain")]
-pub enum KeepTimeError {
-    #[error("the store could not be read")]
-    Read(#[from] ReadError),
-    #[error("the time could not be committed")]
-    Commit(#[from] CommitError),
 }
 
 impl KeptTime {
@@ -58,7 +46,6 @@ impl KeptTime {
         })
     }
 
-    /// A change was committed.
     pub(super) fn committed(&self, env: &Env) {
         self.last_commit.store(env.now().millis(), Ordering::Relaxed);
     }
@@ -75,7 +62,6 @@ impl KeptTime {
         }
     }
 
-    /// The watch, after a look at the clocks.
     fn look(&self, env: &Env) -> (MutexGuard<'_, ClockWatch>, Duration) {
         let mut watch = self.watch.lock().unwrap_or_else(PoisonError::into_inner);
         let steady = env.steady();
@@ -89,7 +75,7 @@ impl KeptTime {
 ///
 /// # Errors
 /// When the store fails. Where the outcome is unknown, another call decides.
-pub async fn reset_kept_clock(store: &Store, now: Timestamp) -> Result<Option<KeptClock>, KeepTimeError> {
+pub async fn reset_kept_clock(store: &Store, now: Timestamp) -> Result<Option<KeptClock>, UpkeepError> {
     let Some(stored) = store.get::<KeptClock>(kept_name()).await? else { return Ok(None) };
     let record = AuditRecord::new(now, "clock_reset", Actor::Operator.name());
     let transaction = Transaction::new(store).delete::<KeptClock>(kept_name(), stored.version);
@@ -102,7 +88,7 @@ impl Issuer {
     ///
     /// # Errors
     /// When the store fails. The next look commits anew, in the version that it finds.
-    pub async fn keep_time(&self) -> Result<(), KeepTimeError> {
+    pub async fn keep_time(&self) -> Result<(), UpkeepError> {
         let time = &self.0.time;
         let mut kept = time.kept.lock().await;
         let opened = time.opened.swap(false, Ordering::Relaxed);
@@ -117,7 +103,7 @@ impl Issuer {
         &self,
         kept: &mut (KeptClock, Option<Version>),
         opened: bool,
-    ) -> Result<(), KeepTimeError> {
+    ) -> Result<(), UpkeepError> {
         let time = &self.0.time;
         let (confirmed, seen) = {
             let (watch, steady) = time.look(self.env());
@@ -167,7 +153,6 @@ impl Issuer {
     }
 
     /// Whether records that have expired by the clock may be deleted.
-    #[must_use]
     pub fn may_delete(&self) -> bool {
         let (watch, steady) = self.0.time.look(self.env());
         watch.may_delete(steady)
@@ -178,7 +163,6 @@ impl Issuer {
         self.0.time.look(self.env()).0.sessions_before()
     }
 
-    /// The outage before this run of the server.
     pub(crate) fn outage(&self) -> Option<Outage> {
         self.0.time.outage
     }

@@ -44,7 +44,6 @@ pub struct ImpossibleStep {
 
 impl KeySetState {
     /// The state at `now`: a retiring set whose time is over is retired.
-    #[must_use]
     pub const fn at(self, now: Timestamp) -> Self {
         match self {
             Self::Retiring(until) if until <= now.millis() => Self::Retired,
@@ -53,7 +52,6 @@ impl KeySetState {
     }
 
     /// Whether tokens of this set are verified and decrypted. Call it on the result of [`Self::at`].
-    #[must_use]
     pub const fn verifies(self) -> bool {
         match self {
             Self::Active | Self::Retiring(_) => true,
@@ -62,7 +60,6 @@ impl KeySetState {
     }
 
     /// Of a set in two copies of a store: the later state.
-    #[must_use]
     pub fn join(self, other: Self) -> Self {
         match (self, other) {
             (Self::Retired, _) | (_, Self::Retired) => Self::Retired,
@@ -110,7 +107,6 @@ impl KeySetState {
     }
 
     /// Its name in the API, logs and metrics.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -123,56 +119,49 @@ impl KeySetState {
 
 #[cfg(test)]
 mod tests {
+    use super::KeySetState::{Active, Pending, Retired, Retiring};
     use super::*;
     use crate::policy::RefreshStrategy;
     use jwtis_base::ttl::Ttl;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
-    fn policy() -> TokenPolicy {
-        TokenPolicy {
+    fn after(hours: u64) -> Timestamp {
+        NOW.plus(Duration::from_secs(hours * 3600))
+    }
+
+    fn retire(state: KeySetState, expires_at: Timestamp) -> Option<KeySetState> {
+        let policy = TokenPolicy {
             auth_ttl: Ttl::from_hours(1),
             refresh_ttl: Ttl::from_hours(10),
             refresh_strategy: RefreshStrategy::NoRefresh,
             issuer: "shop".to_owned(),
             audience: Vec::new(),
-        }
-    }
-
-    fn after(hours: u64) -> Timestamp {
-        NOW.plus(Duration::from_secs(hours * 3600))
+        };
+        state.retire(NOW, &policy, expires_at).ok()
     }
 
     #[test]
     fn steps_of_a_life_by_name() {
-        use KeySetState::{Active, Pending, Retired, Retiring};
-        let retire = |state: KeySetState| state.retire(NOW, &policy(), after(1000));
-        let until = after(10).plus(RETIRING_SLACK).millis();
+        let until = |moment: Timestamp| Some(Retiring(moment.plus(RETIRING_SLACK).millis()));
         for (name, outcome, wanted) in [
-            ("pending_becomes_active", Pending.activate(), Some(Active)),
-            ("active_does_not_become_active_again", Active.activate(), None),
-            ("retiring_never_comes_back", Retiring(1).activate(), None),
-            ("retired_never_comes_back", Retired.activate(), None),
-            ("active_retires_for_the_longest_token_life", retire(Active), Some(Retiring(until))),
-            ("pending_cannot_retire", retire(Pending), None),
-            ("retiring_is_not_prolonged", retire(Retiring(5)), None),
-            ("retired_cannot_retire", retire(Retired), None),
+            ("pending_becomes_active", Pending.activate().ok(), Some(Active)),
+            ("active_does_not_become_active_again", Active.activate().ok(), None),
+            ("retiring_never_comes_back", Retiring(1).activate().ok(), None),
+            ("retired_never_comes_back", Retired.activate().ok(), None),
+            ("active_retires_for_the_longest_token_life", retire(Active, after(1000)), until(after(10))),
+            ("and_no_later_than_its_own_end", retire(Active, after(2)), until(after(2))),
+            ("and_now_if_it_has_expired", retire(Active, Timestamp::from_seconds(5)), until(NOW)),
+            ("pending_cannot_retire", retire(Pending, after(1000)), None),
+            ("retiring_is_not_prolonged", retire(Retiring(5), after(1000)), None),
+            ("retired_cannot_retire", retire(Retired, after(1000)), None),
         ] {
-            assert_eq!(outcome.ok(), wanted, "{name}");
+            assert_eq!(outcome, wanted, "{name}");
         }
     }
 
     #[test]
-    fn a_set_retires_no_later_than_its_tokens_can_live() {
-        let until = |expires_at| KeySetState::Active.retire(NOW, &policy(), expires_at).unwrap();
-        assert_eq!(until(after(2)), KeySetState::Retiring(after(2).plus(RETIRING_SLACK).millis()));
-        let long_expired = Timestamp::from_seconds(5);
-        assert_eq!(until(long_expired), KeySetState::Retiring(NOW.plus(RETIRING_SLACK).millis()));
-    }
-
-    #[test]
     fn of_two_copies_the_later_state_stands() {
-        use KeySetState::{Active, Pending, Retired, Retiring};
         for (one, other, wanted) in [
             (Active, Active, Active),
             (Pending, Active, Active),
@@ -188,10 +177,9 @@ mod tests {
 
     #[test]
     fn time_alone_ends_retiring() {
-        let state = KeySetState::Retiring(after(1).millis());
+        let state = Retiring(after(1).millis());
         assert!(state.at(Timestamp::from_millis(after(1).millis() - 1)).verifies());
-        assert_eq!(state.at(after(1)), KeySetState::Retired);
-        assert!(!state.at(after(1)).verifies());
-        assert_eq!(KeySetState::Active.at(after(9999)), KeySetState::Active);
+        assert_eq!((state.at(after(1)), Retired.verifies()), (Retired, false));
+        assert_eq!(Active.at(after(9999)), Active);
     }
 }

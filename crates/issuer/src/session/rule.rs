@@ -79,7 +79,6 @@ impl RenewalGrace {
 }
 
 /// Decides a renewal of `presented` under `strategy` at `now`.
-#[must_use]
 pub fn renew(
     state: &SessionState,
     presented: PresentedToken,
@@ -116,7 +115,6 @@ pub fn renew(
 }
 
 /// Whether a renewal of `presented` would be granted.
-#[must_use]
 pub fn is_renewable(
     state: &SessionState,
     presented: PresentedToken,
@@ -143,7 +141,6 @@ fn is_due(strategy: RefreshStrategy, presented: PresentedToken, now: Timestamp) 
 }
 
 /// The stricter of the client's strategy and the one that a call asks for.
-#[must_use]
 pub fn effective(stored: RefreshStrategy, asked: Option<RefreshStrategy>) -> RefreshStrategy {
     asked.map_or(stored, |asked| asked.max(stored))
 }
@@ -217,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_time_that_the_server_was_down_costs_no_grace() {
-        let at = |seconds: u64| Timestamp::from_seconds(T0 + seconds);
+        let at = |seconds: i64| Timestamp::from_seconds(T0.checked_add_signed(seconds).unwrap());
         for (name, confirmed, last_commit, started, now, repeats) in [
             ("down_for_long_right_after_the_rotation", false, 0, 3600, 3601, true),
             ("the_end_of_the_grace_counts_from_the_start", false, 0, 3600, 3630, true),
@@ -227,6 +224,7 @@ mod tests {
             ("a_quick_restart_within_the_grace", false, 3, 5, 20, true),
             ("a_used_successor_ends_it_all_the_same", true, 0, 3600, 3601, false),
             ("a_rotation_of_this_run_counts_from_itself", false, 0, 0, 31, false),
+            ("and_has_its_whole_grace", false, -100, -50, 20, true),
         ] {
             let outage = Outage { last_commit: at(last_commit), started: at(started) };
             let grace = RenewalGrace { outage: Some(outage), ..GRACE };

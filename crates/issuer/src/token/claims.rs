@@ -3,6 +3,7 @@
 use jwtis_base::env::Timestamp;
 use jwtis_base::ttl::Ttl;
 use jwtis_jose::{ClaimsError, ClaimsSet};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::key::plan::{MAX_AUDIENCES, MAX_NAME_BYTES};
@@ -33,9 +34,11 @@ pub(crate) struct CustomClaims {
 }
 
 /// The lifetimes that an issue call asked for, in seconds. The policy of the keys limits them.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Lifetimes {
+    #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refresh: Option<u64>,
 }
 
@@ -121,33 +124,24 @@ fn default_audience(audience: &[String]) -> Value {
 }
 
 impl Lifetimes {
-    /// Life of an access token under `policy`, in seconds.
     pub(crate) fn access(self, policy: &TokenPolicy) -> u64 {
         let most = policy.auth_ttl.seconds();
         self.access.map_or(most, |asked| asked.min(most))
     }
 
-    /// Life of a refresh token under `policy`, in seconds.
     pub(crate) fn refresh(self, policy: &TokenPolicy) -> u64 {
         let most = policy.refresh_ttl.seconds();
         self.refresh.map_or(most, |asked| asked.min(most))
     }
 
-    /// The `jwtis_ttl` claim; `None` where nothing was asked for.
+    /// The claim [`LIFETIMES`]; `None` if the call asked for nothing.
     pub(crate) fn to_claim(self) -> Option<Value> {
-        let mut object = serde_json::Map::new();
-        for (name, asked) in [("access", self.access), ("refresh", self.refresh)] {
-            if let Some(seconds) = asked {
-                object.insert(name.to_owned(), seconds.into());
-            }
-        }
-        (!object.is_empty()).then_some(Value::Object(object))
+        if self == Self::default() { None } else { serde_json::to_value(self).ok() }
     }
 
     /// From the claim of a verified refresh token.
     pub(crate) fn from_claim(claim: Option<&Value>) -> Self {
-        let seconds = |name: &str| claim.and_then(|claim| claim.get(name)).and_then(Value::as_u64);
-        Self { access: seconds("access"), refresh: seconds("refresh") }
+        claim.and_then(|claim| Self::deserialize(claim).ok()).unwrap_or_default()
     }
 }
 
@@ -164,104 +158,104 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
     const FAR: Timestamp = Timestamp::from_seconds(9_000_000);
 
-    fn policy() -> TokenPolicy {
+    fn policy(audience: &[&str]) -> TokenPolicy {
         TokenPolicy {
             auth_ttl: Ttl::from_seconds(1000),
             refresh_ttl: Ttl::from_seconds(5000),
             refresh_strategy: RefreshStrategy::NoRefresh,
             issuer: "shop".to_owned(),
-            audience: Vec::new(),
+            audience: audience.iter().map(|&audience| audience.to_owned()).collect(),
         }
     }
 
-    fn check(json: &str) -> Result<(String, Lifetimes), ClaimsRefusal> {
+    fn check(audience: &[&str], json: &str) -> Result<String, ClaimsRefusal> {
         let claims = ClaimsSet::parse(json.as_bytes()).unwrap();
-        accept(claims, &policy(), (None, None), FAR, NOW)
-            .map(|(claims, lifetimes)| (String::from_utf8(claims.json).unwrap(), lifetimes))
+        let accepted = accept(claims, &policy(audience), (None, None), FAR, NOW)?;
+        Ok(String::from_utf8(accepted.0.json).unwrap())
     }
 
     #[test]
     fn claims_by_name() {
-        for (name, claims, wanted) in [
-            ("no_claims", "{}", "{}"),
-            ("own_claims_pass", r#"{"role":"x","n":[1,{"a":null}]}"#, r#"{"role":"x","n":[1,{"a":null}]}"#),
-            ("sub_passes", r#"{"sub":"u1"}"#, r#"{"sub":"u1"}"#),
-            ("aud_passes_as_text", r#"{"aud":"api"}"#, r#"{"aud":"api"}"#),
-            ("aud_passes_as_list", r#"{"aud":["a","b"]}"#, r#"{"aud":["a","b"]}"#),
-            ("the_client_s_own_iss_passes", r#"{"iss":"shop","a":1}"#, r#"{"a":1}"#),
-            ("exp_inside_the_limit_passes", r#"{"exp":1001000}"#, "{}"),
+        for (name, audience, claims, wanted) in [
+            ("no_claims", &[][..], "{}", "{}"),
+            (
+                "own_claims_pass",
+                &[],
+                r#"{"role":"x","n":[1,{"a":null}]}"#,
+                r#"{"role":"x","n":[1,{"a":null}]}"#,
+            ),
+            ("sub_passes", &[], r#"{"sub":"u1"}"#, r#"{"sub":"u1"}"#),
+            ("aud_passes_as_text", &[], r#"{"aud":"api"}"#, r#"{"aud":"api"}"#),
+            ("aud_passes_as_list", &[], r#"{"aud":["a","b"]}"#, r#"{"aud":["a","b"]}"#),
+            ("the_client_s_own_iss_passes", &[], r#"{"iss":"shop","a":1}"#, r#"{"a":1}"#),
+            ("exp_inside_the_limit_passes", &[], r#"{"exp":1001000}"#, "{}"),
+            ("the_client_s_audience_fills_a_gap", &["api"], "{}", r#"{"aud":"api"}"#),
+            ("after_other_claims", &["a", "b"], r#"{"n":1}"#, r#"{"n":1,"aud":["a","b"]}"#),
+            ("and_replaces_none", &["api"], r#"{"aud":"other"}"#, r#"{"aud":"other"}"#),
         ] {
-            assert_eq!(check(claims).unwrap().0, wanted, "{name}");
+            assert_eq!(check(audience, claims).unwrap(), wanted, "{name}");
         }
     }
 
     #[test]
     fn refusals_by_name() {
+        let refusal = |claims: &str| check(&[], claims).unwrap_err();
         for owned in OWNED_CLAIMS {
-            assert_eq!(check(&format!(r#"{{"{owned}":1}}"#)), Err(ClaimsRefusal::Owned(owned.to_owned())));
+            assert_eq!(refusal(&format!(r#"{{"{owned}":1}}"#)), ClaimsRefusal::Owned(owned.to_owned()));
         }
-        assert_eq!(check(r#"{"iss":"bank"}"#), Err(ClaimsRefusal::ForeignIssuer));
-        assert_eq!(check(r#"{"iss":7}"#), Err(ClaimsRefusal::ForeignIssuer));
-        assert_eq!(check(r#"{"exp":1000000}"#), Err(ClaimsRefusal::ExpiryInPast));
-        assert_eq!(check(r#"{"exp":0}"#), Err(ClaimsRefusal::ExpiryInPast));
-        assert_eq!(check(r#"{"exp":1001001}"#), Err(ClaimsRefusal::ExpiryBeyondLimit { limit: 1_001_000 }));
-        for (name, claims) in [
-            ("exp_as_text", r#"{"exp":"1000500"}"#),
-            ("negative_exp", r#"{"exp":-1}"#),
-            ("sub_as_number", r#"{"sub":7}"#),
-            ("aud_as_object", r#"{"aud":{}}"#),
-            ("aud_of_numbers", r#"{"aud":[1]}"#),
+        for (claims, wanted) in [
+            (r#"{"iss":"bank"}"#, ClaimsRefusal::ForeignIssuer),
+            (r#"{"iss":7}"#, ClaimsRefusal::ForeignIssuer),
+            (r#"{"exp":1000000}"#, ClaimsRefusal::ExpiryInPast),
+            (r#"{"exp":0}"#, ClaimsRefusal::ExpiryInPast),
+            (r#"{"exp":1001001}"#, ClaimsRefusal::ExpiryBeyondLimit { limit: 1_001_000 }),
         ] {
-            assert!(matches!(check(claims), Err(ClaimsRefusal::Invalid(_))), "{name}");
+            assert_eq!(refusal(claims), wanted, "{claims}");
         }
-        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_CLAIMS_BYTES));
-        assert!(matches!(check(&large), Err(ClaimsRefusal::TooLarge { .. })));
+        for claims in
+            [r#"{"exp":"1000500"}"#, r#"{"exp":-1}"#, r#"{"sub":7}"#, r#"{"aud":{}}"#, r#"{"aud":[1]}"#]
+        {
+            assert!(matches!(refusal(claims), ClaimsRefusal::Invalid(_)), "{claims}");
+        }
     }
 
     #[test]
-    fn the_client_s_own_audience_does_not_count_as_claims() {
-        let policy = TokenPolicy { audience: vec!["x".repeat(512); 16], ..policy() };
-        let claims =
-            ClaimsSet::parse(format!(r#"{{"a":"{}"}}"#, "x".repeat(MAX_CLAIMS_BYTES - 100)).as_bytes())
-                .unwrap();
-        assert!(accept(claims, &policy, (None, None), FAR, NOW).is_ok());
-    }
-
-    #[test]
-    fn the_client_s_audience_fills_a_missing_one() {
-        let with = |audience: &[&str], claims: &str| {
-            let policy =
-                TokenPolicy { audience: audience.iter().map(|&a| a.to_owned()).collect(), ..policy() };
-            let claims = ClaimsSet::parse(claims.as_bytes()).unwrap();
-            String::from_utf8(accept(claims, &policy, (None, None), FAR, NOW).unwrap().0.json).unwrap()
-        };
-        assert_eq!(with(&["api"], "{}"), r#"{"aud":"api"}"#);
-        assert_eq!(with(&["a", "b"], "{}"), r#"{"aud":["a","b"]}"#);
-        assert_eq!(with(&["api"], r#"{"aud":"other"}"#), r#"{"aud":"other"}"#);
+    fn claims_have_a_size_and_the_client_s_own_names_do_not_count() {
+        let of_size = |size: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(size - 8));
+        let name = "x".repeat(512);
+        assert!(check(&[name.as_str(); 16], &of_size(MAX_CLAIMS_BYTES)).is_ok());
+        let too_large = ClaimsRefusal::TooLarge { size: MAX_CLAIMS_BYTES + 1 };
+        assert_eq!(check(&[], &of_size(MAX_CLAIMS_BYTES + 1)), Err(too_large));
+        // Six bytes of JSON each.
+        let name = "\u{1}".repeat(512);
+        let refused = check(&[name.as_str(); 16], &of_size(MAX_CLAIMS_BYTES));
+        assert!(matches!(refused, Err(ClaimsRefusal::TooLarge { .. })));
     }
 
     #[test]
     fn valid_times_only_shorten() {
-        let lifetimes = |access: Option<u64>, refresh: Option<u64>, claims: &str| {
-            let asked = (access.map(Ttl::from_seconds), refresh.map(Ttl::from_seconds));
-            accept(ClaimsSet::parse(claims.as_bytes()).unwrap(), &policy(), asked, FAR, NOW).unwrap().1
-        };
-        for (name, found, access, refresh) in [
-            ("nothing_asked", lifetimes(None, None, "{}"), 1000, 5000),
-            ("shorter", lifetimes(Some(10), Some(20), "{}"), 10, 20),
-            ("longer_is_cut", lifetimes(Some(9999), Some(9999), "{}"), 1000, 5000),
-            ("exp_shortens", lifetimes(None, None, r#"{"exp":1000100}"#), 100, 5000),
-            ("the_shorter_of_exp_and_valid_time", lifetimes(Some(50), None, r#"{"exp":1000100}"#), 50, 5000),
+        for (name, access, refresh, claims, wanted) in [
+            ("nothing_asked", None, None, "{}", (1000, 5000)),
+            ("shorter", Some(10), Some(20), "{}", (10, 20)),
+            ("longer_is_cut", Some(9999), Some(9999), "{}", (1000, 5000)),
+            ("exp_shortens", None, None, r#"{"exp":1000100}"#, (100, 5000)),
+            ("the_shorter_of_exp_and_valid_time", Some(50), None, r#"{"exp":1000100}"#, (50, 5000)),
         ] {
-            assert_eq!((found.access(&policy()), found.refresh(&policy())), (access, refresh), "{name}");
+            let asked = (access.map(Ttl::from_seconds), refresh.map(Ttl::from_seconds));
+            let (claims, policy) = (ClaimsSet::parse(claims.as_bytes()).unwrap(), policy(&[]));
+            let found = accept(claims, &policy, asked, FAR, NOW).unwrap().1;
+            assert_eq!((found.access(&policy), found.refresh(&policy)), wanted, "{name}");
             assert_eq!(Lifetimes::from_claim(found.to_claim().as_ref()), found, "{name}");
         }
     }
 
     #[test]
     fn no_token_outlives_its_keys() {
-        assert_eq!(expiry_after(NOW, 1000, FAR), 1_001_000);
-        assert_eq!(expiry_after(NOW, 1000, Timestamp::from_seconds(1_000_300)), 1_000_300);
-        assert_eq!(expiry_after(NOW, u64::MAX, FAR), 9_000_000);
+        for (lifetime, keys_expire_at, wanted) in
+            [(1000, 9_000_000, 1_001_000), (1000, 1_000_300, 1_000_300), (u64::MAX, 9_000_000, 9_000_000)]
+        {
+            let keys_expire_at = Timestamp::from_seconds(keys_expire_at);
+            assert_eq!(expiry_after(NOW, lifetime, keys_expire_at), wanted);
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Issuing: the first two tokens of a session. It neither reads nor writes the store.
 
-use jwtis_base::env::NoEntropy;
 use jwtis_base::session_id::SessionId;
 use jwtis_base::ttl::Ttl;
 use jwtis_jose::ClaimsSet;
@@ -35,12 +34,6 @@ pub enum IssueError {
     Mint(#[from] MintError),
 }
 
-impl From<NoEntropy> for IssueError {
-    fn from(error: NoEntropy) -> Self {
-        Self::Mint(error.into())
-    }
-}
-
 impl Issuer {
     /// As [`Self::issue`], on a thread of its own where the client signs with RSA.
     ///
@@ -73,7 +66,8 @@ impl Issuer {
         }
         let asked = (command.access_valid_time, command.refresh_valid_time);
         let (claims, lifetimes) = accept(command.claims, &keys.policy, asked, keys.expires_at, now)?;
-        let session = SessionId::new(self.session_time(client), &self.env().random()?);
+        let random = self.env().random().map_err(MintError::from)?;
+        let session = SessionId::new(self.session_time(client), &random);
         let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
         Ok(mint.tokens(RefreshToken::New(0))?)
     }

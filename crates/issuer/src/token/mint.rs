@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, expiry_after};
 use crate::key::KeySet;
 
-/// `typ` of an access token.
 pub(super) const ACCESS_TYPE: &str = "JWT";
 /// `typ` of the JWS inside a refresh token (RFC 8725 §3.11).
 pub(super) const REFRESH_TYPE: &str = "refresh+jwt";
@@ -45,7 +44,6 @@ pub(super) struct Mint<'a> {
     pub(super) env: &'a Env,
 }
 
-/// The refresh token of an answer.
 pub(super) enum RefreshToken {
     /// The presented one, with its `exp`.
     Kept(String, u64),

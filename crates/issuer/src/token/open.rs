@@ -47,12 +47,10 @@ impl Issuer {
     }
 }
 
-/// Opens an access token.
 pub(super) fn access_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, Inactive> {
     signed(client.keys.usable(now), token, Some(ACCESS_TYPE))
 }
 
-/// Opens a refresh token.
 pub(super) fn refresh_token(client: &Client, token: &str, now: Timestamp) -> Result<OpenedToken, Inactive> {
     encrypted(client.keys.usable(now), token, Some(REFRESH_TYPE))
 }

@@ -73,7 +73,6 @@ pub enum RevokeError {
 }
 
 /// A token without what people copy along: white space, quotes, and the `Bearer` of a header.
-#[must_use]
 pub fn bare(text: &str) -> &str {
     let quoted = |text: &str, quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
     let mut text = text.trim();

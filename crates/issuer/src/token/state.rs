@@ -22,14 +22,12 @@ use crate::session::{SessionRecord, SubjectMark, at, session_name, subject_name}
 #[derive(Default)]
 pub(super) struct StoredSession {
     pub(super) state: SessionState,
-    /// `None` where there is no record yet.
     version: Option<Version>,
     /// When the record goes away, in seconds since the epoch; 0 where there is none.
     expires_at: u64,
 }
 
 impl StoredSession {
-    /// Whether it has no record yet.
     pub(super) const fn is_new(&self) -> bool {
         self.version.is_none()
     }

@@ -53,7 +53,7 @@ fn whole_number() -> ObjectBuilder {
 )]
 pub(super) async fn page(
     State(api): State<Arc<IssuerApi>>,
-    Admin(access): Admin,
+    Admin(_): Admin,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<Trail>, Problem> {
     let invalid = |why: String| Problem::with_detail(Code::InvalidQuery, why);
@@ -66,7 +66,7 @@ pub(super) async fn page(
     if !(1..=MAX_AUDIT_PAGE).contains(&limit) {
         return Err(invalid(format!("limit: {limit} is not in 1 to {MAX_AUDIT_PAGE}")));
     }
-    let page = api.issuer.audit_page(&access, after.unwrap_or(0), limit).await;
+    let page = AuditPage::of(api.issuer.store(), after.unwrap_or(0), limit).await;
     let AuditPage { records, last } = page.map_err(ListError::from)?;
     Ok(Json(Trail { records, last }))
 }
