@@ -33,7 +33,9 @@ impl Joins for WatermarkRecord {
     const KIND: &'static str = "watermark";
 
     fn join(&self, other: &Self) -> Self {
-        Self { id: self.id, watermark: self.watermark.join(other.watermark) }
+        // Neither copy is the own one: where one does not know the message, neither does the join.
+        let (one, two) = (self.watermark.join(other.watermark), other.watermark.join(self.watermark));
+        Self { id: self.id, watermark: if two.digest().is_none() { two } else { one } }
     }
 
     fn name(&self) -> String {
@@ -102,4 +104,25 @@ async fn signing_keys(merge: &mut Merge<'_>) -> Result<(), CommitError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jwtis_tezos::watermark::{Watermark, WatermarkKind};
+    use jwtis_tezos::{ChainId, Curve, PublicKeyHash};
+
+    use super::*;
+    use crate::watermark::record::WatermarkId;
+
+    #[test]
+    fn of_two_copies_neither_knows_a_message_that_the_other_does_not() {
+        let key = PublicKeyHash::new(Curve::Ed25519, [7; 20]);
+        let id = WatermarkId { chain: ChainId::new([1; 4]), key, kind: WatermarkKind::Block };
+        let record = |digest| WatermarkRecord { id, watermark: Watermark::new(5, 0, digest).unwrap() };
+        let [one, two] = [1, 2].map(|n| Some([n; 32]));
+        for (this, other, wanted) in [(one, one, one), (one, two, None), (one, None, None), (None, one, None)]
+        {
+            assert_eq!(record(this).join(&record(other)), record(wanted), "{this:?} and {other:?}");
+        }
+    }
 }

@@ -153,10 +153,10 @@ async fn join(
         let before = known.get(chain).cloned().unwrap_or_default();
         let mut joined = before.clone();
         joined.join(found_watermarks);
+        watermarks.raise(*chain, found_watermarks, RaisedBy::Start(env.now())).await?;
         if joined == before {
             continue;
         }
-        watermarks.raise(*chain, found_watermarks, RaisedBy::Start(env.now())).await?;
         info!(
             target: "jwtis::audit",
             event = "watermarks_imported",

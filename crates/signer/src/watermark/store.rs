@@ -91,6 +91,19 @@ impl StoreWatermarks {
                 let name = id.name();
                 let stored = self.read(*id, &name).await?;
                 let before = stored.as_ref().map(|stored| stored.value.watermark);
+                let conflicts = before.is_some_and(|before| before.conflicts_with(watermark));
+                if conflicts {
+                    let WatermarkId { chain, key, kind } = id;
+                    tracing::warn!(
+                        target: "jwtis::audit",
+                        event = "watermark_conflict",
+                        %key,
+                        chain_id = %chain,
+                        %kind,
+                        %watermark,
+                        "watermarks from elsewhere name another message of a level and round that was signed: it is not signed"
+                    );
+                }
                 let watermark = before.map_or(*watermark, |before| rule(before, *watermark));
                 if before == Some(watermark) {
                     continue;
@@ -102,7 +115,8 @@ impl StoreWatermarks {
                     .with("kind", Some(id.kind.name()))
                     .with("level_before", before.map(|before| before.level()))
                     .with("level", Some(watermark.level()))
-                    .with("round", Some(watermark.round()));
+                    .with("round", Some(watermark.round()))
+                    .with("conflict", conflicts.then_some(true));
                 transaction =
                     self.put(transaction, *id, &name, stored, watermark, None).await?.append(&record);
             }

@@ -67,20 +67,26 @@ impl Watermark {
         (self.level, self.round)
     }
 
+    /// Whether `other` names a message of this level and round that is not known to be the one signed here.
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        self.level_and_round() == other.level_and_round()
+            && other.digest.is_some()
+            && self.digest != other.digest
+    }
+
     /// The watermark that forbids all that either forbids.
     ///
-    /// The higher one stands, with its time. At equal level and round a known digest stands. Two different digests leave none, so that
-    /// nothing there is signed again. Of two times the later one stands, with the allowance of which more is used up.
+    /// The higher one stands, with its time. At equal level and round the own digest stands unless the other has a different one, and none
+    /// is taken from the other: once nothing may be signed again there, no further join changes that. Of two times the later one stands,
+    /// with the allowance of which more is used up.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         match self.level_and_round().cmp(&other.level_and_round()) {
             Ordering::Less => other,
             Ordering::Greater => self,
             Ordering::Equal => {
-                let digest = match (self.digest, other.digest) {
-                    (Some(one), Some(two)) if one != two => None,
-                    (one, two) => one.or(two),
-                };
+                let digest = self.digest.filter(|own| other.digest.is_none_or(|other| other == *own));
                 let pace = match (self.pace, other.pace) {
                     (Some(one), Some(two)) => Some(one.join(two)),
                     (one, two) => one.or(two),

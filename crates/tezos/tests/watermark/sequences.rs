@@ -66,15 +66,26 @@ proptest! {
         }
     }
 
-    /// A joined watermark lets nothing pass that one of its parts refuses, but a message that one of them has signed.
+    /// Whatever is joined into a watermark, in however many starts: what it refused stays refused, and a message that passes is one that it
+    /// has signed, or that of the first watermark to raise it.
     #[test]
-    fn joining_never_widens(places in proptest::array::uniform3((0..4, 0..4, 0_u8..4))) {
+    fn what_a_watermark_refuses_stays_refused_after_every_join(
+        own in (0..4, 0..4, 0_u8..4),
+        others in proptest::collection::vec((0..4, 0..4, 0_u8..4), 1..6),
+        asked in (0..4, 0..4, 1_u8..4),
+    ) {
         let watermark = |(level, round, digest): (i32, i32, u8)| Watermark::new(level, round, (digest > 0).then_some([digest; 32])).unwrap();
-        let [one, two, asked] = places.map(watermark);
-        let refused = |stored: &Watermark| matches!(judge(Some(stored), &asked), Judgement::Refuse(_));
-        let repeated = |stored: &Watermark| matches!(judge(Some(stored), &asked), Judgement::Repeat(_));
-        if !refused(&one.join(two)) {
-            prop_assert!((!refused(&one) && !refused(&two)) || repeated(&one) || repeated(&two));
+        let asked = watermark(asked);
+        let refuses = |stored: &Watermark| matches!(judge(Some(stored), &asked), Judgement::Refuse(_));
+        let mut stored = watermark(own);
+        for other in others.into_iter().map(watermark) {
+            let joined = stored.join(other);
+            let raises = (other.level(), other.round()) > (stored.level(), stored.round());
+            if !refuses(&joined) {
+                prop_assert!(!refuses(&stored) || (raises && !refuses(&other)), "{stored:?} joined with {other:?}");
+                prop_assert!(!refuses(&other) || other.digest().is_none() || stored.digest() == asked.digest());
+            }
+            stored = joined;
         }
     }
 }

@@ -63,6 +63,11 @@ impl Change {
         self.before.as_ref().map(place) != self.after.as_ref().map(place)
     }
 
+    /// Whether another message was asked for than the one that was signed at this level and round.
+    fn conflicts(&self) -> bool {
+        self.before.is_some_and(|before| before.conflicts_with(&self.asked.watermark))
+    }
+
     pub(super) fn json(&self) -> Value {
         let WatermarkRow { chain, key, kind, .. } = &self.asked;
         json!({
@@ -72,6 +77,7 @@ impl Change {
             "before": self.before.as_ref().map(watermark_json),
             "after": self.after.as_ref().map(watermark_json),
             "raised": self.raised(),
+            "conflict": self.conflicts(),
         })
     }
 }
@@ -116,7 +122,11 @@ fn changes_text(changes: &[Change]) -> TextTable {
         let said = |watermark: Option<Watermark>| {
             watermark.map_or_else(|| "none".to_owned(), |watermark| watermark.to_string())
         };
-        let now = if change.raised() { said(change.after) } else { "stays".to_owned() };
+        let now = match (change.raised(), change.conflicts()) {
+            (true, _) => said(change.after),
+            (false, true) => "stays; conflict: another message was signed there".to_owned(),
+            (false, false) => "stays".to_owned(),
+        };
         table.row([chain.to_string(), key.to_string(), kind.to_string(), said(change.before), now]);
     }
     table
@@ -152,6 +162,27 @@ mod tests {
             let text = changes_text(&changes).to_string();
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(squeezed(&text).ends_with(&squeezed(wanted)), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_that_another_message_was_signed_at_the_same_place() {
+        let [signed, other, unknown] = [Some([1; 32]), Some([2; 32]), None].map(|digest| {
+            let mut all = watermarks(5);
+            let of_key = all.values_mut().next().unwrap();
+            let key = *of_key.iter().next().unwrap().0;
+            of_key.entry(key).set(WatermarkKind::Block, Watermark::new(5, 2, digest).unwrap());
+            all
+        });
+        for (asked, before, conflict) in [
+            (&other, &signed, true),
+            (&other, &unknown, true),
+            (&signed, &signed, false),
+            (&unknown, &signed, false),
+        ] {
+            let changes = changes(asked, before, before);
+            assert_eq!(changes_text(&changes).to_string().contains("conflict"), conflict);
+            assert_eq!(changes.first().unwrap().json()["conflict"], conflict);
         }
     }
 }
