@@ -280,10 +280,9 @@ fn engine_error(places: &Places, source: OpenError) -> FileError {
 
 /// Refuses files of Signatory's that have no watermark any more, where they are all that there is.
 fn none_is_empty(folder: &Path, found: &AllWatermarks) -> Result<(), FileError> {
-    for (name, entry) in folder::list(folder).map_err(|source| FileError::io(folder, source))? {
+    for (name, _) in folder::list(folder).map_err(|source| FileError::io(folder, source))? {
         let chain = name.strip_suffix(".json").and_then(|chain| chain.parse().ok());
-        let is_empty = chain.is_some_and(|chain| !found.get(&chain).is_some_and(has_some));
-        if entry == folder::FolderEntry::File && is_empty {
+        if chain.is_some_and(|chain| !found.get(&chain).is_some_and(has_some)) {
             return Err(FileError::lost(&folder.join(name), "has no watermarks: it was emptied"));
         }
     }

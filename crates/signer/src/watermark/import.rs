@@ -205,11 +205,16 @@ pub(super) fn read(
     for (name, entry) in folder::list(folder).map_err(|error| ImportError::new(folder, error))? {
         let Some(chain) = name.strip_suffix(".json") else { continue };
         let path = folder.join(&name);
-        if entry != FolderEntry::File {
-            found.notices.push(format!("{} is passed over: it is not a regular file", path.display()));
-            continue;
-        }
         let bad = |reason: &dyn ToString| ImportError::new(&path, reason.to_string());
+        if folder::look(&path).map_err(|error| bad(&error))? != Some(FolderEntry::File) {
+            return Err(bad(&"is not a regular file, nor a link to one, so what it forbids cannot be read"));
+        }
+        if entry == FolderEntry::Other {
+            found.notices.push(format!(
+                "{} is a link, and what it points to was read; a copy for Signatory that is written here takes the place of the link",
+                path.display()
+            ));
+        }
         let chain: ChainId =
             chain.parse().map_err(|error| bad(&format_args!("the name is of no network: {error}")))?;
         let bytes = folder::read(&path, MAX_FILE_BYTES + 1).map_err(|error| bad(&error))?;

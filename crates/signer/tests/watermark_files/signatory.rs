@@ -43,25 +43,57 @@ async fn what_is_no_watermark_is_refused_at_the_start_by_the_name_of_its_file() 
 }
 
 #[tokio::test]
-async fn files_that_are_not_regular_or_not_json_are_passed_over() {
-    let base = TempDir::new().unwrap();
-    let outside = base.path().join("outside");
-    put(base.path(), "outside", v2(100));
-    put(base.path(), "watermark_v2/README", "?");
-    fs::create_dir_all(base.path().join("watermark_v2/folder.json")).unwrap();
-    let link = base.path().join(format!("watermark_v2/{CHAIN}.json"));
-    symlink(&outside, &link).unwrap();
+async fn a_file_behind_a_link_is_read_and_one_that_is_not_json_is_passed_over() {
+    for folder in ["watermark_v2", "watermark_v1", "watermark"] {
+        let base = TempDir::new().unwrap();
+        let text = match folder {
+            "watermark_v2" => v2(100),
+            "watermark_v1" => v1(100),
+            _ => v0(100),
+        };
+        put(base.path(), "outside", &text);
+        put(base.path(), &format!("{folder}/README"), "?");
+        let link = base.path().join(format!("{folder}/{CHAIN}.json"));
+        symlink("../outside", &link).unwrap();
 
-    let (watermarks, notices) = open(base.path()).await;
-    assert!(
-        notices.iter().any(|notice| notice.contains(CHAIN) && notice.contains("not a regular file")),
-        "{notices:?}"
-    );
-    // Nothing is written behind the link.
-    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 7)).await, "advanced");
-    watermarks.write_copy().await.unwrap();
-    assert_eq!(fs::read_to_string(outside).unwrap(), v2(100));
-    assert!(fs::symlink_metadata(link).unwrap().is_file());
+        assert!(from_folder(&base.path().join(folder)).unwrap().notices[0].contains("is a link"), "{folder}");
+        let (watermarks, notices) = open(base.path()).await;
+        assert!(
+            notices.iter().any(|notice| notice.contains(CHAIN) && notice.contains("is a link")),
+            "{notices:?}"
+        );
+        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 100)).await, "refused", "{folder}");
+        // The copy takes the place of the link, and nothing is written behind it.
+        watermarks.write_copy().await.unwrap();
+        assert_eq!(fs::read_to_string(base.path().join("outside")).unwrap(), text);
+        assert!(fs::symlink_metadata(json(base.path())).unwrap().is_file());
+    }
+}
+
+#[tokio::test]
+async fn an_entry_with_a_json_name_that_is_no_file_stops_the_start() {
+    type Make = fn(&Path);
+    let makes: [(&str, Make); 4] = [
+        ("a dangling link", |path| symlink("nowhere", path).unwrap()),
+        ("a link to a folder", |path| symlink(".", path).unwrap()),
+        ("a folder", |path| fs::create_dir(path).unwrap()),
+        ("a socket", |path| drop(std::os::unix::net::UnixListener::bind(path).unwrap())),
+    ];
+    for (what, make) in makes {
+        for folder in ["watermark_v2", "watermark_v1", "watermark"] {
+            let base = TempDir::new().unwrap();
+            fs::create_dir(base.path().join(folder)).unwrap();
+            make(&base.path().join(format!("{folder}/{CHAIN}.json")));
+            let said = [
+                refusal(base.path()).await,
+                from_folder(&base.path().join(folder)).unwrap_err().to_string(),
+                from_base_dir(base.path(), Busy::Refuse).await.unwrap_err().to_string(),
+            ];
+            for said in said {
+                assert!(said.contains(CHAIN) && said.contains("is not a regular file"), "{what}: {said}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

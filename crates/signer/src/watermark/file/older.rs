@@ -48,16 +48,14 @@ impl Older {
             }
             Some(FolderEntry::File | FolderEntry::Other) | None => Vec::new(),
         };
-        for (name, entry) in names {
+        for (name, _) in names {
             let Some(chain) = name.strip_suffix(times::SUFFIX).and_then(|chain| chain.parse().ok()) else {
                 continue;
             };
-            if entry == FolderEntry::File {
-                let path = folder.join(&name);
-                let times = times::parse(&text(&path)?).map_err(|reason| ImportError::new(&path, reason))?;
-                older.times.insert(chain, times);
-                older.files.push(path);
-            }
+            let path = folder.join(&name);
+            let times = times::parse(&text(&path)?).map_err(|reason| ImportError::new(&path, reason))?;
+            older.times.insert(chain, times);
+            older.files.push(path);
         }
         Ok(older)
     }
@@ -118,6 +116,9 @@ pub(super) fn has_some(watermarks: &ChainWatermarks) -> bool {
 }
 
 fn text(path: &Path) -> Result<String, FileError> {
+    if folder::look(path).map_err(|source| FileError::io(path, source))? != Some(FolderEntry::File) {
+        return Err(ImportError::new(path, "is not a regular file, nor a link to one").into());
+    }
     let bytes = folder::read(path, MAX_FILE_BYTES).map_err(|source| FileError::io(path, source))?;
     Ok(String::from_utf8(bytes).map_err(|error| ImportError::new(path, error))?)
 }
