@@ -91,17 +91,6 @@ pub struct StoreConfig {
     pub password: Option<SecretSource>,
 }
 
-/// What the file alone says of the store.
-#[derive(Debug)]
-pub struct StoreInFile {
-    /// `store.path`, as written.
-    pub path: Option<GivenText>,
-    /// `store.witness`, as written.
-    pub witness: Option<GivenText>,
-    /// `store.password_file`, as written.
-    pub password_file: Option<GivenText>,
-}
-
 /// What to do about a witness at a place that is taken.
 pub(crate) const MISPLACED_WITNESS_HINT: &str = "nothing was written; name a file of its own by --witness or `store.witness`. If a damaged witness is there, move it away";
 
@@ -115,46 +104,52 @@ impl Config {
         let mut layers = file.as_deref().map(Layers::of_file).unwrap_or_default();
         layers.settle(flags, environment);
         let reading = FileReading::new(&layers, environment);
-        let mut model: Model = reading.model();
+        let model: Model = reading.model();
 
-        let signer = signatory::signer(&reading, &mut model);
+        let signer = signatory::signer(&reading, &model);
+        let Model { config, issuer, server, http, audit, log, .. } = &model;
+        let name = reading.get(&issuer.name);
+        let enabled = reading.is_on(&issuer.enabled);
         let admin_token =
-            secret(&layers, "issuer.admin_token", &model.issuer.admin_token, &model.issuer.admin_token_file);
-        let issuer = IssuerConfig::of(&reading, &model.issuer, admin_token);
-        let utility = model.server.utility_address.get().and_then(|address| address.0);
+            secret(&reading, "issuer.admin_token", &issuer.admin_token, &issuer.admin_token_file);
+        let issuer = IssuerConfig::of(&reading, issuer, admin_token);
+        let utility = reading.get(&server.utility_address).and_then(|address| address.0);
         advise_of_exposed_utility(&reading, &model, utility);
         let store = store(&reading, &model.store);
-        let http = HttpConfig::of(&reading, model.http);
+        let http = HttpConfig::of(&reading, http);
+        let max_age = reading.get(&audit.max_age).map(Ttl::as_duration);
+        let retention = max_age.zip(reading.get(&audit.max_bytes).map(|bytes| bytes.0));
+        let log = LogSettings {
+            verbose: reading.is_on(&log.verbose),
+            format: reading.get(&log.format).unwrap_or_default(),
+            filter: reading.get(&log.filter),
+        };
+        let strict = reading.is_on(&config.strict);
         advise_of_exposed_secrets(&layers, &reading);
 
         let (found, read) = (&layers.findings, reading.findings());
-        let joined = |lists: [&Vec<ConfigFault>; 2]| lists.into_iter().flatten().cloned().collect();
-        let mut faults: Vec<ConfigFault> = joined([&found.faults, &read.faults]);
-        let mut warnings: Vec<ConfigFault> = joined([&found.warnings, &read.warnings]);
-        if model.config.strict.is_on() {
-            faults.append(&mut warnings);
-        }
-        warnings.sort_by_key(|warning| warning.place);
-        faults.sort_by_key(|fault| fault.place);
+        let joined = |lists: [&Vec<ConfigFault>; 2]| {
+            let mut all: Vec<ConfigFault> = lists.into_iter().flatten().cloned().collect();
+            all.sort_by(|a, b| (a.place, &a.origin, &a.message).cmp(&(b.place, &b.origin, &b.message)));
+            // A setting that is read in two places is told twice.
+            all.dedup();
+            all
+        };
+        let mut warnings = joined([&found.warnings, &read.warnings]);
+        let strays = if strict { std::mem::take(&mut warnings) } else { Vec::new() };
+        let faults = joined([&joined([&found.faults, &read.faults]), &strays]);
         warnings.extend(read.advice);
-        let retention = (model.audit.max_age.get().copied(), model.audit.max_bytes.get());
-        match (issuer, store, retention, model.issuer.name.value) {
-            (Some(issuer), Some(store), (Some(max_age), Some(max_bytes)), Some(name))
-                if faults.is_empty() =>
-            {
+        match (issuer, store, retention, name) {
+            (Some(issuer), Some(store), Some((max_age, max_bytes)), Some(name)) if faults.is_empty() => {
                 Ok(Self {
-                    issuer: model.issuer.enabled.is_on().then_some(issuer),
-                    name: name.0.0,
+                    issuer: enabled.then_some(issuer),
+                    name: name.0,
                     store,
                     signer,
                     utility,
                     http,
-                    audit: Retention { max_age: Ttl::as_duration(max_age), max_bytes: max_bytes.0 },
-                    log: LogSettings {
-                        verbose: model.log.verbose.is_on(),
-                        format: model.log.format.get().copied().unwrap_or_default(),
-                        filter: model.log.filter.value.map(|filter| filter.0),
-                    },
+                    audit: Retention { max_age, max_bytes },
+                    log,
                     warnings,
                     notices: read.notices,
                     settings: layers.shown(),
@@ -194,31 +189,31 @@ pub fn check_text(path: &Path, text: &str) -> (Vec<ConfigFault>, Vec<ConfigFault
     (faults, warnings)
 }
 
-impl StoreInFile {
-    /// Reads the file at `path`.
-    ///
-    /// # Errors
-    /// All faults of the file that it does not take flags or an environment to see.
-    pub fn read(path: &Path) -> Result<Self, Vec<ConfigFault>> {
-        let layers = Layers::of_file(path);
-        let reading = FileReading::new(&layers, &|_| None);
-        let _: Model = reading.model();
-        let mut faults = reading.findings().faults;
-        faults.extend(layers.findings.faults.iter().cloned());
-        let given = |name: &str| {
-            let (text, node) = (layers.text_of(name)?, layers.value(name)?);
-            Some(GivenText { text, origin: format!("{}: {name}", layers.origin(node).text(path)) })
-        };
-        let [path, witness, password_file] =
-            ["store.path", "store.witness", "store.password_file"].map(given);
-        if faults.is_empty() { Ok(Self { path, witness, password_file }) } else { Err(faults) }
+/// A path that the file alone gives for a setting.
+///
+/// # Errors
+/// The faults of the file that it does not take flags to see, and that the path cannot be read.
+pub(crate) fn path_in_file(
+    file: &Path,
+    name: &str,
+    environment: Environment<'_>,
+) -> Result<Option<PathBuf>, Vec<ConfigFault>> {
+    let mut layers = Layers::of_file(file);
+    if let Some(row) = schema::setting(name) {
+        layers.expand(row, environment);
     }
+    let reading = FileReading::new(&layers, environment);
+    let _: Model = reading.model();
+    let mut faults = reading.findings().faults;
+    faults.extend(layers.findings.faults.iter().cloned());
+    if faults.is_empty() { Ok(layers.path(name)) } else { Err(faults) }
 }
 
 /// `None` only where a fault was noted.
 fn store(reading: &FileReading<'_>, section: &StoreSection) -> Option<StoreConfig> {
-    let path = section.path.get()?.clone();
-    let witness = section.witness.get().cloned().unwrap_or_else(|| witness_beside(&path));
+    let password = secret(reading, "store.password", &section.password, &section.password_file);
+    let path = reading.get(&section.path)?;
+    let witness = reading.get(&section.witness).unwrap_or_else(|| witness_beside(&path));
     if let Err(error) = check_witness_place(&witness, &path) {
         let message = format!("{error}; {MISPLACED_WITNESS_HINT}");
         match section.witness.at {
@@ -226,22 +221,22 @@ fn store(reading: &FileReading<'_>, section: &StoreSection) -> Option<StoreConfi
             None => reading.push(ConfigFault::new("--witness", message)),
         }
     }
-    let password = secret(reading.layers, "store.password", &section.password, &section.password_file);
     Some(StoreConfig { path, witness, password })
 }
 
 /// The secret itself wins over a file that holds it, wherever the two come from.
 fn secret(
-    layers: &Layers,
+    reading: &FileReading<'_>,
     name: &str,
     direct: &Setting<PrivateText>,
     file: &Setting<PathBuf>,
 ) -> Option<SecretSource> {
-    let given = direct.get().zip(layers.value(name)).map(|(PrivateText(text), node)| {
-        let origin = layers.origin(node).text(&layers.file);
-        SecretSource::Given(GivenText { text: text.clone(), origin })
+    let layers = reading.layers;
+    let given = reading.get(direct).zip(layers.value(name)).map(|(PrivateText(text), node)| {
+        SecretSource::Given(GivenText { text, origin: layers.origin(node).text(&layers.file) })
     });
-    given.or_else(|| file.get().cloned().map(SecretSource::File))
+    let file = reading.get(file).map(SecretSource::File);
+    given.or(file)
 }
 
 /// Secrets that came by a way on which others can see them.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::environment;
 use super::{Failure, config as configuration, failure, opening, password};
-use crate::config::{ConfigFault, GivenText, SecretSource, StoreInFile, path, schema};
+use crate::config::{GivenText, SecretSource, path_in_file, schema};
 
 /// A store at rest, for commands that read and write it themselves.
 #[derive(Debug, Args)]
@@ -80,7 +80,7 @@ impl StoreFile {
         match &self.path {
             Some(path) => Ok(path.clone()),
             None => {
-                let configured = self.configured(|store| store.path)?;
+                let configured = self.configured("store.path")?;
                 Ok(configured.unwrap_or_else(|| schema::default("store.path").into()))
             }
         }
@@ -106,7 +106,7 @@ impl StoreFile {
     pub(crate) fn witness(&self, path: &Path) -> Result<PathBuf, Failure> {
         match &self.witness {
             Some(witness) => Ok(witness.clone()),
-            None => Ok(self.configured(|store| store.witness)?.unwrap_or_else(|| witness_beside(path))),
+            None => Ok(self.configured("store.witness")?.unwrap_or_else(|| witness_beside(path))),
         }
     }
 
@@ -116,17 +116,9 @@ impl StoreFile {
     }
 
     /// A path that the configuration file gives.
-    fn configured(
-        &self,
-        wanted: impl FnOnce(StoreInFile) -> Option<GivenText>,
-    ) -> Result<Option<PathBuf>, Failure> {
+    fn configured(&self, name: &str) -> Result<Option<PathBuf>, Failure> {
         let Some(file) = self.config.as_deref() else { return Ok(None) };
-        let store = StoreInFile::read(file).map_err(|faults| configuration::failure(&faults))?;
-        let read = |given: GivenText| {
-            path::given(&given.text)
-                .map_err(|message| configuration::failure(&[ConfigFault::new(given.origin, message)]))
-        };
-        wanted(store).map(read).transpose()
+        path_in_file(file, name, &environment::environment).map_err(|faults| configuration::failure(&faults))
     }
 }
 
@@ -158,7 +150,7 @@ impl PasswordArgs {
         }
         let file = match &self.pswd_file {
             Some(file) => Some(file.clone()),
-            None => store.configured(|store| store.password_file)?,
+            None => store.configured("store.password_file")?,
         };
         Ok(file.map(SecretSource::File))
     }

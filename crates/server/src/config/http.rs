@@ -7,7 +7,6 @@ use std::time::Duration;
 use jwtis_base::Ttl;
 
 use super::model::{HttpSection, ProxiesSection};
-use super::placed::{CommaList, Placed};
 use super::reading::FileReading;
 use crate::http::Limits;
 use crate::http::door::{HostName, Origin};
@@ -41,26 +40,23 @@ impl Default for HttpConfig {
 }
 
 impl HttpConfig {
-    pub(super) fn of(reading: &FileReading<'_>, section: HttpSection) -> Self {
+    pub(super) fn of(reading: &FileReading<'_>, section: &HttpSection) -> Self {
+        let most = reading.get(&section.max_connections_per_source);
         Self {
-            allowed_origins: items(section.allowed_origins).into_iter().collect(),
-            allowed_hosts: items(section.allowed_hosts).into_iter().collect(),
-            trusted_proxies: trusted_proxies(reading, section.trusted_proxies).map(Arc::new),
-            idle_timeout: section.idle_timeout.get().copied().map(Ttl::as_duration).unwrap_or_default(),
-            max_connections_per_source: section.max_connections_per_source.get().map(|most| most.0),
+            allowed_origins: reading.commas(&section.allowed_origins).into_iter().collect(),
+            allowed_hosts: reading.commas(&section.allowed_hosts).into_iter().collect(),
+            trusted_proxies: trusted_proxies(reading, &section.trusted_proxies).map(Arc::new),
+            idle_timeout: reading.get(&section.idle_timeout).map(Ttl::as_duration).unwrap_or_default(),
+            max_connections_per_source: most.map(|most| most.0),
         }
     }
 }
 
-fn items<T>(list: Placed<CommaList<T>>) -> Vec<T> {
-    list.value.map(|list| list.0).unwrap_or_default()
-}
-
 /// Networks without a header, or a header without networks, would be half a wish.
-fn trusted_proxies(reading: &FileReading<'_>, section: ProxiesSection) -> Option<TrustedProxies> {
-    let (from, header) = (&section.from, &section.header);
-    let missing = match (from.value.is_some() || from.failed, header.value.is_some() || header.failed) {
-        (true, false) => Some((from.at, "header")),
+fn trusted_proxies(reading: &FileReading<'_>, section: &ProxiesSection) -> Option<TrustedProxies> {
+    let (networks, header) = (&section.from, &section.header);
+    let missing = match (reading.is_given(networks), reading.is_given(header)) {
+        (true, false) => Some((networks.at, "header")),
         (false, true) => Some((header.at, "from")),
         (true, true) | (false, false) => None,
     };
@@ -68,7 +64,6 @@ fn trusted_proxies(reading: &FileReading<'_>, section: ProxiesSection) -> Option
         let message = format!("http.trusted_proxies.{name} is not given; give both, or leave both out");
         reading.fault(at, message);
     }
-    let header = section.header.get().copied()?;
-    let from = items(section.from);
-    (!from.is_empty()).then_some(TrustedProxies { from, header })
+    let (header, from) = (reading.get(header), reading.commas(networks));
+    header.filter(|_| !from.is_empty()).map(|header| TrustedProxies { from, header })
 }

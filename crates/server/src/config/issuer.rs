@@ -10,7 +10,7 @@ use super::placed::Setting;
 use super::reading::FileReading;
 use super::schema;
 use super::secret::SecretSource;
-use super::texts::Bits;
+use super::texts::{Bits, Profile};
 
 /// Above this life of access tokens the start warns: until it ends, only a verifier that asks us learns of a revocation.
 const LONG_AUTH_TTL_SECONDS: u64 = 3600;
@@ -35,10 +35,12 @@ impl IssuerConfig {
         section: &IssuerSection,
         admin_token: Option<SecretSource>,
     ) -> Option<Self> {
+        let _: Option<Profile> = reading.get(&section.profile);
         let defaults = key_defaults(reading, section);
+        let renew_grace = reading.get(&section.renew_grace);
         let tls = tls_files(reading, section);
-        let listen = section.listen.get().copied();
-        let is_plain = !section.tls.is_on() && !section.insecure.is_on();
+        let listen = reading.get(&section.listen);
+        let is_plain = !reading.is_on(&section.tls) && !reading.is_on(&section.insecure);
         if let Some(listen) = listen.filter(|listen| !listen.is_loopback() && is_plain) {
             let message = format!(
                 "{listen} is reachable from other machines, and tokens would travel there in clear; give --tls with --certFile and --keyFile, listen on 127.0.0.1, or say --insecure behind a proxy that speaks TLS"
@@ -47,10 +49,10 @@ impl IssuerConfig {
         }
         let settings = IssuerSettings {
             defaults: defaults?,
-            renew_grace: section.renew_grace.get()?.0,
-            open_registration: section.open_registration.is_on(),
+            renew_grace: renew_grace?.0,
+            open_registration: reading.is_on(&section.open_registration),
         };
-        if section.enabled.is_on() && settings.defaults.auth_ttl.seconds() > LONG_AUTH_TTL_SECONDS {
+        if reading.is_on(&section.enabled) && settings.defaults.auth_ttl.seconds() > LONG_AUTH_TTL_SECONDS {
             let message = format!(
                 "access tokens live {}: a verifier that does not ask this server accepts a revoked one until then; use --authTTL 15m or --profile strict",
                 settings.defaults.auth_ttl
@@ -62,23 +64,29 @@ impl IssuerConfig {
 }
 
 fn key_defaults(reading: &FileReading<'_>, section: &IssuerSection) -> Option<KeyDefaults> {
-    let bits = |setting: &Setting<Bits>| setting.get().map(|bits| bits.0).filter(|bits| *bits > 0);
+    let bits = |setting: &Setting<Bits>| reading.get(setting).map(|bits| bits.0).filter(|bits| *bits > 0);
+    let (sig_alg, sig_bits) = (reading.get(&section.sig_alg), bits(&section.sig_bits));
+    let (enc_alg, enc_bits) = (reading.get(&section.enc_alg), bits(&section.enc_bits));
+    let (cont_enc, expiry) = (reading.get(&section.cont_enc), reading.get(&section.expiry));
+    let (auth_ttl, refresh_ttl) = (reading.get(&section.auth_ttl), reading.get(&section.refresh_ttl));
+    let refresh_strategy = reading.get(&section.refresh_strategy);
+    let allow_rsa1_5 = reading.is_on(&section.allow_rsa1_5);
     let maxima = Maxima {
         auth_ttl: maximum(reading, "auth_ttl", &section.max_auth_ttl, &section.auth_ttl),
         refresh_ttl: maximum(reading, "refresh_ttl", &section.max_refresh_ttl, &section.refresh_ttl),
         expiry: maximum(reading, "expiry", &section.max_expiry, &section.expiry),
     };
     let defaults = KeyDefaults {
-        sig_alg: *section.sig_alg.get()?,
-        sig_bits: bits(&section.sig_bits),
-        enc_alg: *section.enc_alg.get()?,
-        enc_bits: bits(&section.enc_bits),
-        cont_enc: *section.cont_enc.get()?,
-        expiry: *section.expiry.get()?,
-        auth_ttl: *section.auth_ttl.get()?,
-        refresh_ttl: *section.refresh_ttl.get()?,
-        refresh_strategy: *section.refresh_strategy.get()?,
-        allow_rsa1_5: section.allow_rsa1_5.is_on(),
+        sig_alg: sig_alg?,
+        sig_bits,
+        enc_alg: enc_alg?,
+        enc_bits,
+        cont_enc: cont_enc?,
+        expiry: expiry?,
+        auth_ttl: auth_ttl?,
+        refresh_ttl: refresh_ttl?,
+        refresh_strategy: refresh_strategy?,
+        allow_rsa1_5,
         maxima,
     };
     check_defaults(reading, section, &defaults);
@@ -92,9 +100,9 @@ fn maximum(
     maximum: &Setting<Ttl>,
     default: &Setting<Ttl>,
 ) -> Option<Ttl> {
-    let most = *maximum.get()?;
+    let most = reading.get(maximum)?;
     let given = schema::setting(&format!("issuer.{key}")).is_some_and(|row| reading.layers.is_given(row));
-    if let Some(life) = default.get().filter(|life| given && **life > most) {
+    if let Some(life) = reading.get(default).filter(|life| given && *life > most) {
         let message = format!(
             "{life} is longer than issuer.max_{key}, which is {most}; lower it, or raise the maximum"
         );
@@ -129,8 +137,8 @@ fn check_defaults(reading: &FileReading<'_>, section: &IssuerSection, defaults: 
 }
 
 fn tls_files(reading: &FileReading<'_>, section: &IssuerSection) -> Option<TlsFiles> {
-    let (cert, key) = (section.cert_file.get().cloned(), section.key_file.get().cloned());
-    match (section.tls.is_on(), cert, key) {
+    let (cert, key) = (reading.get(&section.cert_file), reading.get(&section.key_file));
+    match (reading.is_on(&section.tls), cert, key) {
         (true, Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
         (true, ..) => {
             let message = "TLS needs a certificate and a key; give --certFile and --keyFile";

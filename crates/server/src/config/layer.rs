@@ -223,7 +223,7 @@ impl Layers {
     }
 
     /// The path as it is meant.
-    fn expand(&mut self, row: &'static SettingRow, environment: Environment<'_>) {
+    pub(super) fn expand(&mut self, row: &'static SettingRow, environment: Environment<'_>) {
         let (Some(node), Some(text)) = (self.value(&row.name), self.text_of(&row.name)) else { return };
         match path::read(&text, environment) {
             Ok(path) if path == Path::new(text.as_str()) => {}

@@ -1,23 +1,26 @@
-//! From the layers to the model: a `serde` deserializer that notes each fault with its place and goes on.
+//! From the layers to the model: each fault is noted with its place, and the reading goes on.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::str::FromStr;
 
-use serde::Deserialize;
-use serde::de::value::StrDeserializer;
+use serde::de::value::{Error, StrDeserializer};
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 use super::fault::{ConfigFault, FilePlace, Findings, ValueOrigin};
 use super::layer::{Layers, unknown};
 use super::path::{self, Environment};
-use super::placed::{At, PLACED, Placed, Setting, UNREAD};
+use super::placed::{At, CommaList, FlatList, ListOf, NamedMap, OnOff, PLACED, Placed, Setting, TextOf};
 use super::yaml::{MapEntry, NodeContent, NodeId};
 use super::{concealed, schema};
+
+/// What a mapping of the model must be.
+const MAPPING: &str = "a mapping of keys and values";
 
 /// A reading of the layers: what was found, and where everything stands.
 pub(super) struct FileReading<'a> {
@@ -61,26 +64,146 @@ impl<'a> FileReading<'a> {
 
     /// The whole model.
     pub(super) fn model<T: DeserializeOwned + Default>(&self) -> T {
-        let root =
-            Context { node: self.layers.document.root, key: None, path: "".into(), within: Within::Struct };
-        T::deserialize(NodeReader { reading: self, at: root }).unwrap_or_default()
+        let (node, path) = (self.layers.document.root, "".into());
+        self.read(Context { node, key: None, path, within: Within::Struct }).unwrap_or_default()
     }
 
-    /// The value at a place, now that it is known what it is.
-    pub(super) fn value<T: DeserializeOwned>(&self, at: At) -> Placed<T> {
-        let context = self.context(at);
-        let reader = context.map(|at| NodeReader { reading: self, at });
-        let value = reader.map(Option::<T>::deserialize);
-        let failed = matches!(value, Some(Err(_)));
-        Placed { at: Some(at), value: value.and_then(Result::ok).flatten(), failed }
+    fn read<T: DeserializeOwned>(&self, at: Context) -> Option<T> {
+        T::deserialize(NodeReader { reading: self, at }).ok()
+    }
+
+    /// A mapping of the model; `None` where there is nothing, or a fault was noted.
+    pub(super) fn section<T: DeserializeOwned>(&self, placed: &Placed<T>) -> Option<T> {
+        let at = placed.at?;
+        match self.content(at) {
+            NodeContent::Map(_) => self.read(self.context(at)?),
+            NodeContent::Null => None,
+            NodeContent::Text(_) | NodeContent::List(_) => self.shape(at, MAPPING),
+        }
+    }
+
+    /// A value of one text; `None` where there is nothing, or a fault was noted.
+    pub(super) fn get<T: FromStr<Err: Display>>(&self, setting: &Setting<T>) -> Option<T> {
+        let at = setting.at?;
+        match self.content(at) {
+            NodeContent::Text(text) => self.parse(at, text),
+            NodeContent::Null if !self.is_item(at) => None,
+            NodeContent::Null | NodeContent::List(_) | NodeContent::Map(_) => self.shape(at, "one value"),
+        }
+    }
+
+    /// Whether there is something, right or wrong.
+    pub(super) fn is_given<T>(&self, placed: &Placed<T>) -> bool {
+        placed.at.is_some_and(|at| !matches!(self.content(at), NodeContent::Null))
+    }
+
+    fn parse<T: FromStr<Err: Display>>(&self, at: At, text: &str) -> Option<T> {
+        text.parse().map_err(|error| self.wrong(at, error)).ok()
+    }
+
+    /// Whether a setting is given and on.
+    pub(super) fn is_on(&self, setting: &Setting<OnOff>) -> bool {
+        self.get(setting).is_some_and(|switch| switch.0)
+    }
+
+    /// A value as a path of Signatory's sections.
+    pub(super) fn path(&self, key: &str, given: &Setting<String>) -> Option<PathBuf> {
+        let path = path::read(&self.get(given)?, self.environment);
+        path.map_err(|message| self.fault(given.at, format!("{key}: {message}"))).ok()
+    }
+
+    /// The items of a list; none where there is nothing, or a fault was noted.
+    pub(super) fn items<T>(&self, list: &Placed<ListOf<T>>) -> Vec<Placed<T>> {
+        let Some(at) = list.at else { return Vec::new() };
+        match self.content(at) {
+            NodeContent::List(_) => self.parts(at).into_iter().map(Placed::at).collect(),
+            NodeContent::Null => Vec::new(),
+            NodeContent::Text(_) | NodeContent::Map(_) => self.shape(at, "a list").unwrap_or_default(),
+        }
+    }
+
+    /// The items of a list of values of one text.
+    pub(super) fn list<T: FromStr<Err: Display>>(&self, list: &Placed<ListOf<TextOf<T>>>) -> Vec<T> {
+        self.items(list).iter().filter_map(|item| self.get(item)).collect()
+    }
+
+    /// The items of lists in lists.
+    pub(super) fn flat<T: FromStr<Err: Display>>(&self, list: &Placed<FlatList<T>>) -> Vec<T> {
+        let Some(at) = list.at else { return Vec::new() };
+        match self.content(at) {
+            NodeContent::List(_) => self
+                .parts(at)
+                .into_iter()
+                .flat_map(|part| self.flat(&Placed::<FlatList<T>>::at(part)))
+                .collect(),
+            _ => self.get(&Setting::at(at)).into_iter().collect(),
+        }
+    }
+
+    /// The items between commas or of a list. What is wrong with one repeats its text.
+    pub(super) fn commas<T: FromStr<Err: Display>>(&self, list: &Placed<CommaList<T>>) -> Vec<T> {
+        let Some(at) = list.at else { return Vec::new() };
+        let item = |at: At, text: &str| {
+            text.parse().map_err(|error| self.wrong(at, format!("{text}: {error}"))).ok()
+        };
+        match self.content(at) {
+            NodeContent::List(_) => {
+                let texts = self.parts(at).into_iter().map(|at| (at, self.get::<String>(&Setting::at(at))));
+                texts.filter_map(|(at, text)| item(at, &text?)).collect()
+            }
+            _ => {
+                let text = self.get::<String>(&Setting::at(at)).unwrap_or_default();
+                let texts = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+                texts.filter_map(|text| item(at, text)).collect()
+            }
+        }
+    }
+
+    /// The entries of a mapping whose keys the operator chose, in their order; none where there is nothing, or a fault was noted.
+    pub(super) fn entries<T>(&self, map: &Placed<NamedMap<T>>) -> Vec<(String, Placed<T>)> {
+        let Some((at, context)) = map.at.and_then(|at| Some((at, self.context(at)?))) else {
+            return Vec::new();
+        };
+        let NodeContent::Map(entries) = self.content(at) else {
+            let is_null = matches!(self.content(at), NodeContent::Null);
+            return if is_null { Vec::new() } else { self.shape(at, MAPPING).unwrap_or_default() };
+        };
+        let placed = |MapEntry { place, key, value }: &MapEntry| {
+            let path = join(&context.path, key);
+            let at = Context { node: Some(*value), key: Some(*place), path, within: Within::NamedMap };
+            (key.clone(), Placed::at(self.register(at)))
+        };
+        entries.iter().map(placed).collect()
+    }
+
+    /// The items of the list at a place.
+    fn parts(&self, at: At) -> Vec<At> {
+        let (NodeContent::List(items), Some(context)) = (self.content(at), self.context(at)) else {
+            return Vec::new();
+        };
+        let part = |node: &NodeId| {
+            let path = context.path.clone();
+            self.register(Context { node: Some(*node), key: None, path, within: Within::List })
+        };
+        items.iter().map(part).collect()
+    }
+
+    fn register(&self, at: Context) -> At {
+        let mut contexts = self.contexts.borrow_mut();
+        contexts.push(at);
+        At { context: u32::try_from(contexts.len().saturating_sub(1)).unwrap_or(u32::MAX), key: false }
     }
 
     fn context(&self, at: At) -> Option<Context> {
         self.contexts.borrow().get(usize::try_from(at.context).ok()?).cloned()
     }
 
+    fn is_item(&self, at: At) -> bool {
+        self.context(at).is_some_and(|context| context.within == Within::List)
+    }
+
     /// What the value at a place holds.
-    pub(super) fn content(&self, at: At) -> &NodeContent {
+    pub(super) fn content(&self, at: At) -> &'a NodeContent {
         let node = self.context(at).and_then(|context| context.node);
         node.map_or(&NodeContent::Null, |node| self.layers.document.content(node))
     }
@@ -134,9 +257,12 @@ impl<'a> FileReading<'a> {
         };
         match (schema::setting(&context.path), context.node) {
             (Some(row), Some(node)) => self.layers.fault_of(row, node, message),
-            (Some(row), None) => ConfigFault::new(&row.name, message),
-            (None, _) => ConfigFault::at(&self.layers.file, self.place(&context, is_key), message),
+            _ => self.in_file(self.place(&context, is_key), message),
         }
+    }
+
+    fn in_file(&self, place: FilePlace, message: impl Display) -> ConfigFault {
+        ConfigFault::at(&self.layers.file, place, message)
     }
 
     fn place(&self, at: &Context, is_key: bool) -> FilePlace {
@@ -148,6 +274,37 @@ impl<'a> FileReading<'a> {
         }
     }
 
+    /// Notes that a text is wrong.
+    fn wrong(&self, at: At, error: impl Display) {
+        let path = self.context(at).map(|context| context.path).unwrap_or_else(|| "".into());
+        match schema::setting(&path) {
+            Some(_) => self.fault(at, error),
+            None => self.fault(at, format!("{}: {error}", path.rsplit('.').next().unwrap_or_default())),
+        }
+    }
+
+    /// Notes that a value is of another shape than is `expected`.
+    fn shape<T>(&self, at: At, expected: &str) -> Option<T> {
+        let context = self.context(at)?;
+        self.push(self.misshapen(&context, expected));
+        None
+    }
+
+    fn misshapen(&self, at: &Context, expected: &str) -> ConfigFault {
+        let (above, last) = at.path.rsplit_once('.').unwrap_or(("", &at.path));
+        let parent = above.rsplit('.').next().unwrap_or_default();
+        let is_setting = schema::setting(&at.path).is_some();
+        let what = match at.within {
+            Within::NamedMap if expected == MAPPING => format!("an entry of `{parent}:`"),
+            Within::List if expected == MAPPING => format!("an entry of `{last}:`"),
+            Within::Struct if expected == MAPPING => format!("`{last}:`"),
+            Within::List if is_setting => format!("each item of {}", at.path),
+            Within::NamedMap | Within::List | Within::Struct if is_setting => at.path.to_string(),
+            Within::NamedMap | Within::List | Within::Struct => last.to_owned(),
+        };
+        self.in_file(self.place(at, false), format!("{what} must be {expected}"))
+    }
+
     /// A section that stands inside another one: indented too far, it says nothing where it belongs.
     pub(super) fn misplaced(&self, at: At, name: &str) -> bool {
         let Some(context) = self.context(at).filter(|_| schema::is_section(name)) else { return false };
@@ -155,10 +312,31 @@ impl<'a> FileReading<'a> {
         true
     }
 
-    /// The value as a path.
-    pub(super) fn path(&self, key: &str, given: &Setting<String>) -> Option<PathBuf> {
-        let path = path::read(given.get()?, self.environment);
-        path.map_err(|message| self.fault(given.at, format!("{key}: {message}"))).ok()
+    /// Says of the keys of a mapping of the model which are unknown, and which lack a value that they need.
+    fn check_keys(&self, at: &Context, type_name: &str, fields: &'static [&'static str]) {
+        let strict = schema::denies_unknown(type_name);
+        let entries = at.node.map(|node| self.layers.document.entries(node));
+        for MapEntry { place, key, value } in entries.unwrap_or_default() {
+            if fields.contains(&key.as_str()) {
+                let is_null = matches!(self.layers.document.content(*value), NodeContent::Null);
+                if is_null && schema::guards(type_name, key) {
+                    let full = join(&at.path, key);
+                    let name = if schema::setting(&full).is_some() { &*full } else { key };
+                    self.push(
+                        self.in_file(*place, format!("{name} has no value; give it one, or leave it out")),
+                    );
+                }
+            } else if schema::is_section(key) {
+                self.push(self.in_file(*place, misplaced(key, &at.path)));
+            } else {
+                // A secret can become a key here, by a line that was cut or a colon too many.
+                let is_private = at.path.starts_with("server.jwt.users");
+                let name = if is_private { concealed::name(key) } else { key.clone() };
+                let stray = self.in_file(*place, unknown("key", &name, fields.iter().copied()));
+                let mut findings = self.findings.borrow_mut();
+                if strict { findings.faults.push(stray) } else { findings.warnings.push(stray) }
+            }
+        }
     }
 }
 
@@ -167,145 +345,18 @@ fn misplaced(name: &str, path: &str) -> String {
     format!("`{name}:` stands below `{section}:`; move it to the left margin")
 }
 
-/// Why a value could not be read. What [`Noted`](Self::Noted) says has been noted.
-#[derive(Debug, thiserror::Error)]
-enum ReadError {
-    #[error("noted")]
-    Noted,
-    #[error("must be {0}")]
-    Shape(String),
-    #[error("{0}")]
-    Wrong(String),
-}
-
-impl serde::de::Error for ReadError {
-    fn custom<T: Display>(message: T) -> Self {
-        Self::Wrong(message.to_string())
-    }
-
-    fn invalid_type(_: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
-        Self::Shape(expected.to_string())
-    }
-}
-
-/// A value being read.
-#[derive(Clone)]
-struct NodeReader<'a> {
-    reading: &'a FileReading<'a>,
-    at: Context,
-}
-
-impl<'a> NodeReader<'a> {
-    fn content(&self) -> &'a NodeContent {
-        self.at.node.map_or(&NodeContent::Null, |node| self.reading.layers.document.content(node))
-    }
-
-    /// The number of its place, for later.
-    fn register(self) -> u32 {
-        let mut contexts = self.reading.contexts.borrow_mut();
-        contexts.push(self.at);
-        u32::try_from(contexts.len().saturating_sub(1)).unwrap_or(u32::MAX)
-    }
-
-    /// A part of it.
-    fn part(&self, node: Option<NodeId>, key: Option<FilePlace>, path: Rc<str>, within: Within) -> Self {
-        Self { reading: self.reading, at: Context { node, key, path, within } }
-    }
-
-    /// Notes what is wrong with it.
-    fn note(&self, error: ReadError) -> ReadError {
-        let path = &self.at.path;
-        let (above, last) = path.rsplit_once('.').unwrap_or(("", path));
-        let row = schema::setting(path);
-        let message = match &error {
-            ReadError::Noted => return error,
-            ReadError::Wrong(message) => match (row, self.at.node) {
-                (Some(row), Some(node)) => {
-                    self.reading.push(self.reading.layers.fault_of(row, node, message));
-                    return ReadError::Noted;
-                }
-                _ => format!("{last}: {message}"),
-            },
-            ReadError::Shape(expected) => {
-                let mapping = expected.starts_with("a mapping");
-                let parent = above.rsplit('.').next().unwrap_or_default();
-                let what = match self.at.within {
-                    Within::NamedMap if mapping => format!("an entry of `{parent}:`"),
-                    Within::List if mapping => format!("an entry of `{last}:`"),
-                    Within::Struct if mapping => format!("`{last}:`"),
-                    Within::List if row.is_some() => format!("each item of {path}"),
-                    _ if row.is_some() => path.to_string(),
-                    Within::NamedMap | Within::List | Within::Struct => last.to_owned(),
-                };
-                format!("{what} must be {expected}")
-            }
-        };
-        let place = self.reading.place(&self.at, false);
-        self.reading.push(ConfigFault::at(&self.reading.layers.file, place, message));
-        ReadError::Noted
-    }
-
-    /// Says of the keys of a mapping of the model which are unknown, and which lack a value that they need.
-    fn check_keys(&self, type_name: &str, fields: &'static [&'static str]) {
-        let path = &*self.at.path;
-        let strict = schema::denies_unknown(type_name);
-        let node = self.at.node.map(|node| self.reading.layers.document.entries(node));
-        for MapEntry { place, key, value } in node.unwrap_or_default() {
-            let fault = |message: String| ConfigFault::at(&self.reading.layers.file, *place, message);
-            if fields.contains(&key.as_str()) {
-                let is_null = matches!(self.reading.layers.document.content(*value), NodeContent::Null);
-                if is_null && schema::guards(type_name, key) {
-                    let full = join(path, key);
-                    let name = if schema::setting(&full).is_some() { &*full } else { key };
-                    self.reading.push(fault(format!("{name} has no value; give it one, or leave it out")));
-                }
-            } else if schema::is_section(key) {
-                self.reading.push(fault(misplaced(key, path)));
-            } else {
-                // A secret can become a key here, by a line that was cut or a colon too many.
-                let is_private = path.starts_with("server.jwt.users");
-                let name = if is_private { concealed::name(key) } else { key.clone() };
-                let stray = fault(unknown("key", &name, fields.iter().copied()));
-                let mut findings = self.reading.findings.borrow_mut();
-                if strict { findings.faults.push(stray) } else { findings.warnings.push(stray) }
-            }
-        }
-    }
-}
-
 fn join(above: &str, key: &str) -> Rc<str> {
     if above.is_empty() { key.into() } else { format!("{above}.{key}").into() }
 }
 
-impl<'de> Deserializer<'de> for NodeReader<'_> {
-    type Error = ReadError;
+/// A mapping of the model, or a value of one, being read.
+struct NodeReader<'r, 'a> {
+    reading: &'r FileReading<'a>,
+    at: Context,
+}
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        let read = match self.content() {
-            NodeContent::Null => visitor.visit_unit(),
-            NodeContent::Text(text) => visitor.visit_str(text),
-            NodeContent::List(items) => {
-                let path = &self.at.path;
-                let parts = items.iter().map(|node| self.part(Some(*node), None, path.clone(), Within::List));
-                visitor.visit_seq(Parts(parts))
-            }
-            NodeContent::Map(entries) => visitor.visit_map(Entries {
-                entries: entries.iter().map(|MapEntry { place, key, value }| {
-                    let path = join(&self.at.path, key);
-                    (key.as_str(), self.part(Some(*value), Some(*place), path, Within::NamedMap))
-                }),
-                value: None,
-            }),
-        };
-        read.map_err(|error| self.note(error))
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        match self.content() {
-            NodeContent::Null if self.at.within != Within::List => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
+impl<'de> Deserializer<'de> for NodeReader<'_, '_> {
+    type Error = Error;
 
     /// A mapping of the model. A section that is no mapping is noted, and taken for an empty one.
     fn deserialize_struct<V: Visitor<'de>>(
@@ -313,105 +364,72 @@ impl<'de> Deserializer<'de> for NodeReader<'_> {
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        match self.content() {
-            NodeContent::Null | NodeContent::Map(_) => self.check_keys(name, fields),
-            NodeContent::Text(_) | NodeContent::List(_) => {
-                let noted = self.note(ReadError::Shape("a mapping of keys and values".to_owned()));
-                if self.at.within != Within::Struct {
-                    return Err(noted);
-                }
+    ) -> Result<V::Value, Error> {
+        let Self { reading, at } = self;
+        let layers = reading.layers;
+        match at.node.map(|node| layers.document.content(node)) {
+            None | Some(NodeContent::Null | NodeContent::Map(_)) => reading.check_keys(&at, name, fields),
+            Some(NodeContent::Text(_) | NodeContent::List(_)) => {
+                reading.push(reading.misshapen(&at, MAPPING))
             }
         }
-        let layers = self.reading.layers;
-        let entries = self.at.node.map(|node| layers.document.entries(node)).unwrap_or_default();
+        let entries = at.node.map(|node| layers.document.entries(node)).unwrap_or_default();
         let members = fields.iter().filter_map(|field| {
-            let path = join(&self.at.path, field);
+            let path = join(&at.path, field);
             let entry = entries.iter().find(|entry| entry.key == *field);
             let node = match schema::setting(&path) {
                 Some(_) => Some(layers.value(&path)?),
                 None if entry.is_none() && !layers.reaches(&path) => return None,
                 None => entry.map(|entry| entry.value),
             };
-            let place = entry.map(|entry| entry.place);
-            Some((*field, self.part(node, place, path, Within::Struct)))
+            let key = entry.map(|entry| entry.place);
+            Some((*field, NodeReader { reading, at: Context { node, key, path, within: Within::Struct } }))
         });
-        visitor.visit_map(Entries { entries: members, value: None })
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        if name != PLACED {
-            return self.deserialize_any(visitor);
-        }
-        let context = self.clone().register();
-        visitor.visit_seq(PlaceAndValue { context: Some(context), value: self })
+        visitor.visit_map(Members { members, value: None })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        if name == UNREAD { visitor.visit_u32(self.register()) } else { visitor.visit_newtype_struct(self) }
+    ) -> Result<V::Value, Error> {
+        if name == PLACED {
+            visitor.visit_u32(self.reading.register(self.at).context)
+        } else {
+            self.deserialize_any(visitor)
+        }
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("the model has only mappings and what is placed"))
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple map enum
-        identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
+        tuple_struct map enum identifier ignored_any
     }
 }
 
-/// The items of a list.
-struct Parts<I>(I);
-
-impl<'de, 'a, I: Iterator<Item = NodeReader<'a>>> SeqAccess<'de> for Parts<I> {
-    type Error = ReadError;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        self.0.next().map(|part| seed.deserialize(part)).transpose()
-    }
+/// The members of a mapping of the model.
+struct Members<'r, 'a, I> {
+    members: I,
+    value: Option<NodeReader<'r, 'a>>,
 }
 
-/// The entries of a mapping.
-struct Entries<'a, I> {
-    entries: I,
-    value: Option<NodeReader<'a>>,
-}
+impl<'de, 'r, 'a, I: Iterator<Item = (&'static str, NodeReader<'r, 'a>)>> MapAccess<'de>
+    for Members<'r, 'a, I>
+{
+    type Error = Error;
 
-impl<'de, 'a, I: Iterator<Item = (&'a str, NodeReader<'a>)>> MapAccess<'de> for Entries<'a, I> {
-    type Error = ReadError;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        let Some((key, value)) = self.members.next() else { return Ok(None) };
         self.value = Some(value);
-        let key: StrDeserializer<'_, ReadError> = key.into_deserializer();
+        let key: StrDeserializer<'_, Error> = key.into_deserializer();
         seed.deserialize(key).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        let value = self.value.take().ok_or(ReadError::Noted)?;
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        let value = self.value.take().ok_or_else(|| Error::custom("a value without a key"))?;
         seed.deserialize(value)
-    }
-}
-
-/// What makes a [`Placed`]: the number of its place, then its value.
-struct PlaceAndValue<'a> {
-    context: Option<u32>,
-    value: NodeReader<'a>,
-}
-
-impl<'de> SeqAccess<'de> for PlaceAndValue<'_> {
-    type Error = ReadError;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        match self.context.take() {
-            Some(context) => seed.deserialize(context.into_deserializer()).map(Some),
-            None => seed.deserialize(self.value.clone()).map(Some),
-        }
     }
 }

@@ -6,7 +6,7 @@ use jwtis_tezos::{Address, PublicKey};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::placed::{FlatList, ListOf, NamedMap, OnOff, Placed, PrivateText, Setting, TextOf, Unread, Words};
+use super::placed::{FlatList, ListOf, NamedMap, OnOff, Placed, PrivateText, Setting, TextOf, Words};
 use super::texts::{BlockTimeText, JumpText, KeyOrHash, Minutes, Operations};
 
 /// `server.jwt`.
@@ -18,7 +18,7 @@ pub(super) struct JwtSection {
     pub(super) users: Placed<NamedMap<UserSection>>,
     /// Clients of our issuer whose tokens open the signer too. Their claims `keys`, `roles` and `permissions` narrow what the file allows.
     #[schemars(extend("takes" = "list of mappings", "default" = "none"))]
-    pub(super) issuers: Placed<ListOf<Placed<IssuerEntry>>>,
+    pub(super) issuers: Placed<ListOf<IssuerEntry>>,
 }
 
 /// A user.
@@ -95,7 +95,7 @@ pub(super) struct VaultSection {
     pub(super) driver: Setting<String>,
     /// `file`: a path, or a mapping; `mem`: a list of secret keys, or a mapping; `store`: nothing.
     #[schemars(extend("takes" = "of the driver"))]
-    pub(super) config: Placed<Unread<VaultFiles>>,
+    pub(super) config: Placed<VaultFiles>,
 }
 
 /// What the drivers `file` and `mem` are told.
@@ -107,7 +107,7 @@ pub(super) struct VaultFiles {
     pub(super) file: Setting<String>,
     /// `mem`: the keys, plain or encrypted.
     #[schemars(extend("takes" = "list of secret keys", "default" = "required"))]
-    pub(super) keys: Placed<ListOf<Setting<PrivateText>>>,
+    pub(super) keys: Placed<ListOf<TextOf<PrivateText>>>,
     /// `file`, `mem`: its first line opens the encrypted keys.
     #[schemars(extend("takes" = "FILE", "default" = "asked for"))]
     pub(super) password_file: Setting<String>,
@@ -125,7 +125,7 @@ pub(super) struct WatermarkSection {
     pub(super) driver: Setting<String>,
     /// Signatory's cloud drivers need it, which are not here.
     #[schemars(extend("takes" = "nothing", "restart" = true))]
-    pub(super) config: Placed<Unread<TextOf<String>>>,
+    pub(super) config: Setting<String>,
     /// How far a level may rise from a watermark whose time is unknown: an imported one. Where the time is known, time alone counts.
     #[schemars(extend("takes" = "number of levels", "default" = "a week of blocks"))]
     pub(super) max_jump: Setting<JumpText>,
@@ -169,7 +169,7 @@ pub(super) struct HookSection {
 pub(super) struct KeySection {
     /// Request kinds, each with nothing or, for `generic`, a list of operation kinds: `{block: , generic: [reveal, transaction]}`.
     #[schemars(extend("takes" = "mapping", "default" = "nothing"))]
-    pub(super) allow: Placed<NamedMap<ListOf<Setting<String>>>>,
+    pub(super) allow: Placed<NamedMap<ListOf<TextOf<String>>>>,
     /// Deprecated: request kinds, used without `allow`.
     #[schemars(extend("takes" = "list"))]
     pub(super) allowed_operations: Words,
@@ -214,7 +214,7 @@ pub(super) struct LimitsSection {
     pub(super) max_fee: Setting<Mutez>,
     /// Who may be paid or called, or hold a new consensus key.
     #[schemars(extend("takes" = "list of addresses", "guard" = true))]
-    pub(super) destinations: Placed<ListOf<Setting<Address>>>,
+    pub(super) destinations: Placed<ListOf<TextOf<Address>>>,
     /// What may be called; `default` is a plain transfer.
     #[schemars(extend("takes" = "list of names", "guard" = true))]
     pub(super) entrypoints: Words,

@@ -26,14 +26,15 @@ use super::signer::{GuardConfig, RulesConfig, SignerConfig};
 const SOMEBODY_READS: u32 = 0o044;
 
 /// The signer that the file asks for, if it does.
-pub(super) fn signer(reading: &FileReading<'_>, model: &mut Model) -> Option<SignerConfig> {
-    let strict_vaults = model.strict_vaults.is_on();
+pub(super) fn signer(reading: &FileReading<'_>, model: &Model) -> Option<SignerConfig> {
+    let strict_vaults = reading.is_on(&model.strict_vaults);
     // Where the issuer is switched off, nobody can register.
-    let open_registration = model.issuer.open_registration.is_on() && model.issuer.enabled.is_on();
-    let guard = server::guard(reading, &mut model.server, open_registration);
+    let open_registration =
+        reading.is_on(&model.issuer.open_registration) && reading.is_on(&model.issuer.enabled);
+    let guard = server::guard(reading, &model.server, open_registration);
     let vaults = vaults::vaults(reading, &model.vaults, strict_vaults);
     let (watermark, jumps) = watermark::watermark(reading, &model.watermark);
-    let hook = hook::hook(reading, std::mem::take(&mut model.policy_hook));
+    let hook = hook::hook(reading, &model.policy_hook);
     let keys = keys::keys(reading, &model.tezos, &guard);
     warn_of_readers(reading);
 
@@ -44,10 +45,15 @@ pub(super) fn signer(reading: &FileReading<'_>, model: &mut Model) -> Option<Sig
         guard,
         keys,
         hook,
-        restrict_public_keys: restricts.map(|_| server.restrict_public_keys.is_on()),
-        known_keys: server.known_keys.is_on(),
+        restrict_public_keys: restricts.map(|_| reading.is_on(&server.restrict_public_keys)),
+        known_keys: reading.is_on(&server.known_keys),
         jumps,
     };
+    let listen = reading.get(&server.address);
+    let max_body_bytes = reading.get(&server.max_body_bytes);
+    let new_watermarks = reading.is_on(&model.watermark.new);
+    let watch_config = reading.is_on(&model.watch_config);
+    let base_dir = reading.get(&model.base_dir);
     if model.tezos.at.is_none() {
         if let Some(at) = model.vaults.at {
             reading.notice(at.key(), "there is no `tezos:` section, so the signer is not started");
@@ -55,16 +61,16 @@ pub(super) fn signer(reading: &FileReading<'_>, model: &mut Model) -> Option<Sig
         return None;
     }
     let signer = SignerConfig {
-        listen: *server.address.get()?,
+        listen: listen?,
         tls,
-        max_body_bytes: server.max_body_bytes.get()?.0,
+        max_body_bytes: max_body_bytes?.0,
         rules,
         vaults,
         strict_vaults,
         watermark,
-        new_watermarks: model.watermark.new.is_on(),
-        base_dir: model.base_dir.get()?.clone(),
-        watch_config: model.watch_config.is_on(),
+        new_watermarks,
+        base_dir: base_dir?,
+        watch_config,
     };
     advise_of_exposure(reading, model, &signer);
     Some(signer)
@@ -107,7 +113,7 @@ fn warn_of_readers(reading: &FileReading<'_>) {
 
 fn tls(reading: &FileReading<'_>, model: &Model) -> Option<TlsFiles> {
     let (cert, key) = (&model.server.tls_cert_file, &model.server.tls_key_file);
-    match (cert.get().cloned(), key.get().cloned()) {
+    match (reading.get(cert), reading.get(key)) {
         (Some(cert), Some(key)) => return Some(TlsFiles { cert, key }),
         (None, None) => {}
         (Some(_), None) => reading.fault(cert.at, "TLS needs server.tls_key_file too"),

@@ -15,27 +15,30 @@ use crate::http::Limits;
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The hook, where there is the section. A section without an address is a fault: somebody was to be asked.
-pub(super) fn hook(reading: &FileReading<'_>, section: Placed<HookSection>) -> Option<HookConfig> {
+pub(super) fn hook(reading: &FileReading<'_>, section: &Placed<HookSection>) -> Option<HookConfig> {
     let at = section.at?;
-    let HookSection { address, authorized_keys, timeout } = section.value.unwrap_or_default();
+    let HookSection { address, authorized_keys, timeout } = reading.section(section).unwrap_or_default();
     let limit = Limits::default().request_timeout;
-    let after = timeout.get().copied().map_or(DEFAULT_TIMEOUT, Ttl::as_duration);
+    let after = reading.get(&timeout).map_or(DEFAULT_TIMEOUT, Ttl::as_duration);
     if after >= limit {
         let message = format!("timeout: requests are given up after {limit:?}, and the hook must be quicker");
         reading.fault(timeout.at, message);
     }
     let authorized_keys = authorized_keys.at.map(|at| {
-        let keys = authorized_keys.whole();
-        if keys.as_ref().is_some_and(Vec::is_empty) {
+        let before = reading.faults();
+        let keys = reading.flat(&authorized_keys);
+        if keys.is_empty() && reading.faults() == before {
             let message = "policy_hook.authorized_keys lists no key, so no reply counts and nobody can sign";
             reading.warning(at.key(), message);
         }
-        keys.unwrap_or_default()
+        keys
     });
-    let url = address.get().cloned().unwrap_or_default();
+    let url = reading.get(&address);
+    let place = if url.is_some() { address.at } else { Some(at.key()) };
+    let url = url.unwrap_or_default();
     if url.is_empty() {
         let message = "policy_hook has no address, so nobody would be asked; give policy_hook.address, or leave the section out";
-        reading.fault(address.at.filter(|_| address.get().is_some()).unwrap_or(at.key()), message);
+        reading.fault(place, message);
         return None;
     }
     let is_whole = url.parse::<Uri>().is_ok_and(|uri| {

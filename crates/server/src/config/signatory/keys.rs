@@ -6,7 +6,7 @@ use jwtis_signer::{AllowSource, KeyRules};
 use jwtis_tezos::policy::{Allow, AllowError, AllowWords, LimitsMode, Rate, SpendingLimits};
 use jwtis_tezos::{ChainId, Curve, Policy, PublicKeyHash};
 
-use super::super::placed::{At, ListOf, NamedMap, Placed, Setting, Words};
+use super::super::placed::{At, ListOf, NamedMap, Placed, TextOf, Words};
 use super::super::reading::FileReading;
 use super::super::sections::{KeySection, LimitsSection, RateSection};
 use super::super::signer::{GuardConfig, allow_text};
@@ -20,33 +20,39 @@ pub(super) fn keys(
     guard: &GuardConfig,
 ) -> BTreeMap<PublicKeyHash, KeyRules> {
     let mut keys = BTreeMap::new();
-    for (name, entry) in tezos.entries() {
+    for (name, entry) in reading.entries(tezos) {
+        let Some(at) = entry.at else { continue };
         match name.parse::<PublicKeyHash>() {
             Ok(hash) => {
-                keys.insert(hash, rules(reading, &hash, entry.at, guard));
+                keys.insert(hash, rules(reading, &hash, &entry, at, guard));
             }
-            Err(_) if reading.misplaced(entry.at, name) => {}
+            Err(_) if reading.misplaced(at, &name) => {}
             Err(error) => {
                 let message = format!("`{name}` is no hash of a key (tz1…, tz2…, tz3… or tz4…): {error}");
-                reading.fault(entry.at.key(), message);
+                reading.fault(at.key(), message);
             }
         }
     }
     keys
 }
 
-fn rules(reading: &FileReading<'_>, hash: &PublicKeyHash, at: At, guard: &GuardConfig) -> KeyRules {
-    let entry = reading.value::<KeySection>(at);
-    let rules = match entry.value {
-        None if entry.failed => KeyRules::default(),
+fn rules(
+    reading: &FileReading<'_>,
+    hash: &PublicKeyHash,
+    entry: &Placed<KeySection>,
+    at: At,
+    guard: &GuardConfig,
+) -> KeyRules {
+    let rules = match reading.section(entry) {
+        None if reading.is_given(entry) => KeyRules::default(),
         // Null is the baker's policy; a mapping, however empty, is only what it says (trap 1).
         None => KeyRules { policy: Policy::baker(), ..KeyRules::default() },
         Some(section) => {
             let (allow, allow_source) = allow(reading, hash, at, &section);
             KeyRules {
                 allow_source,
-                log_payloads: section.log_payloads.is_on(),
-                policy: policy(reading, hash, at, section, allow, guard),
+                log_payloads: reading.is_on(&section.log_payloads),
+                policy: policy(reading, hash, at, &section, allow, guard),
             }
         }
     };
@@ -60,11 +66,11 @@ fn policy(
     reading: &FileReading<'_>,
     hash: &PublicKeyHash,
     at: At,
-    section: KeySection,
+    section: &KeySection,
     allow: Allow,
     guard: &GuardConfig,
 ) -> Policy {
-    let wants_proof = section.allow_proof_of_possession.is_on();
+    let wants_proof = reading.is_on(&section.allow_proof_of_possession);
     let has_proof = hash.curve() == Curve::Bls12381;
     if wants_proof && !has_proof {
         reading.warning(at.key(), format!("proof of possession is not supported for {hash}"));
@@ -74,12 +80,13 @@ fn policy(
         allowed_chains: chains(reading, &section.allowed_chains),
         jwt_users: users(reading, &section.jwt_users, guard),
         jwt_roles: roles(reading, &section.jwt_roles, guard),
-        authorized_keys: section
-            .authorized_keys
-            .at
-            .map(|at| clients(reading, at, section.authorized_keys.whole(), guard)),
+        authorized_keys: section.authorized_keys.at.map(|at| {
+            let before = reading.faults();
+            let keys = reading.flat(&section.authorized_keys);
+            clients(reading, at, keys, reading.faults() == before, guard)
+        }),
         allow_proof_of_possession: wants_proof && has_proof,
-        limits: section.limits.at.map(|at| limits(reading, hash, at, section.limits)).unwrap_or_default(),
+        limits: section.limits.at.map(|at| limits(reading, hash, at, &section.limits)).unwrap_or_default(),
     }
 }
 
@@ -92,9 +99,9 @@ fn allow(
 ) -> (Allow, AllowSource) {
     let before = reading.faults();
     let mut found = WordPlaces::default();
-    let allow = section.allow.value.as_ref().map(|_| found.requests(reading, section.allow.entries()));
-    let allowed_operations = found.list("allowed_operations", &section.allowed_operations);
-    let allowed_kinds = found.list("allowed_kinds", &section.allowed_kinds);
+    let allow = reading.is_given(&section.allow).then(|| found.requests(reading, &section.allow));
+    let allowed_operations = found.list(reading, "allowed_operations", &section.allowed_operations);
+    let allowed_kinds = found.list(reading, "allowed_kinds", &section.allowed_kinds);
     let words = AllowWords { allow, allowed_operations, allowed_kinds };
     let source = match (&words.allow, &words.allowed_operations, &words.allowed_kinds) {
         (Some(_), _, _) => AllowSource::Allow,
@@ -108,10 +115,7 @@ fn allow(
             "`allow:` has nothing behind it, and allowed_operations or allowed_kinds stand beside it; write `allow: {}` to allow nothing, or remove `allow:` to use the lists",
         );
     }
-    let failed = reading.faults() > before
-        || section.allow.failed
-        || section.allowed_operations.failed
-        || section.allowed_kinds.failed;
+    let failed = reading.faults() > before;
     let allow = match words.resolve() {
         Ok((allow, warnings)) => {
             for warning in warnings {
@@ -149,29 +153,26 @@ impl WordPlaces {
     fn requests(
         &mut self,
         reading: &FileReading<'_>,
-        entries: &[(String, super::super::placed::Unread<ListOf<Setting<String>>>)],
+        allow: &Placed<NamedMap<ListOf<TextOf<String>>>>,
     ) -> BTreeMap<String, Option<Vec<String>>> {
-        let mut allow = BTreeMap::new();
-        for (request, entry) in entries {
-            self.0.push(("allow", request.clone(), entry.at.key()));
-            let operations = self.list("allow.generic", &reading.value(entry.at));
+        let mut requests = BTreeMap::new();
+        for (request, words) in reading.entries(allow) {
+            self.0.extend(words.at.map(|at| ("allow", request.clone(), at.key())));
+            let operations = self.list(reading, "allow.generic", &words);
             if request != "generic" && operations.as_ref().is_some_and(|list| !list.is_empty()) {
-                reading.warning(entry.at, format!("a list under `{request}` means nothing"));
+                reading.warning(words.at, format!("a list under `{request}` means nothing"));
             }
-            allow.insert(request.clone(), operations);
+            requests.insert(request, operations);
         }
-        allow
+        requests
     }
 
-    fn list(&mut self, list: &'static str, words: &Words) -> Option<Vec<String>> {
-        let mut names = Vec::new();
-        for word in &words.value.as_ref()?.0 {
-            if let (Some(name), Some(at)) = (word.get(), word.at) {
-                self.0.push((list, name.clone(), at));
-                names.push(name.clone());
-            }
-        }
-        Some(names)
+    fn list(&mut self, reading: &FileReading<'_>, list: &'static str, words: &Words) -> Option<Vec<String>> {
+        reading.is_given(words).then(|| {
+            let words: Vec<_> = placed_words(reading, words);
+            self.0.extend(words.iter().map(|(at, word)| (list, word.clone(), *at)));
+            words.into_iter().map(|(_, word)| word).collect()
+        })
     }
 
     fn of(&self, error: &AllowError) -> Option<At> {
@@ -188,28 +189,29 @@ impl WordPlaces {
 
 fn chains(reading: &FileReading<'_>, words: &Words) -> Option<BTreeSet<String>> {
     let at = words.at?;
-    if words.items().is_empty() {
+    if reading.items(words).is_empty() {
         reading.warning(at.key(), "allowed_chains lists no chain, so no consensus request is allowed");
     }
-    let mut chains = BTreeSet::new();
-    for item in words.items() {
-        let Some(chain) = item.get() else { continue };
-        if chain.parse::<ChainId>().is_err() {
-            reading.warning(item.at, format!("`{chain}` is no chain id (Net…), so it allows nothing"));
-        }
-        chains.insert(chain.clone());
+    let chains = placed_words(reading, words);
+    for (at, chain) in chains.iter().filter(|(_, chain)| chain.parse::<ChainId>().is_err()) {
+        reading.warning(*at, format!("`{chain}` is no chain id (Net…), so it allows nothing"));
     }
-    Some(chains)
+    Some(chains.into_iter().map(|(_, chain)| chain).collect())
+}
+
+/// The words of a list, each with its place.
+fn placed_words(reading: &FileReading<'_>, words: &Words) -> Vec<(At, String)> {
+    reading.items(words).iter().filter_map(|word| Some((word.at?, reading.get(word)?))).collect()
 }
 
 fn clients(
     reading: &FileReading<'_>,
     at: At,
-    clients: Option<Vec<KeyOrHash>>,
+    clients: Vec<KeyOrHash>,
+    is_whole: bool,
     guard: &GuardConfig,
 ) -> BTreeSet<PublicKeyHash> {
-    let is_whole = clients.is_some();
-    let clients: BTreeSet<_> = clients.into_iter().flatten().map(|client| client.0).collect();
+    let clients: BTreeSet<_> = clients.into_iter().map(|client| client.0).collect();
     match guard {
         GuardConfig::Keys(_) if clients.is_empty() && is_whole => {
             lists_nobody(reading, at, "authorized_keys")
@@ -230,25 +232,25 @@ fn clients(
 
 fn users(reading: &FileReading<'_>, words: &Words, guard: &GuardConfig) -> Option<BTreeSet<String>> {
     let at = words.at?;
+    let names = placed_words(reading, words);
     match guard {
-        GuardConfig::Tokens { .. } if words.items().is_empty() => lists_nobody(reading, at, "jwt_users"),
+        GuardConfig::Tokens { .. } if names.is_empty() => lists_nobody(reading, at, "jwt_users"),
         GuardConfig::Tokens { users, issuers } if issuers.is_empty() => {
-            for item in words.items() {
-                if let Some(name) = item.get().filter(|name| users.iter().all(|user| user.name != **name)) {
-                    reading.warning(item.at, format!("server.jwt has no user `{name}`"));
-                }
+            for (at, name) in names.iter().filter(|(_, name)| users.iter().all(|user| user.name != *name)) {
+                reading.warning(*at, format!("server.jwt has no user `{name}`"));
             }
         }
         GuardConfig::Tokens { .. } => {}
         GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, at, "jwt_users"),
     }
-    Some(words.items().iter().filter_map(Setting::get).cloned().collect())
+    Some(names.into_iter().map(|(_, name)| name).collect())
 }
 
 fn roles(reading: &FileReading<'_>, words: &Words, guard: &GuardConfig) -> Option<BTreeSet<String>> {
     let at = words.at?;
+    let names: BTreeSet<String> = reading.list(words).into_iter().collect();
     match guard {
-        GuardConfig::Tokens { .. } if words.items().is_empty() => lists_nobody(reading, at, "jwt_roles"),
+        GuardConfig::Tokens { .. } if names.is_empty() => lists_nobody(reading, at, "jwt_roles"),
         GuardConfig::Tokens { issuers, .. } if !issuers.is_empty() => {}
         GuardConfig::Tokens { .. } => reading.warning(
             at.key(),
@@ -256,7 +258,7 @@ fn roles(reading: &FileReading<'_>, words: &Words, guard: &GuardConfig) -> Optio
         ),
         GuardConfig::Open | GuardConfig::Keys(_) => without_tokens(reading, at, "jwt_roles"),
     }
-    Some(words.items().iter().filter_map(Setting::get).cloned().collect())
+    Some(names)
 }
 
 /// An empty list lets nobody in. That may be meant.
@@ -275,16 +277,21 @@ fn limits(
     reading: &FileReading<'_>,
     hash: &PublicKeyHash,
     at: At,
-    section: Placed<LimitsSection>,
+    placed: &Placed<LimitsSection>,
 ) -> SpendingLimits {
+    let before = reading.faults();
+    let section = reading.section(placed);
+    if section.is_none() && reading.faults() > before {
+        return SpendingLimits::default();
+    }
     let LimitsSection { mode, max_amount, max_fee, destinations, entrypoints, per } =
-        section.value.unwrap_or_default();
+        section.unwrap_or_default();
     let given = [max_amount.at, max_fee.at, destinations.at, entrypoints.at, per.at];
-    if !section.failed && given.iter().all(Option::is_none) {
+    if given.iter().all(Option::is_none) {
         reading
             .fault(at.key(), "limits has no limit in it; give it a limit, like max_amount, or leave it out");
     }
-    let mode = mode.get().copied().unwrap_or_default();
+    let mode = reading.get(&mode).unwrap_or_default();
     match mode {
         LimitsMode::Enforce => {}
         LimitsMode::Observe => {
@@ -292,25 +299,23 @@ fn limits(
         }
     }
     SpendingLimits {
-        max_amount: max_amount.get().copied(),
-        max_fee: max_fee.get().copied(),
-        destinations: destinations
-            .value
-            .map(|list| list.0.iter().filter_map(Setting::get).cloned().collect()),
-        entrypoints: entrypoints.value.map(|list| list.0.iter().filter_map(Setting::get).cloned().collect()),
-        per: per.value.and_then(|rates| rate(reading, per.at, &rates)),
+        max_amount: reading.get(&max_amount),
+        max_fee: reading.get(&max_fee),
+        destinations: destinations.at.map(|_| reading.list(&destinations).into_iter().collect()),
+        entrypoints: entrypoints.at.map(|_| reading.list(&entrypoints).into_iter().collect()),
+        per: reading.section(&per).and_then(|rates| rate(reading, per.at, &rates)),
         mode,
     }
 }
 
 fn rate(reading: &FileReading<'_>, at: Option<At>, section: &RateSection) -> Option<Rate> {
-    let RateSection { window, amount, count } = section;
-    if window.at.is_none() {
+    if section.window.at.is_none() {
         reading.fault(at, "per needs a `window`, like 24h");
     }
-    if amount.at.is_none() && count.at.is_none() {
+    if section.amount.at.is_none() && section.count.at.is_none() {
         reading.fault(at, "per needs an `amount` or a `count`");
     }
-    let count = count.get().map(|count| count.0);
-    Some(Rate { window: window.get()?.as_duration(), amount: amount.get().copied(), count })
+    let (window, amount) = (reading.get(&section.window), reading.get(&section.amount));
+    let count = reading.get(&section.count).map(|count| count.0);
+    Some(Rate { window: window?.as_duration(), amount, count })
 }

@@ -20,16 +20,16 @@ use super::super::texts::Minutes;
 /// The guard that `server:` asks for. With `open_registration` anybody can take the name of a client that is not registered.
 pub(super) fn guard(
     reading: &FileReading<'_>,
-    server: &mut ServerSection,
+    server: &ServerSection,
     open_registration: bool,
 ) -> GuardConfig {
-    let keys = std::mem::take(&mut server.authorized_keys);
-    let from_keys = keys.at.map(|at| {
-        let keys = keys.whole();
-        if keys.as_ref().is_some_and(Vec::is_empty) {
+    let from_keys = server.authorized_keys.at.map(|at| {
+        let before = reading.faults();
+        let keys = reading.flat(&server.authorized_keys);
+        if keys.is_empty() && reading.faults() == before {
             reading.warning(at.key(), "server.authorized_keys lists no key, so nobody can sign");
         }
-        GuardConfig::Keys(keys.unwrap_or_default())
+        GuardConfig::Keys(keys)
     });
     let from_jwt = server.jwt.at.map(|at| (at, tokens(reading, at, &server.jwt, open_registration)));
     match (from_keys, from_jwt) {
@@ -50,19 +50,18 @@ fn tokens(
     section: &Placed<JwtSection>,
     open_registration: bool,
 ) -> GuardConfig {
-    let nothing = JwtSection::default();
-    let section = section.value.as_ref().unwrap_or(&nothing);
     let before = reading.faults();
-    let issuers = section.issuers.items().iter();
-    let issuers: Vec<_> = issuers.filter_map(|entry| issuer(reading, entry, open_registration)).collect();
+    let section = reading.section(section).unwrap_or_default();
+    let issuers = reading.items(&section.issuers);
+    let issuers: Vec<_> =
+        issuers.iter().filter_map(|entry| issuer(reading, entry, open_registration)).collect();
     let mut users = Vec::new();
     let mut places = BTreeMap::new();
-    for (name, entry) in section.users.entries() {
-        places.insert(name.as_str(), entry.at.key());
-        users.extend(user(reading, name, reading.value(entry.at).value.unwrap_or_default()));
+    for (name, entry) in reading.entries(&section.users) {
+        users.extend(user(reading, &name, reading.section(&entry).unwrap_or_default()));
+        places.extend(entry.at.map(|at| (name, at.key())));
     }
-    if section.users.entries().is_empty() && section.issuers.items().is_empty() && reading.faults() == before
-    {
+    if users.is_empty() && issuers.is_empty() && reading.faults() == before {
         reading.warning(at.key(), "server.jwt has neither users nor issuers, so nobody can sign");
     }
     // The domain checks the credentials and plans rotations, so that the start will not fail where this did not.
@@ -70,7 +69,7 @@ fn tokens(
         Ok((_, notices)) => notices.iter().for_each(|notice| reading.notice(at.key(), notice)),
         Err(faults) => {
             for fault in faults {
-                reading.fault(places.get(fault.user.as_str()).copied().unwrap_or(at.key()), fault);
+                reading.fault(places.get(&fault.user).copied().unwrap_or(at.key()), fault);
             }
         }
     }
@@ -82,15 +81,18 @@ fn issuer(
     placed: &Placed<IssuerEntry>,
     open_registration: bool,
 ) -> Option<TrustedIssuer> {
-    let entry = placed.value.as_ref()?;
-    let failed = entry.audience.failed || entry.registration.failed;
-    let Some(client) = entry.client.get() else {
-        if entry.client.at.is_none() {
-            reading.fault(placed.at, "an issuer needs its `client`");
-        }
-        return None;
+    let before = reading.faults();
+    let entry = match reading.section(placed) {
+        None if reading.faults() > before => return None,
+        entry => entry.unwrap_or_default(),
     };
-    let registration = entry.registration.get().copied();
+    let (client, registration) = (reading.get(&entry.client), reading.get(&entry.registration));
+    let audience = reading.get(&entry.audience);
+    let failed = reading.faults() > before;
+    if entry.client.at.is_none() {
+        reading.fault(placed.at, "an issuer needs its `client`");
+    }
+    let client = client?;
     if registration.is_none() && !failed {
         let hint = format!("add `registration`, which `jwtis client show {client}` prints");
         if open_registration {
@@ -103,8 +105,7 @@ fn issuer(
                 .warning(placed.at, format!("whoever is registered as {client} signs as any user; {hint}"));
         }
     }
-    let audience = entry.audience.get().cloned();
-    (!failed).then(|| TrustedIssuer { client: client.clone(), registration, audience })
+    (!failed).then_some(TrustedIssuer { client, registration, audience })
 }
 
 /// `None` where a fault was noted.
@@ -113,14 +114,13 @@ fn user(reading: &FileReading<'_>, name: &str, section: UserSection) -> Option<U
     let UserSection { password, password_file, secret, secret_file, jwt_exp, old_cred_exp, new_data } =
         section;
     let current = credentials(reading, [&password, &secret], [&password_file, &secret_file], &jwt_exp);
-    let new = new_data.value.and_then(|new: NewCredentials| {
+    let old_cred_exp = reading.get(&old_cred_exp);
+    let new = reading.section(&new_data).and_then(|new: NewCredentials| {
         let NewCredentials { password, password_file, secret, secret_file, jwt_exp } = new;
         credentials(reading, [&password, &secret], [&password_file, &secret_file], &jwt_exp)
     });
-    let failed = jwt_exp.failed || old_cred_exp.failed || new_data.failed;
-    let old_cred_exp = old_cred_exp.get().cloned();
     let user = UserConfig { name: name.to_owned(), current: current?, new, old_cred_exp };
-    (reading.faults() == before && !failed).then_some(user)
+    (reading.faults() == before).then_some(user)
 }
 
 fn credentials(
@@ -131,8 +131,8 @@ fn credentials(
 ) -> Option<CredentialsConfig> {
     let password = private(reading, "password", password, password_file);
     let secret = private(reading, "secret", secret, secret_file);
-    let jwt_exp = (!jwt_exp.failed).then(|| jwt_exp.get().map_or(0, |minutes| minutes.0));
-    Some(CredentialsConfig { password: password?, secret: secret?, jwt_exp: jwt_exp? })
+    let jwt_exp = reading.get(jwt_exp).map_or(0, |minutes| minutes.0);
+    Some(CredentialsConfig { password: password?, secret: secret?, jwt_exp })
 }
 
 /// A secret: `key` in the file or, as `$VAR`, in the environment; or the first line of the file that `key_file` names. Empty where
@@ -147,15 +147,14 @@ fn private(
         reading.fault(at, message);
         None
     };
-    match (given.get(), file.get()) {
-        _ if given.failed || file.failed => None,
+    match (reading.get(given), reading.get(file)) {
         (None, None) => Some(Zeroizing::default()),
         (Some(_), Some(_)) => wrong(file.at, format!("{key} and {key}_file are both given")),
         (Some(PrivateText(text)), None) => {
-            let Some(name) = variable(text) else {
+            let Some(name) = variable(&text) else {
                 let holds = reading.holds_secrets.get() || !text.starts_with("$argon2");
                 reading.holds_secrets.set(holds);
-                return Some(text.clone());
+                return Some(text);
             };
             let value = (reading.environment)(name).and_then(|value| value.into_string().ok());
             let Some(value) = value.map(Zeroizing::new) else {

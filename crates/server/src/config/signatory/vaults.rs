@@ -1,5 +1,7 @@
 //! `vaults:`: who holds the keys.
 
+use std::path::PathBuf;
+
 use jwtis_tezos::{PublicKeyHash, StoredSecretKey};
 use zeroize::Zeroizing;
 
@@ -35,42 +37,48 @@ pub(super) fn vaults(
 ) -> Vec<VaultConfig> {
     let mut vaults = Vec::new();
     let mut followed = false;
-    for (name, entry) in section.entries() {
-        let at = entry.at;
+    for (name, entry) in reading.entries(section) {
+        let Some(at) = entry.at else { continue };
         let is_key = name.parse::<PublicKeyHash>().is_ok();
         // A section, or a key, that was indented too far. A vault with such a name has a driver.
-        if (is_key || schema::is_section(name)) && !reading.has_key(at, "driver") {
-            if reading.misplaced(at, name) {
+        if (is_key || schema::is_section(&name)) && !reading.has_key(at, "driver") {
+            if reading.misplaced(at, &name) {
                 followed |= name == "tezos";
             } else if !followed {
                 // The keys of a `tezos:` that stands here move with it.
                 let message = format!("{name} is a key, and keys stand below `tezos:`, not `vaults:`");
                 reading.fault(at.key(), message);
             }
-        } else if concealed(name) != *name {
+        } else if concealed(&name) != name {
             reading.fault(at.key(), "a secret key stands where the name of a vault should");
-        } else if let Some(driver) = driver(reading, name, at, strict) {
-            vaults.push(VaultConfig { name: name.clone(), driver });
+        } else if let Some(driver) = driver(reading, &name, &entry, at, strict) {
+            vaults.push(VaultConfig { name, driver });
         }
     }
     vaults
 }
 
-fn driver(reading: &FileReading<'_>, name: &str, at: At, strict: bool) -> Option<VaultDriver> {
+fn driver(
+    reading: &FileReading<'_>,
+    name: &str,
+    entry: &Placed<VaultSection>,
+    at: At,
+    strict: bool,
+) -> Option<VaultDriver> {
     let before = reading.faults();
-    let VaultSection { driver, config } = reading.value(at).value.unwrap_or_default();
-    let Some(word) = driver.get() else {
+    let VaultSection { driver, config } = reading.section(entry).unwrap_or_default();
+    let Some(word) = reading.get(&driver) else {
         if reading.faults() == before {
             reading.fault(at.key(), format!("the vault `{name}` needs a `driver`"));
         }
         return None;
     };
-    let config = config.value.map(|config| config.at);
+    let config = if reading.is_given(&config) { config } else { Placed::default() };
     let message = match word.as_str() {
-        "file" => return file(reading, name, at, config),
-        "mem" => return mem(reading, name, at, config),
+        "file" => return file(reading, name, at, &config),
+        "mem" => return mem(reading, name, at, &config),
         "store" => {
-            if let Some(config) = config {
+            if let Some(config) = config.at {
                 reading.warning(config, "the driver `store` has no config");
             }
             return Some(VaultDriver::Store);
@@ -93,61 +101,58 @@ fn driver(reading: &FileReading<'_>, name: &str, at: At, strict: bool) -> Option
 }
 
 /// The file that holds the password of encrypted keys; `Err` where a fault was noted.
-fn password_file(
-    reading: &FileReading<'_>,
-    given: &Setting<String>,
-) -> Result<Option<std::path::PathBuf>, ()> {
-    match given.get() {
-        Some(_) => reading.path("password_file", given).map(Some).ok_or(()),
-        None if given.failed => Err(()),
-        None => Ok(None),
+fn password_file(reading: &FileReading<'_>, given: &Setting<String>) -> Result<Option<PathBuf>, ()> {
+    match reading.is_given(given) {
+        true => reading.path("password_file", given).map(Some).ok_or(()),
+        false => Ok(None),
     }
 }
 
-fn file(reading: &FileReading<'_>, name: &str, at: At, config: Option<At>) -> Option<VaultDriver> {
+fn file(reading: &FileReading<'_>, name: &str, at: At, config: &Placed<VaultFiles>) -> Option<VaultDriver> {
     let missing = format!("the vault `{name}` needs the path of its file: `config: {{file: PATH}}`");
-    let Some(config) = config else {
+    let Some(place) = config.at else {
         reading.fault(at.key(), missing);
         return None;
     };
-    if let NodeContent::Text(_) = reading.content(config) {
-        let path = reading.path("config", &reading.value(config))?;
+    if let NodeContent::Text(_) = reading.content(place) {
+        let path = reading.path("config", &Setting::at(place))?;
         return Some(VaultDriver::File { path, password_file: None });
     }
-    let files: VaultFiles = reading.value(config).value?;
+    let files = reading.section(config)?;
     let password_file = password_file(reading, &files.password_file).ok()?;
     if files.file.at.is_none() {
-        reading.fault(config, missing);
+        reading.fault(place, missing);
     }
     Some(VaultDriver::File { path: reading.path("file", &files.file)?, password_file })
 }
 
-fn mem(reading: &FileReading<'_>, name: &str, at: At, config: Option<At>) -> Option<VaultDriver> {
-    let (list, password_file) = match config.map(|config| (config, reading.content(config))) {
-        Some((config, NodeContent::List(_))) => (reading.value(config), None),
-        Some((config, _)) => {
-            let files: VaultFiles = reading.value(config).value?;
+fn mem(reading: &FileReading<'_>, name: &str, at: At, config: &Placed<VaultFiles>) -> Option<VaultDriver> {
+    let list = config.at.filter(|config| matches!(reading.content(*config), NodeContent::List(_)));
+    let (list, password_file) = match list {
+        Some(list) => (Placed::at(list), None),
+        None if config.at.is_some() => {
+            let files = reading.section(config)?;
             (files.keys, password_file(reading, &files.password_file).ok()?)
         }
         None => (Placed::default(), None),
     };
-    if list.value.is_none() && !list.failed {
+    if !reading.is_given(&list) {
         let message = format!("the vault `{name}` needs a list of secret keys: `config: [edsk…]`");
         reading.fault(at.key(), message);
+        return None;
     }
-    let keys = list.value?.0;
-    let keys = keys.iter().filter_map(|key| secret_key(reading, key)).collect();
+    let keys = reading.items(&list).iter().filter_map(|key| secret_key(reading, key)).collect();
     Some(VaultDriver::Mem { keys, password_file })
 }
 
 /// The text of a secret key. What is wrong with it is said without showing it.
 fn secret_key(reading: &FileReading<'_>, key: &Setting<PrivateText>) -> Option<Zeroizing<String>> {
     reading.holds_secrets.set(true);
-    let PrivateText(text) = key.get()?;
-    if StoredSecretKey::parse(text).is_err() {
+    let PrivateText(text) = reading.get(key)?;
+    if StoredSecretKey::parse(&text).is_err() {
         let message = "this is no secret key: write edsk…, spsk…, p2sk…, BLsk… or their encrypted forms";
         reading.fault(key.at, message);
         return None;
     }
-    Some(text.clone())
+    Some(text)
 }

@@ -4,7 +4,7 @@ use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::JumpRules;
 use jwtis_tezos::watermark::jump::{ChainJumps, MaxJump};
 
-use super::super::placed::{At, Setting};
+use super::super::placed::{Placed, Setting};
 use super::super::reading::FileReading;
 use super::super::sections::{ChainSection, WatermarkSection};
 use super::super::signer::WatermarkDriver;
@@ -16,33 +16,39 @@ pub(super) fn watermark(
     reading: &FileReading<'_>,
     section: &WatermarkSection,
 ) -> (WatermarkDriver, JumpRules) {
-    let max_jump = section.max_jump.get().map(|jump| jump.0);
+    let max_jump = reading.get(&section.max_jump).map(|jump| jump.0);
     if max_jump == Some(MaxJump::Off) {
         // It would take the protection from every chain, real ones too.
         let message = "max_jump: `off` is for one chain and not for all; write it per sandbox: `watermark: {chains: {NetX…: {max_jump: off}}}`";
         reading.fault(section.max_jump.at, message);
     }
-    let chains = section.chains.entries().iter();
-    let chains = chains.filter_map(|(name, entry)| chain(reading, name, entry.at)).collect();
+    let chains = reading.entries(&section.chains);
+    let chains = chains.iter().filter_map(|(name, entry)| chain(reading, name, entry)).collect();
     (driver(reading, &section.driver), JumpRules { max_jump, chains })
 }
 
-fn chain(reading: &FileReading<'_>, name: &str, at: At) -> Option<(ChainId, ChainJumps)> {
+fn chain(
+    reading: &FileReading<'_>,
+    name: &str,
+    entry: &Placed<ChainSection>,
+) -> Option<(ChainId, ChainJumps)> {
+    let at = entry.at?.key();
     let chain = name.parse::<ChainId>().map_err(|error| {
         let hint = "write the chain's id, like NetXdQprcVkpaWU; `octez-client rpc get /chains/main/chain_id` prints it";
-        reading.fault(at.key(), format!("`{name}` is no chain: {error}; {hint}"));
+        reading.fault(at, format!("`{name}` is no chain: {error}; {hint}"));
     });
-    let section: ChainSection = reading.value(at).value.unwrap_or_default();
-    let max_jump = section.max_jump.get().map(|jump| jump.0);
+    let section = reading.section(entry).unwrap_or_default();
+    let max_jump = reading.get(&section.max_jump).map(|jump| jump.0);
+    let block_time = reading.get(&section.block_time).map(|time| time.0);
     if name == MAINNET && max_jump == Some(MaxJump::Off) {
         let message = "nothing bounds levels on mainnet: one request at a high level ends a baking key";
-        reading.advice(at.key(), message);
+        reading.advice(at, message);
     }
-    Some((chain.ok()?, ChainJumps { block_time: section.block_time.get().map(|time| time.0), max_jump }))
+    Some((chain.ok()?, ChainJumps { block_time, max_jump }))
 }
 
 fn driver(reading: &FileReading<'_>, driver: &Setting<String>) -> WatermarkDriver {
-    let message = match driver.get().map(String::as_str) {
+    let message = match reading.get(driver).as_deref() {
         None | Some("store") => return WatermarkDriver::Store,
         Some("file") => return WatermarkDriver::File,
         Some("mem") => {

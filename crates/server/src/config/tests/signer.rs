@@ -480,7 +480,7 @@ fn faults_of(text: &str) -> usize {
     let mut layers = Layers::of_text(Path::new("f"), text);
     layers.settle(&GivenFlags::new(), &home);
     let reading = FileReading::new(&layers, &home);
-    let mut model: Model = reading.model();
-    signatory::signer(&reading, &mut model);
+    let model: Model = reading.model();
+    signatory::signer(&reading, &model);
     reading.findings().faults.len() + layers.findings.faults.len()
 }
