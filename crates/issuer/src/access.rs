@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use jwtis_base::audit::Actor;
 use jwtis_base::bearer::BearerSecret;
+use jwtis_base::json::{decode_json, encode_json};
+use jwtis_store::{DecodeError, Name, Record, Table};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::client::Client;
+use crate::session_floor::SETTINGS;
 
 /// The credentials of a request, not yet checked.
 #[derive(Debug)]
@@ -80,6 +85,31 @@ impl ClientAccess {
 
     pub(crate) const fn actor(&self) -> Actor {
         if self.admin { Actor::Admin } else { Actor::Client }
+    }
+}
+
+/// Hash of the admin token, as stored.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AdminRecord {
+    pub(crate) hash: [u8; 32],
+    /// When it was set. Records of earlier releases do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since_ms: Option<u64>,
+}
+
+pub(crate) fn admin_name() -> Name<'static> {
+    Name::plain("admin-token")
+}
+
+impl Record for AdminRecord {
+    const TABLE: Table = SETTINGS;
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        encode_json(self)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode_json(bytes)
     }
 }
 

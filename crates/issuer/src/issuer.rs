@@ -5,6 +5,7 @@
 mod access;
 mod admin;
 pub(crate) mod clients;
+mod kept_time;
 mod key_renewal;
 pub(crate) mod quota;
 mod rsa_work;
@@ -23,21 +24,20 @@ use jwtis_store::{
     Cache, CommitError, DecodeError, NotWritten, ReadError, Record, RecordKey, Rollback, Store, Stored,
 };
 
-use crate::access::ClientAccess;
+use crate::access::{AdminRecord, ClientAccess};
 pub(crate) use crate::client::token_index::{MAX_TRIES, UpkeepError};
 use crate::client::{self, Client, ClientRecord, ClientToken, client_name};
 use crate::clock::KeptClock;
 use crate::key::plan::KeyDefaults;
 use crate::session_floor::{self, SessionFloor, floor_name};
 pub use admin::AdminTokenError;
-pub(crate) use admin::{AdminRecord, admin_name};
+use kept_time::KeptTime;
+pub use kept_time::reset_kept_clock;
 pub use key_renewal::RenewKeysError;
 use quota::RevocationQuota;
 pub use rsa_work::KeyGenerationError;
 use rsa_work::{KeyGenerator, SlowWork};
 use session_clock::SessionClocks;
-use time::KeptTime;
-pub use time::reset_kept_clock;
 
 /// Most key sets kept loaded. One takes about 4 KiB with elliptic curve keys and 12 KiB with RSA keys.
 const MAX_KEY_SETS: usize = 20_000;

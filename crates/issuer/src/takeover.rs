@@ -18,10 +18,10 @@ use jwtis_base::rollback::deleted::Deleted;
 use jwtis_base::rollback::takeover::{Joins, Merge, put};
 use jwtis_store::{CommitError, NotWritten, ReadError};
 
+use crate::access::{AdminRecord, admin_name};
 use crate::client::left::{JoinedClient, LeftClient};
 use crate::client::{ClientRecord, REGISTERED_AGAIN, client_name};
 use crate::clock::{KeptClock, kept_name};
-use crate::issuer::{AdminRecord, admin_name};
 use crate::session::{SessionRecord, SubjectMark};
 use crate::session_floor::{SessionFloor, floor_name};
 

@@ -9,15 +9,14 @@ use jwtis_base::env::Timestamp;
 use jwtis_base::json::to_json;
 use jwtis_base::{ClientId, RegistrationId};
 use jwtis_jose::{ContentEncryption, DecryptionKey, KeyManagementAlgorithm, SignatureAlgorithm, SigningKey};
-use jwtis_store::{DecodeError, Name, Record, Table, Version};
+use jwtis_store::{DecodeError, Name, Record, Table};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::Client;
 use crate::key::plan::KeyPlan;
 use crate::key::rotation::{KeySetState, MAX_LIVE_SETS};
-use crate::key::{KeyRing, KeySet, MIN_RSA_BITS, RingEntry};
+use crate::key::{KeySet, MIN_RSA_BITS, RingEntry};
 use crate::policy::TokenPolicy;
 use crate::session::RECORD_SLACK;
 
@@ -170,19 +169,12 @@ impl ClientRecord {
         self.sets.iter().any(|set| set.header.state == KeySetState::Active && set.header.sig_kid == kid)
     }
 
-    /// Whether [`Self::load`] would hold up other requests.
+    /// Whether parsing its keys would hold up other requests.
     pub(crate) fn is_slow_to_load(&self) -> bool {
         let rsa = |set: &StoredKeySet| {
             set.header.sig_alg.default_bits().max(set.header.enc_alg.default_bits()) >= MIN_RSA_BITS
         };
         self.sets.len() > MANY_SETS || self.sets.iter().any(rsa)
-    }
-
-    /// Parses the keys: 45 µs for P-256, up to 350 µs for RSA.
-    pub(crate) fn load(mut self, version: Version) -> Result<Client, DecodeError> {
-        let sets = std::mem::take(&mut self.sets);
-        let entries = sets.iter().map(StoredKeySet::load).collect::<Result<Vec<_>, _>>()?;
-        Ok(Client { record: self, keys: KeyRing::new(entries).map_err(DecodeError::new)?, version })
     }
 }
 
@@ -243,7 +235,7 @@ impl StoredKeySet {
         })
     }
 
-    fn load(&self) -> Result<RingEntry, DecodeError> {
+    pub(super) fn load(&self) -> Result<RingEntry, DecodeError> {
         let header = &self.header;
         Ok(RingEntry {
             state: header.state,
@@ -359,6 +351,7 @@ mod tests {
     use super::*;
     use crate::key::plan::{KeyDefaults, KeyOptions};
     use jwtis_base::env::Env;
+    use jwtis_store::Version;
 
     #[test]
     fn a_record_of_a_release_without_switch_and_grant_reads_as_enabled_and_granted_by_its_keys() {

@@ -29,24 +29,17 @@ pub struct ClientSummary {
 
 /// The public facts about a key set.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct KeySetSummary {
     /// Stored state. [`KeySetState::at`] gives the state at a moment.
     pub state: KeySetState,
-    /// Kid of the signing key.
     pub sig_kid: String,
-    /// Algorithm of the signing key.
     pub sig_alg: SignatureAlgorithm,
-    /// Size of the signing key.
     pub sig_bits: u32,
-    /// Kid of the encryption key.
     pub enc_kid: String,
-    /// Algorithm of the encryption key.
     pub enc_alg: KeyManagementAlgorithm,
-    /// Size of the encryption key.
     pub enc_bits: u32,
-    /// Content encryption of refresh tokens.
     pub cont_enc: ContentEncryption,
-    /// Policy of the tokens made with these keys.
     pub policy: TokenPolicy,
     /// No token of this set outlives this moment.
     pub expires_at: Timestamp,

@@ -2,16 +2,11 @@
 
 use jwtis_base::audit::{Actor, Event};
 use jwtis_base::bearer::{BearerSecret, SecretHash, SecretKind};
-use jwtis_base::json::{decode_json, encode_json};
 use jwtis_base::rollback::takeover::put;
-use jwtis_store::{
-    DecodeError, Name, NotWritten, OutcomeUnknown, ReadError, Record, Table, Transaction, settled,
-};
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use jwtis_store::{NotWritten, OutcomeUnknown, ReadError, Transaction, settled};
 
 use super::Issuer;
-use crate::session_floor::SETTINGS;
+use crate::access::{AdminRecord, admin_name};
 
 /// Why the admin token was not set.
 #[derive(Debug, thiserror::Error)]
@@ -28,31 +23,6 @@ pub enum AdminTokenError {
     /// Until one is set, nobody knows which token is valid.
     #[error("it is not known whether the admin token was stored")]
     OutcomeUnknown(#[from] OutcomeUnknown),
-}
-
-/// Hash of the admin token, as stored.
-#[derive(PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct AdminRecord {
-    hash: [u8; 32],
-    /// When it was set. Records of earlier releases do not have it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) since_ms: Option<u64>,
-}
-
-pub(crate) fn admin_name() -> Name<'static> {
-    Name::plain("admin-token")
-}
-
-impl Record for AdminRecord {
-    const TABLE: Table = SETTINGS;
-
-    fn encode(&self) -> Zeroizing<Vec<u8>> {
-        encode_json(self)
-    }
-
-    fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode_json(bytes)
-    }
 }
 
 impl Issuer {

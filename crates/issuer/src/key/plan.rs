@@ -47,39 +47,27 @@ pub struct KeyOptions {
 
 /// The longest lives that anybody can ask for. `None` sets no limit.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+#[expect(missing_docs, reason = "as in KeyOptions")]
 pub struct Maxima {
-    /// Life of an access token.
     pub auth_ttl: Option<Ttl>,
-    /// Life of a refresh token.
     pub refresh_ttl: Option<Ttl>,
-    /// Life of a key set.
     pub expiry: Option<Ttl>,
 }
 
 /// The server's choice for every option that a registration leaves out.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in KeyOptions")]
 pub struct KeyDefaults {
-    /// Signature algorithm.
     pub sig_alg: SignatureAlgorithm,
-    /// Size of the signing key; `None` follows the algorithm.
     pub sig_bits: Option<u32>,
-    /// Key management algorithm.
     pub enc_alg: KeyManagementAlgorithm,
-    /// Size of the encryption key; `None` follows the algorithm.
     pub enc_bits: Option<u32>,
-    /// Content encryption.
     pub cont_enc: ContentEncryption,
-    /// Life of a key set.
     pub expiry: Ttl,
-    /// Longest life of an access token.
     pub auth_ttl: Ttl,
-    /// Longest life of a refresh token.
     pub refresh_ttl: Ttl,
-    /// When renewals make a new refresh token.
     pub refresh_strategy: RefreshStrategy,
-    /// Whether `RSA1_5` may be chosen at all.
     pub allow_rsa1_5: bool,
-    /// The limits for everybody.
     pub maxima: Maxima,
 }
 
