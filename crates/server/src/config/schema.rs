@@ -244,6 +244,9 @@ mod tests {
             }
             assert!(row.in_file || !row.long.is_empty() || row.env.is_some(), "{}", row.name);
             assert!(!row.takes.is_empty() && !row.help.is_empty(), "{}", row.name);
+            let is_text =
+                matches!(row.takes, "DIR" | "PATH") || row.name.ends_with("_file") && !row.is_path();
+            assert!(!is_text, "{} is a path: it takes FILE or FOLDER", row.name);
         }
         assert!(settings().len() >= 53 && keys().len() >= 61);
     }
