@@ -33,21 +33,18 @@ pub struct SignCommand<'a> {
 
 /// A request for a proof of possession.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct ProofCommand {
-    /// Who asks.
     pub caller: Authenticated,
-    /// Of which key.
     pub key: PublicKeyHash,
-    /// Where the request came from, for the policy hook.
     pub source: IpAddr,
 }
 
 /// An answer or a refusal, and what became known about the request on the way: for metrics and logs.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Decided<T> {
-    /// The answer.
     pub outcome: Result<T, SignError>,
-    /// What it was about.
     pub about: About,
 }
 

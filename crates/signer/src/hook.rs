@@ -39,13 +39,9 @@ pub struct Hook {
 
 /// What the hook is asked.
 pub(super) struct Question<'a> {
-    /// The message; proofs of possession have none.
     pub(super) message: Option<&'a [u8]>,
-    /// Where the request came from.
     pub(super) source: IpAddr,
-    /// Who asks.
     pub(super) caller: &'a Caller,
-    /// For which key.
     pub(super) key: &'a PublicKeyHash,
 }
 

@@ -3,9 +3,9 @@
 //! A request takes rules and vaults at once and keeps them to its end. A reload puts another snapshot into force for the requests that come
 //! later, so no request meets the guard of one configuration and the policy or the vaults of another.
 //!
-//! Vaults are asked in the order of the configuration. What was found is remembered until the vaults are replaced; that a key is nowhere
-//! is remembered for [`ABSENCE`], so that asking for unknown keys does not make us ask the vaults each time. A vault that cannot be
-//! asked is passed over: its own keys are missed, those of others are not. One listing serves all who wait for it.
+//! Vaults are asked in the order of the configuration. What was found is remembered until the vaults are replaced, and that a key is nowhere
+//! for [`ABSENCE`]. A vault that cannot be asked is passed over: its own keys are missed, those of others are not. One listing serves all
+//! who wait for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

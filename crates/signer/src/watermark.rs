@@ -129,10 +129,9 @@ impl KeptIn {
 
 /// Watermarks that have gone back to an earlier state.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct WentBack {
-    /// Why.
     pub cause: RollbackCause,
-    /// Which.
     pub kept_in: KeptIn,
 }
 
@@ -236,12 +235,10 @@ impl From<NotWritten> for WatermarkError {
 
 /// A message that is refused, and which watermark refuses it.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Refused {
-    /// Why.
     pub refusal: Refusal,
-    /// The key.
     pub key: PublicKeyHash,
-    /// What was asked.
     pub asked: Asked,
 }
 

@@ -47,20 +47,16 @@ pub enum ClaimFault {
 
 /// Why no key of ours has verified a token. For the log alone.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum UnverifiedReason {
-    /// The text is no token.
     #[error("malformed")]
     Malformed,
-    /// Neither the request nor the token names a user.
     #[error("no_user")]
     NoUser,
-    /// No user has the name.
     #[error("unknown_user")]
     UnknownUser,
-    /// Another secret, algorithm or key made it.
     #[error("signature")]
     Signature,
-    /// No trusted client has the key that it names.
     #[error("no_key")]
     NoKey,
 }

@@ -21,12 +21,10 @@ const MAX_REPLY_BYTES: usize = 64 * 1024;
 
 /// What came back.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct HookReply {
-    /// HTTP status.
     pub status: u16,
-    /// As in the status line, like `403 Forbidden`.
     pub status_text: String,
-    /// The body.
     pub body: Vec<u8>,
 }
 

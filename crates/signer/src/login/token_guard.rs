@@ -126,9 +126,8 @@ impl fmt::Debug for TokenGuard {
 /// What is wrong with a user. `Display` is Signatory's text.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct UserFault {
-    /// The user.
     pub user: String,
-    /// What is wrong.
     pub message: String,
 }

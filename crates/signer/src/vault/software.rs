@@ -70,7 +70,7 @@ pub(super) async fn prove(
     key: &Arc<SecretKey>,
     request: &ClearedProof,
 ) -> Result<VerifiedSignature, VaultError> {
-    let (key, request) = (Arc::clone(key), request.share());
+    let (key, request) = (Arc::clone(key), ClearedProof::new(*request.key()));
     elsewhere(kind, move || VerifiedSignature::prove(kind, &key, &request)).await
 }
 

@@ -1,7 +1,7 @@
 //! The folder of watermark files: what is in it, and its lock.
 //!
-//! Files of Signatory's form are read by several parts, and the lock is that of every release: one that keeps the watermarks in these files
-//! holds it as long as it runs. A second lock is outside of the folder, which may be moved away and replaced while a signer runs.
+//! The lock is that of every release: one that keeps the watermarks in these files holds it as long as it runs. A second lock is outside of the
+//! folder, which may be moved away and replaced while a signer runs.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
@@ -17,9 +17,7 @@ pub(super) const LOCK: &str = ".lock";
 /// What a name stands for.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) enum FolderEntry {
-    /// A regular file.
     File,
-    /// A folder.
     Folder,
     /// A link, a socket, a device.
     Other,

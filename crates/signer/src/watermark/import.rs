@@ -42,19 +42,17 @@ impl FoundWatermarks {
 /// Why watermarks cannot be taken over.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct ImportError {
-    /// The folder or file.
     pub path: String,
-    /// What is wrong.
     pub reason: String,
-    /// What kind of fault that is.
     pub fault: ImportFault,
 }
 
 /// What is wrong with watermarks that cannot be taken over.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub enum ImportFault {
-    /// Nothing, but a signer has them open.
+    /// A signer has them open.
     InUse,
     /// They were there, and are gone or have gone back to an earlier state.
     Lost,

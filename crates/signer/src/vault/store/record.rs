@@ -8,14 +8,12 @@ use jwtis_tezos::{PublicKey, PublicKeyHash, SecretKey, SecretKeyError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A key of the store, without its secret half.
+/// A key of the store, without its secret half. The alias is its name for people, and may be empty.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct StoredKey {
-    /// Its name for people; may be empty.
     pub alias: String,
-    /// The public half.
     pub public_key: PublicKey,
-    /// When it was made or brought in, in milliseconds since the epoch.
     pub created_at_ms: u64,
 }
 
