@@ -119,6 +119,32 @@ async fn requests_at_once_never_exceed_the_limit_and_those_of_one_process_are_al
     }
 }
 
+#[tokio::test]
+async fn requests_of_one_process_queue_so_that_none_runs_out_of_tries() {
+    let backend = Faulty::new(MemoryBackend::new());
+    let key = new_key(Curve::Ed25519);
+    let signer = setup(&store_over(backend.clone()), &key, policy(None, Some(9))).build();
+    assert_eq!(code(&sign(&signer, &key, &transaction(1)).await), "signed");
+    backend.hang_commits();
+    let before = backend.reads();
+    let requests = [(); 2].map(|()| {
+        let (signer, key) = (signer.clone(), Arc::clone(&key));
+        tokio::spawn(async move { code(&sign(&signer, &key, &transaction(1)).await) })
+    });
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(
+        backend.reads() - before,
+        3,
+        "both have looked, and the first alone has read what it replaces"
+    );
+    backend.release();
+    for request in requests {
+        assert_eq!(request.await.unwrap(), "signed");
+    }
+}
+
 /// How many more operations the key may sign.
 async fn left(signer: &Signer, key: &SecretKey) -> u64 {
     let mut left = 0;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use jwtis_signer::{Authenticated, Presented, TokenChecked};
-use jwtis_tezos::{Caller, PublicKeyHash};
+use jwtis_signer::{ClientRefusal, Presented, TokenChecked};
+use jwtis_tezos::Caller;
 
 use super::error::Refusal;
 use super::promised::{Refuses, Shape};
@@ -55,7 +55,7 @@ impl FromRequestParts<Arc<Api>> for Checked {
     }
 }
 
-/// A client whose signature is on the request.
+/// A client whose signature is on the request, where the guard in force asks for one.
 pub(super) struct Client;
 
 impl Refuses for Client {
@@ -63,26 +63,14 @@ impl Refuses for Client {
 }
 
 impl Client {
-    /// Checks the signature of the request, where the guard in force asks for one. `message` is empty for a proof of possession.
-    pub(super) fn check(
-        api: &Api,
-        caller: TokenChecked,
-        key: &PublicKeyHash,
-        message: &[u8],
-        authentication: Option<&str>,
-        source: IpAddr,
-    ) -> Result<Authenticated, Refusal> {
-        let caller = api
-            .signer
-            .authenticate_client(caller, key, message, authentication)
-            .map_err(|refusal| Refusal::from(refusal).counted(&api.metrics, "authentication", source))?;
-        name(caller.caller());
-        Ok(caller)
+    /// Counts a caller whose signature is not good, and makes an answer of it.
+    pub(super) fn refused(api: &Api, refusal: ClientRefusal, source: IpAddr) -> Refusal {
+        Refusal::from(refusal).counted(&api.metrics, "authentication", source)
     }
 }
 
 /// Names the caller in the log lines of the request.
-fn name(caller: &Caller) {
+pub(super) fn name(caller: &Caller) {
     match caller {
         Caller::Anonymous => {}
         Caller::Client(key) => observe::authenticated(&key.to_string()),

@@ -9,7 +9,7 @@ use jwtis_signer::{Decided, NotHeld, ProofCommand, SignError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::{Checked, Client};
+use super::auth::{self, Checked, Client};
 use super::error::{Json, Refusal};
 use super::promised::{Hidden, Refusals};
 use super::request::{Api, Key, KeyHash, SignQuery};
@@ -81,7 +81,9 @@ pub(super) async fn prove(
     Key(key): Key,
     query: SignQuery,
 ) -> Result<Json<ProofAnswer>, Refusal> {
-    let caller = Client::check(&api, caller, &key, &[], query.authentication.as_deref(), source)?;
+    let caller = api.signer.authenticate_client(caller, &key, &[], query.authentication.as_deref());
+    let caller = caller.map_err(|refusal| Client::refused(&api, refusal, source))?;
+    auth::name(caller.caller());
     let Decided { outcome, about } = api.signer.prove(ProofCommand { caller, key, source }).await;
     let proof = outcome.map_err(|error| api.refused(&about, error, source))?;
     api.metrics.signer().proved();

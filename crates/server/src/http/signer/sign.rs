@@ -11,7 +11,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::auth::{Checked, Client};
+use super::auth::{self, Checked, Client};
 use super::error::{Json, Refusal};
 use super::promised::{Refusals, Refuses, Shape};
 use super::request::{Api, Key, SignQuery};
@@ -69,7 +69,9 @@ pub(super) async fn sign(
         let Key(key) = key?;
         let message = Message::from_request(request, &api).await?;
         let authentication = query.authentication.as_deref();
-        let caller = Client::check(&api, caller, &key, &message.bytes, authentication, source)?;
+        let caller = api.signer.authenticate_client(caller, &key, &message.bytes, authentication);
+        let caller = caller.map_err(|refusal| Client::refused(&api, refusal, source))?;
+        auth::name(caller.caller());
         let command = SignCommand { caller, key, message: &message.bytes, version: query.version, source };
         let Decided { outcome, about } = api.signer.sign(command).await;
         let signature = outcome.map_err(|error| api.refused(&about, error, source))?;
