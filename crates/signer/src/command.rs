@@ -44,7 +44,7 @@ pub struct ProofCommand {
 #[derive(Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Decided<T> {
-    pub outcome: Result<T, SignError>,
+    pub outcome: Result<T, NotSigned>,
     pub about: About,
 }
 
@@ -71,7 +71,7 @@ pub struct About {
 
 /// Why there is no signature. `Display` is the answer's text.
 #[derive(Debug, thiserror::Error)]
-pub enum SignError {
+pub enum NotSigned {
     /// 403: the key has no entry in the configuration.
     #[error("{0} is not listed in config")]
     NotListed(PublicKeyHash),
@@ -116,7 +116,7 @@ pub enum SignError {
     Vault(#[from] VaultError),
 }
 
-impl SignError {
+impl NotSigned {
     /// A stable name for logs and metrics.
     #[must_use]
     pub const fn code(&self) -> &'static str {

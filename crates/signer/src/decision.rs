@@ -12,7 +12,7 @@ use jwtis_tezos::{Caller, PublicKeyHash, SignRequest, SigningVersion};
 
 use super::text::{in_one_line, printable};
 use super::vaults::Held;
-use super::{About, Decided, SignError};
+use super::{About, Decided, NotSigned};
 
 /// Characters of a text that others choose, in the log.
 const MOST: usize = 400;
@@ -92,7 +92,7 @@ impl<'a> Decision<'a> {
     }
 
     /// Writes the event and hands the answer on.
-    pub(super) fn close<T>(mut self, outcome: Result<T, SignError>) -> Decided<T> {
+    pub(super) fn close<T>(mut self, outcome: Result<T, NotSigned>) -> Decided<T> {
         self.is_closed = true;
         match &outcome {
             Ok(_) => {
@@ -102,7 +102,7 @@ impl<'a> Decision<'a> {
             }
             Err(error) => {
                 let detail = match error {
-                    SignError::Decode(error) => error.detail(),
+                    NotSigned::Decode(error) => error.detail(),
                     error => in_one_line(error),
                 };
                 self.log("refused", "refused", Some((error.code(), &printable(&detail, MOST))));

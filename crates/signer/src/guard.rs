@@ -20,7 +20,7 @@ use super::login::{LoginSecretHash, TokenGuard};
 use super::rules::Guard;
 use super::switch::Switcher;
 use super::trusted::TrustedIssuer;
-use super::vaults::Snapshot;
+use super::vaults::ConfigSnapshot;
 use super::{Signer, text::in_one_line};
 
 pub use refusal::{ClaimFault, ClientRefusal, TokenRefusal, UnverifiedReason};
@@ -30,7 +30,7 @@ pub use refusal::{ClaimFault, ClientRefusal, TokenRefusal, UnverifiedReason};
 pub struct TokenChecked {
     caller: Caller,
     ground: Ground,
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<ConfigSnapshot>,
 }
 
 /// Why a caller was let in. If a reload takes the reason away while the body is on its way, the caller is out again.
@@ -52,7 +52,7 @@ impl TokenChecked {
 
     /// The rules and vaults of the request.
     #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
+    pub fn snapshot(&self) -> &ConfigSnapshot {
         &self.snapshot
     }
 
@@ -79,7 +79,7 @@ impl TokenChecked {
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     caller: Caller,
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<ConfigSnapshot>,
 }
 
 impl Authenticated {
@@ -91,7 +91,7 @@ impl Authenticated {
 
     /// The rules and vaults of the request.
     #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
+    pub fn snapshot(&self) -> &ConfigSnapshot {
         &self.snapshot
     }
 

@@ -66,7 +66,7 @@ impl Question<'_> {
             Caller::Client(key) => (Some(key.to_string()), None),
             Caller::User(user) => (None, Some(user.name.as_str())),
         };
-        serde_json::to_vec(&Body {
+        serde_json::to_vec(&QuestionBody {
             request: self.message.map(|message| STANDARD.encode_to_string(message)),
             // As Go prints it: an IPv4 address that came through an IPv6 socket is an IPv4 address.
             source: self.source.to_canonical(),
@@ -80,7 +80,7 @@ impl Question<'_> {
 
 /// The question as JSON. `jwt_user` is ours; it is there only when a token was.
 #[derive(Serialize)]
-struct Body<'a> {
+struct QuestionBody<'a> {
     request: Option<String>,
     source: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -28,7 +28,7 @@ mod vaults;
 pub mod watermark;
 
 pub use cleared::{Cleared, ClearedProof};
-pub use command::{About, Decided, ProofCommand, SignCommand, SignError, Signed};
+pub use command::{About, Decided, NotSigned, ProofCommand, SignCommand, Signed};
 pub use guard::{
     Authenticated, ClientRefusal, NotTheAdmin, Presented, TokenChecked, TokenRefusal, UnverifiedReason,
 };
@@ -39,5 +39,5 @@ pub use signer::{Signer, SignerParts};
 pub use switch::Switcher;
 pub use trusted::TrustedTokens;
 pub use vault::{KeyBackend, Vault, VaultError, VerifiedSignature};
-pub use vaults::{NotHeld, Snapshot};
+pub use vaults::{ConfigSnapshot, NotHeld};
 pub use watermark::{WatermarkError, Watermarks, WentBack};

@@ -16,7 +16,7 @@ use super::text::in_one_line;
 use super::usage::UsageError;
 use super::vaults::Why;
 use super::watermark::Clearance;
-use super::{Decided, ProofCommand, SignCommand, SignError, Signed, Signer};
+use super::{Decided, NotSigned, ProofCommand, SignCommand, Signed, Signer};
 
 impl Signer {
     /// Signs a message, or says why not.
@@ -28,7 +28,7 @@ impl Signer {
         let (snapshot, caller) = (caller.snapshot(), caller.caller());
         let mut decision = Decision::on(*key, caller, Some(*version));
         let signature = async {
-            let rule = snapshot.rules().keys.get(key).ok_or(SignError::NotListed(*key))?;
+            let rule = snapshot.rules().keys.get(key).ok_or(NotSigned::NotListed(*key))?;
             decision.about.listed_key = Some(*key);
             rule.policy.admit(key, caller)?;
             self.not_disabled(key).await?;
@@ -49,7 +49,7 @@ impl Signer {
             decision.about.signing_took = Some(began.elapsed());
             Ok(signature)
         };
-        let outcome: Result<Signed, SignError> = signature.await;
+        let outcome: Result<Signed, NotSigned> = signature.await;
         decision.close(outcome)
     }
 
@@ -60,7 +60,7 @@ impl Signer {
         rule: &'a KeyRules,
         command: &'a SignCommand<'_>,
         request: SignRequest,
-    ) -> Result<Allowed<'a>, SignError> {
+    ) -> Result<Allowed<'a>, NotSigned> {
         let (key, caller) = (&command.key, command.caller.caller());
         let mut allowed = Allowed { key, request, rule, caller, counted: false, observed: None };
         // A key that has spent nothing may do most: what it may not, needs no look at the store.
@@ -93,19 +93,19 @@ impl Signer {
         rules: &Rules,
         mut allowed: Allowed<'_>,
         decision: &mut Decision<'_>,
-    ) -> Result<Cleared, SignError> {
+    ) -> Result<Cleared, NotSigned> {
         self.store_in_place().await?;
         let now = self.0.env.now();
         if let (Some(book), true) = (&self.0.usage, allowed.counted) {
             // The hook took its time: what the key has spent is judged afresh.
             let judge = |spent: &Usage| {
                 let (usage, observed) = allowed.judge(spent, self.0.env.now().millis())?;
-                Ok::<_, SignError>((usage.unwrap_or_else(|| spent.clone()), observed))
+                Ok::<_, NotSigned>((usage.unwrap_or_else(|| spent.clone()), observed))
             };
             let record = decision.cleared(&allowed.request.digest(), now);
             match book.spend(allowed.key, &record, judge).await {
                 Ok(observed) => allowed.observed = observed,
-                Err(SignError::Usage(error)) => allowed.uncounted(error)?,
+                Err(NotSigned::Usage(error)) => allowed.uncounted(error)?,
                 Err(error) => return Err(error),
             }
         }
@@ -122,7 +122,7 @@ impl Signer {
                 };
                 tracing::debug!(key = %allowed.key, chain = %asked.chain, kind = %asked.kind, watermark = %asked.watermark, step, "the watermark is clear");
             }
-            Need::CannotTell => return Err(SignError::NoWatermark),
+            Need::CannotTell => return Err(NotSigned::NoWatermark),
         }
         Ok(Cleared::new(*allowed.key, allowed.request))
     }
@@ -133,7 +133,7 @@ impl Signer {
         let (snapshot, caller) = (caller.snapshot(), caller.caller());
         let mut decision = Decision::on(*key, caller, None);
         let proof = async {
-            let rule = snapshot.rules().keys.get(key).ok_or(SignError::NotListed(*key))?;
+            let rule = snapshot.rules().keys.get(key).ok_or(NotSigned::NotListed(*key))?;
             decision.about.listed_key = Some(*key);
             rule.policy.admit(key, caller)?;
             self.not_disabled(key).await?;
@@ -143,13 +143,13 @@ impl Signer {
             let backend = &held.vault.backend;
             match rule.policy.possession(key, caller) {
                 Err(PossessionDenial::Denied(denial)) => return Err(denial.into()),
-                Err(PossessionDenial::NotSupported) => return Err(SignError::ProofNotSupported),
+                Err(PossessionDenial::NotSupported) => return Err(NotSigned::ProofNotSupported),
                 Err(PossessionDenial::NotAllowed) | Ok(()) if !backend.can_prove() => {
-                    return Err(SignError::ProofNotSupported);
+                    return Err(NotSigned::ProofNotSupported);
                 }
                 Err(PossessionDenial::NotAllowed) => {
                     tracing::warn!(%key, "to give proofs of possession, set `allow_proof_of_possession: true` in the key's entry");
-                    return Err(SignError::ProofNotAllowed);
+                    return Err(NotSigned::ProofNotAllowed);
                 }
                 Ok(()) => {}
             }
@@ -164,24 +164,24 @@ impl Signer {
             decision.about.signing_took = Some(began.elapsed());
             Ok(proof)
         };
-        let outcome: Result<Signed, SignError> = proof.await;
+        let outcome: Result<Signed, NotSigned> = proof.await;
         decision.close(outcome)
     }
 
     /// That the key may be used now.
-    async fn not_disabled(&self, key: &PublicKeyHash) -> Result<(), SignError> {
+    async fn not_disabled(&self, key: &PublicKeyHash) -> Result<(), NotSigned> {
         let Some(switches) = &self.0.switches else { return Ok(()) };
         match switches.disabled_since(key).await {
             Ok(None) => Ok(()),
-            Ok(Some(_)) => Err(SignError::Disabled(*key)),
-            Err(error) => Err(SignError::Switch(error.into())),
+            Ok(Some(_)) => Err(NotSigned::Disabled(*key)),
+            Err(error) => Err(NotSigned::Switch(error.into())),
         }
     }
 
     /// Nothing is signed over a store that another process may have, not even what needs no commit.
-    async fn store_in_place(&self) -> Result<(), SignError> {
+    async fn store_in_place(&self) -> Result<(), NotSigned> {
         match &self.0.usage {
-            Some(usage) => usage.store().in_place().await.map_err(SignError::Store),
+            Some(usage) => usage.store().in_place().await.map_err(NotSigned::Store),
             None => Ok(()),
         }
     }
@@ -201,7 +201,7 @@ struct Allowed<'a> {
 
 impl Allowed<'_> {
     /// What the key will have spent, where that is counted, and what limits that are only observed would have said.
-    fn judge(&self, spent: &Usage, now_ms: u64) -> Result<(Option<Usage>, Option<LimitDenial>), SignError> {
+    fn judge(&self, spent: &Usage, now_ms: u64) -> Result<(Option<Usage>, Option<LimitDenial>), NotSigned> {
         let at = Circumstances { key: self.key, caller: self.caller, usage: spent, now_ms };
         match self.rule.policy.evaluate(&self.request, &at) {
             Verdict::Allow(usage) => Ok((usage, None)),

@@ -14,7 +14,7 @@ use crate::switch::{KeySwitches, SwitchError};
 use crate::trusted::TrustedTokens;
 use crate::usage::UsageBook;
 use crate::vault::Vault;
-use crate::vaults::{Snapshot, Vaults};
+use crate::vaults::{ConfigSnapshot, Vaults};
 use crate::watermark::{WatermarkError, Watermarks, WentBack};
 
 /// What a signer is made of. All of it is injected.
@@ -40,7 +40,7 @@ pub struct Signer(pub(crate) Arc<SignerState>);
 pub(crate) struct SignerState {
     pub(crate) env: Env,
     /// What requests that come now work with.
-    in_force: RwLock<Arc<Snapshot>>,
+    in_force: RwLock<Arc<ConfigSnapshot>>,
     /// What restricted keys, issuers and users under any rules so far.
     restrictions: Mutex<Restrictions>,
     pub(crate) watermarks: Arc<dyn Watermarks>,
@@ -59,7 +59,7 @@ impl Signer {
         Self(Arc::new(SignerState {
             switches: store.clone().map(|store| KeySwitches::new(store, env.clone())),
             restrictions: Mutex::new(Restrictions::of(&rules)),
-            in_force: RwLock::new(Arc::new(Snapshot {
+            in_force: RwLock::new(Arc::new(ConfigSnapshot {
                 rules: Arc::new(rules),
                 vaults: Arc::new(Vaults::new(env.clone(), vaults)),
             })),
@@ -74,7 +74,7 @@ impl Signer {
 
     /// The rules and vaults in force. A request takes them once.
     #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub fn snapshot(&self) -> Arc<ConfigSnapshot> {
         Arc::clone(&self.0.in_force.read().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -112,7 +112,7 @@ impl Signer {
             // They keep what they were found to hold.
             None => Arc::clone(&in_force.vaults),
         };
-        *in_force = Arc::new(Snapshot { rules: Arc::new(rules), vaults });
+        *in_force = Arc::new(ConfigSnapshot { rules: Arc::new(rules), vaults });
     }
 
     /// The switches of the keys.

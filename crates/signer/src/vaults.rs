@@ -30,12 +30,12 @@ const LISTING: Duration = Duration::from_secs(5);
 const READINESS: Duration = Duration::from_secs(10);
 
 /// Rules and vaults of one configuration.
-pub struct Snapshot {
+pub struct ConfigSnapshot {
     pub(crate) rules: Arc<Rules>,
     pub(crate) vaults: Arc<Vaults>,
 }
 
-impl Snapshot {
+impl ConfigSnapshot {
     /// What the operator has decided.
     #[must_use]
     pub fn rules(&self) -> &Rules {
@@ -67,9 +67,9 @@ impl Snapshot {
     }
 }
 
-impl fmt::Debug for Snapshot {
+impl fmt::Debug for ConfigSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot").finish_non_exhaustive()
+        f.debug_struct("ConfigSnapshot").finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,4 @@
 //! The audit trail of the signer: what was cleared by a watermark or counted against a limit, in the commit of that.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;

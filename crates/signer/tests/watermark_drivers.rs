@@ -1,12 +1,4 @@
 //! One suite for every keeper of watermarks: `mem`, `store` over memory and over redb, `file`.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,12 +1,4 @@
 //! The store fails below the watermarks, at any call and in any way: no two messages of one place are cleared.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use jwtis_signer::{About, NotHeld, SignError, WatermarkError};
+use jwtis_signer::{About, NotHeld, NotSigned, WatermarkError};
 use jwtis_tezos::{Denial, RequestKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -211,13 +211,13 @@ impl SignerMetrics {
     }
 
     /// Counts a refusal of a request for a signature or a proof.
-    pub(crate) fn refused(&self, about: &About, error: &SignError, source: IpAddr) {
+    pub(crate) fn refused(&self, about: &About, error: &NotSigned, source: IpAddr) {
         self.observed(about);
         self.decided("deny", error.code());
         match error {
-            SignError::Denied(denial) => self.denied(about, denial, source),
-            SignError::Hook(_) => self.violation(about, "policy_hook".to_owned()),
-            SignError::Watermark(error) => {
+            NotSigned::Denied(denial) => self.denied(about, denial, source),
+            NotSigned::Hook(_) => self.violation(about, "policy_hook".to_owned()),
+            NotSigned::Watermark(error) => {
                 let (code, reason) = match error {
                     WatermarkError::Refused(refused) if refused.is_jump() => {
                         self.jumps.get_or_create(&Jump { kind: refused.asked.kind.name() }).inc();
@@ -236,17 +236,17 @@ impl SignerMetrics {
                 self.watermark_rejections.get_or_create(&labels).inc();
                 self.vault_failed(about, code);
             }
-            SignError::NotHeld(NotHeld::Unknown(_)) | SignError::Vault(_) => self.vault_failed(about, "n/a"),
-            SignError::NotListed(_)
-            | SignError::Decode(_)
-            | SignError::NotHeld(NotHeld::Nowhere)
-            | SignError::ProofNotSupported
-            | SignError::ProofNotAllowed
-            | SignError::Store(_)
-            | SignError::NoWatermark
-            | SignError::Disabled(_)
-            | SignError::Switch(_)
-            | SignError::Usage(_) => {}
+            NotSigned::NotHeld(NotHeld::Unknown(_)) | NotSigned::Vault(_) => self.vault_failed(about, "n/a"),
+            NotSigned::NotListed(_)
+            | NotSigned::Decode(_)
+            | NotSigned::NotHeld(NotHeld::Nowhere)
+            | NotSigned::ProofNotSupported
+            | NotSigned::ProofNotAllowed
+            | NotSigned::Store(_)
+            | NotSigned::NoWatermark
+            | NotSigned::Disabled(_)
+            | NotSigned::Switch(_)
+            | NotSigned::Usage(_) => {}
         }
     }
 

@@ -164,9 +164,9 @@ mod tests {
         }
     }
 
-    struct Service(SecretKey);
+    struct HookService(SecretKey);
 
-    impl Service {
+    impl HookService {
         fn new(curve: Curve) -> Self {
             Self(SecretKey::generate(curve).unwrap())
         }
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn signed_replies_of_every_curve_are_believed() {
         for curve in Curve::ALL {
-            let service = Service::new(curve);
+            let service = HookService::new(curve);
             let keys = [service.0.public_key().clone()];
             let body = service.seal(&service.payload(200, ""));
             assert_eq!(outcome(&reply(200, body), Some(&keys)), Ok(()), "{curve:?}");
@@ -208,8 +208,8 @@ mod tests {
 
     #[test]
     fn signed_replies_by_name() {
-        let (service, stranger) = (Service::new(Curve::Ed25519), Service::new(Curve::Secp256k1));
-        let keys = [Service::new(Curve::P256).0.public_key().clone(), service.0.public_key().clone()];
+        let (service, stranger) = (HookService::new(Curve::Ed25519), HookService::new(Curve::Secp256k1));
+        let keys = [HookService::new(Curve::P256).0.public_key().clone(), service.0.public_key().clone()];
         let good = service.payload(200, "");
         let (sealed, signature, refusal) =
             (service.seal(&good), service.sign(&good), service.payload(403, ""));
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn only_the_log_says_why_a_reply_is_not_understood_and_it_quotes_200_characters_at_most() {
-        let service = Service::new(Curve::Ed25519);
+        let service = HookService::new(Curve::Ed25519);
         let keys = [service.0.public_key().clone()];
         let (good, long) = (service.payload(200, ""), "ä".repeat(4096));
         let hash_is = |text: &str| service.seal(&good.replace(&service.hash(), text));

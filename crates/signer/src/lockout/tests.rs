@@ -15,7 +15,7 @@ async fn begin<'a>(lockout: &'a Lockout, user: &str, source: u32) -> Result<Atte
     lockout.begin(user, !user.starts_with("nobody"), source, &env(&ManualClock::at(NOW))).await
 }
 
-enum Step {
+enum Tried {
     /// A wrong password from each of these sources in turn, of which so many are looked at.
     Wrong(&'static str, Vec<u32>, usize),
     /// The right password.
@@ -23,7 +23,7 @@ enum Step {
     /// The next try has to wait for so many seconds.
     Paused(&'static str, u32, u64),
 }
-use Step::{Paused, Right, Wrong};
+use Tried::{Paused, Right, Wrong};
 
 #[tokio::test]
 async fn who_is_paused_where() {

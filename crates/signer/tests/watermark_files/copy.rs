@@ -11,7 +11,7 @@ use jwtis_signer::watermark::mem::MemWatermarks;
 use jwtis_testkit::signer::watermark::JOINED;
 use jwtis_tezos::watermark::WatermarkKind;
 
-use crate::setup::{CHAIN, clear, copied, engine, here, json, open, put, refusal, signed, v2};
+use super::setup::{CHAIN, clear, copied, engine, here, json, open, put, refusal, signed, v2};
 
 #[tokio::test]
 async fn the_copy_follows_when_it_is_written_and_a_kill_before_that_forgets_nothing() {

@@ -7,7 +7,7 @@ use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::{Pace, WatermarkKind};
 use tempfile::TempDir;
 
-use crate::setup::{CHAIN, Loss, begin_anew, clear, engine, here, json, open, put, refusal, theirs, v2};
+use super::setup::{CHAIN, Loss, begin_anew, clear, engine, here, json, open, put, refusal, theirs, v2};
 
 /// A folder as the release before the engine left it: Signatory's file with `level`, the times and the witness.
 fn left_by_earlier_release(level: i32) -> TempDir {

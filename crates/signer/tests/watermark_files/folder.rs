@@ -2,17 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jwtis_signer::watermark::Watermarks;
 use jwtis_signer::watermark::file::{FileError, FileWatermarks, Lost};
 use jwtis_signer::watermark::import::{Busy, ImportFault, from_base_dir};
-use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
-use jwtis_testkit::signer::watermark::{self, NOW, TERMS, key, word};
+use jwtis_testkit::signer::watermark::{self, NOW, TERMS};
 use jwtis_tezos::watermark::{Asked, WatermarkKind};
 use tempfile::TempDir;
 
-use crate::setup::{CHAIN, KEY, begin_anew, clear, copy_folder, here, open, remove_outer_lock, theirs};
+use super::setup::{CHAIN, KEY, begin_anew, clear, copy_folder, here, open, remove_outer_lock, theirs};
 
 #[tokio::test]
 async fn a_new_folder_is_made_with_its_parents_and_closed_to_others() {
@@ -120,53 +120,6 @@ async fn dropping_the_driver_leaves_no_half_watermark_and_gives_the_locks_back()
             Asked { chain: CHAIN.parse().unwrap(), ..watermark::asked(WatermarkKind::Block, level, 0, 2) };
         assert_eq!(clear(&watermarks, other).await, "refused", "level {level}");
     }
-}
-
-#[derive(Default)]
-struct Heard(Mutex<Vec<(&'static str, WatermarkIo, bool)>>);
-
-impl WatermarkObserver for Heard {
-    fn io(&self, backend: &'static str, operation: WatermarkIo, ok: bool, _took: Duration) {
-        self.0.lock().unwrap().push((backend, operation, ok));
-    }
-}
-
-#[tokio::test]
-async fn the_observer_hears_of_the_driver_file() {
-    let base = TempDir::new().unwrap();
-    let heard = Arc::new(Heard::default());
-    let (watermarks, _) = FileWatermarks::open(base.path(), Lost::Refuse, NOW, heard.clone()).await.unwrap();
-    for level in 1..=2 {
-        assert_eq!(clear(&watermarks, here(WatermarkKind::Block, level)).await, "advanced");
-    }
-    fs::rename(base.path().join("watermark_v2"), base.path().join("aside")).unwrap();
-    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 3)).await, "unavailable");
-    let writes: Vec<_> =
-        heard.0.lock().unwrap().iter().copied().filter(|(_, io, _)| *io != WatermarkIo::Read).collect();
-    let wanted = [
-        ("file", WatermarkIo::Create, true),
-        ("file", WatermarkIo::Write, true),
-        ("file", WatermarkIo::Write, false),
-    ];
-    assert_eq!(writes, wanted);
-}
-
-/// Watermarks of more keys than one group holds come back the same.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_keys_come_back() {
-    let base = TempDir::new().unwrap();
-    let watermarks = Arc::new(open(base.path()).await.0);
-    let mut tasks = tokio::task::JoinSet::new();
-    for n in 0..1000 {
-        let watermarks = Arc::clone(&watermarks);
-        tasks.spawn(async move {
-            word(&watermarks.clear(&key(n), &here(WatermarkKind::Block, 4), &TERMS, None).await)
-        });
-    }
-    assert!(tasks.join_all().await.into_iter().all(|answer| answer == "advanced"));
-    let before = watermarks.all().await.unwrap();
-    drop(Arc::into_inner(watermarks));
-    assert_eq!(open(base.path()).await.0.all().await.unwrap(), before);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use jwtis_testkit::signer::watermark::{JOINED, TERMS};
 use jwtis_tezos::watermark::{ChainWatermarks, KeyWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
-use crate::setup::{
+use super::setup::{
     CHAIN, Loss, begin_anew, clear, engine, here, json, open, refusal, remove_outer_lock, signed, theirs,
 };
 

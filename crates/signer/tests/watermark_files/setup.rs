@@ -11,19 +11,19 @@ use jwtis_tezos::PublicKeyHash;
 use jwtis_tezos::watermark::{Asked, ChainWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
-pub(crate) const CHAIN: &str = "NetXo5iVw1vBoxM";
-pub(crate) const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
+pub(super) const CHAIN: &str = "NetXo5iVw1vBoxM";
+pub(super) const KEY: &str = "tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf";
 
-pub(crate) async fn open(base: &Path) -> (FileWatermarks, Vec<String>) {
+pub(super) async fn open(base: &Path) -> (FileWatermarks, Vec<String>) {
     FileWatermarks::open(base, Lost::Refuse, NOW, Arc::new(())).await.unwrap()
 }
 
-pub(crate) async fn begin_anew(base: &Path) -> FileWatermarks {
+pub(super) async fn begin_anew(base: &Path) -> FileWatermarks {
     FileWatermarks::open(base, Lost::BeginAnew, NOW, Arc::new(())).await.unwrap().0
 }
 
 /// The error of a start, with its causes.
-pub(crate) async fn refusal(base: &Path) -> String {
+pub(super) async fn refusal(base: &Path) -> String {
     let error =
         FileWatermarks::open(base, Lost::Refuse, NOW, Arc::new(())).await.err().expect("must be refused");
     let mut text = error.to_string();
@@ -36,11 +36,11 @@ pub(crate) async fn refusal(base: &Path) -> String {
 }
 
 /// Removes the lock outside of the folder, which keeps a second signer from a folder that takes the place of the first one's.
-pub(crate) fn remove_outer_lock(base: &Path) {
+pub(super) fn remove_outer_lock(base: &Path) {
     fs::remove_file(base.join("watermarks.db.witness.lock")).unwrap();
 }
 
-pub(crate) fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -48,54 +48,54 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-pub(crate) fn put(base: &Path, path: &str, text: impl AsRef<[u8]>) {
+pub(super) fn put(base: &Path, path: &str, text: impl AsRef<[u8]>) {
     let path = base.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
-pub(crate) fn here(kind: WatermarkKind, level: i32) -> Asked {
+pub(super) fn here(kind: WatermarkKind, level: i32) -> Asked {
     Asked { chain: CHAIN.parse().unwrap(), ..asked(kind, level, 0, 1) }
 }
 
-pub(crate) fn theirs() -> PublicKeyHash {
+pub(super) fn theirs() -> PublicKeyHash {
     KEY.parse().unwrap()
 }
 
-pub(crate) async fn clear(watermarks: &impl Watermarks, asked: Asked) -> &'static str {
+pub(super) async fn clear(watermarks: &impl Watermarks, asked: Asked) -> &'static str {
     word(&watermarks.clear(&theirs(), &asked, &TERMS, None).await)
 }
 
-pub(crate) fn v2(level: i32) -> String {
+pub(super) fn v2(level: i32) -> String {
     format!(r#"{{"{KEY}":{{"block":{{"level":{level},"round":0,"hash":null}}}}}}"#)
 }
 
-pub(crate) fn v1(level: i32) -> String {
+pub(super) fn v1(level: i32) -> String {
     format!(r#"{{"{KEY}":{{"level":{level},"order":1}}}}"#)
 }
 
-pub(crate) fn v0(level: i32) -> String {
+pub(super) fn v0(level: i32) -> String {
     format!(
         r#"{{"endorsement":{{"{KEY}":{{"level":{level}}}}},"block":{{"{KEY}":{{"level":{level},"round":0}}}}}}"#
     )
 }
 
-pub(crate) fn json(base: &Path) -> PathBuf {
+pub(super) fn json(base: &Path) -> PathBuf {
     base.join(format!("watermark_v2/{CHAIN}.json"))
 }
 
-pub(crate) fn engine(base: &Path) -> PathBuf {
+pub(super) fn engine(base: &Path) -> PathBuf {
     base.join("watermark_v2/watermarks.db")
 }
 
 /// The level of blocks in the copy.
-pub(crate) fn copied(base: &Path) -> Option<i32> {
+pub(super) fn copied(base: &Path) -> Option<i32> {
     let text = fs::read_to_string(json(base)).ok()?;
     Some(ChainWatermarks::parse_v2(&text).unwrap().get(&theirs())?.block?.level())
 }
 
 /// A folder in which a block at level 9 was signed, at rest.
-pub(crate) async fn signed() -> TempDir {
+pub(super) async fn signed() -> TempDir {
     let base = TempDir::new().unwrap();
     // Older watermarks are no substitute for what was signed since.
     put(base.path(), &format!("watermark_v1/{CHAIN}.json"), v1(1));
@@ -106,4 +106,4 @@ pub(crate) async fn signed() -> TempDir {
 }
 
 /// What can be lost, and what is in the refusal.
-pub(crate) type Loss = (&'static str, fn(&Path), &'static str);
+pub(super) type Loss = (&'static str, fn(&Path), &'static str);

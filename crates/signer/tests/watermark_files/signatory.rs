@@ -12,7 +12,7 @@ use jwtis_tezos::ChainId;
 use jwtis_tezos::watermark::WatermarkKind;
 use tempfile::TempDir;
 
-use crate::setup::{CHAIN, KEY, clear, here, json, open, put, refusal, theirs, v0, v1, v2};
+use super::setup::{CHAIN, KEY, clear, here, json, open, put, refusal, theirs, v0, v1, v2};
 
 #[tokio::test]
 async fn what_is_no_watermark_is_refused_at_the_start_by_the_name_of_its_file() {

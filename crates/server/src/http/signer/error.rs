@@ -13,7 +13,7 @@ use jwtis_signer::NotTheAdmin;
 use jwtis_signer::login::LoginError;
 use jwtis_signer::switch::SwitchError;
 use jwtis_signer::usage::UsageError;
-use jwtis_signer::{ClientRefusal, NotHeld, SignError, TokenRefusal, WatermarkError};
+use jwtis_signer::{ClientRefusal, NotHeld, NotSigned, TokenRefusal, WatermarkError};
 use jwtis_tezos::PublicKeyError;
 use serde::Serialize;
 use utoipa::openapi::RefOr;
@@ -160,41 +160,41 @@ impl From<PublicKeyError> for Refusal {
     }
 }
 
-impl From<SignError> for Refusal {
-    fn from(error: SignError) -> Self {
+impl From<NotSigned> for Refusal {
+    fn from(error: NotSigned) -> Self {
         let status = match &error {
-            SignError::NotListed(_)
-            | SignError::Disabled(_)
-            | SignError::Denied(_)
-            | SignError::Usage(UsageError::RolledBack(_))
-            | SignError::Watermark(WatermarkError::NoRoom { .. }) => StatusCode::FORBIDDEN,
-            SignError::Decode(_)
-            | SignError::ProofNotSupported
-            | SignError::ProofNotAllowed
-            | SignError::NoWatermark => StatusCode::BAD_REQUEST,
-            SignError::NotHeld(NotHeld::Nowhere) => StatusCode::NOT_FOUND,
-            SignError::Hook(hook) => {
+            NotSigned::NotListed(_)
+            | NotSigned::Disabled(_)
+            | NotSigned::Denied(_)
+            | NotSigned::Usage(UsageError::RolledBack(_))
+            | NotSigned::Watermark(WatermarkError::NoRoom { .. }) => StatusCode::FORBIDDEN,
+            NotSigned::Decode(_)
+            | NotSigned::ProofNotSupported
+            | NotSigned::ProofNotAllowed
+            | NotSigned::NoWatermark => StatusCode::BAD_REQUEST,
+            NotSigned::NotHeld(NotHeld::Nowhere) => StatusCode::NOT_FOUND,
+            NotSigned::Hook(hook) => {
                 StatusCode::from_u16(hook.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            SignError::Watermark(WatermarkError::Refused(_) | WatermarkError::RolledBack(_)) => {
+            NotSigned::Watermark(WatermarkError::Refused(_) | WatermarkError::RolledBack(_)) => {
                 StatusCode::CONFLICT
             }
-            SignError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            SignError::Watermark(WatermarkError::Unavailable(_) | WatermarkError::OutcomeUnknown(_))
-            | SignError::Usage(
+            NotSigned::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            NotSigned::Watermark(WatermarkError::Unavailable(_) | WatermarkError::OutcomeUnknown(_))
+            | NotSigned::Usage(
                 UsageError::NoStore
                 | UsageError::Read(_)
                 | UsageError::Store(_)
                 | UsageError::OutcomeUnknown(_)
                 | UsageError::Contended,
             )
-            | SignError::Switch(_)
-            | SignError::NotHeld(NotHeld::Unknown(_))
-            | SignError::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            | NotSigned::Switch(_)
+            | NotSigned::NotHeld(NotHeld::Unknown(_))
+            | NotSigned::Vault(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let text = match &error {
             // Begins with Signatory's text, and goes on with what it leaves out.
-            SignError::Decode(decode) => decode.detail(),
+            NotSigned::Decode(decode) => decode.detail(),
             _ => error.to_string(),
         };
         let chain = status.is_server_error().then(|| chain(&error));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::StatusCode;
 use jwtis_signer::rules::Guard;
-use jwtis_signer::{Decided, NotHeld, ProofCommand, SignError};
+use jwtis_signer::{Decided, NotHeld, NotSigned, ProofCommand};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,7 +59,7 @@ pub(super) struct KnownKeys {
     ),
 )]
 pub(super) async fn show(Checked(caller): Checked, Key(key): Key) -> Result<Json<PublicKeyAnswer>, Refusal> {
-    let key = caller.snapshot().public_key(&key).await.map_err(SignError::from)?;
+    let key = caller.snapshot().public_key(&key).await.map_err(NotSigned::from)?;
     Ok(Json(PublicKeyAnswer { public_key: key.to_string() }))
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn show(Checked(caller): Checked, Key(key): Key) -> Result<Json
     params(Key, ("authentication" = Option<String>, Query, description = "the client's signature of the request, where the guard asks for one")),
     responses(
         (status = OK, description = "the proof", body = ProofAnswer),
-        Refusals<(Checked, Key, Client, SignError)>,
+        Refusals<(Checked, Key, Client, NotSigned)>,
     ),
 )]
 pub(super) async fn prove(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use jwtis_signer::switch::SwitchError;
-use jwtis_signer::{LoginError, NotHeld, SignError};
+use jwtis_signer::{LoginError, NotHeld, NotSigned};
 use serde_json::Value;
 use utoipa::IntoResponses;
 use utoipa::openapi::header::HeaderBuilder;
@@ -54,7 +54,7 @@ impl Refuses for NotHeld {
     const ANSWERS: &'static [(u16, Shape)] = &[(404, Array), (500, Array)];
 }
 
-impl Refuses for SignError {
+impl Refuses for NotSigned {
     const ANSWERS: &'static [(u16, Shape)] =
         &[(400, Array), (401, Array), (403, Array), (404, Array), (409, Array), (500, Array), (503, Array)];
 }

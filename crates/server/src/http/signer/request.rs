@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use jwtis_signer::{About, SignError, Signer};
+use jwtis_signer::{About, NotSigned, Signer};
 use jwtis_tezos::{PublicKeyHash, SigningVersion};
 use serde::Serialize;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
@@ -30,7 +30,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Counts a refusal, and makes an answer of it.
-    pub(super) fn refused(&self, about: &About, error: SignError, source: IpAddr) -> Refusal {
+    pub(super) fn refused(&self, about: &About, error: NotSigned, source: IpAddr) -> Refusal {
         self.metrics.signer().refused(about, &error, source);
         error.into()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
-use jwtis_signer::{Decided, SignCommand, SignError};
+use jwtis_signer::{Decided, NotSigned, SignCommand};
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -50,7 +50,7 @@ pub(super) struct SignatureAnswer {
     request_body(content = HexMessage, content_type = "application/json"),
     responses(
         (status = OK, description = "the signature", body = SignatureAnswer),
-        Refusals<(Checked, Key, Message, Client, SignError)>,
+        Refusals<(Checked, Key, Message, Client, NotSigned)>,
     ),
 )]
 pub(super) async fn sign(

@@ -19,13 +19,13 @@ pub struct StoredKey {
 
 /// A key with its secret half, by its address. The bytes are the length of a header (two bytes), the header, and the secret's text.
 pub(crate) struct KeyRecord {
-    header: Header,
+    header: KeyHeader,
     secret: Zeroizing<String>,
     key: Arc<SecretKey>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct KeyHeader {
     alias: String,
     created_at_ms: u64,
 }
@@ -35,7 +35,7 @@ impl KeyRecord {
     pub(super) fn of(key: &SecretKey, alias: &str, created_at_ms: u64) -> Result<Self, SecretKeyError> {
         let secret = key.danger_to_base58()?;
         let key = Arc::new(secret.parse()?);
-        Ok(Self { header: Header { alias: alias.to_owned(), created_at_ms }, secret, key })
+        Ok(Self { header: KeyHeader { alias: alias.to_owned(), created_at_ms }, secret, key })
     }
 
     /// Its name for people.

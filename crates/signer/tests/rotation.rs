@@ -1,12 +1,4 @@
 //! Rotation of credentials: before, at and after `old_cred_exp`, with a clock set by hand.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;

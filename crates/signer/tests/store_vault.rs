@@ -1,12 +1,4 @@
 //! Keys sealed in the store: made, brought in, listed, used, deleted, and there again after a restart.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 

@@ -1,12 +1,4 @@
 //! Logins: their table, their tokens, the rules for credentials, and pauses after wrong passwords.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;

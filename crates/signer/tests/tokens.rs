@@ -1,12 +1,4 @@
 //! Tokens of logins, and attacks on them by name.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 

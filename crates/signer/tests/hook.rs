@@ -1,17 +1,9 @@
 //! The policy hook on its way: when it is asked, what its replies do, and whom a slow one holds up.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jwtis_signer::{Rules, SignError};
+use jwtis_signer::{NotSigned, Rules};
 use jwtis_testkit::signer::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, reply, sign,
     sign_as, text, transaction,
@@ -21,7 +13,7 @@ use jwtis_tezos::{Caller, Curve, Policy, RequestKind, SigningVersion};
 
 fn status<T>(decided: &jwtis_signer::Decided<T>) -> Option<u16> {
     match &decided.outcome {
-        Err(SignError::Hook(error)) => Some(error.status()),
+        Err(NotSigned::Hook(error)) => Some(error.status()),
         _ => None,
     }
 }

@@ -1,18 +1,10 @@
 //! Vaults: who is asked, what is believed, and what a failing one takes with it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jwtis_signer::vault::software::SoftwareVault;
-use jwtis_signer::{NotHeld, Rules, SignError, Vault, Watermarks};
+use jwtis_signer::{NotHeld, NotSigned, Rules, Vault, Watermarks};
 use jwtis_testkit::signer::{
     Act, Calls, Gate, NotedWatermarks, START, ScriptedVault, Setup, allowing, attestation, code, forge,
     new_key, pkh, sign, sign_in_version, text, transaction,
@@ -36,7 +28,7 @@ async fn trap_11_tz4_keys_sign_by_version_and_not_at_all_for_version_0() {
         assert!(key.public_key().verify(&message, &one, SigningVersion::V2).is_err());
         let none = by(SigningVersion::V0).await;
         assert_eq!(text(&none), format!("({kind}): SigningVersion0 is not supported for BLS keys"));
-        assert!(matches!(none.outcome, Err(SignError::Vault(_))));
+        assert!(matches!(none.outcome, Err(NotSigned::Vault(_))));
     }
 }
 
@@ -107,7 +99,7 @@ async fn trap_8_the_watermark_moves_before_the_key_is_used_and_the_same_bytes_ma
     calls.take();
     *watermarks.fail.lock().unwrap() = true;
     let lost = sign(&signer, &key, &attestation(9, 0)).await;
-    assert!(matches!(lost.outcome, Err(SignError::Watermark(_))), "{}", text(&lost));
+    assert!(matches!(lost.outcome, Err(NotSigned::Watermark(_))), "{}", text(&lost));
     assert_eq!(calls.take(), ["watermark"], "the key was used without a watermark");
 }
 
@@ -270,7 +262,7 @@ async fn trap_14_public_keys_ignore_the_policy_unless_they_are_restricted() {
         assert!(signer.snapshot().public_key(&pkh(&listed)).await.is_ok());
         let answer = signer.snapshot().public_key(&pkh(&unlisted)).await;
         assert_eq!(
-            answer.map(|key| key.hash()).map_err(|error| SignError::from(error).code()),
+            answer.map(|key| key.hash()).map_err(|error| NotSigned::from(error).code()),
             match restricted {
                 false => Ok(pkh(&unlisted)),
                 true => Err("key_not_found"),

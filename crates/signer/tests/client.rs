@@ -1,12 +1,4 @@
-//! Requests signed with a key of the client, with the values of docs/reference/signer-protocol.md, "Check values".
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
+//! Requests signed with a key of the client, with the check values of docs/reference/signer-protocol.md.
 
 use jwtis_base::Timestamp;
 use jwtis_signer::login::UserConfig;

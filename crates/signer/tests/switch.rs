@@ -1,12 +1,4 @@
 //! The kill switch of a key: at once, for good until it is moved back, and closed where it cannot be read.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::sync::Arc;
 

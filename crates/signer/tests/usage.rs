@@ -1,17 +1,9 @@
-//! SpendingLimits over time: counted in the store before the key is used, whatever restarts, races or fails.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
+//! Limits over time: counted in the store before the key is used, whatever restarts, races or fails.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use jwtis_signer::SignError;
+use jwtis_signer::NotSigned;
 use jwtis_signer::Signer;
 use jwtis_signer::usage::UsageError;
 use jwtis_store::testing::{Fault, Faulty, store_over};
@@ -88,7 +80,7 @@ async fn without_a_store_a_counted_key_signs_no_operations() {
         .vault("v", ScriptedVault::new(&Calls::default(), &[&key]))
         .build();
     let refused = sign(&signer, &key, &transaction(1)).await;
-    assert!(matches!(refused.outcome, Err(SignError::Usage(UsageError::NoStore))), "{}", text(&refused));
+    assert!(matches!(refused.outcome, Err(NotSigned::Usage(UsageError::NoStore))), "{}", text(&refused));
     assert_eq!(code(&sign(&signer, &key, &attestation(1, 0)).await), "signed");
 }
 

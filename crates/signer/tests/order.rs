@@ -1,17 +1,9 @@
 //! The order of checks, seen from outside: what fails first is what the client hears, and nothing later happens.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jwtis_signer::{NotHeld, SignError};
+use jwtis_signer::{NotHeld, NotSigned};
 use jwtis_testkit::signer::{
     Act, Calls, NotedWatermarks, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, forge,
     new_key, pkh, prove_as, sign, sign_as, text, transaction,
@@ -117,7 +109,7 @@ async fn refusals_have_the_texts_of_signatory() {
     assert_eq!(text(&sign(&signer, &unlisted, &[]).await), wanted);
     let missing = sign(&signer, &other, &attestation(1, 0)).await;
     assert_eq!(text(&missing), "this key not found in any vault");
-    assert!(matches!(missing.outcome, Err(SignError::NotHeld(NotHeld::Nowhere))));
+    assert!(matches!(missing.outcome, Err(NotSigned::NotHeld(NotHeld::Nowhere))));
 }
 
 #[tokio::test]
