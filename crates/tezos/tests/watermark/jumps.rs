@@ -73,6 +73,7 @@ fn every_row_of_the_rule_about_jumps() {
         ("a_clock_set_back_counts_as_no_time", Some(at(1_000, fresh)), NOW - DAY, 1_120),
         ("after_a_glimpse_of_a_far_future", Some(at(1_000, ahead)), NOW + BLOCK, 1_122),
         ("after_a_glimpse_of_a_far_past", Some(at(1_000, Pace::kept(0, NOW, 0))), NOW + BLOCK, 1_122),
+        ("at_the_moment_of_a_glimpse", Some(at(1_000, Pace::kept(NOW - DAY, NOW, WHOLE))), NOW, 1_000),
         ("a_clock_at_its_beginning", Some(at(1_000, fresh)), 0, 1_120),
         ("a_clock_at_its_end", Some(at(1_000, fresh)), u64::MAX, i32::MAX),
         ("imported_and_of_unknown_time", Some(watermark(1_000, 0, 1)), NOW, 1_000 + 100_800),

@@ -146,6 +146,12 @@ fn kinds_have_watermarks_of_their_own() {
     let messages = [consensus(0x13, 21, 9, 0), consensus(0x12, 20, 9, 0), block(9, 0, 0), block(8, 0, 0)];
     assert_eq!(sign(&messages), [true, true, true, false]);
     assert_eq!(WatermarkKind::ALL.map(WatermarkKind::name), ["attestation", "block", "preattestation"]);
+    for kind in WatermarkKind::ALL {
+        let mut watermarks = KeyWatermarks::default();
+        assert!(watermarks.is_empty());
+        watermarks.raise(kind, watermark(9, 0, 1));
+        assert!(!watermarks.is_empty(), "{}", kind.name());
+    }
 }
 
 #[test]
