@@ -16,6 +16,13 @@ impl ClientId {
     /// Longest name, in characters.
     pub const MAX_CHARS: usize = 128;
 
+    /// Whether a new client may have this name. A token in the place of a name would stay in logs, and a command takes a name that begins
+    /// with `-` for a flag. Clients of earlier releases keep such names.
+    #[must_use]
+    pub fn may_be_new(&self) -> bool {
+        !["-", "jat_", "jct_", "eyJ"].iter().any(|start| self.0.starts_with(start))
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -62,6 +69,23 @@ mod tests {
         }
         for bad in ["", ".", "..", "a b", "a/b", "ü", "a\n", "a%20", &"x".repeat(129)] {
             assert!(bad.parse::<ClientId>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_kid_is_neither_a_token_nor_a_flag() {
+        for (kid, may) in [
+            ("shop", true),
+            ("a-jat_", true),
+            ("jat", true),
+            ("-", false),
+            ("--help", false),
+            ("jat_x", false),
+        ] {
+            assert_eq!(kid.parse::<ClientId>().unwrap().may_be_new(), may, "{kid}");
+        }
+        for token in ["jct_x7x7", "eyJhbGciOiJFUzI1NiJ9.eyJhIjoxfQ.x"] {
+            assert!(!token.parse::<ClientId>().unwrap().may_be_new(), "{token}");
         }
     }
 }

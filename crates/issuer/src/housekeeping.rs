@@ -6,6 +6,7 @@ use jwtis_store::{CommitError, Record, RecordKey, Transaction};
 
 use crate::client::{ClientRecord, client_name};
 use crate::issuer::{Issuer, UpkeepError};
+use crate::key::plan::KeyDefaults;
 use crate::key::rotation::KeySetState;
 use crate::session::{SessionRecord, SubjectMark};
 
@@ -49,6 +50,8 @@ pub struct KeySetCensus {
     pub expired: u64,
     /// Key sets that only verify and decrypt.
     pub retiring: u64,
+    /// Active key sets whose encryption algorithm is switched off. They make no tokens.
+    pub switched_off: u64,
 }
 
 impl Issuer {
@@ -117,7 +120,7 @@ impl Issuer {
                 }
             };
             let (mut record, version) = (stored.value, stored.version);
-            census.count(&record, now);
+            census.count(&record, now, &self.settings().defaults);
             let dropped = if may_delete { record.drop_retired(now) } else { 0 };
             if dropped == 0 {
                 continue;
@@ -139,9 +142,12 @@ impl Issuer {
 }
 
 impl KeySetCensus {
-    fn count(&mut self, record: &ClientRecord, now: Timestamp) {
+    fn count(&mut self, record: &ClientRecord, now: Timestamp, defaults: &KeyDefaults) {
         self.clients = self.clients.saturating_add(1);
         for set in &record.sets {
+            if set.header.state == KeySetState::Active && defaults.forbids(set.header.enc_alg) {
+                self.switched_off = self.switched_off.saturating_add(1);
+            }
             let counter = match set.header.state.at(now) {
                 KeySetState::Active if set.header.expires_at_ms <= now.millis() => &mut self.expired,
                 KeySetState::Active => &mut self.active,

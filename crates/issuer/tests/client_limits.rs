@@ -6,10 +6,11 @@ use std::task::Poll;
 
 use jwtis_base::{SessionId, Ttl};
 use jwtis_issuer::{
-    AccessError, ClientAccess, ClientChangeError, Credentials, IssueError, KeyOptions, OptionsError,
-    RenewError, RenewKeysError, RevokeError, RevokeTarget,
+    AccessError, ClaimsRefusal, ClientAccess, ClientChangeError, Credentials, IssueError, IssueToken,
+    IssuerSettings, KeyDefaults, KeyOptions, Maxima, OptionsError, RenewError, RenewKeysError, RevokeError,
+    RevokeTarget,
 };
-use jwtis_jose::SignatureAlgorithm;
+use jwtis_jose::{KeyManagementAlgorithm, SignatureAlgorithm};
 use jwtis_testkit::issuer::{START, World, id, issue, rotating, with_alg};
 
 /// Registers a client, and gives it access by its own token.
@@ -76,6 +77,56 @@ async fn a_client_asks_for_no_more_than_the_admin_has_granted_it() {
         assert!(refused(&world.issuer.renew_keys(&again().await, auth(hours + 1)).await));
         world.issuer.renew_keys(&again().await, auth(hours)).await.unwrap();
     }
+}
+
+/// The same store under these settings.
+async fn under(world: &World, defaults: KeyDefaults) -> World {
+    let settings = IssuerSettings { defaults, ..IssuerSettings::default() };
+    World::with(world.issuer.store().clone(), settings).await
+}
+
+#[tokio::test]
+async fn maxima_hold_for_clients_that_were_registered_before() {
+    let world = World::new().await;
+    let before = world.issue(&world.client("shop", rotating()).await, "{}");
+    let maxima =
+        Maxima { auth_ttl: Some(Ttl::from_hours(1)), refresh_ttl: Some(Ttl::from_hours(2)), expiry: None };
+    let world = under(&world, KeyDefaults { maxima, ..KeyDefaults::default() }).await;
+    let access = world.access("shop").await;
+    let hour = |hours| START.seconds() + hours * 3600;
+    let longer = IssueToken { access_valid_time: Some(Ttl::from_hours(50)), ..issue("{}") };
+    for tokens in [
+        world.issue(&access, "{}"),
+        world.issuer.issue(&access, longer).unwrap(),
+        world.renew(&access, &before.refresh_token).await.unwrap(),
+    ] {
+        assert_eq!((tokens.expires_at, tokens.refresh_expires_at), (hour(1), hour(2)));
+    }
+    let beyond = world.issuer.issue(&access, issue(&format!(r#"{{"exp":{}}}"#, hour(1) + 1)));
+    assert!(matches!(beyond, Err(IssueError::Claims(ClaimsRefusal::ExpiryBeyondLimit { .. }))), "{beyond:?}");
+}
+
+#[tokio::test]
+async fn rsa1_5_that_is_switched_off_makes_no_tokens_and_opens_old_ones_after_a_renewal_of_keys() {
+    let on = KeyDefaults { allow_rsa1_5: true, ..KeyDefaults::default() };
+    let world = under(&World::new().await, on).await;
+    let rsa15 = KeyOptions { enc_alg: Some(KeyManagementAlgorithm::DangerRsa15), ..KeyOptions::default() };
+    let access = world.client("shop", rsa15).await;
+    let before = world.issue(&access, "{}");
+    assert_eq!(world.housekeeping().await.unwrap().pass_complete.unwrap().switched_off, 0);
+
+    let world = under(&world, KeyDefaults::default()).await;
+    let access = world.access("shop").await;
+    assert_eq!(world.housekeeping().await.unwrap().pass_complete.unwrap().switched_off, 1);
+    assert!(matches!(world.issuer.issue(&access, issue("{}")), Err(IssueError::AlgorithmOff)));
+    let renewed = world.renew(&access, &before.refresh_token).await;
+    assert!(matches!(renewed, Err(RenewError::AlgorithmOff)), "{renewed:?}");
+
+    world.issuer.renew_keys(&access, KeyOptions::default()).await.unwrap();
+    let access = world.access("shop").await;
+    let keys = access.client().keys().active().public_encryption_key().algorithm_name();
+    assert_eq!(keys, Some(KeyDefaults::default().enc_alg.name()));
+    world.renew(&access, &before.refresh_token).await.unwrap();
 }
 
 #[tokio::test]

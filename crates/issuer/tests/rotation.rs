@@ -171,7 +171,8 @@ async fn housekeeping_drops_what_has_retired_and_counts_the_rest() {
     world.revoke(&access, "refresh_token", &tokens).await.unwrap();
     world.revoke(&access, "sub", &tokens).await.unwrap();
     rotate(&world, KeyOptions::default()).await;
-    let census = |retiring| Some(KeySetCensus { clients: 2, active: 2, expired: 0, retiring });
+    let census =
+        |retiring| Some(KeySetCensus { clients: 2, active: 2, expired: 0, retiring, switched_off: 0 });
     // 720 h of the refresh token, the slack of its key set, the grace of renewals, and a day for clocks.
     let all_expired = 720 * 3600 + 60 + 30 + 24 * 3600 + 1;
     for (passed, found, deleted, dropped) in

@@ -45,7 +45,7 @@ impl Issuer {
     /// Registers a client and makes its first keys.
     ///
     /// # Errors
-    /// The caller can mend [`RegisterError::Taken`] and [`RegisterError::Options`]. After [`RegisterError::OutcomeUnknown`] the same
+    /// The caller can mend [`RegisterError::Name`], [`RegisterError::Taken`] and [`RegisterError::Options`]. After [`RegisterError::OutcomeUnknown`] the same
     /// registration decides: it succeeds, or the name is taken by a client whose token nobody has.
     pub async fn register(
         &self,
@@ -53,6 +53,9 @@ impl Issuer {
         client_id: ClientId,
         options: KeyOptions,
     ) -> Result<Registered, RegisterError> {
+        if !client_id.may_be_new() {
+            return Err(RegisterError::Name);
+        }
         let plan = KeyPlan::for_registration(&client_id, &options, &self.settings().defaults)?;
         if self.load(&client_id).await?.is_some() {
             return Err(RegisterError::Taken);
@@ -192,6 +195,8 @@ impl Issuer {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages explain")]
 pub enum RegisterError {
+    #[error("a new kid does not begin with -, or as a token does with jat_, jct_ or eyJ")]
+    Name,
     #[error("a client is already registered under this kid")]
     Taken,
     #[error("another request changed the record of an earlier client of this name at the same moment")]

@@ -1,5 +1,6 @@
 //! Which keys to make: the options of a request, checked, with the gaps filled from defaults or from an earlier plan.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jwtis_base::client_id::ClientId;
@@ -45,13 +46,26 @@ pub struct KeyOptions {
     pub audience: Option<Vec<String>>,
 }
 
-/// The longest lives that anybody can ask for. `None` sets no limit.
+/// The longest lives that anybody can have. `None` sets no limit.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
 #[expect(missing_docs, reason = "as in KeyOptions")]
 pub struct Maxima {
     pub auth_ttl: Option<Ttl>,
     pub refresh_ttl: Option<Ttl>,
     pub expiry: Option<Ttl>,
+}
+
+impl Maxima {
+    /// The policy of a client's keys within these maxima, which may have come after the keys.
+    pub(crate) fn limit<'p>(&self, policy: &'p TokenPolicy) -> Cow<'p, TokenPolicy> {
+        let within = |life: Ttl, most: Option<Ttl>| most.map_or(life, |most| life.min(most));
+        let refresh_ttl = within(policy.refresh_ttl, self.refresh_ttl);
+        let auth_ttl = within(policy.auth_ttl, self.auth_ttl).min(refresh_ttl);
+        if (auth_ttl, refresh_ttl) == (policy.auth_ttl, policy.refresh_ttl) {
+            return Cow::Borrowed(policy);
+        }
+        Cow::Owned(TokenPolicy { auth_ttl, refresh_ttl, ..policy.clone() })
+    }
 }
 
 /// The server's choice for every option that a registration leaves out.
@@ -87,6 +101,14 @@ impl Default for KeyDefaults {
             allow_rsa1_5: false,
             maxima: Maxima::default(),
         }
+    }
+}
+
+impl KeyDefaults {
+    /// Whether keys of this algorithm make no tokens. Those that there are still open old tokens: decryption hides failures
+    /// (RFC 7516 §11.5).
+    pub(crate) fn forbids(&self, enc_alg: KeyManagementAlgorithm) -> bool {
+        enc_alg == KeyManagementAlgorithm::DangerRsa15 && !self.allow_rsa1_5
     }
 }
 
@@ -156,7 +178,8 @@ impl KeyPlan {
         base.changed(options, defaults)
     }
 
-    /// This plan with `options`. What they leave out stays, cut to the server's maxima; the life of the key set is counted anew.
+    /// This plan with `options`. What they leave out stays, cut to the server's maxima, but an encryption algorithm that is switched off
+    /// gives way to the default one. The life of the key set is counted anew.
     ///
     /// # Errors
     /// Names the option that is refused.
@@ -166,24 +189,28 @@ impl KeyPlan {
         let sig_bits = options.sig_bits.or(kept).unwrap_or_else(|| sig_alg.default_bits());
         sig_alg.check_bits(sig_bits).map_err(OptionsError::SigBits)?;
 
-        let enc_alg = options.enc_alg.unwrap_or(self.enc_alg);
-        let kept = (enc_alg == self.enc_alg).then_some(self.enc_bits);
+        let (kept_alg, kept_bits) = if defaults.forbids(self.enc_alg) {
+            (defaults.enc_alg, defaults.enc_bits.unwrap_or_else(|| defaults.enc_alg.default_bits()))
+        } else {
+            (self.enc_alg, self.enc_bits)
+        };
+        let enc_alg = options.enc_alg.unwrap_or(kept_alg);
+        let kept = (enc_alg == kept_alg).then_some(kept_bits);
         let enc_bits = options.enc_bits.or(kept).unwrap_or_else(|| enc_alg.default_bits());
-        if enc_alg == KeyManagementAlgorithm::DangerRsa15 && !defaults.allow_rsa1_5 {
+        if defaults.forbids(enc_alg) {
             return Err(OptionsError::Rsa15NotAllowed);
         }
         enc_alg.check_bits(enc_bits).map_err(OptionsError::EncBits)?;
 
         let maxima = &defaults.maxima;
-        let cut = |life: Ttl, most: Option<Ttl>| most.map_or(life, |most| life.min(most));
+        let kept = maxima.limit(&self.policy).into_owned();
         let policy = TokenPolicy {
-            auth_ttl: within("auth_ttl", options.auth_ttl, maxima.auth_ttl)?
-                .unwrap_or_else(|| cut(self.policy.auth_ttl, maxima.auth_ttl)),
+            auth_ttl: within("auth_ttl", options.auth_ttl, maxima.auth_ttl)?.unwrap_or(kept.auth_ttl),
             refresh_ttl: within("refresh_ttl", options.refresh_ttl, maxima.refresh_ttl)?
-                .unwrap_or_else(|| cut(self.policy.refresh_ttl, maxima.refresh_ttl)),
-            refresh_strategy: options.refresh_strategy.unwrap_or(self.policy.refresh_strategy),
-            issuer: options.issuer.clone().unwrap_or(self.policy.issuer),
-            audience: options.audience.clone().unwrap_or(self.policy.audience),
+                .unwrap_or(kept.refresh_ttl),
+            refresh_strategy: options.refresh_strategy.unwrap_or(kept.refresh_strategy),
+            issuer: options.issuer.clone().unwrap_or(kept.issuer),
+            audience: options.audience.clone().unwrap_or(kept.audience),
         };
         let expiry = within("expiry", options.expiry, maxima.expiry)?.map(Ttl::as_duration);
         let most = maxima.expiry.map_or(Duration::MAX, Ttl::as_duration);
@@ -316,6 +343,25 @@ mod tests {
         let lower = within(hours(1), hours(5), hours(50));
         let renewal = cut.changed(&none(), &lower).unwrap();
         assert_eq!((lives(&renewal), renewal.expiry), ([hours(1), hours(5)], Duration::from_secs(50 * 3600)));
+        let shortest = renewal.changed(&none(), &within(None, hours(0), None)).unwrap();
+        assert_eq!(lives(&shortest), [hours(0), hours(0)], "no access token outlives its refresh token");
+    }
+
+    #[test]
+    fn an_algorithm_that_is_switched_off_gives_way_to_the_default_one() {
+        use KeyManagementAlgorithm::{DangerRsa15, EcdhEs, RsaOaep256};
+        let rsa15 = KeyOptions { enc_alg: Some(DangerRsa15), ..KeyOptions::default() };
+        let on = KeyDefaults { allow_rsa1_5: true, ..KeyDefaults::default() };
+        let off = KeyDefaults { enc_alg: EcdhEs, enc_bits: Some(384), ..KeyDefaults::default() };
+        let plan = KeyPlan::for_registration(&"shop".parse().unwrap(), &rsa15, &on).unwrap();
+        let renewed = |options: &KeyOptions, defaults| {
+            plan.clone().changed(options, defaults).map(|plan| (plan.enc_alg, plan.enc_bits))
+        };
+        assert_eq!(renewed(&KeyOptions::default(), &off), Ok((EcdhEs, 384)));
+        let named = KeyOptions { enc_alg: Some(RsaOaep256), ..KeyOptions::default() };
+        assert_eq!(renewed(&named, &off), Ok((RsaOaep256, 2048)));
+        assert_eq!(renewed(&rsa15, &off), Err(OptionsError::Rsa15NotAllowed));
+        assert_eq!(renewed(&KeyOptions::default(), &on), Ok((DangerRsa15, 2048)));
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum IssueError {
     Disabled,
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
+    #[error("the keys of this client are RSA1_5, which is switched off; renew them")]
+    AlgorithmOff,
     #[error(transparent)]
     Claims(#[from] ClaimsRefusal),
     #[error(transparent)]
@@ -54,7 +56,7 @@ impl Issuer {
     /// Opens a session: an access token and a refresh token of generation 0.
     ///
     /// # Errors
-    /// The caller can mend [`IssueError::KeysExpired`] and [`IssueError::Claims`].
+    /// The caller can mend [`IssueError::KeysExpired`], [`IssueError::AlgorithmOff`] and [`IssueError::Claims`].
     pub fn issue(&self, access: &ClientAccess, command: IssueToken) -> Result<TokenSet, IssueError> {
         let client = access.client();
         if client.is_disabled() {
@@ -64,11 +66,16 @@ impl Issuer {
         if keys.has_expired(now) {
             return Err(IssueError::KeysExpired);
         }
+        let defaults = &self.settings().defaults;
+        if defaults.forbids(keys.encryption.algorithm()) {
+            return Err(IssueError::AlgorithmOff);
+        }
+        let policy = &defaults.maxima.limit(&keys.policy);
         let asked = (command.access_valid_time, command.refresh_valid_time);
-        let (claims, lifetimes) = accept(command.claims, &keys.policy, asked, keys.expires_at, now)?;
+        let (claims, lifetimes) = accept(command.claims, policy, asked, keys.expires_at, now)?;
         let random = self.env().random().map_err(MintError::from)?;
         let session = SessionId::new(self.session_time(client), &random);
-        let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
+        let mint = Mint { keys, policy, session, claims: &claims, lifetimes, now, env: self.env() };
         Ok(mint.tokens(RefreshToken::New(0))?)
     }
 }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::claims::{CustomClaims, LIFETIMES, Lifetimes, expiry_after};
 use crate::key::KeySet;
+use crate::policy::TokenPolicy;
 
 pub(super) const ACCESS_TYPE: &str = "JWT";
 /// `typ` of the JWS inside a refresh token (RFC 8725 §3.11).
@@ -37,6 +38,8 @@ pub struct TokenSet {
 /// The parts that all tokens of one answer share.
 pub(super) struct Mint<'a> {
     pub(super) keys: &'a KeySet,
+    /// That of the keys, within the server's maxima.
+    pub(super) policy: &'a TokenPolicy,
     pub(super) session: SessionId,
     pub(super) claims: &'a CustomClaims,
     pub(super) lifetimes: Lifetimes,
@@ -65,14 +68,14 @@ pub enum MintError {
 
 impl Mint<'_> {
     pub(super) fn tokens(&self, refresh: RefreshToken) -> Result<TokenSet, MintError> {
-        let KeySet { signing, encryption, content, policy, expires_at: end, .. } = self.keys;
-        let expires_at = expiry_after(self.now, self.lifetimes.access(policy), *end);
+        let KeySet { signing, encryption, content, expires_at: end, .. } = self.keys;
+        let expires_at = expiry_after(self.now, self.lifetimes.access(self.policy), *end);
         let header = ProtectedHeader { typ: Some(ACCESS_TYPE), cty: None };
         let access_token = signing.sign(&header, &self.payload(expires_at, None)?)?;
         let (refresh_token, refresh_expires_at) = match refresh {
             RefreshToken::Kept(token, expires_at) => (token, expires_at),
             RefreshToken::New(generation) => {
-                let expires_at = expiry_after(self.now, self.lifetimes.refresh(policy), *end);
+                let expires_at = expiry_after(self.now, self.lifetimes.refresh(self.policy), *end);
                 let header = ProtectedHeader { typ: Some(REFRESH_TYPE), cty: None };
                 let signed = signing.sign(&header, &self.payload(expires_at, Some(generation))?)?;
                 let signed = Zeroizing::new(signed);
@@ -90,7 +93,7 @@ impl Mint<'_> {
         let random = self.env.random::<10>()?;
         let jti = uuid::Builder::from_unix_timestamp_millis(self.now.millis(), &random).into_uuid();
         let (seconds, session) = (self.now.seconds(), self.session.uuid());
-        let issuer = Value::String(self.keys.policy.issuer.clone());
+        let issuer = Value::String(self.policy.issuer.clone());
         let mut json = String::with_capacity(256 + self.claims.json.len());
         // Writing to a String cannot fail.
         let _ = write!(

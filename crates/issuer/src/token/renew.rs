@@ -51,6 +51,8 @@ pub enum RenewError {
     Disabled,
     #[error("the keys of this client have expired; renew them")]
     KeysExpired,
+    #[error("the keys of this client are RSA1_5, which is switched off; renew them")]
+    AlgorithmOff,
     #[error("the session was changed by other requests at the same moment")]
     Conflict,
     #[error(transparent)]
@@ -82,6 +84,9 @@ impl Issuer {
         let keys = client.keys().active();
         if keys.has_expired(now) {
             return Err(RenewError::KeysExpired);
+        }
+        if self.settings().defaults.forbids(keys.encryption.algorithm()) {
+            return Err(RenewError::AlgorithmOff);
         }
         let strategy = rule::effective(keys.policy.refresh_strategy, command.strategy);
         let refresh = match self.step(access, &token, strategy, now).await? {
@@ -160,7 +165,8 @@ impl Issuer {
             claims.remove(name);
         }
         let claims = CustomClaims { json: claims.to_json() };
-        let mint = Mint { keys, session, claims: &claims, lifetimes, now, env: self.env() };
+        let policy = &self.settings().defaults.maxima.limit(&keys.policy);
+        let mint = Mint { keys, policy, session, claims: &claims, lifetimes, now, env: self.env() };
         Ok(mint.tokens(refresh)?)
     }
 }

@@ -16,6 +16,7 @@ const PASS_PAUSE: Duration = Duration::from_secs(60);
 /// Drops expired records and retired key sets, a few at a time, and counts key sets at the end of each pass. Never ends.
 pub(super) async fn keep(issuer: &Issuer, metrics: &Metrics) {
     let mut cursor = HousekeepingCursor::default();
+    let mut first_pass = true;
     loop {
         let pause = match issuer.housekeeping_step(cursor).await {
             Ok((next, report)) => {
@@ -29,6 +30,12 @@ pub(super) async fn keep(issuer: &Issuer, metrics: &Metrics) {
                 }
                 match report.pass_complete {
                     Some(census) => {
+                        if std::mem::take(&mut first_pass) && census.switched_off > 0 {
+                            warn!(
+                                clients = census.switched_off,
+                                "the keys of clients are RSA1_5, which is switched off: these clients issue and renew nothing until `jwtis client renew-keys KID`"
+                            );
+                        }
                         metrics.key_sets(KeySets {
                             active: census.active,
                             retiring: census.retiring,

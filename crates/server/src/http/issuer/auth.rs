@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use super::api::IssuerApi;
 use super::problem::{Code, Problem};
 use super::promised::Refuses;
-use super::shapes::KID;
+use super::shapes::{KID, NEW_KID};
 use crate::http::bearer;
 use crate::http::observe::authenticated;
 use crate::http::source::Source;
@@ -39,6 +39,9 @@ pub(super) struct Registrar(pub(super) RegistrationAccess);
 
 /// The `{kid}` of a path.
 pub(super) struct Kid(pub(super) ClientId);
+
+/// The `{kid}` of a registration, in the OpenAPI document.
+pub(super) enum NewKid {}
 
 impl TokenHolder {
     /// Lets the caller act for `kid`, and names that client in the log.
@@ -77,11 +80,20 @@ impl Refuses for Kid {
 
 impl IntoParams for Kid {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let kid =
-            ParameterBuilder::new().name("kid").parameter_in(ParameterIn::Path).required(Required::True);
-        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(KID));
-        vec![kid.description(Some("the client")).schema(Some(schema)).build()]
+        kid_in_path(KID)
     }
+}
+
+impl IntoParams for NewKid {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        kid_in_path(NEW_KID)
+    }
+}
+
+fn kid_in_path(pattern: &str) -> Vec<Parameter> {
+    let kid = ParameterBuilder::new().name("kid").parameter_in(ParameterIn::Path).required(Required::True);
+    let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    vec![kid.description(Some("the client")).schema(Some(schema)).build()]
 }
 
 impl FromRequestParts<Arc<IssuerApi>> for TokenHolder {

@@ -50,11 +50,11 @@ refuses! {
     RegisterError: KidTaken ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     RenewKeysError: NotGranted TooManyKeySets ConcurrentChange Busy StoreUnavailable OutcomeUnknown Contended;
     IssueError:
-        OwnedClaim ForeignIssuer KeysExpired ClaimsTooDeep ClaimsNumberOutOfRange ClaimsTooLarge InvalidClaim
+        OwnedClaim ForeignIssuer KeysExpired EncAlgOff ClaimsTooDeep ClaimsNumberOutOfRange ClaimsTooLarge InvalidClaim
         ExpiryInPast ExpiryBeyondLimit;
     RenewError:
-        InvalidToken NotARefreshToken TokenNotYetValid TokenRevoked TokenReused SessionUnknown KeysExpired TokenExpired
-        StoreUnavailable OutcomeUnknown Contended;
+        InvalidToken NotARefreshToken TokenNotYetValid TokenRevoked TokenReused SessionUnknown KeysExpired EncAlgOff
+        TokenExpired StoreUnavailable OutcomeUnknown Contended;
     RevokeError: NotAToken SessionFromFuture TooManyRevocations StoreUnavailable OutcomeUnknown Contended ClockBehind;
     VerificationError: StoreUnavailable;
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api::IssuerApi;
-use super::auth::{Kid, Registrar, TokenHolder};
+use super::auth::{Kid, NewKid, Registrar, TokenHolder};
 use super::json::StrictJson;
 use super::members::{
     KidMember, OptionalAudience, OptionalBits, OptionalContentEncryption, OptionalKeyManagementAlgorithm,
@@ -107,7 +107,7 @@ options_of_keys! {
     post,
     path = "/register/{kid}",
     operation_id = "register",
-    params(Kid),
+    params(NewKid),
     request_body = RegisterRequest,
     responses(
         (status = CREATED, description = "the client's token and public keys", body = Registration<'static>),

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use jwtis_issuer::{RevokeError, RevokeTarget};
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, OneOfBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -37,9 +38,10 @@ pub(super) struct RevokeRequest {
     /// The same as `auth_token`.
     #[serde(default)]
     access_token: OptionalToken,
-    /// Ends all sessions with this claim `sub`.
+    /// Ends all sessions with this claim `sub`. The empty one counts where nothing else is given.
     #[serde(default)]
-    sub: OptionalText,
+    #[schema(value_type = OptionalText)]
+    sub: Option<String>,
     /// Ends all sessions of the client.
     #[serde(default)]
     all: Flag,
@@ -51,11 +53,17 @@ enum OneTarget {}
 impl PartialSchema for OneTarget {
     fn schema() -> RefOr<Schema> {
         let token = AnyOfBuilder::new().item(given("auth_token")).item(given("access_token"));
+        let left_out = || shapes::one_of(["".into(), Value::Null]);
+        let mut empty = shapes::anything().property("sub", shapes::one_of(["".into()])).required("sub");
+        for name in ["id", "refresh_token", "auth_token", "access_token"] {
+            empty = empty.property(name, left_out());
+        }
         let target = OneOfBuilder::new()
             .item(given("id"))
             .item(given("refresh_token"))
             .item(token)
             .item(given("sub"))
+            .item(empty.property("all", shapes::one_of([false.into(), Value::Null])))
             .item(holds("all", shapes::Yes::schema()));
         AllOfBuilder::new().item(RevokeRequest::schema()).item(target).into()
     }
@@ -119,14 +127,16 @@ impl RevokeRequest {
             self.id.0.as_deref().map(|id| ("id", RevokeTarget::Session(id))),
             self.refresh_token.reveal().map(|token| ("refresh_token", RevokeTarget::Token(token))),
             token.map(|token| ("auth_token", RevokeTarget::Token(token))),
-            self.sub.0.as_deref().map(|subject| ("sub", RevokeTarget::Subject(subject))),
+            self.sub.as_deref().filter(|sub| !sub.is_empty()).map(|sub| ("sub", RevokeTarget::Subject(sub))),
             self.all.0.then_some(("all", RevokeTarget::All)),
         ]
         .into_iter()
         .flatten();
 
         let choice = "one of id, refresh_token, auth_token, sub, all";
-        let target = targets.next().ok_or(Problem::with_detail(Code::MissingMember, choice))?;
+        // Tokens may have an empty subject.
+        let empty = self.sub.as_deref().map(|sub| ("sub", RevokeTarget::Subject(sub)));
+        let target = targets.next().or(empty).ok_or(Problem::with_detail(Code::MissingMember, choice))?;
         if targets.next().is_some() {
             return Err(Problem::with_detail(Code::ConflictingMembers, format!("give just {choice}")));
         }

@@ -18,6 +18,8 @@ use super::problem::code::Code;
 
 /// 1 to 128 of the unreserved characters, and not what a path would lose.
 pub(super) const KID: &str = r"^(?!\.{1,2}$)[A-Za-z0-9._~\-]{1,128}$";
+/// A [`KID`] that [`ClientId::may_be_new`].
+pub(super) const NEW_KID: &str = r"^(?!\.{1,2}$|-|jat_|jct_|eyJ)[A-Za-z0-9._~\-]{1,128}$";
 const _: () = assert!(ClientId::MAX_CHARS == 128, "the pattern has the number, too");
 
 /// A UUID of version 7 (RFC 9562 §5.7).
@@ -154,7 +156,7 @@ fn like(pattern: &str) -> Object {
     text().pattern(Some(pattern)).build()
 }
 
-fn one_of(values: impl IntoIterator<Item = Value>) -> Object {
+pub(super) fn one_of(values: impl IntoIterator<Item = Value>) -> Object {
     anything().enum_values(Some(values)).build()
 }
 

@@ -164,6 +164,10 @@ async fn register_refuses_a_kid_that_is_none() {
         let answer = world.post(&format!("/register/{kid}"), json!({})).bearer(&world.admin).send().await;
         answer.problem(400, "invalid_kid");
     }
+    for kid in ["--help", "jat_x7x7", &world.admin] {
+        let answer = world.post(&format!("/register/{kid}"), json!({})).bearer(&world.admin).send().await;
+        answer.problem(400, "invalid_kid");
+    }
     world.register(&"x".repeat(128), json!({})).await;
     world.register("A-Z.a_z~09", json!({})).await;
 }

@@ -49,6 +49,20 @@ async fn revoke_by_subject_leaves_other_subjects_and_later_sessions() {
 }
 
 #[tokio::test]
+async fn revoke_by_the_empty_subject_wants_nothing_else_beside_it() {
+    let world = World::new().await;
+    let token = world.register("shop", json!({})).await;
+    let ended = world.issue("shop", &token, json!({"sub": ""})).await;
+    let other = world.issue("shop", &token, json!({})).await;
+    let by_id = world.issue("shop", &token, json!({"sub": ""})).await;
+    revoke(&world, &token, json!({"kid": "shop", "sub": "", "id": by_id.id})).await;
+    assert!(world.is_active("shop", &token, &ended.auth).await);
+    revoke(&world, &token, json!({"kid": "shop", "sub": "", "id": null, "all": false})).await;
+    assert!(!world.is_active("shop", &token, &ended.auth).await);
+    assert!(world.is_active("shop", &token, &other.auth).await);
+}
+
+#[tokio::test]
 async fn revoke_all_ends_every_session_of_this_client_only() {
     let world = World::new().await;
     let shop = world.register("shop", json!({})).await;
@@ -132,7 +146,7 @@ async fn revoke_wants_exactly_one_target() {
     for (body, code) in [
         (json!({"kid": "shop"}), "missing_member"),
         (json!({"kid": "shop", "all": false}), "missing_member"),
-        (json!({"kid": "shop", "sub": "", "id": null}), "missing_member"),
+        (json!({"kid": "shop", "sub": null, "id": ""}), "missing_member"),
         (json!({"kid": "shop", "id": issued.id, "sub": "u1"}), "conflicting_members"),
         (json!({"kid": "shop", "sub": "u1", "all": true}), "conflicting_members"),
         (json!({"kid": "shop", "auth_token": "a", "access_token": "b"}), "conflicting_members"),

@@ -87,6 +87,7 @@ impl From<KeyGenerationError> for Problem {
 impl From<RegisterError> for Problem {
     fn from(error: RegisterError) -> Self {
         match error {
+            RegisterError::Name => Self::explained(Code::InvalidKid, &error),
             RegisterError::Taken => Self::new(Code::KidTaken),
             RegisterError::Options(error) => error.into(),
             RegisterError::Deleted => Self::explained(Code::ConcurrentChange, &error),
@@ -145,6 +146,7 @@ impl From<IssueError> for Problem {
         match error {
             IssueError::Disabled => Self::new(Code::ClientDisabled),
             IssueError::KeysExpired => Self::new(Code::KeysExpired),
+            IssueError::AlgorithmOff => Self::new(Code::EncAlgOff),
             IssueError::Claims(refusal) => refusal.into(),
             IssueError::Mint(_) => Self::caused_by(Code::Internal, error),
         }
@@ -177,6 +179,7 @@ impl From<RenewError> for Problem {
             RenewError::SessionUnknown => Self::new(Code::SessionUnknown),
             RenewError::Disabled => Self::new(Code::ClientDisabled),
             RenewError::KeysExpired => Self::new(Code::KeysExpired),
+            RenewError::AlgorithmOff => Self::new(Code::EncAlgOff),
             RenewError::Conflict => Self::caused_by(Code::Contended, error),
             RenewError::Store(error) => error.into(),
             RenewError::OutcomeUnknown(error) => error.into(),

@@ -109,6 +109,8 @@ codes! {
         "Choose another; new keys for a client come from `/renew_keys`.";
     KeysExpired = "keys_expired", CONFLICT, "The client's keys have expired",
         "POST `/renew_keys`.";
+    EncAlgOff = "enc_alg_off", CONFLICT, "The client's keys are RSA1_5, which this server has switched off",
+        "POST `/renew_keys`: without `enc_alg` it takes the server's default. Refresh tokens made before are renewed then.";
     TokenExpired = "token_expired", CONFLICT, "The refresh token has expired",
         "Log the user in again.";
     TooManyKeySets = "too_many_key_sets", CONFLICT, "Too many key sets of this client are still in use",
@@ -212,6 +214,7 @@ impl Code {
             | Self::SessionFromFuture
             | Self::KidTaken
             | Self::KeysExpired
+            | Self::EncAlgOff
             | Self::TokenExpired
             | Self::TooManyKeySets
             | Self::ConcurrentChange
