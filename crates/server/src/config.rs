@@ -41,7 +41,7 @@ use jwtis_base::Ttl;
 use jwtis_base::audit::Retention;
 use jwtis_store::{check_witness_place, witness_beside};
 
-use crate::telemetry::LogSettings;
+use crate::telemetry::{LogFilter, LogSettings};
 use fault::Findings;
 use layer::{Layers, file_named};
 use model::{Model, StoreSection};
@@ -115,6 +115,9 @@ impl Config {
         let issuer = IssuerConfig::of(&reading, issuer, admin_token);
         let utility = reading.get(&server.utility_address).and_then(|address| address.0);
         advise_of_exposed_utility(&reading, &model, utility);
+        if let Some(dropped) = model.log.filter.get().and_then(LogFilter::drops) {
+            reading.advice(model.log.filter.at, format!("this log filter drops {dropped}"));
+        }
         let store = store(&reading, &model.store);
         let http = HttpConfig::of(&reading, http);
         let max_age = reading.get(&audit.max_age).map(Ttl::as_duration);

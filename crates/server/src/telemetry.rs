@@ -6,9 +6,9 @@ use std::io::{self, IsTerminal as _};
 use std::panic;
 use std::str::FromStr;
 
-use tracing::{error, warn};
+use tracing::{Level, error, warn};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 
 use queue::LineQueue;
 
@@ -59,17 +59,46 @@ pub struct LogFilter(String);
 
 /// Why a filter was refused.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "not a log filter ({0}); write levels or module=level pairs, like \"info\" or \"jwtis=debug,hyper=warn\""
-)]
-pub struct InvalidFilter(#[from] ParseError);
+#[expect(missing_docs, reason = "the messages explain")]
+pub enum InvalidFilter {
+    #[error(
+        "not a log filter ({0}); write levels or module=level pairs, like \"info\" or \"jwtis=debug,hyper=warn\""
+    )]
+    Syntax(#[from] ParseError),
+    #[error(
+        "not a log filter: `{0}` is no level (off, error, warn, info, debug, trace), and as a module it needs one, like \"hyper=warn\""
+    )]
+    Word(String),
+}
 
 impl FromStr for LogFilter {
     type Err = InvalidFilter;
 
     fn from_str(text: &str) -> Result<Self, InvalidFilter> {
         EnvFilter::try_new(text)?;
-        Ok(Self(text.to_owned()))
+        // Such a word would name a module that there is not, and silence all others.
+        let is_known = |word: &str| word.parse::<LevelFilter>().is_ok() || word.starts_with("jwtis");
+        let is_bare = |word: &&str| !word.is_empty() && !word.contains(['=', '[', '{', '}', ']']);
+        match text.split(',').map(str::trim).filter(is_bare).find(|word| !is_known(word)) {
+            Some(word) => Err(InvalidFilter::Word(word.to_owned())),
+            None => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+impl LogFilter {
+    /// What an operator would miss. A filter of spans is not judged.
+    #[must_use]
+    pub fn drops(&self) -> Option<&'static str> {
+        let targets: Targets = self.0.parse().ok()?;
+        match (
+            targets.would_enable("jwtis", &Level::WARN),
+            targets.would_enable("jwtis::audit", &Level::INFO),
+        ) {
+            (true, true) => None,
+            (true, false) => Some("the audit trail: add `jwtis::audit=info`"),
+            (false, _) => Some("warnings: add `jwtis=warn,jwtis::audit=info`"),
+        }
     }
 }
 
@@ -125,4 +154,30 @@ pub fn start(settings: &LogSettings) -> io::Result<Logging> {
     // The one error is that a subscriber is in place already.
     drop(outcome);
     Ok(Logging(queue))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_level_is_refused_and_what_a_filter_drops_is_told() {
+        for text in ["infoo", "warn,jwts", "hyper", "jwtis=loud"] {
+            assert!(text.parse::<LogFilter>().is_err(), "{text}");
+        }
+        for (text, dropped) in [
+            ("info", None),
+            ("INFO", None),
+            ("jwtis=debug,hyper=warn", None),
+            ("warn,jwtis::audit=info", None),
+            ("jwtis_signer,warn", Some("the audit trail")),
+            ("warn", Some("the audit trail")),
+            ("hyper=debug", Some("warnings")),
+            ("off", Some("warnings")),
+            ("jwtis[request{client=shop}]=debug,info", None),
+        ] {
+            let drops = text.parse::<LogFilter>().unwrap().drops();
+            assert_eq!(drops.and_then(|text| text.split_once(':')).map(|(what, _)| what), dropped, "{text}");
+        }
+    }
 }

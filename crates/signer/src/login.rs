@@ -73,14 +73,10 @@ impl Signer {
             })?;
         let Some((user, credentials)) = guard.look(name, password, env.now()).await else {
             let pause_ms = u64::try_from(attempt.failed().as_millis()).unwrap_or(u64::MAX);
-            tracing::info!(
-                target: "jwtis::audit",
-                event = "login_denied",
-                user = shown(name),
-                %source,
-                pause_ms,
-                "wrong name or password"
-            );
+            // Where no user has this name, it may be a password in the wrong field.
+            let user = guard.has_user(name).then(|| shown(name));
+            let why = if user.is_some() { "wrong password" } else { "unknown user" };
+            tracing::info!(target: "jwtis::audit", event = "login_denied", user, %source, pause_ms, "{why}");
             return Err(LoginError::Denied);
         };
         attempt.succeeded();

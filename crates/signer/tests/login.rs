@@ -159,6 +159,8 @@ async fn logins_are_in_the_audit_trail_without_secrets_and_without_forged_lines(
     let token = login(&signer, "alice", PASSWORD).await.unwrap();
     let forged = format!("eve\n{}\u{1b}[31m", "x".repeat(10_000));
     assert_eq!(login(&signer, &forged, "wrong-password-of-eve").await, Err(LoginError::Denied));
+    assert_eq!(login(&signer, PASSWORD, "x").await, Err(LoginError::Denied), "the password as the name");
+    assert_eq!(login(&signer, "alice", "wrong").await, Err(LoginError::Denied));
     assert!(whose(&signer, &token, None).await.is_ok());
     drop(guard);
     let text = log.text();
@@ -167,7 +169,9 @@ async fn logins_are_in_the_audit_trail_without_secrets_and_without_forged_lines(
     for secret in [PASSWORD, SECRET, &token, "wrong-password-of-eve", "\u{1b}", &"x".repeat(100)] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
-    assert_eq!(text.lines().count(), 2);
+    assert_eq!(text.lines().count(), 4);
+    assert_eq!(text.matches("unknown user").count(), 2, "{text}");
+    assert_eq!(text.matches(r#""user":"alice""#).count(), 2, "{text}");
     assert!(text.contains(r#""pause_ms":0"#), "{text}");
 }
 

@@ -113,6 +113,7 @@ pub use crate::{
     open_error::OpenError,
     read_error::{BoxError, ReadError},
     record::{DecodeError, Name, Record, Stored, Table},
+    redb::maintain::FetchedCopy,
     redb::restore::{Replaced, Restoration, Restored},
     rollback::{Rollback, RollbackCause, Witnessed, check_witness_place, witness_beside},
     sealed::{NotARecordKey, RecordKey, SealedRecord, Version},

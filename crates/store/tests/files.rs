@@ -11,6 +11,7 @@ mod common;
 
 use std::{
     fs,
+    io::Write as _,
     os::unix::fs::PermissionsExt,
     path::Path,
     sync::{Arc, Barrier},
@@ -18,8 +19,8 @@ use std::{
 
 use common::{Client, Session, client, clients, created, fill, opened, password, place};
 use jwtis_store::{
-    CommitError, KdfParams, Name, NotWritten, OpenError, Restoration, change_password, check, create_redb,
-    info, open_memory, open_redb, stage_redb, witness_beside,
+    CommitError, FetchedCopy, KdfParams, Name, NotWritten, OpenError, Restoration, change_password, check,
+    create_redb, info, open_memory, open_redb, stage_redb, witness_beside,
 };
 
 fn mode(path: &Path) -> u32 {
@@ -288,6 +289,43 @@ async fn info_and_check_count_what_is_there() {
     let tables: Vec<_> = found.tables.iter().map(|t| (t.id, t.name.as_str(), t.records)).collect();
     assert_eq!(tables, [(1, "clients", 7), (2, "sessions", 1)]);
     assert_eq!(found.records(), 8);
+}
+
+#[tokio::test]
+async fn a_fetched_copy_has_its_name_once_it_is_whole_and_else_leaves_nothing() {
+    let (folder, path) = place();
+    let store = created(&path);
+    fill(&store, 300).await;
+    let backup = folder.path().join("backup.db");
+    store.backup_to(&backup).unwrap();
+    drop(store);
+    let image = fs::read(&backup).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("fetched.db");
+    let fetched = |bytes: &[u8]| {
+        let copy = FetchedCopy::beside(&target).unwrap();
+        copy.file().write_all(bytes).unwrap();
+        copy
+    };
+    for end in [0, 4096, image.len() / 2, image.len() * 3 / 4] {
+        for password in [None, Some(&password())] {
+            assert!(fetched(&image[..end]).check(password).is_err(), "cut off at {end} of {}", image.len());
+        }
+    }
+    let wrong = jwtis_store::Password::new("wrong");
+    assert!(matches!(fetched(&image).check(Some(&wrong)), Err(OpenError::WrongPassword { .. })));
+    assert_eq!(names(elsewhere.path()), [""; 0]);
+    // As a killed process leaves it.
+    let left = elsewhere.path().join("fetched.db.new-1-0");
+    fs::copy(&backup, &left).unwrap();
+    let whole = fetched(&image);
+    assert!(!left.exists() && !target.exists());
+    assert!(whole.check(None).unwrap().is_none());
+    assert!(whole.check(Some(&password())).unwrap().unwrap().damaged.is_empty());
+    whole.place().unwrap();
+    assert_eq!((names(elsewhere.path()), mode(&target)), (vec!["fetched.db".to_owned()], 0o600));
+    assert!(matches!(fetched(&image).place(), Err(OpenError::AlreadyExists)));
+    assert_eq!(clients(&opened(&target)).await.unwrap().len(), 300);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::event::EVENTS;
 use crate::env::Timestamp;
 use crate::json::{decode_json, encode_json};
 
@@ -27,7 +28,8 @@ pub type Fields = BTreeMap<Cow<'static, str>, Value>;
 impl AuditRecord {
     /// A record of what happens at `at`.
     #[must_use]
-    pub const fn new(at: Timestamp, event: &'static str, by: &'static str) -> Self {
+    pub fn new(at: Timestamp, event: &'static str, by: &'static str) -> Self {
+        debug_assert!(EVENTS.contains(&event), "{event} is not in the list of events");
         Self { at_ms: at.millis(), event: Cow::Borrowed(event), by: Cow::Borrowed(by), fields: Fields::new() }
     }
 

@@ -17,7 +17,6 @@ use zeroize::Zeroizing;
 
 use super::Failure;
 use super::environment;
-use super::failure::disk_hint;
 use super::printable::printable;
 use crate::config::read_secret_file;
 use crate::http::issuer::problem::Code;
@@ -109,7 +108,8 @@ fn token(file: Option<&Path>, variable: &str, kind: SecretKind) -> Result<Option
     let (origin, text) = match file {
         Some(file) => {
             let text = read_secret_file(file).map_err(|message| {
-                Failure::usage(message).hint("the file's first line is the token, readable for this user")
+                Failure::usage(format!("no token: {message}"))
+                    .hint("the file's first line is the token, readable for this user")
             })?;
             (file.display().to_string(), text)
         }
@@ -197,29 +197,25 @@ impl Api {
         self.ask(Method::DELETE, path, None).map(drop)
     }
 
-    /// GET of a file, written to `target`, which must not exist.
+    /// GET of a file, to be [saved](Self::save).
     ///
     /// # Errors
-    /// As [`Self::get`], and when the file cannot be written; then nothing stays behind.
-    pub(crate) fn download(&self, path: &str, target: &Path) -> Result<u64, Failure> {
-        let answer = self.ask(Method::GET, path, None)?;
+    /// As [`Self::get`].
+    pub(crate) fn stream(&self, path: &str) -> Result<Response<Incoming>, Failure> {
+        self.ask(Method::GET, path, None)
+    }
+
+    /// Writes the body of an answer to `file`.
+    ///
+    /// # Errors
+    /// When the body breaks off, or `file` cannot be written.
+    pub(crate) fn save(&self, answer: Response<Incoming>, file: &fs::File) -> io::Result<()> {
         let expected = answer.body().size_hint().exact();
-        let written = new_file(target).and_then(|mut file| {
-            let copied = self.runtime.block_on(copy(answer.into_body(), &mut file))?;
-            file.sync_all()?;
-            match expected {
-                Some(expected) if expected != copied => Err(io::ErrorKind::UnexpectedEof.into()),
-                _ => Ok(copied),
-            }
-        });
-        written.map_err(|error| {
-            if error.kind() != io::ErrorKind::AlreadyExists {
-                drop(fs::remove_file(target));
-            }
-            Failure::refused(format!("{} cannot be written", target.display()))
-                .because(&error)
-                .hint(disk_hint(&error))
-        })
+        let copied = self.runtime.block_on(copy(answer.into_body(), file))?;
+        match expected {
+            Some(expected) if expected != copied => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Asks, and takes only a success for an answer.
@@ -288,7 +284,7 @@ fn secret_header(text: &str) -> Result<HeaderValue, Failure> {
     Ok(value)
 }
 
-async fn copy(mut body: Incoming, file: &mut fs::File) -> io::Result<u64> {
+async fn copy(mut body: Incoming, mut file: &fs::File) -> io::Result<u64> {
     let mut copied: u64 = 0;
     // Each part has its own time: a large backup may take longer as a whole.
     while let Some(frame) = tokio::time::timeout(TIMEOUT, body.frame()).await? {
@@ -414,12 +410,6 @@ fn roots(ca_cert: Option<&Path>) -> Result<RootCertStore, Failure> {
                 .hint("give --ca-cert")
         }),
     }
-}
-
-/// A new file that only its owner reads.
-fn new_file(path: &Path) -> io::Result<fs::File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use jwtis_base::audit::{AuditPage, MAX_AUDIT_PAGE, NumberedRecord};
+use jwtis_base::audit::{AuditPage, EVENTS, MAX_AUDIT_PAGE, NumberedRecord};
 use jwtis_base::{Env, Timestamp, Ttl};
 use jwtis_signer::watermark::file;
 use jwtis_store::{ReadError, Store};
@@ -46,7 +47,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "DURATION")]
     since: Option<Ttl>,
     /// Only this event, like client_registered.
-    #[arg(long, value_name = "EVENT")]
+    #[arg(long, value_name = "EVENT", value_parser = PossibleValuesParser::new(EVENTS), hide_possible_values = true)]
     event: Option<String>,
     /// Only of this client.
     #[arg(long, value_name = "KID")]
@@ -97,6 +98,9 @@ impl List {
             Timestamp::from_millis(Env::system().now().millis().saturating_sub(age))
         });
         let found = self.newest(&self.trail.open()?, since)?;
+        if found.is_empty() {
+            super::failure::warn("no records match");
+        }
         if self.trail.connection.json {
             return out.json(&found);
         }

@@ -137,17 +137,21 @@ impl ClientCommand {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
         match self {
             Self::Register { client_id, options, connection } => {
+                out.can_show("the token of a new client").map_err(|failure| {
+                    failure.hint("send standard output to a terminal, a file or a pipe")
+                })?;
                 let body = Value::Object(options.members());
                 let answer = connection.open(As::Admin)?.post(&format!("/register/{client_id}"), &body)?;
-                if connection.json {
-                    return out.json(&answer);
-                }
                 let token = answer.get("client_token").and_then(Value::as_str).unwrap_or_default();
-                out.line(format_args!(
+                let shown = if connection.json {
+                    out.json(&answer)
+                } else {
+                    out.line(format_args!(
                     "{}\n\nToken of the client. It is shown only now; it issues, renews and revokes this client's tokens (`jwtis token`):\n\n  export JWTIS_CLIENT_TOKEN='{token}'",
                     keys(&answer)
                 ))
-                .map_err(|_| {
+                };
+                shown.map_err(|_| {
                     Failure::refused(format!("{client_id} is registered, and its token could not be shown on standard output"))
                         .hint(format!("`jwtis client delete {client_id}`, and register it again with standard output on a terminal"))
                 })

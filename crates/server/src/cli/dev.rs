@@ -46,6 +46,7 @@ pub(crate) struct Dev {
 
 impl Dev {
     pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+        runtime::check_clock(Env::system().now())?;
         let settings = LogSettings { verbose: self.verbose, ..LogSettings::default() };
         let _logging = telemetry::start(&settings).map_err(|error| runtime::no_threads(&error))?;
         let hangups = EarlyHangups::take().map_err(|error| runtime::no_signals(&error))?;

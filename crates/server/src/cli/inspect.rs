@@ -262,7 +262,8 @@ fn claim(name: &str, value: &Value, now: Timestamp) -> String {
         ("exp" | "nbf" | "iat", Some(seconds)) => {
             format!("{seconds} ({}, {})", utc(seconds), from_now(seconds, now))
         }
-        _ => value.as_str().map_or_else(|| value.to_string(), printable),
+        // Beside the escapes of what cannot be shown, a backslash is one of the text.
+        _ => value.as_str().map_or_else(|| value.to_string(), |text| text.replace('\\', r"\\")),
     }
 }
 
@@ -367,7 +368,8 @@ mod tests {
 
     #[test]
     fn escape_sequences_in_claims_do_not_reach_the_terminal() {
-        let text = said(&token(&key(), r#"{"iss":"\u001b[31m","x":["\u001b[31m"]}"#), None);
-        assert!(!text.contains('\x1b'), "{text:?}");
+        let claims = r#"{"iss":"\u001b[31m","x":["\u001b[31m"],"y":"\u202e\u2028 \\u{202e}"}"#;
+        let text = said(&token(&key(), claims), None);
+        assert!(!text.contains('\x1b') && text.contains(r"\u{202e}\u{2028} \\u{202e}"), "{text:?}");
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::failure::{Failure, Outcome};
-use super::printable::printable;
+use super::printable::{printable, steers};
 
 /// Where results go.
 pub struct Output<'w> {
@@ -68,12 +68,14 @@ impl<'w> Output<'w> {
         let text = serde_json::to_string_pretty(value)
             .map(Zeroizing::new)
             .map_err(|error| Failure::refused("the result cannot be written as JSON").because(&error))?;
-        self.write(&text, |c| format!("\\u{:04x}", u32::from(c)))
+        let escape =
+            |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        self.write(&text, escape)
     }
 
-    /// Control characters inside a line never reach a terminal.
+    /// What steers a terminal never reaches one.
     fn write(&mut self, text: &str, escape: impl Fn(char) -> String) -> Outcome {
-        let harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+        let harmful = |c: char| steers(c) && !matches!(c, '\n' | '\t');
         let mut parts = text.split_inclusive(harmful);
         let written = parts.try_for_each(|part| match part.chars().next_back().filter(|c| harmful(*c)) {
             Some(last) => write!(self.writer, "{}{}", part.strip_suffix(last).unwrap_or(part), escape(last)),
@@ -156,20 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\nü"), "a\\u{1b}[31mb\\nü");
-    }
-
-    #[test]
     fn lines_and_json_are_written_without_control_characters() {
         let mut written = Vec::new();
         let mut out = Output::new(&mut written);
         out.line("a\x1b[31m\tb\nc\u{9b}").unwrap();
-        out.json(&"d\u{9b}\x7f\x1b").unwrap();
+        out.json(&"d\u{9b}\x7f\x1b\u{202e}\u{e0001}").unwrap();
         drop(out);
         assert_eq!(
             String::from_utf8(written).unwrap(),
-            "a\\u{1b}[31m\tb\nc\\u{9b}\n\"d\\u009b\\u007f\\u001b\"\n"
+            "a\\u{1b}[31m\tb\nc\\u{9b}\n\"d\\u009b\\u007f\\u001b\\u202e\\udb40\\udc01\"\n"
         );
     }
 

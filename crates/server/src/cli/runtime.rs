@@ -3,7 +3,9 @@
 use std::io;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
-use super::failure::Failure;
+use jwtis_base::Timestamp;
+
+use super::failure::{Failure, Outcome};
 
 pub(crate) fn no_signals(error: &io::Error) -> Failure {
     Failure::refused("no handler for signals").because(error)
@@ -34,6 +36,18 @@ fn threads<T>(build: impl FnOnce() -> io::Result<T>) -> Result<T, Failure> {
     }
 }
 
+/// That HTTP has a date for the clock's time: its header `Date` has years from 1970 to 9999 (RFC 9110 §5.6.7).
+///
+/// # Errors
+/// With a hint where it has none.
+pub(crate) fn check_clock(now: Timestamp) -> Outcome {
+    if (1..253_402_300_800).contains(&now.seconds()) {
+        return Ok(());
+    }
+    Err(Failure::refused("the clock of this machine is before 1970 or after the year 9999")
+        .hint("set it (`timedatectl`, or start NTP), and start again"))
+}
+
 pub(crate) fn no_threads(error: &io::Error) -> Failure {
     Failure::refused("the system gives the server no threads").because(error).hint(
         "raise the limit of processes (`ulimit -u`, systemd's TasksMax, the pids limit of a container) or give it more memory",
@@ -43,6 +57,13 @@ pub(crate) fn no_threads(error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_for_which_http_has_no_date_is_refused() {
+        for (seconds, usable) in [(0, false), (1, true), (253_402_300_799, true), (253_402_300_800, false)] {
+            assert_eq!(check_clock(Timestamp::from_seconds(seconds)).is_ok(), usable, "{seconds}");
+        }
+    }
 
     #[test]
     fn a_system_without_threads_gets_an_error_and_no_panic() {

@@ -18,7 +18,7 @@ use super::first_start::{self, AdminToken};
 use super::opening::{issuer_settings, open_issuer, open_store, store_exists, store_folder};
 use super::output::Output;
 use super::printable::printable;
-use super::runtime::{no_signals, no_threads, runtime};
+use super::runtime::{check_clock, no_signals, no_threads, runtime};
 use super::{Failure, Outcome, config as configuration, harden, password, prompt, signer_start};
 use crate::app::clock::warn_if_set_back;
 use crate::app::signer::{Prepared, Surroundings};
@@ -32,6 +32,7 @@ use crate::telemetry;
 use crate::tls::TlsError;
 
 pub(crate) fn run(flags: GivenFlags, out: &mut Output<'_>) -> Outcome {
+    check_clock(Env::system().now())?;
     let hangups = EarlyHangups::take().map_err(|error| no_signals(&error))?;
     let reloader = Reloader::new(flags.clone(), environment::environment);
     let seen = Seen::look(reloader.path());

@@ -1,4 +1,5 @@
-//! Secret keys in the wrong place of the configuration: whatever quotes a text of it shows them by their kind alone.
+//! Secrets in the wrong place of the configuration: whatever quotes a text of it shows keys and tokens by their kind alone, and URLs
+//! without user and password.
 
 use std::fmt::Write as _;
 
@@ -8,13 +9,47 @@ const PREFIXES: [&str; 8] = ["edsk", "spsk", "p2sk", "BLsk", "edesk", "spesk", "
 const LEAST_AT_START: usize = 8;
 /// The same inside a word. Hashes of keys, which have the prefixes by chance, are shorter.
 const LEAST_INSIDE: usize = 32;
+/// What tokens of the issuer begin with.
+const TOKENS: [&str; 2] = ["jat_", "jct_"];
 /// The longest name that is shown whole where a secret may have become one.
 const LONGEST_NAME: usize = 24;
 /// How much is shown of a longer one.
 const START_OF_NAME: usize = 8;
 
-/// The text, where everything that looks like a secret key is its prefix and `…`.
+/// The text, where everything that looks like a secret key or a token is its prefix and `…`, and so are user and password of a URL.
 pub(crate) fn concealed(text: &str) -> String {
+    without_tokens(&without_keys(&without_userinfo(text)))
+}
+
+fn without_tokens(text: &str) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(start) = TOKENS.into_iter().filter_map(|prefix| rest.find(prefix)).min() {
+        let (before, token) = rest.split_at_checked(start.saturating_add(4)).unwrap_or((rest, ""));
+        let within = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let behind = token.trim_start_matches(within);
+        let is_token = token.len().saturating_sub(behind.len()) >= LEAST_AT_START;
+        shown.push_str(before);
+        shown.push_str(if is_token { "…" } else { "" });
+        rest = if is_token { behind } else { token };
+    }
+    shown + rest
+}
+
+/// RFC 3986 §3.2.1.
+fn without_userinfo(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '`');
+        let (authority, behind) =
+            part.split_at_checked(part.find(ends).unwrap_or(part.len())).unwrap_or((part, ""));
+        let (user, host) = authority.rsplit_once('@').map_or(("", authority), |(_, host)| ("…@", host));
+        shown.extend(["://", user, host, behind]);
+    }
+    shown
+}
+
+fn without_keys(text: &str) -> String {
     let separates = |c: char| !c.is_ascii_alphanumeric();
     let mut shown = String::with_capacity(text.len());
     for piece in text.split_inclusive(separates) {
@@ -83,6 +118,19 @@ mod tests {
             "edpkuML7LMReodJRo5VUsV6tYacb266dyHW7155K74CXUNemzMrGFB",
         ] {
             assert_eq!(concealed(text), text);
+        }
+    }
+
+    #[test]
+    fn tokens_and_what_stands_before_the_host_of_a_url_are_not_shown() {
+        for (text, wanted) in [
+            ("no token: jat_x7x7x7x7_-x7 cannot be read", "no token: jat_… cannot be read"),
+            ("/a/jct_x7x7x7x7,jat_12345678\"", "/a/jct_…,jat_…\""),
+            ("start with jat_, or jct_: jat_short", "start with jat_, or jct_: jat_short"),
+            ("http://x:jat_x7x7x7x7@h:1/p is", "http://…@h:1/p is"),
+            ("`https://u:p@a@h`, http://h/x@y", "`https://…@h`, http://h/x@y"),
+        ] {
+            assert_eq!(concealed(text), wanted);
         }
     }
 

@@ -36,6 +36,17 @@ pub(crate) fn file_as_it_is(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u
         .map_err(|error| format!("{} cannot be read: {error}", concealed(&path.to_string_lossy())))
 }
 
+/// As [`file_as_it_is`], for a secret. A name without `/` and `.` that no file has may be the secret itself, and is not shown.
+///
+/// # Errors
+/// As [`file`].
+pub(super) fn secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    if !path.to_string_lossy().contains(['/', '.']) && std::fs::metadata(path).is_err() {
+        return Err("the setting names no file that can be read; the name may be the secret itself, so it is not shown".to_owned());
+    }
+    file_as_it_is(path, MAX_SECRET_BYTES)
+}
+
 /// That the file at `path`, if there is one, can be read again while the server runs: a pipe would keep the reader for as long as nobody
 /// writes into it.
 ///

@@ -5,6 +5,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::concealed;
+
 /// The environment, as a parameter: tests bring their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
@@ -18,7 +20,9 @@ pub(super) fn read(text: &str, environment: Environment<'_>) -> Result<PathBuf, 
     }
     let variable = |name: &str| {
         let value = environment(name).and_then(|value| value.into_string().ok());
-        value.filter(|value| !value.is_empty()).ok_or(format!("the environment has no text in `{name}`"))
+        value
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| format!("the environment has no text in `{}`", concealed::variable(name)))
     };
     let (mut path, mut rest) = (String::new(), text);
     if let Some(behind) = text.strip_prefix('~') {

@@ -54,7 +54,7 @@ impl SecretSource {
         match self {
             Self::Given(given) => Ok(given.text.clone()),
             Self::File(path) => {
-                let bytes = limited::file_as_it_is(path, limited::MAX_SECRET_BYTES)?;
+                let bytes = limited::secret_file(path)?;
                 let text =
                     std::str::from_utf8(&bytes).map_err(|_| format!("{} is not UTF-8", path.display()))?;
                 Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
@@ -75,7 +75,8 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
 }
 
 pub(super) fn first_line(path: &Path) -> Result<Zeroizing<String>, String> {
-    let text = limited::text_file(path, limited::MAX_SECRET_BYTES)?;
+    let text = limited::text(&limited::secret_file(path)?)
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => {
             tidy(line).map_err(|error| format!("the first line of {}: {error}", path.display()))
@@ -105,6 +106,17 @@ pub(crate) struct ControlCharacter(char);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_in_the_place_of_its_file_is_not_shown() {
+        for (name, is_shown) in [("Abcdefgh1234567!xyzQQ", false), ("./nowhere", true), ("nowhere.txt", true)]
+        {
+            let source = SecretSource::File(PathBuf::from(name));
+            for error in [source.read().unwrap_err(), source.as_before().unwrap_err()] {
+                assert_eq!(error.contains(name), is_shown, "{error}");
+            }
+        }
+    }
 
     #[test]
     fn the_same_bytes_are_the_same_secret_in_a_variable_and_in_a_file() {

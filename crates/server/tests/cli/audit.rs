@@ -47,7 +47,12 @@ fn a_running_server_and_its_store_at_rest_show_the_same_trail() {
         place.json(&["audit", "list", "--json", "--since", "24h", "--limit", "2"]),
         json!(running[1..])
     );
-    assert_eq!(place.json(&["audit", "list", "--json", "--key", "tz1"]), json!([]));
+    let none = place.run(&["audit", "list", "--json", "--key", "tz1"]);
+    assert_eq!((none.code, none.stdout.trim()), (Some(0), "[]"));
+    assert!(none.stderr.contains("no records match"), "{}", none.stderr);
+    let mistyped = place.run(&["audit", "list", "--event", "client_registerd"]);
+    assert_eq!(mistyped.code, Some(2));
+    assert!(mistyped.stderr.contains("similar value exists: 'client_registered'"), "{}", mistyped.stderr);
     let table = place.ok(&["audit", "list"]);
     let last = table.lines().last().unwrap();
     assert!(last.contains("client_registered") && last.contains("client=bank"), "{table}");

@@ -1,6 +1,8 @@
 //! `jwtis store`: the operator's commands over a real store file.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 
 use jwtis_testkit::process::{Place, Server, get, post};
 use serde_json::json;
@@ -115,6 +117,32 @@ fn a_hot_backup_comes_from_the_running_server_and_is_verified() {
     server.stop();
     place.unset("JWTIS_PSWD");
     assert_eq!(place.run(&["store", "check", "-d", "hot.db"]).code, Some(2));
+}
+
+#[test]
+fn a_fetched_backup_that_breaks_off_without_a_length_is_a_failure_and_leaves_nothing() {
+    let (mut place, admin) = with_client();
+    place.ok(&["store", "backup", "whole.db"]);
+    let whole = fs::read(place.path().join("whole.db")).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    place.set("JWTIS_URL", &format!("http://{}", listener.local_addr().unwrap()));
+    place.set("JWTIS_ADMIN_TOKEN", &admin);
+    place.unset("JWTIS_PSWD");
+    fs::remove_dir_all(place.store().parent().unwrap()).unwrap();
+    let cut = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").unwrap();
+        stream.write_all(&whole[..whole.len() / 2]).unwrap();
+    });
+    let run = place.run(&["store", "backup", "cut.db"]);
+    cut.join().unwrap();
+    assert_eq!(run.code, Some(1), "{} {}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("did not arrive whole"), "{}", run.stderr);
+    let left = fs::read_dir(place.path())
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("cut.db"));
+    assert_eq!(left.count(), 0);
 }
 
 #[test]

@@ -64,12 +64,15 @@ pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenE
 }
 
 pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenError> {
-    let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
-    let keys = unlock(&read_meta(&engine)?.1, Secret::Password(password), path)?;
+    check_opened(&Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?, password, path)
+}
+
+fn check_opened(engine: &Engine, password: &Password, path: &Path) -> Result<Report, OpenError> {
+    let keys = unlock(&read_meta(engine)?.1, Secret::Password(password), path)?;
     // Whether it verifies, the census says.
     let commits = read_one(&engine.records()?, &commits::key())?.map_or(0, |record| record.version.0);
     let mut census = Census::new(Some(&keys));
-    visit(&engine, &mut census)?;
+    visit(engine, &mut census)?;
     let rolled_back = match read_one(&engine.records()?, &Rollback::key())? {
         Some(record) => keys
             .open(Rollback::TABLE.name, &Rollback::key(), &record)
@@ -133,6 +136,53 @@ pub(crate) fn backup_without_name(store: &Store, folder: &Path) -> Result<(File,
     let (new, report) = copy_beside(store, &folder.join("backup"))?;
     store.backend().catch_up();
     Ok((new.without_name()?, report))
+}
+
+/// A copy of a store that is being fetched, in a file beside its place. Dropped before [`Self::place`], it leaves nothing behind. A start
+/// or a backup in the same folder removes what a killed process leaves.
+#[derive(Debug)]
+pub struct FetchedCopy(NewFile);
+
+impl FetchedCopy {
+    /// An empty file of mode 0600.
+    ///
+    /// # Errors
+    /// [`OpenError::Io`].
+    pub fn beside(target: &Path) -> Result<Self, OpenError> {
+        new_file::remove_leftovers(target);
+        Ok(Self(NewFile::beside(target)?.0))
+    }
+
+    /// The file, to write the copy to.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        self.0.file()
+    }
+
+    /// Looks at every page, and with a password at every record, as [`crate::check`] does.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. A copy that was cut off is [`OpenError::Damaged`] or [`OpenError::Io`].
+    pub fn check(&self, password: Option<&Password>) -> Result<Option<Report>, OpenError> {
+        let engine = Engine::open(Arc::new(self.0.reopened()?))?;
+        match password {
+            Some(password) => check_opened(&engine, password, self.0.target()).map(Some),
+            None => {
+                read_meta(&engine)?;
+                visit(&engine, &mut Census::new(None))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Makes the copy durable and gives it its name, which must be free.
+    ///
+    /// # Errors
+    /// [`OpenError::AlreadyExists`] and [`OpenError::Io`].
+    pub fn place(self) -> Result<(), OpenError> {
+        self.file().sync_all()?;
+        self.0.place()
+    }
 }
 
 fn copy_beside(store: &Store, path: &Path) -> Result<(NewFile, Report), OpenError> {

@@ -57,6 +57,15 @@ impl NewFile {
         Err(OpenError::Io(io::ErrorKind::AlreadyExists.into()))
     }
 
+    pub(super) const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it will be.
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
     /// The file once more, under the same lock, after what was written to it has been closed.
     pub(super) fn reopened(&self) -> io::Result<LockedFile> {
         Ok(LockedFile::new(self.file.try_clone()?, &self.temporary, Lock::none()))

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use jwtis_store::{OpenError, Password, Report, check, info};
+use jwtis_store::{FetchedCopy, OpenError, Password, Report, check, info};
 use serde_json::json;
 
 use super::shown::{report_json, shown};
 use crate::cli::api::{As, Connection};
 use crate::cli::failure::disk_hint;
+use crate::cli::printable::printable;
 use crate::cli::store_file::{PasswordArgs, StoreFile};
 use crate::cli::{Failure, Outcome, Output, opening, password};
 
@@ -31,23 +32,25 @@ pub(super) fn run(
     let local = if elsewhere { None } else { Some(store.existing()?) };
     let at_rest = local.filter(|path| !matches!(info(path), Err(OpenError::InUse)));
     let hot = at_rest.is_none();
-    let password = match at_rest {
-        None => {
-            connection.open(As::Admin)?.download("/store/backup", target).map(drop)?;
-            given
-        }
+    let report = match at_rest {
+        None => fetched(target, given.as_ref().map(|given| Password::new(given.as_str())), connection)?,
         Some(path) => {
             let password = given.map_or_else(|| password.require(store, &path), Ok)?;
             let opened = opening::open_store(&path, &store.witness(&path)?, &password)?;
             opened.backup_to(target).map_err(|error| backup_failure(target, &error))?;
-            Some(password)
+            let report = check(target, &Password::new(password.as_str()));
+            Some(report.map_err(|error| Failure::from_store(target, &error))?)
         }
     };
-    let report = match &password {
-        Some(password) => Some(verified_copy(target, password)?),
-        None => None,
-    };
-    let how = if hot { format!("fetched from {}", connection.url()) } else { "copied".to_owned() };
+    if let Some(report) = report.as_ref().filter(|report| !report.damaged.is_empty()) {
+        return Err(Failure::damaged(format!(
+            "the backup {} has damaged records, and so has the store",
+            target.display()
+        ))
+        .details(report.damaged.clone())
+        .hint("keep the backup before this one"));
+    }
+    let how = if hot { format!("fetched from {}", printable(connection.url())) } else { "copied".to_owned() };
     if connection.json {
         let report = report.as_ref().map(|report| report_json(target, report));
         return out
@@ -61,6 +64,32 @@ pub(super) fn run(
     out.line(format_args!("{} is {how}, {checked}; it opens with the store's password", shown(target)))
 }
 
+/// A copy from the server. It has its name once it is whole, and verified if there is a password.
+fn fetched(
+    target: &Path,
+    password: Option<Password>,
+    connection: &Connection,
+) -> Result<Option<Report>, Failure> {
+    let api = connection.open(As::Admin)?;
+    let answer = api.stream("/store/backup")?;
+    let copy = FetchedCopy::beside(target).map_err(|error| backup_failure(target, &error))?;
+    api.save(answer, copy.file()).map_err(|error| backup_failure(target, &error.into()))?;
+    let report = copy.check(password.as_ref()).map_err(|error| match error {
+        OpenError::WrongPassword { .. } => Failure::usage(format!(
+            "wrong password: the backup {} was fetched, cannot be verified and is removed",
+            target.display()
+        ))
+        .hint("give the store's password, or none to leave the copy unverified"),
+        error => {
+            Failure::refused(format!("the backup {} did not arrive whole, and is removed", target.display()))
+                .because(&error)
+                .hint("try again; a proxy on the way may cut long answers")
+        }
+    })?;
+    copy.place().map_err(|error| backup_failure(target, &error))?;
+    Ok(report)
+}
+
 fn backup_failure(target: &Path, error: &OpenError) -> Failure {
     match error {
         OpenError::Io(error) => {
@@ -70,33 +99,4 @@ fn backup_failure(target: &Path, error: &OpenError) -> Failure {
         }
         _ => Failure::from_store(target, error),
     }
-}
-
-fn verified_copy(target: &Path, password: &str) -> Result<Report, Failure> {
-    let report = check(target, &Password::new(password)).map_err(|error| match error {
-        // Of a store at rest the password has proved right already, so this copy was fetched.
-        OpenError::WrongPassword { .. } => match fs::remove_file(target) {
-            Ok(()) => Failure::usage(format!(
-                "wrong password: the backup {} was fetched, cannot be verified and is removed",
-                target.display()
-            ))
-            .hint("give the store's password, or none to leave the copy unverified"),
-            Err(error) => Failure::usage(format!(
-                "wrong password: the backup {} was fetched and is not verified",
-                target.display()
-            ))
-            .because(&error)
-            .hint("remove it, and give the store's password"),
-        },
-        error => Failure::from_store(target, &error),
-    })?;
-    if report.damaged.is_empty() {
-        return Ok(report);
-    }
-    Err(Failure::damaged(format!(
-        "the backup {} has damaged records, and so has the store",
-        target.display()
-    ))
-    .details(report.damaged)
-    .hint("keep the backup before this one"))
 }
