@@ -115,9 +115,6 @@ impl Config {
         let issuer = IssuerConfig::of(&reading, issuer, admin_token);
         let utility = reading.get(&server.utility_address).and_then(|address| address.0);
         advise_of_exposed_utility(&reading, &model, utility);
-        if let Some(dropped) = model.log.filter.get().and_then(LogFilter::drops) {
-            reading.advice(model.log.filter.at, format!("this log filter drops {dropped}"));
-        }
         let store = store(&reading, &model.store);
         let http = HttpConfig::of(&reading, http);
         let max_age = reading.get(&audit.max_age).map(Ttl::as_duration);
@@ -127,6 +124,9 @@ impl Config {
             format: reading.get(&log.format).unwrap_or_default(),
             filter: reading.get(&log.filter),
         };
+        if let Some(dropped) = log.filter.as_ref().and_then(LogFilter::drops) {
+            reading.advice(model.log.filter.at, format!("this log filter drops {dropped}"));
+        }
         let strict = reading.is_on(&config.strict);
         advise_of_exposed_secrets(&layers, &reading);
 

@@ -291,6 +291,14 @@ fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
 }
 
 #[test]
+fn a_log_filter_that_drops_the_audit_trail_gets_a_warning() {
+    let warnings = Given::nothing().variable("JWTIS_LOG", "warn").warnings();
+    let wanted = "JWTIS_LOG: this log filter drops the audit trail";
+    assert!(warnings.iter().any(|warning| warning.starts_with(wanted)), "{warnings:?}");
+    assert!(Given::nothing().variable("JWTIS_LOG", "infoo").load().is_err());
+}
+
+#[test]
 fn plain_http_stays_on_this_machine_unless_told() {
     let reachable = || Given::nothing().flag("issuer.listen", ":4343");
     let with_tls = reachable().flag("issuer.tls", "true").flag("issuer.cert_file", "c.pem");

@@ -171,8 +171,13 @@ fn a_client_token_that_could_not_be_shown_is_said() {
     let server = place.serve(&[]);
     place.set("JWTIS_URL", &server.url);
     place.set("JWTIS_ADMIN_TOKEN", &admin);
-    let run = place.shell("jwtis client register shop > /dev/full");
-    refused(&run, 1, "shop is registered, and its token could not be shown");
+    for stdout in [">&-", "> /dev/null"] {
+        refused(&place.shell(&format!("jwtis client register shop {stdout}")), 2, "nobody sees");
+    }
+    for (kid, json) in [("shop", ""), ("bank", "--json")] {
+        let run = place.shell(&format!("jwtis client register {kid} {json} > /dev/full"));
+        refused(&run, 1, &format!("{kid} is registered, and its token could not be shown"));
+    }
 }
 
 #[test]
