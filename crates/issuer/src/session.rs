@@ -124,11 +124,16 @@ mod tests {
             expires_at,
         };
         let plain = |generation| session(generation, false, false, 9);
+        let at = |rotated_at_ms| SessionRecord {
+            state: SessionState { rotated_at_ms, ..plain(1).state },
+            expires_at: 9,
+        };
         for (name, one, other, wanted) in [
             ("the_same", plain(1), plain(1), plain(1)),
             ("revoked_stays_revoked", plain(3), session(1, false, true, 9), session(3, false, true, 9)),
             ("the_higher_generation_counts", session(1, true, false, 9), plain(2), plain(2)),
             ("a_used_token_stays_used", session(1, true, false, 9), plain(1), session(1, true, false, 9)),
+            ("the_earlier_rotation_counts", at(5), at(7), at(5)),
             ("the_later_expiry_counts", session(2, false, false, 5), plain(1), plain(2)),
         ] {
             assert_eq!(one.join(&other), wanted, "{name}");
