@@ -178,6 +178,8 @@ impl Listeners {
             parts.extend(signer.clone().map(|signer| -> Arc<dyn utility::Health> {
                 if exposed { Arc::new(utility::Exposed(signer)) } else { Arc::new(signer) }
             }));
+            let own = signer.as_ref().and_then(Signer::own_trail);
+            parts.extend(store.iter().chain(own).map(|store| Arc::new(utility::Witness(store.clone())) as _));
             parts.extend(certificates.iter().map(|certificate| Arc::new(certificate.clone()) as _));
             let router = utility::router(Arc::clone(&metrics), env.clone(), parts, stopped.clone());
             // It watches the others finish, and has nothing to finish itself.

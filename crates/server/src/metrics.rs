@@ -41,6 +41,7 @@ pub struct Metrics {
     commits: Histogram,
     key_sets: Family<StateLabels, Gauge>,
     certificates: Family<ListenerLabels, Gauge>,
+    witnesses_behind: Gauge,
     signer: SignerMetrics,
 }
 
@@ -77,6 +78,7 @@ impl Metrics {
             commits: Histogram::new(COMMIT_BUCKETS),
             key_sets: Family::default(),
             certificates: Family::default(),
+            witnesses_behind: Gauge::default(),
             signer: SignerMetrics::new(),
         };
         metrics.register();
@@ -117,6 +119,11 @@ impl Metrics {
             "Whole days until a listener's certificate ends",
             self.certificates.clone(),
         );
+        registry.register(
+            "store_witnesses_behind",
+            "Witnesses of stores that cannot be written now",
+            self.witnesses_behind.clone(),
+        );
         self.signer.register_ours(&mut self.registry);
         self.signer.register(&mut self.unprefixed);
     }
@@ -130,6 +137,11 @@ impl Metrics {
     /// Sets how many days the certificate of a listener has left.
     pub(crate) fn certificate_days_left(&self, listener: &'static str, days: i64) {
         self.certificates.get_or_create(&ListenerLabels { listener }).set(days);
+    }
+
+    /// Sets how many witnesses cannot be written now.
+    pub(crate) fn witnesses_behind(&self, count: usize) {
+        self.witnesses_behind.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts an answered request.

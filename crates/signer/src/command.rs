@@ -8,7 +8,7 @@ use jwtis_store::ReadError;
 use jwtis_tezos::policy::LimitDenial;
 use jwtis_tezos::{ChainId, Denial, MessageError, PublicKeyHash, RequestKind, Signature, SigningVersion};
 
-use crate::guard::Authenticated;
+use crate::guard::{Authenticated, TokenRefusal};
 use crate::hook::HookError;
 use crate::switch::SwitchError;
 use crate::usage::UsageError;
@@ -78,6 +78,9 @@ pub enum NotSigned {
     /// 403: the operator has switched the key off.
     #[error("{0} is disabled")]
     Disabled(PublicKeyHash),
+    /// 401, or 503 where it cannot be checked: the token was revoked while the request waited for the hook or the disk.
+    #[error(transparent)]
+    Token(#[from] TokenRefusal),
     /// 500: whether the key is switched off cannot be read.
     #[error(transparent)]
     Switch(SwitchError),
@@ -123,6 +126,14 @@ impl NotSigned {
         match self {
             Self::NotListed(_) => "not_listed",
             Self::Disabled(_) => "key_disabled",
+            Self::Token(TokenRefusal::Unavailable) => "token_unchecked",
+            Self::Token(
+                TokenRefusal::Missing
+                | TokenRefusal::Unverified(_)
+                | TokenRefusal::Invalid
+                | TokenRefusal::Claims(_)
+                | TokenRefusal::Revoked,
+            ) => "token_revoked",
             Self::Switch(_) => "switch_unavailable",
             Self::Denied(denial) => denial.code(),
             Self::Decode(_) => "not_understood",

@@ -6,6 +6,7 @@
 mod refusal;
 mod tokens;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use jwtis_base::env::Timestamp;
 use jwtis_jose::jws;
 use jwtis_store::BoxError;
 use jwtis_tezos::{Caller, PublicKey, PublicKeyHash, Signature, SigningVersion};
+use zeroize::Zeroizing;
 
 use super::login::{LoginSecretHash, TokenGuard};
 use super::rules::Guard;
@@ -39,8 +41,18 @@ enum Ground {
     NoToken,
     /// A token that was made with this secret of a user.
     Login(LoginSecretHash),
-    /// A token of this issuer.
-    Issuer(TrustedIssuer),
+    /// This token of this issuer.
+    Issuer(TrustedIssuer, AccessToken),
+}
+
+/// An access token, which is not printed and wiped on drop.
+#[derive(Clone)]
+struct AccessToken(Zeroizing<String>);
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken")
+    }
 }
 
 impl TokenChecked {
@@ -62,9 +74,9 @@ impl TokenChecked {
             (Ground::Login(secret), Caller::User(user)) => {
                 guard.user(&user.name).is_some_and(|user| user.has_secret(secret, now))
             }
-            (Ground::Issuer(issuer), Caller::User(_)) => guard.issuers().contains(issuer),
+            (Ground::Issuer(issuer, _), Caller::User(_)) => guard.issuers().contains(issuer),
             (Ground::NoToken, _)
-            | (Ground::Login(_) | Ground::Issuer(_), Caller::Anonymous | Caller::Client(_)) => false,
+            | (Ground::Login(_) | Ground::Issuer(..), Caller::Anonymous | Caller::Client(_)) => false,
         }
     }
 }
@@ -79,6 +91,7 @@ impl TokenChecked {
 #[derive(Clone, Debug)]
 pub struct Authenticated {
     caller: Caller,
+    ground: Ground,
     snapshot: Arc<ConfigSnapshot>,
 }
 
@@ -99,7 +112,7 @@ impl Authenticated {
     #[cfg(feature = "testing")]
     #[must_use]
     pub fn as_caller(signer: &Signer, caller: Caller) -> Self {
-        Self { caller, snapshot: signer.snapshot() }
+        Self { caller, ground: Ground::NoToken, snapshot: signer.snapshot() }
     }
 }
 
@@ -144,7 +157,7 @@ impl Signer {
             Ok(parsed) if !guard.issuers().is_empty() && !is_of_a_login(&parsed) => {
                 let (user, issuer) =
                     tokens::of_issuer(guard, self.0.issuer.as_ref(), token, username).await?;
-                (user, Ground::Issuer(issuer))
+                (user, Ground::Issuer(issuer, AccessToken(Zeroizing::new(token.to_owned()))))
             }
             parsed => {
                 let (user, secret) = tokens::of_login(guard, parsed, username, self.0.env.now())?;
@@ -169,15 +182,28 @@ impl Signer {
         authentication: Option<&str>,
     ) -> Result<Authenticated, ClientRefusal> {
         let snapshot = self.snapshot();
-        let caller = match &snapshot.rules().guard {
-            Guard::Keys(keys) => Caller::Client(signer_of(keys, key, message, authentication)?),
+        let (caller, ground) = match &snapshot.rules().guard {
+            Guard::Keys(keys) => {
+                (Caller::Client(signer_of(keys, key, message, authentication)?), Ground::NoToken)
+            }
             // After the request had begun, tokens came into force, or the caller's user or secret went.
             Guard::Tokens(guard) if !checked.holds(guard, self.0.env.now()) => {
                 return Err(ClientRefusal::Invalid);
             }
-            Guard::Tokens(_) | Guard::Open => checked.caller,
+            Guard::Tokens(_) | Guard::Open => (checked.caller, checked.ground),
         };
-        Ok(Authenticated { caller, snapshot })
+        Ok(Authenticated { caller, ground, snapshot })
+    }
+
+    /// That the token of an issuer is still valid, after a hook or the disk took their time: it may have been revoked, and its client
+    /// disabled or deleted.
+    pub(crate) async fn still_valid(&self, caller: &Authenticated) -> Result<(), TokenRefusal> {
+        match &caller.ground {
+            Ground::Issuer(trusted, AccessToken(token)) => {
+                tokens::still_valid(self.0.issuer.as_ref(), trusted, token).await
+            }
+            Ground::NoToken | Ground::Login(_) => Ok(()),
+        }
     }
 
     /// Lets the admin of the store in; nobody where there is no store.

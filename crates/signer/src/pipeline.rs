@@ -15,7 +15,7 @@ use super::rules::{KeyRules, Rules};
 use super::text::in_one_line;
 use super::usage::UsageError;
 use super::vaults::Why;
-use super::watermark::Clearance;
+use super::watermark::{Clearance, WatermarkError};
 use super::{Decided, NotSigned, ProofCommand, SignCommand, Signed, Signer};
 
 impl Signer {
@@ -41,9 +41,28 @@ impl Signer {
             let allowed = self.allow(snapshot.rules(), rule, &command, request).await?;
             log_payload(key, allowed.request.message(), rule.log_payloads);
             let began = Instant::now();
-            let cleared = self.clear(snapshot.rules(), allowed, &mut decision).await?;
+            let waits = snapshot.rules().hook.is_some()
+                || allowed.counted
+                || allowed.request.watermark() != Need::Nothing;
+            let cleared = match self.clear(snapshot.rules(), allowed, &mut decision).await {
+                Err(
+                    error @ (NotSigned::Watermark(WatermarkError::OutcomeUnknown(_))
+                    | NotSigned::Usage(UsageError::OutcomeUnknown(_))),
+                ) => {
+                    // The reason may be that the file was replaced meanwhile.
+                    self.store_in_place().await?;
+                    if let Some(store) = self.own_trail() {
+                        store.in_place().await.map_err(NotSigned::Store)?;
+                    }
+                    return Err(error);
+                }
+                cleared => cleared?,
+            };
             // Hook and disk took their time.
             self.not_disabled(key).await?;
+            if waits {
+                self.still_valid(&command.caller).await?;
+            }
             let backend = &held.vault.backend;
             let signature = backend.sign(&cleared).await?.answer(backend.kind(), &cleared)?;
             decision.about.signing_took = Some(began.elapsed());
@@ -159,6 +178,9 @@ impl Signer {
             self.store_in_place().await?;
             let began = Instant::now();
             self.not_disabled(key).await?;
+            if snapshot.rules().hook.is_some() {
+                self.still_valid(&command.caller).await?;
+            }
             let cleared = ClearedProof::new(*key);
             let proof = backend.prove(&cleared).await?.proof(backend.kind(), &cleared)?;
             decision.about.signing_took = Some(began.elapsed());

@@ -1,9 +1,17 @@
 //! The policy hook on its way: when it is asked, what its replies do, and whom a slow one holds up.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use jwtis_signer::{NotSigned, Rules};
+use jwtis_base::{BearerSecret, ClientId, Inactive, RegistrationId};
+use jwtis_jose::ClaimsSet;
+use jwtis_signer::login::{TokenGuard, TrustedIssuer};
+use jwtis_signer::rules::Guard;
+use jwtis_signer::{NotSigned, Presented, Rules, SignCommand, Signer, SignerParts, TrustedTokens};
+use jwtis_store::{BoxError, BoxFuture};
+use jwtis_testkit::clock::env;
+use jwtis_testkit::signer::tokens::{forge, ip};
 use jwtis_testkit::signer::{
     Calls, Gate, ScriptedHook, ScriptedVault, Setup, allowing, attestation, code, new_key, pkh, reply, sign,
     sign_as, text, transaction,
@@ -120,4 +128,116 @@ async fn a_slow_hook_holds_up_its_own_request_only_and_rules_may_change_meanwhil
     assert_eq!(code(&sign(&signer, &quick, &attestation(8, 0)).await), "not_listed");
     gate.release();
     assert_eq!(waiting.await.unwrap(), "signed");
+}
+
+/// An issuer with one client, which says of every token what it was told last.
+struct OneClient {
+    says: Mutex<Says>,
+    asked: AtomicUsize,
+}
+
+#[derive(Copy, Clone, Debug)]
+enum Says {
+    Valid,
+    Inactive(Inactive),
+    NoClient,
+    Fails,
+}
+
+impl TrustedTokens for OneClient {
+    fn claims<'a>(
+        &'a self,
+        _client: &'a ClientId,
+        _registration: Option<RegistrationId>,
+        _access_token: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Result<ClaimsSet, Inactive>>, BoxError>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let says = *self.says.lock().unwrap();
+        Box::pin(async move {
+            match says {
+                Says::Valid => Ok(Some(Ok(ClaimsSet::parse(br#"{"sub":"alice"}"#).unwrap()))),
+                Says::Inactive(reason) => Ok(Some(Err(reason))),
+                Says::NoClient => Ok(None),
+                Says::Fails => Err("no".into()),
+            }
+        })
+    }
+
+    fn registration<'a>(
+        &'a self,
+        _client: &'a ClientId,
+    ) -> BoxFuture<'a, Result<Option<RegistrationId>, BoxError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn is_admin<'a>(&'a self, _token: &'a BearerSecret) -> BoxFuture<'a, Result<bool, BoxError>> {
+        Box::pin(async { Ok(false) })
+    }
+}
+
+/// The signer of `setup`, opened by tokens of an issuer.
+fn behind_an_issuer(setup: Setup) -> (Signer, Arc<OneClient>) {
+    let issuer = Arc::new(OneClient { says: Mutex::new(Says::Valid), asked: AtomicUsize::new(0) });
+    let Setup { mut rules, vaults, watermarks, store, clock } = setup;
+    let env = env(&clock);
+    let trusted = TrustedIssuer { client: "shop".parse().unwrap(), registration: None, audience: None };
+    rules.guard = Guard::Tokens(TokenGuard::new(Vec::new(), vec![trusted], &env).unwrap().0);
+    let parts = SignerParts { env, rules, vaults, watermarks, store, issuer: Some(issuer.clone()) };
+    (Signer::new(parts), issuer)
+}
+
+/// The code of a request with a token of the issuer.
+async fn asked_with_a_token(
+    signer: &Signer,
+    key: jwtis_tezos::PublicKeyHash,
+    message: &[u8],
+) -> &'static str {
+    let token = forge(r#"{"alg":"ES256"}"#, r#"{"sub":"alice"}"#, "any secret of at least 32 bytes");
+    let presented = Presented { token: Some(&token), username: None };
+    let checked = signer.authenticate(presented).await.unwrap();
+    let caller = signer.authenticate_client(checked, &key, message, None).unwrap();
+    code(
+        &signer
+            .sign(SignCommand { caller, key, message, version: SigningVersion::LATEST, source: ip(7) })
+            .await,
+    )
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_while_the_hook_is_asked_signs_nothing() {
+    let key = new_key(Curve::Ed25519);
+    for (says, wanted) in [
+        (Says::Valid, "signed"),
+        (Says::Inactive(Inactive::Revoked), "token_revoked"),
+        (Says::Inactive(Inactive::ClientDisabled), "token_revoked"),
+        (Says::NoClient, "token_revoked"),
+        (Says::Fails, "token_unchecked"),
+    ] {
+        let (calls, gate) = (Calls::default(), Gate::new());
+        let hook = ScriptedHook::saying(&calls, 200, "200 OK");
+        *hook.gate.lock().unwrap() = Some((pkh(&key).to_string(), Arc::clone(&gate)));
+        let setup = Setup::new().list(&key, allowing(&[RequestKind::Generic]));
+        let (signer, issuer) =
+            behind_an_issuer(setup.vault("v", ScriptedVault::new(&calls, &[&key])).hook(hook, None));
+        let waiting = {
+            let (signer, key) = (signer.clone(), pkh(&key));
+            tokio::spawn(async move { asked_with_a_token(&signer, key, &transaction(1)).await })
+        };
+        gate.arrival().await;
+        *issuer.says.lock().unwrap() = says;
+        gate.release();
+        assert_eq!(waiting.await.unwrap(), wanted, "{says:?}");
+        assert_eq!(calls.take().contains(&"sign".to_owned()), wanted == "signed", "{says:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_checked_again_only_where_something_was_waited_for() {
+    let key = new_key(Curve::Ed25519);
+    let setup = Setup::new().list(&key, allowing(&[RequestKind::Generic, RequestKind::Attestation]));
+    let (signer, issuer) = behind_an_issuer(setup.vault("v", ScriptedVault::new(&Calls::default(), &[&key])));
+    for (message, checks) in [(transaction(1), 1), (attestation(7, 0), 2)] {
+        assert_eq!(asked_with_a_token(&signer, pkh(&key), &message).await, "signed");
+        assert_eq!(issuer.asked.swap(0, Ordering::Relaxed), checks);
+    }
 }

@@ -107,6 +107,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Keeps a witness of the latest commit at `path` from now on, in an engine that can.
     fn keep_witness(&self, _path: &std::path::Path) {}
 
+    /// Whether the witness could not be written the last time.
+    fn witness_is_behind(&self) -> bool {
+        false
+    }
+
     /// Brings the witness up to date; blocks until that is done.
     fn catch_up(&self) {}
 }

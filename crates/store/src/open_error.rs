@@ -80,6 +80,14 @@ pub enum OpenError {
         /// What is there, or belongs there.
         what: &'static str,
     },
+    /// The witness, which was put at a place of its own, cannot be written there.
+    #[error("the witness {} cannot be written", witness.display())]
+    WitnessUnwritable {
+        /// The witness.
+        witness: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file system or the engine refused.
     #[error("the store cannot be used")]
     Io(#[from] io::Error),

@@ -155,6 +155,12 @@ impl Store {
         self.0.backend.keep_witness(path);
     }
 
+    /// Whether the witness could not be written the last time: an older copy of the store that lacks the changes since would not be noticed.
+    #[must_use]
+    pub fn witness_is_behind(&self) -> bool {
+        self.0.backend.witness_is_behind()
+    }
+
     /// Deletes the records of `table` that expired before `now` (Unix seconds), looking at `limit` records at most
     /// and starting after `after`. A record that was changed meanwhile stays; so does one that does not verify,
     /// with a line in the log.

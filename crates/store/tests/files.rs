@@ -109,6 +109,32 @@ async fn a_wrong_password_leaves_the_file_untouched() {
     }
 }
 
+/// The link is the store itself, or a folder on the way to it.
+#[test]
+fn while_a_store_is_open_a_link_that_leads_elsewhere_meanwhile_opens_no_other() {
+    for (link, target, rest) in [("store.db", "store.db", ""), ("data", "", "store.db")] {
+        let (folder, _) = place();
+        let at = |name: &str| folder.path().join(name);
+        for disk in ["one", "two"] {
+            fs::create_dir(at(disk)).unwrap();
+        }
+        drop(created(&at("one/store.db")));
+        fs::copy(at("one/store.db"), at("two/store.db")).unwrap();
+        let point_to = |disk: &str| {
+            drop(fs::remove_file(at(link)));
+            std::os::unix::fs::symlink(Path::new(disk).join(target), at(link)).unwrap();
+        };
+        let path = if rest.is_empty() { at(link) } else { at(link).join(rest) };
+        point_to("one");
+        let store = opened(&path);
+        point_to("two");
+        assert!(matches!(open_redb(&path, &password()), Err(OpenError::InUse)), "{link}");
+        assert!(matches!(info(&path), Err(OpenError::InUse)), "{link}");
+        drop(store);
+        drop(opened(&path));
+    }
+}
+
 #[tokio::test]
 async fn an_open_store_is_in_use_for_everybody_else() {
     let (folder, path) = place();
@@ -192,7 +218,7 @@ async fn a_store_whose_file_was_overwritten_or_cut_acknowledges_and_writes_nothi
 }
 
 #[tokio::test]
-async fn all_names_of_a_store_have_one_lock_and_whoever_only_reads_makes_none() {
+async fn all_names_of_a_store_have_one_lock_a_link_has_one_more_and_whoever_only_reads_makes_none() {
     let (folder, path) = place();
     drop(created(&path));
     let link = folder.path().join("link.db");
@@ -206,7 +232,7 @@ async fn all_names_of_a_store_have_one_lock_and_whoever_only_reads_makes_none() 
     check(&backup, &password()).unwrap();
     info(&backup).unwrap();
     let locks: Vec<_> = names(folder.path()).into_iter().filter(|name| name.ends_with(".lock")).collect();
-    assert_eq!(locks, ["store.db.lock"]);
+    assert_eq!(locks, ["link.db.lock", "store.db.lock"]);
 }
 
 #[tokio::test]

@@ -119,6 +119,23 @@ async fn an_older_copy_in_the_place_of_the_store_is_marked() {
 }
 
 #[tokio::test]
+async fn a_store_has_one_witness_whichever_links_lead_to_it() {
+    let (folder, link) = place();
+    let path = folder.path().join("disk/store.db");
+    let store = created(&path);
+    std::os::unix::fs::symlink("disk/store.db", &link).unwrap();
+    let older = folder.path().join("older.db");
+    store.backup_to(&older).unwrap();
+    drop(store);
+    let store = opened(&link);
+    add(&store, "later").await;
+    drop(store);
+    assert!(!folder.path().join("store.db.witness").exists());
+    std::fs::copy(&older, &path).unwrap();
+    assert!(mark(&opened(&path)).await.is_some());
+}
+
+#[tokio::test]
 async fn a_backup_writes_the_witness_at_once() {
     let (folder, path) = place();
     let store = created(&path);
@@ -195,9 +212,18 @@ async fn a_witness_that_cannot_be_written_stops_no_commit() {
     let (folder, path) = place();
     let store = created(&path);
     let witness = folder.path().join("no/such/folder/witness");
+    assert!(!store.witness_is_behind());
     store.keep_witness(&witness);
     add(&store, "one").await;
+    assert!(store.witness_is_behind());
     drop(store);
     assert!(!witness.exists());
     assert_eq!(clients(&opened(&path)).await.unwrap(), ["one"]);
+    // A start does not do without a witness that has a place of its own.
+    let refused = open_redb_beside(&path, &witness, &password());
+    assert!(matches!(&refused, Err(OpenError::WitnessUnwritable { .. })), "{refused:?}");
+    std::fs::create_dir_all(witness.parent().unwrap()).unwrap();
+    let store = open_redb_beside(&path, &witness, &password()).unwrap();
+    add(&store, "two").await;
+    assert!(witness.exists() && !store.witness_is_behind());
 }

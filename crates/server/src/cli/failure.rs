@@ -157,6 +157,11 @@ impl Failure {
                 witness.display()
             ))
             .hint(crate::config::MISPLACED_WITNESS_HINT),
+            OpenError::WitnessUnwritable { witness, source } => {
+                Self::refused(format!("the witness {} of the store {path} cannot be written", witness.display()))
+                    .because(source)
+                    .hint(disk_hint(source))
+            }
             OpenError::Io(error) => Self::refused(format!("the store {path} cannot be used"))
                 .because(error)
                 .hint(disk_hint(error)),

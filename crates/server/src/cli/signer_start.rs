@@ -72,6 +72,7 @@ pub(super) fn engine_hint(error: &OpenError) -> &'static str {
             "it is a store with a password; name the folder of the watermarks by --base-dir"
         }
         OpenError::WitnessMisplaced { .. } => "a file that is no witness is in its place: move it away",
+        OpenError::WitnessUnwritable { source, .. } => disk_hint(source),
         OpenError::Io(error) => disk_hint(error),
         OpenError::NotFound
         | OpenError::AlreadyExists

@@ -18,7 +18,7 @@ use axum::routing::get;
 use jwtis_base::{Env, rollback};
 use jwtis_issuer::Issuer;
 use jwtis_signer::Signer;
-use jwtis_store::Rollback;
+use jwtis_store::{Rollback, Store};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -46,6 +46,32 @@ pub trait Health: Send + Sync + 'static {
     /// What the operator should know although the part can do its work. No text names anybody.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether it keeps a witness that cannot be written now, for the metric.
+    fn witness_is_behind(&self) -> bool {
+        false
+    }
+}
+
+/// The witness of a store. The store works without it, and says so.
+#[derive(Debug)]
+pub struct Witness(pub Store);
+
+impl Health for Witness {
+    fn check(&self) -> Pin<Box<dyn Future<Output = Result<(), Unhealthy>> + Send + '_>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let warning = || {
+            "a witness cannot be written, so an older copy of its store would not be noticed: look at the log and the disk".to_owned()
+        };
+        self.0.witness_is_behind().then(warning).into_iter().collect()
+    }
+
+    fn witness_is_behind(&self) -> bool {
+        self.0.witness_is_behind()
     }
 }
 
@@ -113,7 +139,7 @@ pub fn router(
     let observer = Observer { env, metrics: Arc::clone(&metrics) };
     let parts = Arc::new(Parts { parts, stopping });
     let routes = Router::new()
-        .route("/metrics", get(page).with_state(metrics))
+        .route("/metrics", get(page).with_state((metrics, Arc::clone(&parts))))
         .route("/livez", get(livez))
         .route("/readyz", get(healthz).with_state(Arc::clone(&parts)))
         .route("/healthz", get(healthz).with_state(parts))
@@ -138,7 +164,11 @@ fn turned_away(refused: &Refused) -> Response {
     (refused.status(), [(header::CONTENT_TYPE, JSON)], format!("{body}\n")).into_response()
 }
 
-async fn page(State(metrics): State<Arc<Metrics>>, headers: HeaderMap) -> impl IntoResponse {
+async fn page(
+    State((metrics, parts)): State<(Arc<Metrics>, Arc<Parts>)>,
+    headers: HeaderMap,
+) -> impl IntoResponse {
+    metrics.witnesses_behind(parts.parts.iter().filter(|part| part.witness_is_behind()).count());
     let form =
         Exposition::asked_for(headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()));
     ([(header::CONTENT_TYPE, form.content_type())], form.page(metrics.render()))

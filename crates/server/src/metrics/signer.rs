@@ -245,6 +245,7 @@ impl SignerMetrics {
             | NotSigned::Store(_)
             | NotSigned::NoWatermark
             | NotSigned::Disabled(_)
+            | NotSigned::Token(_)
             | NotSigned::Switch(_)
             | NotSigned::Usage(_) => {}
         }

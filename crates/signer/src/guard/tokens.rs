@@ -81,18 +81,9 @@ pub(super) async fn of_issuer(
     token: &str,
     username: Option<&str>,
 ) -> Result<(User, TrustedIssuer), TokenRefusal> {
-    let Some(issuer) = issuer else {
-        tracing::error!("tokens of an issuer are trusted, and there is no issuer to ask");
-        return Err(TokenRefusal::Unavailable);
-    };
     let mut refusal = TokenRefusal::from(UnverifiedReason::NoKey);
     for trusted in guard.issuers() {
-        let answer = issuer.claims(&trusted.client, trusted.registration, token);
-        let answer = answer.await.map_err(|error| {
-            tracing::error!(error = &*error as &dyn std::error::Error, "a token cannot be checked");
-            TokenRefusal::Unavailable
-        })?;
-        match answer {
+        match claims_of(issuer, trusted, token).await? {
             // Deleted, registered anew, or not the one whose key the token names.
             None | Some(Err(Inactive::UnknownKey)) => {}
             Some(Err(reason)) => refusal = inactive(reason),
@@ -106,6 +97,35 @@ pub(super) async fn of_issuer(
         }
     }
     Err(refusal)
+}
+
+/// That a token which was good for `trusted` is so still.
+pub(super) async fn still_valid(
+    issuer: Option<&Arc<dyn TrustedTokens>>,
+    trusted: &TrustedIssuer,
+    token: &str,
+) -> Result<(), TokenRefusal> {
+    match claims_of(issuer, trusted, token).await? {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(reason)) => Err(inactive(reason)),
+        // The client was deleted, or registered anew.
+        None => Err(TokenRefusal::Revoked),
+    }
+}
+
+async fn claims_of(
+    issuer: Option<&Arc<dyn TrustedTokens>>,
+    trusted: &TrustedIssuer,
+    token: &str,
+) -> Result<Option<Result<ClaimsSet, Inactive>>, TokenRefusal> {
+    let Some(issuer) = issuer else {
+        tracing::error!("tokens of an issuer are trusted, and there is no issuer to ask");
+        return Err(TokenRefusal::Unavailable);
+    };
+    issuer.claims(&trusted.client, trusted.registration, token).await.map_err(|error| {
+        tracing::error!(error = &*error as &dyn std::error::Error, "a token cannot be checked");
+        TokenRefusal::Unavailable
+    })
 }
 
 fn is_for_us(claims: &ClaimsSet, trusted: &TrustedIssuer) -> bool {

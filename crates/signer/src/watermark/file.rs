@@ -88,6 +88,7 @@ impl FileWatermarks {
         observer: Arc<dyn WatermarkObserver>,
     ) -> Result<(Self, Vec<String>), FileError> {
         let places = Places::below(base_dir);
+        places.check()?;
         let io = |source| FileError::io(&places.folder, source);
         let folders = import::older_folders(base_dir)?;
         let locks = enter(base_dir, &places, lost)?;

@@ -81,7 +81,9 @@ pub enum Busy {
 /// # Errors
 /// [`ImportError`]: a watermark that is passed over would be one that is forgotten.
 pub async fn from_base_dir(base_dir: &Path, busy: Busy) -> Result<Option<FoundWatermarks>, ImportError> {
-    let Places { folder, file, .. } = Places::below(base_dir);
+    let places = Places::below(base_dir);
+    places.check()?;
+    let Places { folder, file, .. } = places;
     let mut notices = Vec::new();
     let KeptFile { watermarks: kept, lost } = match kept::read(base_dir).await {
         Ok(kept) => kept,

@@ -6,6 +6,9 @@
 //! <base_dir>/watermarks.db.witness             the witness, outside of the folder, which may be gone or put back as a whole
 //! <base_dir>/watermarks.db.witness.lock        the lock of a signer that runs, outside of the folder for the same reason
 //! ```
+//!
+//! Where the folder is a symbolic link, the witness and its lock are beside the folder that it leads to: the file has one of each. Links on
+//! the way to the file have locks of the engine's beside them. The file itself is no link.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +18,7 @@ use jwtis_store::{OpenError, ReadError, Witnessed, read_unsealed_beside};
 use jwtis_tezos::watermark::AllWatermarks;
 
 use super::folder::{FolderLock, LOCK, says_kept};
+use super::import::ImportError;
 use super::store::StoreWatermarks;
 use super::{KeptIn, WatermarkError, Watermarks as _, folder as folders};
 
@@ -33,9 +37,22 @@ impl Places {
     pub(super) fn below(base_dir: &Path) -> Self {
         let folder = folders::below(base_dir);
         let file = folder.join(NAME);
-        let witness = base_dir.join(format!("{NAME}.witness"));
-        let lock = base_dir.join(format!("{NAME}.witness.lock"));
+        let target = if folder.is_symlink() { folder.canonicalize().ok() } else { None };
+        let home = target.as_deref().and_then(Path::parent).unwrap_or(base_dir);
+        let witness = home.join(format!("{NAME}.witness"));
+        let lock = home.join(format!("{NAME}.witness.lock"));
         Self { folder, file, witness, lock }
+    }
+
+    /// Refuses a file that is a link: it could be reached by two folders, each with a witness of its own.
+    pub(super) fn check(&self) -> Result<(), ImportError> {
+        if self.file.is_symlink() {
+            return Err(ImportError::new(
+                &self.file,
+                "is a symbolic link; put the file itself there, and make the folder or base_dir a link where you need one",
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Watermarks that are gone, damaged or older, and what the operator may do.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,8 @@ use jwtis_tezos::watermark::{ChainWatermarks, KeyWatermarks, WatermarkKind};
 use tempfile::TempDir;
 
 use super::setup::{
-    CHAIN, Loss, begin_anew, clear, engine, here, json, open, refusal, remove_outer_lock, signed, theirs,
+    CHAIN, Loss, begin_anew, clear, copy_folder, engine, here, json, open, refusal, remove_outer_lock,
+    signed, theirs,
 };
 
 const LOSSES: [Loss; 5] = [
@@ -45,6 +47,35 @@ async fn watermarks_that_were_there_and_are_gone_or_damaged_are_refused_by_name(
             assert!(error.contains(wanted), "{name}: {error}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_file_has_one_witness_and_one_lock_whichever_link_leads_to_its_folder() {
+    let base = signed().await;
+    let (folder, older) = (base.path().join("watermark_v2"), fs::read(engine(base.path())).unwrap());
+    let (second, copy) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    copy_folder(&folder, &copy.path().join("watermark_v2"));
+    let link = second.path().join("watermark_v2");
+    symlink(&folder, &link).unwrap();
+    let (watermarks, _) = open(second.path()).await;
+    assert_eq!(clear(&watermarks, here(WatermarkKind::Block, 10)).await, "advanced");
+    // The link leads elsewhere while the signer runs.
+    fs::remove_file(&link).unwrap();
+    symlink(copy.path().join("watermark_v2"), &link).unwrap();
+    assert!(refusal(second.path()).await.contains("in use"));
+    assert!(refusal(base.path()).await.contains("in use"));
+    drop(watermarks);
+    // An older copy is noticed by the folder's own path, too.
+    fs::write(engine(base.path()), older).unwrap();
+    let (watermarks, _) = open(base.path()).await;
+    assert!(watermarks.rolled_back().await.unwrap().is_some());
+    drop(watermarks);
+    // The file itself is no link.
+    fs::rename(engine(base.path()), base.path().join("file.db")).unwrap();
+    symlink("../file.db", engine(base.path())).unwrap();
+    assert!(refusal(base.path()).await.contains("is a symbolic link"));
+    let refused = from_base_dir(base.path(), Busy::ReadCopy).await.unwrap_err();
+    assert!(refused.to_string().contains("is a symbolic link"), "{refused}");
 }
 
 #[tokio::test]

@@ -162,6 +162,10 @@ impl Backend for RedbBackend {
         self.place.watch(Watch::new(path.to_owned(), self.keys.clone(), self.id, commits));
     }
 
+    fn witness_is_behind(&self) -> bool {
+        self.shared.witness_is_behind.load(Ordering::Relaxed)
+    }
+
     fn catch_up(&self) {
         let (done, is_done) = mpsc::channel();
         if self.send(Message::Witness(done)).is_ok() {

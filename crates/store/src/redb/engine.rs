@@ -6,7 +6,7 @@ use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable,
 
 use super::{
     codec, commits,
-    error::{EngineError, database_error, guarded, redb},
+    error::{Displaced, EngineError, database_error, guarded, redb},
     header::{HEADER_BYTES, Header, Slot},
     records::{self, RECORDS, Records, each_record, read_one, readable},
     stage::{NotPublished, StagedFile},
@@ -39,6 +39,11 @@ impl CommitFailed {
     /// Before the file was touched.
     pub(super) fn early(source: EngineError) -> Self {
         Self { source, in_file: false }
+    }
+
+    /// It is durable, in a file that is not in its place.
+    pub(super) fn displaced(displaced: Displaced) -> Self {
+        Self { source: displaced.into(), in_file: true }
     }
 
     pub(super) fn into_source(self) -> EngineError {

@@ -1,6 +1,7 @@
 //! Names beside a store file, and folders.
 
 use std::{
+    ffi::OsString,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -24,6 +25,42 @@ pub(super) fn keep_aside(path: &Path) -> Result<PathBuf, OpenError> {
         }
     }
     Err(OpenError::Io(io::ErrorKind::AlreadyExists.into()))
+}
+
+/// More links than any path passes through, as the kernel counts.
+const MOST_LINKS: usize = 40;
+
+/// Where `path` leads, and a name beside each symbolic link that it passes through, `<link>.<rest of the path>.lock`: two paths that pass
+/// through one link have different names there. Nothing need be at the end of the path.
+pub(super) fn resolve(path: &Path) -> io::Result<(PathBuf, Vec<PathBuf>)> {
+    let parts = |path: &Path| -> Vec<OsString> {
+        path.components().rev().map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let mut ahead = parts(&std::path::absolute(path)?);
+    let (mut real, mut locks) = (PathBuf::new(), Vec::new());
+    while let Some(part) = ahead.pop() {
+        if part == ".." {
+            real.pop();
+            continue;
+        }
+        let here = real.join(&part);
+        let Ok(target) = std::fs::read_link(&here) else {
+            real = here;
+            continue;
+        };
+        if locks.len() == MOST_LINKS {
+            return Err(io::Error::other(format!("{} passes through too many links", path.display())));
+        }
+        let mut lock = part;
+        for part in ahead.iter().rev() {
+            lock.push(".");
+            lock.push(part);
+        }
+        lock.push(".lock");
+        locks.push(real.join(lock));
+        ahead.extend(parts(&target));
+    }
+    Ok((real, locks))
 }
 
 /// Whether something is at `path`.
@@ -65,4 +102,34 @@ pub(super) fn sibling(path: &Path, suffix: &str) -> Result<PathBuf, OpenError> {
     name.push(".");
     name.push(suffix);
     Ok(path.with_file_name(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_resolved_to_its_end_and_each_link_has_a_place_for_a_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = std::fs::canonicalize(folder.path()).unwrap();
+        std::fs::create_dir_all(base.join("disk/data")).unwrap();
+        symlink("disk/data", base.join("middle")).unwrap();
+        symlink("../../disk/data/keys.db", base.join("disk/data/again.db")).unwrap();
+        symlink(base.join("middle/keys.db"), base.join("keys.db")).unwrap();
+        symlink("round", base.join("round")).unwrap();
+        for (path, real, locks) in [
+            ("disk/./data/keys.db", "disk/data/keys.db", &[][..]),
+            ("middle/keys.db", "disk/data/keys.db", &["middle.keys.db.lock"]),
+            ("middle/other.db", "disk/data/other.db", &["middle.other.db.lock"]),
+            ("middle/../up.db", "disk/up.db", &["middle....up.db.lock"]),
+            ("keys.db", "disk/data/keys.db", &["keys.db.lock", "middle.keys.db.lock"]),
+            ("disk/data/again.db", "disk/data/keys.db", &["disk/data/again.db.lock"]),
+        ] {
+            let locks = locks.iter().map(|lock| base.join(lock)).collect::<Vec<_>>();
+            assert_eq!(resolve(&base.join(path)).unwrap(), (base.join(real), locks), "{path}");
+        }
+        assert!(resolve(&base.join("round/keys.db")).is_err());
+    }
 }

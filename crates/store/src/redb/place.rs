@@ -1,9 +1,9 @@
 //! Whether the open store file still is the one at its path, and as this process left it.
 //!
 //! A file that was moved, deleted or replaced stays open and would be written for ever, while a second server starts on what is at the
-//! path. So the writing thread looks before each commit, and whoever signs without a commit looks, too: the path, the length and the
-//! header (see `contents.rs`). A difference may be a
-//! restore or a rename in progress, so it counts only when it is still there after a pause.
+//! path. So the writing thread looks before each commit and after it, and whoever signs without a commit looks, too: the path, the length
+//! and the header (see `contents.rs`). A difference may be a restore or a rename in progress, so it counts only when it is still there after
+//! a pause.
 //!
 //! A file that is back at its path may have been away while a copy of it went on. The witness knows the commits of that copy.
 
@@ -32,6 +32,8 @@ pub(super) struct Place {
     /// How it is compared with the one at its path; `None` where that is off.
     is_at: Option<IsAt>,
     path: RwLock<PathBuf>,
+    /// Device and inode of the file.
+    id: Option<(u64, u64)>,
     /// The witness, where one is kept.
     watch: RwLock<Option<Watch>>,
     /// At the last look the file was not there: said once, and waited for no more.
@@ -42,9 +44,11 @@ pub(super) type IsAt = fn(&File, &Path) -> io::Result<bool>;
 
 impl Place {
     pub(super) fn new(contents: Arc<Contents>, path: &Path, is_at: Option<IsAt>) -> Self {
+        let id = contents.file().metadata().ok().map(|ours| (ours.dev(), ours.ino()));
         Self {
             contents: Some(contents),
             is_at,
+            id,
             path: RwLock::new(path.to_owned()),
             watch: RwLock::default(),
             displaced: AtomicBool::new(false),
@@ -57,6 +61,7 @@ impl Place {
         Self {
             contents: None,
             is_at: None,
+            id: None,
             path: RwLock::default(),
             watch: RwLock::default(),
             displaced: AtomicBool::new(false),
@@ -83,6 +88,15 @@ impl Place {
             first
         };
         self.note(outcome)
+    }
+
+    /// Looks after a commit, which may have taken long: meanwhile a second server may have started on another file of this path. One call,
+    /// unless something has changed.
+    pub(super) fn look_again(&self, pause: impl FnOnce(Duration)) -> Result<(), Displaced> {
+        let path = self.path.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_there =
+            || std::fs::metadata(path).is_ok_and(|there| self.id == Some((there.dev(), there.ino())));
+        if self.is_at.is_none() || is_there() { Ok(()) } else { self.look(pause) }
     }
 
     /// Looks, for tasks.
@@ -180,9 +194,49 @@ mod tests {
         backend: RedbBackend,
         pauses: Arc<Mutex<Vec<Duration>>>,
         meanwhile: Arc<Mutex<Option<Meanwhile>>>,
+        during_sync: Arc<Mutex<Option<Meanwhile>>>,
     }
 
     type Meanwhile = Box<dyn FnOnce() + Send>;
+
+    /// A file whose sync takes so long that something happens meanwhile.
+    #[derive(Debug)]
+    struct Slow {
+        file: LockedFile,
+        during_sync: Hidden,
+    }
+
+    struct Hidden(Arc<Mutex<Option<Meanwhile>>>);
+
+    impl std::fmt::Debug for Hidden {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Hidden")
+        }
+    }
+
+    impl redb::StorageBackend for Slow {
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.file.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.file.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.file.sync_data()?;
+            self.during_sync.0.lock().unwrap().take().into_iter().for_each(|act| act());
+            Ok(())
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.file.write(offset, data)
+        }
+    }
 
     impl World {
         fn new() -> Self {
@@ -191,7 +245,9 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             let file = LockedFile::open(&path, Access::ReadWrite).unwrap();
             let place = file.place();
-            let engine = Engine::create(Arc::new(file)).unwrap();
+            let during_sync = Arc::<Mutex<Option<Meanwhile>>>::default();
+            let slow = Slow { file, during_sync: Hidden(during_sync.clone()) };
+            let engine = Engine::create(Arc::new(slow)).unwrap();
             let pauses = Arc::<Mutex<Vec<Duration>>>::default();
             let meanwhile = Arc::<Mutex<Option<Meanwhile>>>::default();
             let pause = {
@@ -203,7 +259,7 @@ mod tests {
             };
             let keys = Arc::new(Keys::derive(&DataKey::random().unwrap()).unwrap());
             let backend = RedbBackend::start_pausing(engine, place, keys, [0; 16], pause).unwrap();
-            Self { folder, backend, pauses, meanwhile }
+            Self { folder, backend, pauses, meanwhile, during_sync }
         }
 
         fn path(&self, name: &str) -> PathBuf {
@@ -258,6 +314,31 @@ mod tests {
             world.write(n).await.unwrap();
             assert_eq!(world.pauses(), []);
         }
+    }
+
+    /// A second server may have started on that other file.
+    #[tokio::test(start_paused = true)]
+    async fn a_commit_during_which_the_file_was_replaced_is_told_to_nobody_as_done() {
+        let world = World::new();
+        world.write(0).await.unwrap();
+        let (path, aside) = (world.path("store.db"), world.path("aside"));
+        let replace = {
+            let (path, aside) = (path.clone(), aside.clone());
+            move || {
+                std::fs::rename(&path, &aside).unwrap();
+                std::fs::copy(&aside, &path).unwrap();
+            }
+        };
+        *world.during_sync.lock().unwrap() = Some(Box::new(replace));
+        let outcome = world.write(1).await;
+        assert!(matches!(outcome, Err(CommitError::Unknown(_))), "{outcome:?}");
+        assert_eq!(world.pauses(), [PAUSE]);
+        assert!(world.backend.in_doubt(&key(1)));
+        let refused = world.write(2).await;
+        assert!(matches!(refused, Err(CommitError::NotWritten(NotWritten::Unavailable(_)))), "{refused:?}");
+        std::fs::rename(&aside, &path).unwrap();
+        world.write(2).await.unwrap();
+        assert!(world.has(1).await, "it is in the file that is back");
     }
 
     #[tokio::test(start_paused = true)]

@@ -105,10 +105,11 @@ impl Restoration {
         witness_place::check_replaceable(witness)?;
         let mut engine = Engine::open(Arc::new(LockedFile::open(backup, Access::Read)?))?;
         let (version, meta) = read_meta(&engine)?;
+        paths::make_folder(target)?;
+        let lock = Lock::take(target, Access::ReadWrite)?;
         // A link to the store stays one.
         let target = if paths::exists(target)? { std::fs::canonicalize(target)? } else { target.to_owned() };
-        paths::make_folder(&target)?;
-        let (found, locked) = look(&target)?;
+        let (found, locked) = look(&target, lock)?;
         let same = match &found {
             Found::Store(_, there) if there.store_id == meta.store_id => Some(there.clone()),
             Found::Store(..) | Found::Nothing | Found::Unreadable(_) => None,
@@ -254,8 +255,7 @@ enum Locked {
 }
 
 /// The store at `target`, and its lock.
-fn look(target: &Path) -> Result<(Found, Locked), OpenError> {
-    let lock = Lock::take(target, Access::ReadWrite)?;
+fn look(target: &Path, lock: Lock) -> Result<(Found, Locked), OpenError> {
     if !paths::exists(target)? {
         return Ok((Found::Nothing, Locked::Place(lock)));
     }

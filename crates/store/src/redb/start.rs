@@ -62,6 +62,13 @@ pub(crate) fn open(path: &Path, witness: &Path, secret: Secret<'_>) -> Result<St
     let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
     let seen = witness::read(witness, &keys, &meta.store_id)?;
     let commit = engine.commits();
+    if witness != witness::beside(path) {
+        let known = seen.unwrap_or_default().max(commit);
+        witness::write(witness, &keys, &meta.store_id, known).map_err(|error| match error {
+            OpenError::Io(source) => OpenError::WitnessUnwritable { witness: witness.to_owned(), source },
+            error => error,
+        })?;
+    }
     publish(&mut engine, secret, path)?;
     match seen {
         Some(seen) if seen > commit => {

@@ -33,9 +33,10 @@ use crate::{open_error::OpenError, seal::Keys};
 /// Time between two writes.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The place of the witness of the store at `path`, unless a setting names another.
+/// The place of the witness of the store at `path`, unless a setting names another. A store has one, whichever links lead to it.
 pub(crate) fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
+    let target = std::fs::read_link(path).and_then(|_| paths::resolve(path)).map(|(target, _)| target);
+    let mut name = target.unwrap_or_else(|_| path.to_owned()).into_os_string();
     name.push(".witness");
     PathBuf::from(name)
 }
@@ -129,8 +130,8 @@ impl Keeper {
     }
 
     /// Writes it, unless it knows a later commit: then a copy of the store went on elsewhere, and nobody may forget that. The store does not
-    /// stop for a witness that cannot be written.
-    pub(super) fn write(&mut self, commit: u64, now: Instant) {
+    /// stop for a witness that cannot be written. Says whether it knows all.
+    pub(super) fn write(&mut self, commit: u64, now: Instant) -> bool {
         let written = match read(&self.path, &self.keys, &self.id) {
             Ok(Some(seen)) if seen > commit => Ok(()),
             Ok(_) | Err(_) => write(&self.path, &self.keys, &self.id, commit),
@@ -146,6 +147,17 @@ impl Keeper {
         }
         // A failed write is tried again after the same pause.
         self.pace.wrote((!self.failing).then_some(commit), now);
+        !self.failing
+    }
+
+    /// The last word: what a witness does not know now, it never hears.
+    pub(super) fn say_what_is_missing(&self) {
+        if self.failing {
+            tracing::error!(
+                path = %self.path.display(),
+                "the store's witness could not be written before the stop: an older copy of the store that lacks the last changes will not be noticed"
+            );
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     io, mem,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError},
     },
     time::Duration,
@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub(super) in_flight: AtomicUsize,
     /// The number of the latest commit.
     pub(super) commits: Arc<AtomicU64>,
+    /// The witness could not be written the last time.
+    pub(super) witness_is_behind: AtomicBool,
 }
 
 impl Shared {
@@ -133,6 +135,7 @@ impl Writer {
         }
         self.shared.show(None);
         self.write_witness();
+        self.witness.iter().for_each(Keeper::say_what_is_missing);
         let closed = if self.place.is_overwritten() {
             tracing::warn!("another program has written into the store file: it is left as it is");
             Ok(())
@@ -190,7 +193,8 @@ impl Writer {
         if let Some(witness) = &mut self.witness
             && witness.due_in(self.engine.commits(), Instant::now()).is_some()
         {
-            witness.write(self.engine.commits(), Instant::now());
+            let knows_all = witness.write(self.engine.commits(), Instant::now());
+            self.shared.witness_is_behind.store(!knows_all, Ordering::Relaxed);
         }
     }
 
@@ -238,7 +242,10 @@ impl Writer {
     }
 
     fn commit(&mut self, group: Vec<Request>) {
-        let outcome = self.try_commit(&group);
+        // What lands in a file that is not in its place any more is told to nobody as done.
+        let outcome = self.try_commit(&group).and_then(|verdicts| {
+            self.place.look_again(&self.pause).map_err(CommitFailed::displaced).map(|()| verdicts)
+        });
         self.shared.in_flight.fetch_sub(group.len(), Ordering::Relaxed);
         match outcome {
             Ok(verdicts) => {

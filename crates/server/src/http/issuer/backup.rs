@@ -77,7 +77,8 @@ fn failed(error: OpenError) -> Problem {
         | OpenError::StoreGone { .. }
         | OpenError::WitnessOfAnother { .. }
         | OpenError::WitnessDamaged { .. }
-        | OpenError::WitnessMisplaced { .. } => Code::Internal,
+        | OpenError::WitnessMisplaced { .. }
+        | OpenError::WitnessUnwritable { .. } => Code::Internal,
     };
     Problem::caused_by(code, error)
 }

@@ -163,6 +163,8 @@ impl From<PublicKeyError> for Refusal {
 impl From<NotSigned> for Refusal {
     fn from(error: NotSigned) -> Self {
         let status = match &error {
+            // As at the door.
+            NotSigned::Token(refusal) => return refusal.clone().into(),
             NotSigned::NotListed(_)
             | NotSigned::Disabled(_)
             | NotSigned::Denied(_)
