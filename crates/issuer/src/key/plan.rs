@@ -60,7 +60,7 @@ impl Maxima {
     pub(crate) fn limit<'p>(&self, policy: &'p TokenPolicy) -> Cow<'p, TokenPolicy> {
         let within = |life: Ttl, most: Option<Ttl>| most.map_or(life, |most| life.min(most));
         let refresh_ttl = within(policy.refresh_ttl, self.refresh_ttl);
-        let auth_ttl = within(policy.auth_ttl, self.auth_ttl).min(refresh_ttl);
+        let auth_ttl = within(within(policy.auth_ttl, self.auth_ttl), self.refresh_ttl);
         if (auth_ttl, refresh_ttl) == (policy.auth_ttl, policy.refresh_ttl) {
             return Cow::Borrowed(policy);
         }

@@ -248,13 +248,13 @@ fn every_error_ends_with_a_hint() {
         ("store check -p wrong", 2, "wrong password"),
         ("store backup data/keys.db", 2, "exists"),
         ("store backup nowhere/backup.db", 1, "the backup nowhere/backup.db cannot be written"),
-        ("store passwd --new-pswd-file nowhere", 2, "no new password: nowhere cannot be read"),
+        ("store passwd --new-pswd-file ./nowhere", 2, "no new password: ./nowhere cannot be read"),
         ("store passwd", 2, "no new password"),
         ("store restore latin", 3, "damaged"),
         ("store frobnicate", 2, "unrecognized subcommand"),
         ("store restore", 2, "required arguments"),
         ("client", 2, "Usage"),
-        ("client list --admin-token-file nowhere", 2, "cannot be read"),
+        ("client list --admin-token-file nowhere", 2, "no token: the setting names no file"),
         ("client list --admin-token-file mistyped", 2, "mistyped holds no usable token"),
         ("client list --ca-cert not-pem --url https://127.0.0.1:1", 2, "no PEM certificate"),
         ("client list --ca-cert nowhere --url https://127.0.0.1:1", 2, "cannot be read"),
@@ -280,7 +280,7 @@ fn every_error_ends_with_a_hint() {
     place.unset("JWTIS_PSWD");
     for (line, wanted) in [
         ("store check", "opens only with its password"),
-        ("store check --pswd-file nowhere", "no password: nowhere cannot be read"),
+        ("store check --pswd-file ./nowhere", "no password: ./nowhere cannot be read"),
         ("store check --pswd-file empty", "no password: the first line of empty is empty"),
         ("store check --pswd-file latin", "no password: latin is not UTF-8"),
         ("--pswd-file latin -l 127.0.0.1:0 --utility-address off", "no password: latin is not UTF-8"),
@@ -317,8 +317,8 @@ fn a_variable_that_is_set_and_empty_counts_as_not_set() {
         place.set(name, "");
     }
     place.set("JWTIS_ADDRESS", "");
-    let run = place.run(&["token", "verify", "shop", "x", "--client-token-file", "nowhere"]);
-    refused(&run, 2, "nowhere cannot be read");
+    let run = place.run(&["token", "verify", "shop", "x", "--client-token-file", "./nowhere"]);
+    refused(&run, 2, "no token: ./nowhere cannot be read");
     refused(&place.run(&["store", "info"]), 1, "there is no store at ./data/keys.db");
     place.set("JWTIS_URL", "http://127.0.0.1:1/\u{1b}[31m");
     let help = place.ok(&["client", "list", "--help"]);

@@ -197,6 +197,16 @@ async fn register_uses_the_servers_defaults() {
     assert_eq!(body["pub_sig_key"]["alg"], "EdDSA");
     assert_eq!(body["pub_enc_key"]["alg"], "RSA1_5");
     assert_eq!(body["refresh_strategy"], "refreshBoth");
+
+    let token = body["client_token"].as_str().unwrap();
+    let before = world.issue("shop", token, json!({})).await;
+    let off = world.elsewhere(START).await;
+    let issue = json!({"kid": "shop", "claims": {}});
+    off.post("/issue_token", issue).bearer(token).send().await.problem(409, "enc_alg_off");
+    off.renew("shop", token, &before.refresh).await.problem(409, "enc_alg_off");
+    let renewed = off.post("/renew_keys", json!({"kid": "shop"})).bearer(token).send().await;
+    assert_eq!(renewed.json()["pub_enc_key"]["alg"], "ECDH-ES+A256KW");
+    assert_eq!(off.renew("shop", token, &before.refresh).await.status, 201);
 }
 
 #[tokio::test]
