@@ -108,6 +108,18 @@ async fn the_rotation_is_logged_once_when_it_is_first_seen() {
     assert_eq!(log.text().matches("JWT: Rotated credentials for user alice").count(), 1, "{}", log.text());
 }
 
+#[tokio::test]
+async fn a_rotation_from_a_plain_password_to_a_hash() {
+    let clock = clock();
+    let new = Some(credentials(&cheap_hash(NEW_PASSWORD), NEW_SECRET));
+    let signer = signer(vec![UserConfig { new, ..rotating("alice", END) }], &clock);
+    for (at, old_lives) in [(-1, true), (0, false)] {
+        clock.set(around_end(at));
+        assert_eq!(login(&signer, "alice", PASSWORD).await.is_ok(), old_lives, "{at}");
+        assert!(login(&signer, "alice", NEW_PASSWORD).await.is_ok(), "{at}");
+    }
+}
+
 /// What `TokenGuard::new` says at [`START`].
 fn planned(config: UserConfig) -> Result<Vec<String>, Vec<String>> {
     match TokenGuard::new(vec![config], Vec::new(), &env(&clock())) {

@@ -195,6 +195,9 @@ async fn those_who_only_look_ask_a_failing_vault_once_in_a_while_and_those_who_s
         assert_eq!(signer.snapshot().known_keys().await.unwrap(), [pkh(&key)]);
     }
     assert_eq!(calls.take(), ["list"], "a vault that hangs would keep the turn from those who sign");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(signer.snapshot().known_keys().await.unwrap(), [pkh(&key)]);
+    assert_eq!(calls.take(), ["list"], "a second later it is asked again");
     assert_eq!(code(&sign(&signer, &lost, &transaction(1)).await), "vault");
     broken.listing_fails(false);
     assert_eq!(code(&sign(&signer, &lost, &transaction(1)).await), "signed");

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jwtis_base::rollback;
+use jwtis_signer::watermark::file::{FileWatermarks, Lost};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{WatermarkIo, WatermarkObserver, Watermarks};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{MemoryBackend, Rollback, RollbackCause, Store};
-use jwtis_testkit::signer::watermark::{JOINED, TERMS, World, asked, chain, key, watermark};
+use jwtis_testkit::signer::watermark::{JOINED, NOW, TERMS, World, asked, chain, key, watermark};
 use jwtis_tezos::watermark::{Asked, ChainWatermarks, KeyWatermarks, WatermarkKind};
 use proptest::prelude::*;
 
@@ -163,15 +164,15 @@ async fn a_clearance_costs_one_read_and_one_commit_and_a_repetition_no_commit() 
     }
 }
 
-/// Another node may watermark the store, or accept what is there.
+/// Another node may mark the store, or accept what is there.
 #[tokio::test]
 async fn a_store_that_goes_back_while_it_is_open_clears_nobody_until_that_is_accepted() {
     let (world, _, store) = faulty();
     assert_eq!(world.clear(key(0), block(5, 1)).await, "advanced");
     rollback::begin(&store, RollbackCause::BehindWitness).await.unwrap();
     assert_eq!(world.clear(key(0), block(6, 1)).await, "rolled back");
-    let watermark = store.get_key::<Rollback>(&Rollback::key()).await.unwrap().unwrap();
-    store.commit(store.transaction().delete_at(&Rollback::key(), watermark.version)).await.unwrap();
+    let mark = store.get_key::<Rollback>(&Rollback::key()).await.unwrap().unwrap();
+    store.commit(store.transaction().delete_at(&Rollback::key(), mark.version)).await.unwrap();
     assert_eq!(world.clear(key(0), block(6, 1)).await, "advanced");
 }
 
@@ -241,6 +242,20 @@ async fn the_observer_hears_of_each_read_and_write() {
         ("store", WatermarkIo::Read, false),
     ];
     assert_eq!(*heard.0.lock().unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn the_observer_hears_of_the_driver_file() {
+    let base = tempfile::tempdir().unwrap();
+    let heard = Arc::new(Heard::default());
+    let opened = FileWatermarks::open(base.path(), Lost::Refuse, NOW, heard.clone()).await;
+    let (watermarks, _) = opened.unwrap();
+    watermarks.clear(&key(0), &block(1, 1), &TERMS, None).await.unwrap();
+    std::fs::rename(base.path().join("watermark_v2"), base.path().join("aside")).unwrap();
+    assert!(watermarks.clear(&key(0), &block(2, 1), &TERMS, None).await.is_err());
+    let mut heard = heard.0.lock().unwrap().clone();
+    heard.retain(|(_, io, _)| *io != WatermarkIo::Read);
+    assert_eq!(heard, [("file", WatermarkIo::Create, true), ("file", WatermarkIo::Write, false)]);
 }
 
 #[derive(Clone, Debug)]

@@ -148,6 +148,14 @@ fn where_nothing_can_be_taken_over_consensus_keys_wait_for_the_operator() {
     let run = running.stop();
     assert!(run.stderr.contains("the store was restored from a backup"), "{}", run.stderr);
 
+    let shown = story.place.run(&["watermark", "show"]);
+    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert!(
+        shown.stderr.contains("restored from a backup")
+            && shown.stderr.contains("watermarks may be lower than what was signed"),
+        "{}",
+        shown.stderr
+    );
     story.place.ok(&[
         "watermark",
         "raise",
@@ -164,6 +172,8 @@ fn where_nothing_can_be_taken_over_consensus_keys_wait_for_the_operator() {
     assert_eq!(run.code, Some(1), "nobody can type: {}", run.stderr);
     assert!(story.place.ok(&["store", "accept-rollback", "--yes"]).contains("is accepted"));
     assert!(story.place.ok(&["store", "accept-rollback", "--yes"]).contains("nothing was changed"));
+    let shown = story.place.run(&["watermark", "show"]);
+    assert!(!shown.stderr.contains("watermarks may be lower"), "{}", shown.stderr);
     let running = story.start();
     assert_eq!(running.health().0, 200);
     assert_eq!(running.signs(20, 2).0, 409);

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
-use jwtis_base::audit::AuditPage;
+use jwtis_base::audit::{AuditPage, AuditRecord};
+use jwtis_base::rollback::takeover::{Merge, TakeOver};
 use jwtis_base::{BearerSecret, Env, SecretKind, Timestamp};
 use jwtis_issuer::{Credentials, Issuer, IssuerSettings, KeyOptions, RevokeTarget};
 use jwtis_signer::switch::{KeySwitches, Switcher};
 use jwtis_signer::vault::store::StoreVault;
-use jwtis_store::{Store, witness_beside};
+use jwtis_store::testing::{Faulty, store_over};
+use jwtis_store::{
+    Backend as _, Batch, Expect, MemoryBackend, Record as _, Store, Write, open_memory, witness_beside,
+};
 use jwtis_testkit::issuer::{START, World, id};
 use jwtis_testkit::signer::{attestation, code, new_key, sign, transaction};
 use jwtis_tezos::Curve;
@@ -227,4 +231,33 @@ async fn no_audit_record_is_lost_by_a_restore() {
     assert_eq!(clients, ["f", "g", "e"]);
     let numbers: Vec<u64> = page.records.iter().map(|record| record.number).collect();
     assert_eq!(numbers, (1..=page.last).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_damaged_audit_record_of_the_replaced_store_keeps_its_number_as_a_lost_one() {
+    let backend = Faulty::new(MemoryBackend::new());
+    let (old, new) = (store_over(backend.clone()), open_memory());
+    for event in ["admin_token_set", "client_registered", "client_disabled"] {
+        old.commit(old.transaction().append(&AuditRecord::new(START, event, "admin"))).await.unwrap();
+    }
+    // The bytes of another record open under no other number.
+    let records = backend.inner().scan(AuditRecord::TABLE.id, None, 10).await.unwrap();
+    let mut batch = Batch::new();
+    batch.write(records[1].0, Expect::Version(records[1].1.version), Write::Put(records[2].1.clone()));
+    backend.inner().commit(batch).await.unwrap();
+
+    let outcome = &mut TakeOver::default();
+    let mut merge = Merge {
+        old: &old,
+        new: &new,
+        backup_is_younger: false,
+        now: after(9),
+        outcome,
+        unreadable: Vec::new(),
+    };
+    merge.join_audit_trails().await.unwrap();
+    assert_eq!(merge.unreadable.len(), 1, "so the restored store is marked");
+    let trail = events(&new).await;
+    let wanted = [(1, "admin_token_set"), (2, "audit_record_lost"), (3, "client_disabled")];
+    assert_eq!(trail, wanted.map(|(number, event)| (number, event.to_owned())));
 }

@@ -70,11 +70,11 @@ struct Judged {
     notes: Vec<&'static str>,
     /// What limits that are only observed would have said.
     observed: Option<LimitDenial>,
-    denial: Option<Refused>,
+    denial: Option<Objection>,
 }
 
 /// Why not.
-enum Refused {
+enum Objection {
     NotListed,
     Denied(Denial),
 }
@@ -148,7 +148,7 @@ impl Explain {
         request: &SignRequest,
     ) -> Judged {
         let Some(KeyRules { policy, .. }) = rules else {
-            let denial = Some(Refused::NotListed);
+            let denial = Some(Objection::NotListed);
             return Judged { key, rules: Vec::new(), notes: Vec::new(), observed: None, denial };
         };
         let caller = match (&self.user, self.client) {
@@ -161,7 +161,7 @@ impl Explain {
         let (observed, denial) = match policy.evaluate(request, &at) {
             Verdict::Allow(_) => (None, None),
             Verdict::Observe { denial, .. } => (Some(denial), None),
-            Verdict::Deny(denial) => (None, Some(Refused::Denied(denial))),
+            Verdict::Deny(denial) => (None, Some(Objection::Denied(denial))),
         };
         let (rules, notes) = (said(policy, &caller, request), notes(policy));
         Judged { key, rules, notes, observed, denial }
@@ -197,7 +197,7 @@ fn notes(policy: &Policy) -> Vec<&'static str> {
     notes
 }
 
-impl Refused {
+impl Objection {
     fn text(&self, key: &PublicKeyHash) -> String {
         match self {
             Self::NotListed => format!("{key} is not listed in config"),
@@ -303,7 +303,7 @@ fn as_json(request: &SignRequest, jumps: &JumpRules, judged: Option<&Judged>) ->
             "rules": rules,
             "notes": notes,
             "allowed": denial.is_none(),
-            "code": denial.as_ref().map(Refused::code),
+            "code": denial.as_ref().map(Objection::code),
             "refusal": denial.as_ref().map(|refused| refused.text(key)),
             "would_refuse": observed.as_ref().map(ToString::to_string),
         })),
