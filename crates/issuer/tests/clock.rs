@@ -7,7 +7,7 @@ use jwtis_issuer::{
     ClientAccess, IssuerSettings, KeyOptions, RevokeError, RevokeTarget, TokenSet, Verification,
     reset_kept_clock,
 };
-use jwtis_testkit::issuer::{START, TARGETS, World, after, jwks, kind, rotating, verified_by_jwks};
+use jwtis_testkit::issuer::{START, TARGETS, World, after, jwks, kind, lives, rotating, verified_by_jwks};
 
 const HOUR: i64 = 3600;
 const DAYS: i64 = 24 * HOUR;
@@ -206,6 +206,21 @@ async fn a_revocation_made_while_the_clock_was_behind_outlives_the_first_houseke
         }
         assert_revoked(&world, &tokens, target).await;
     }
+}
+
+/// Else the keys would retire by the wrong clock, before the tokens that they made have expired.
+#[tokio::test]
+async fn keys_renewed_while_the_clock_was_behind_verify_until_their_tokens_expire() {
+    let first = World::new().await;
+    let access = first.client("shop", lives(1, 1)).await;
+    run_for(&first, 7200).await;
+    let tokens = first.issue(&access, CLAIMS);
+    first.issuer.keep_time().await.unwrap();
+    let world = first.restarted(0).await;
+    world.issuer.renew_keys(&world.access("shop").await, KeyOptions::default()).await.unwrap();
+    world.set(7200 + HOUR - 1);
+    let access = world.access("shop").await;
+    assert_eq!(world.status(&access, &tokens.access_token).await, "active");
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ mod tests {
             ..none()
         };
         let sig = |alg| KeyOptions { sig_alg: Some(alg), ..none() };
+        let rsa = |bits| KeyOptions { sig_bits: Some(bits), ..sig(Sig::Rs256) };
         let enc = |alg| KeyOptions { enc_alg: Some(alg), ..none() };
         let content = |enc| KeyOptions { cont_enc: Some(enc), ..none() };
         for (name, granted, options, wanted) in [
@@ -134,6 +135,9 @@ mod tests {
             ("a_weaker_curve", sig(Sig::Es384), sig(Sig::Es256), Some("sig_alg")),
             ("a_weaker_family", none(), sig(Sig::Rs256), Some("sig_alg")),
             ("a_stronger_family", sig(Sig::Rs256), none(), None),
+            ("smaller_rsa_keys", rsa(3072), rsa(2048), Some("sig_alg")),
+            ("smaller_rsa_keys_than_the_largest", rsa(4096), rsa(3072), Some("sig_alg")),
+            ("larger_rsa_keys", rsa(3072), rsa(4096), None),
             ("rsa1_5", enc(Enc::RsaOaep256), enc(Enc::DangerRsa15), Some("enc_alg")),
             ("rsa1_5_that_was_granted", enc(Enc::DangerRsa15), enc(Enc::DangerRsa15), None),
             ("a_smaller_wrapping_key_on_the_same_curve", none(), enc(Enc::EcdhEsA128Kw), None),

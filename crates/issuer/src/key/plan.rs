@@ -332,6 +332,7 @@ mod tests {
         let plan = |options| KeyPlan::for_registration(&"shop".parse().unwrap(), &options, &defaults);
         let cut = plan(none()).unwrap();
         assert_eq!((lives(&cut), cut.expiry), ([hours(1), hours(10)], Duration::from_secs(100 * 3600)));
+        assert!(plan(KeyOptions { auth_ttl: hours(1), ..none() }).is_ok(), "the maximum itself");
         for (member, options) in [
             ("auth_ttl", KeyOptions { auth_ttl: hours(2), ..none() }),
             ("refresh_ttl", KeyOptions { refresh_ttl: hours(11), ..none() }),
