@@ -151,7 +151,7 @@ fn what_is_no_secret_key_is_said_and_never_repeated() {
         (EDPK, &[], 2, "not a secret key"),
         (locked.as_str(), &[], 2, "nobody is there to type its password"),
         (locked.as_str(), &["--password-file", "wrong-password"], 2, "wrong password"),
-        (locked.as_str(), &["--password-file", "missing"], 2, "missing"),
+        (locked.as_str(), &["--password-file", "missing"], 2, "no password of the secret key"),
         ("", &["--from", "missing"], 2, "missing"),
         ("", &["--from", "pem"], 2, "is PEM"),
         ("", &["--from", "empty"], 2, "empty has no secret key"),
