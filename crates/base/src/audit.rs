@@ -9,7 +9,7 @@ mod page;
 mod record;
 mod retention;
 
-pub use event::{Actor, Audited, EVENTS, Event};
+pub use event::{Actor, Audited, Event};
 pub use page::{AuditPage, MAX_AUDIT_PAGE, NumberedRecord};
-pub use record::{AuditRecord, Fields};
+pub use record::{AuditRecord, EVENTS, Fields};
 pub use retention::{Retention, Trimmed};

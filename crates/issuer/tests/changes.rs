@@ -5,14 +5,14 @@ use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::clock::KeptClock;
 use jwtis_issuer::{KeyOptions, TokenSet, Verification, reset_kept_clock, session_floor};
 use jwtis_store::testing::Fault;
-use jwtis_testkit::issuer::{Engine, START, World, id, kind};
+use jwtis_testkit::issuer::{START, StoreDouble, World, id, kind};
 use jwtis_testkit::log::Log;
 use serde_json::{Value, json};
 
 /// A world with a client and a session, after what the acts need.
 struct Stage {
     world: World,
-    backend: Engine,
+    backend: StoreDouble,
     tokens: TokenSet,
 }
 

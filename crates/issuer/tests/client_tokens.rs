@@ -4,12 +4,12 @@ use jwtis_base::{BearerSecret, SecretKind};
 use jwtis_issuer::{AccessError, Credentials, Issuer, IssuerSettings, KeyOptions, RegisterError};
 use jwtis_store::testing::{Fault, Faulty, store_over};
 use jwtis_store::{Backend, Batch, Expect, MemoryBackend, Store, Write};
-use jwtis_testkit::issuer::{Engine, World, bearer, id};
+use jwtis_testkit::issuer::{StoreDouble, World, bearer, id};
 
 /// Table of the index.
 const TABLE: u8 = 9;
 
-async fn world() -> (World, Engine, Store) {
+async fn world() -> (World, StoreDouble, Store) {
     let backend = Faulty::new(MemoryBackend::new());
     let store = store_over(backend.clone());
     (World::with(store.clone(), IssuerSettings::default()).await, backend, store)
@@ -33,7 +33,7 @@ async fn known_as(world: &World, secret: &BearerSecret, user: Option<&str>) -> b
 }
 
 /// Deletes entries of the index: all, or this many.
-async fn forget(backend: &Engine, most: usize) {
+async fn forget(backend: &StoreDouble, most: usize) {
     let mut batch = Batch::new();
     for (key, record) in backend.scan(TABLE, None, most).await.unwrap() {
         batch.write(key, Expect::Version(record.version), Write::Delete);
@@ -41,7 +41,7 @@ async fn forget(backend: &Engine, most: usize) {
     backend.commit(batch).await.unwrap();
 }
 
-async fn entries(backend: &Engine) -> usize {
+async fn entries(backend: &StoreDouble) -> usize {
     backend.scan(TABLE, None, usize::MAX).await.unwrap().len()
 }
 

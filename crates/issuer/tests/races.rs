@@ -4,7 +4,7 @@ use jwtis_issuer::{
     ClientAccess, IssuerSettings, KeyOptions, RefreshStrategy, RegisterError, RenewKeysError, RenewToken,
     RevokeTarget, TokenSet,
 };
-use jwtis_testkit::issuer::interleave::{Actor, Ran, interleave, run, yielding_store};
+use jwtis_testkit::issuer::interleave::{Racer, Ran, interleave, run, yielding_store};
 use jwtis_testkit::issuer::{World, id, kind};
 use proptest::prelude::*;
 
@@ -66,7 +66,7 @@ fn check(acts: &[Act], choices: &[usize]) {
     let world = run(World::with(yielding_store(), IssuerSettings::default()));
     let access = run(world.client("shop", KeyOptions::default()));
     let first = world.issue(&access, r#"{"sub":"u1"}"#);
-    let actors = acts.iter().map(|&a| Box::pin(act(&world, &first, a)) as Actor<'_, Outcome>).collect();
+    let actors = acts.iter().map(|&a| Box::pin(act(&world, &first, a)) as Racer<'_, Outcome>).collect();
     let ran: Vec<Ran<Outcome>> = interleave(actors, choices);
 
     let revoked_at =
@@ -177,7 +177,7 @@ fn check_registrations(choices: &[usize]) {
     let registration = run(world.issuer.registration(Some(&world.admin))).unwrap();
     let actors = (0..3)
         .map(|_| {
-            Box::pin(world.issuer.register(&registration, id("shop"), KeyOptions::default())) as Actor<'_, _>
+            Box::pin(world.issuer.register(&registration, id("shop"), KeyOptions::default())) as Racer<'_, _>
         })
         .collect();
     let mut winners: Vec<jwtis_issuer::Registered> = Vec::new();
@@ -242,11 +242,11 @@ fn a_reader_never_sees_a_client_as_it_was_before_an_acknowledged_change() {
     // A change that nobody loads afterwards leaves the cache empty.
     run(world.issuer.revoke(&access, RevokeTarget::All)).unwrap();
     // One actor reads the record, then the other rotates, then the first goes on with what it read.
-    let slow_load = Box::pin(async { Some(world.access("shop").await) }) as Actor<'_, _>;
+    let slow_load = Box::pin(async { Some(world.access("shop").await) }) as Racer<'_, _>;
     let rotate = Box::pin(async {
         world.issuer.renew_keys(&access, KeyOptions::default()).await.unwrap();
         None
-    }) as Actor<'_, _>;
+    }) as Racer<'_, _>;
     interleave(vec![slow_load, rotate], &[vec![0, 0], vec![1; 30]].concat());
     let seen = run(world.access("shop"));
     assert_eq!(seen.client().keys().entries().len(), 2, "the newest ring, not a cached older one");

@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::{Command as Line, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-pub use failure::{Exit, Failure, Outcome};
+pub use failure::{CliOutcome, Exit, Failure};
 pub use flags::ServerFlags;
 pub use output::Output;
 
@@ -148,7 +148,7 @@ impl Cli {
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut line))
     }
 
-    fn run(self, out: &mut Output<'_>) -> Outcome {
+    fn run(self, out: &mut Output<'_>) -> CliOutcome {
         let Self { flags, command } = self;
         match command {
             None => serve::run(flags.after(ServerFlags::default()), out),

@@ -6,6 +6,7 @@ pub mod file;
 mod file_error;
 mod folder;
 pub mod import;
+mod import_error;
 mod kept;
 pub mod mem;
 pub(crate) mod record;

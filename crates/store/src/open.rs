@@ -6,7 +6,7 @@ use crate::{
     keyslot::{KdfParams, Password},
     memory::MemoryBackend,
     open_error::OpenError,
-    redb::{self, Secret},
+    redb::{self, UnlockSecret},
     rollback::{Witnessed, witness_beside},
     seal::{DataKey, Keys},
     store::Store,
@@ -36,7 +36,7 @@ pub fn stage_redb(
     password: &Password,
     params: KdfParams,
 ) -> Result<(Store, Unplaced), OpenError> {
-    let (store, file) = redb::stage(path, Secret::Password(password), params)?;
+    let (store, file) = redb::stage(path, UnlockSecret::Password(password), params)?;
     Ok((store, Unplaced(file)))
 }
 
@@ -61,7 +61,7 @@ impl Unplaced {
 /// # Errors
 /// See [`OpenError`]; the file is as it was in each.
 pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
-    redb::open(path, &witness_beside(path), Secret::Password(password))
+    redb::open(path, &witness_beside(path), UnlockSecret::Password(password))
 }
 
 /// As [`open_redb`], with the witness at `witness`.
@@ -71,7 +71,7 @@ pub fn open_redb(path: &Path, password: &Password) -> Result<Store, OpenError> {
 /// # Errors
 /// As [`open_redb`].
 pub fn open_redb_beside(path: &Path, witness: &Path, password: &Password) -> Result<Store, OpenError> {
-    redb::open(path, witness, Secret::Password(password))
+    redb::open(path, witness, UnlockSecret::Password(password))
 }
 
 /// As [`open_redb_beside`], whatever the witness says: for who accepts that. The witness stays as it is until
@@ -84,7 +84,7 @@ pub fn open_redb_unwitnessed(
     witness: &Path,
     password: &Password,
 ) -> Result<(Store, Witnessed), OpenError> {
-    redb::open_unwitnessed(path, witness, Secret::Password(password))
+    redb::open_unwitnessed(path, witness, UnlockSecret::Password(password))
 }
 
 /// As [`stage_redb`], for a file that is not sealed: its records are in clear, and it needs no password.
@@ -92,7 +92,7 @@ pub fn open_redb_unwitnessed(
 /// # Errors
 /// As [`create_redb`].
 pub fn stage_unsealed(path: &Path) -> Result<(Store, Unplaced), OpenError> {
-    let (store, file) = redb::stage(path, Secret::None, KdfParams::default())?;
+    let (store, file) = redb::stage(path, UnlockSecret::None, KdfParams::default())?;
     Ok((store, Unplaced(file)))
 }
 
@@ -101,7 +101,7 @@ pub fn stage_unsealed(path: &Path) -> Result<(Store, Unplaced), OpenError> {
 /// # Errors
 /// As [`open_redb`]; [`OpenError::Sealed`] where the file has a password.
 pub fn open_unsealed(path: &Path, witness: &Path) -> Result<Store, OpenError> {
-    redb::open(path, witness, Secret::None)
+    redb::open(path, witness, UnlockSecret::None)
 }
 
 /// As [`open_redb_unwitnessed`], for a file that is not sealed.
@@ -109,7 +109,7 @@ pub fn open_unsealed(path: &Path, witness: &Path) -> Result<Store, OpenError> {
 /// # Errors
 /// As [`open_unsealed`], but for those of the witness.
 pub fn open_unsealed_unwitnessed(path: &Path, witness: &Path) -> Result<(Store, Witnessed), OpenError> {
-    redb::open_unwitnessed(path, witness, Secret::None)
+    redb::open_unwitnessed(path, witness, UnlockSecret::None)
 }
 
 /// Opens a file that is not sealed for reading alone. Nothing is written, and commits are refused.
@@ -117,7 +117,7 @@ pub fn open_unsealed_unwitnessed(path: &Path, witness: &Path) -> Result<(Store, 
 /// # Errors
 /// As [`open_unsealed`], but for those of the witness, which is not looked at.
 pub fn read_unsealed(path: &Path) -> Result<Store, OpenError> {
-    redb::read(path, Secret::None)
+    redb::read(path, UnlockSecret::None)
 }
 
 /// As [`read_unsealed`], and what the witness at `witness` says of the file. Neither is changed.
@@ -125,7 +125,7 @@ pub fn read_unsealed(path: &Path) -> Result<Store, OpenError> {
 /// # Errors
 /// As [`read_unsealed`]; [`OpenError::StoreGone`] where there is a witness and no file.
 pub fn read_unsealed_beside(path: &Path, witness: &Path) -> Result<(Store, Witnessed), OpenError> {
-    redb::read_beside(path, witness, Secret::None)
+    redb::read_beside(path, witness, UnlockSecret::None)
 }
 
 /// A throw-away store in memory, under a random key that nobody has.

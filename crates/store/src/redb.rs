@@ -54,6 +54,6 @@ mod disk_tests;
 
 pub(crate) use self::{
     new_file::NewFile,
-    slots::Secret,
+    slots::UnlockSecret,
     start::{open, open_unwitnessed, read, read_beside, stage},
 };

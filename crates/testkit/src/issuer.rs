@@ -21,7 +21,7 @@ pub const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
 /// The ways to revoke a session, for [`World::revoke`].
 pub const TARGETS: [&str; 5] = ["id", "refresh_token", "auth_token", "sub", "all"];
 
-pub type Engine = Arc<Faulty<MemoryBackend>>;
+pub type StoreDouble = Arc<Faulty<MemoryBackend>>;
 
 pub struct World {
     pub issuer: Issuer,
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Over a store that can be made to fail, with a client `shop` that rotates its refresh tokens, and a session of it.
-    pub async fn faulty() -> (Self, Engine, ClientAccess, TokenSet) {
+    pub async fn faulty() -> (Self, StoreDouble, ClientAccess, TokenSet) {
         let backend = Faulty::new(MemoryBackend::new());
         let world = Self::with(store_over(backend.clone()), IssuerSettings::default()).await;
         let access = world.client("shop", rotating()).await;

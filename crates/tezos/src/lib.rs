@@ -50,5 +50,5 @@ pub use operation::{Address, Operation, OperationKind, Protocol};
 pub use policy::{Caller, Circumstances, Denial, Policy, Verdict};
 pub use request::{RequestKind, SignRequest};
 pub use secret_key::{EncryptedSecretKey, SecretKey, SecretKeyError, StoredSecretKey};
-pub use signature::{InvalidSignature, NotSigned, Signature, SignatureError};
+pub use signature::{InvalidSignature, KeyNotUsed, Signature, SignatureError};
 pub use version::SigningVersion;

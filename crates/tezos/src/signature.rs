@@ -58,7 +58,7 @@ pub enum InvalidSignature {
 
 /// Why a key did not sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotSigned {
+pub enum KeyNotUsed {
     /// tz4 keys do not sign for version 0.
     #[error("SigningVersion0 is not supported for BLS keys")]
     Version0,

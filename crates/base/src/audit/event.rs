@@ -31,34 +31,6 @@ impl Actor {
     }
 }
 
-/// The names of all events, those of a store, a clock and watermarks too.
-pub const EVENTS: [&str; 24] = [
-    "admin_token_set",
-    "audit_record_lost",
-    "cleared",
-    "client_deleted",
-    "client_disabled",
-    "client_enabled",
-    "client_registered",
-    "client_sessions_revoked",
-    "clock_reset",
-    "key_set_ended",
-    "keys_renewed",
-    "refresh_token_reused",
-    "rollback_accepted",
-    "session_revoked",
-    "signing_key_added",
-    "signing_key_deleted",
-    "signing_key_disabled",
-    "signing_key_enabled",
-    "store_password_changed",
-    "store_restored",
-    "subject_revoked",
-    "watermark_joined",
-    "watermark_lowered",
-    "watermark_raised",
-];
-
 /// What happened.
 #[derive(Copy, Clone, Debug)]
 pub enum Event<'a> {

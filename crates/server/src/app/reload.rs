@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::signals::Hangups;
 use super::signer::{Prepared, Running, warn_of_issuers};
-use super::vaults::Opener;
+use super::vaults::VaultOpener;
 use super::watch::{PAUSE, Seen, undisturbed};
 use crate::config::signer::{GuardConfig, SignerConfig, VaultDriver};
 use crate::config::{Config, ConfigFault, FileText, Reloader, limited};
@@ -22,7 +22,7 @@ pub struct Reload {
     reloader: Reloader,
     started: Started,
     signer: Signer,
-    opener: Opener,
+    opener: VaultOpener,
     vaults: Vec<String>,
     watch: Option<Seen>,
     /// The file in force.

@@ -20,7 +20,7 @@ use jwtis_tezos::PublicKeyHash;
 use tracing::{error, info, warn};
 
 use super::trusted::OwnIssuer;
-use super::vaults::{self, Ask, Missing, OpenedVaults, Opener, ReadVault, VaultFault};
+use super::vaults::{self, Ask, Missing, OpenedVaults, ReadVault, VaultFault, VaultOpener};
 use super::watermarks::{self, Keeping, WatermarksError};
 use crate::config::signer::{GuardConfig, HookConfig, RulesConfig, SignerConfig, WatermarkDriver};
 use crate::hook_client::HttpHook;
@@ -90,7 +90,7 @@ pub struct Surroundings {
 pub struct Running {
     /// The signer.
     pub signer: Signer,
-    pub(super) opener: Opener,
+    pub(super) opener: VaultOpener,
     pub(super) vaults: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl Prepared {
         let Surroundings { env, store, issuer, metrics } = around;
         let keeping = Keeping { driver: self.watermark, base_dir: &self.base_dir, lost: self.lost };
         let watermarks = watermarks::open(keeping, store.as_ref(), &env, Arc::clone(&metrics) as _).await?;
-        let mut opener = Opener::new(store.clone().map(|store| StoreVault::new(store, env.clone())));
+        let mut opener = VaultOpener::new(store.clone().map(|store| StoreVault::new(store, env.clone())));
         let (rules, opened) = self.open(&opener, ask).await?;
         let vaults = opener.keep(opened);
         let names = vaults.iter().map(|vault| vault.name.clone()).collect();
@@ -150,7 +150,7 @@ impl Prepared {
     /// Opens the vaults and says which keys they hold.
     pub(super) async fn open(
         self,
-        opener: &Opener,
+        opener: &VaultOpener,
         ask: Ask<'_>,
     ) -> Result<(Rules, OpenedVaults), StartError> {
         let opened = opener.open(self.vaults, ask).await?;

@@ -227,7 +227,7 @@ fn read_texts(
 
 /// Opens vaults, and remembers which encrypted keys are open: a reload finds them so, and asks nobody.
 #[derive(Default)]
-pub(super) struct Opener {
+pub(super) struct VaultOpener {
     store: Option<StoreVault>,
     open: Vec<OpenedKey>,
 }
@@ -240,7 +240,7 @@ pub(super) struct OpenedVaults {
     keys: Vec<OpenedKey>,
 }
 
-impl Opener {
+impl VaultOpener {
     /// An opener whose vaults of the kind `store` are this one.
     pub(super) const fn new(store: Option<StoreVault>) -> Self {
         Self { store, open: Vec::new() }
@@ -347,7 +347,7 @@ impl Named<'_> {
     }
 }
 
-impl fmt::Debug for Opener {
+impl fmt::Debug for VaultOpener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opener").field("open", &self.open.len()).finish_non_exhaustive()
     }

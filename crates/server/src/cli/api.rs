@@ -326,7 +326,7 @@ pub(crate) fn fetch(url: &str, ca_cert: Option<&Path>) -> Result<Value, Failure>
 }
 
 /// An answer, whatever its status.
-pub(crate) struct Answer {
+pub(crate) struct ApiAnswer {
     /// The status.
     pub(crate) status: u16,
     /// `Retry-After`, as it came.
@@ -343,14 +343,14 @@ pub(crate) fn post_headers(
     url: &str,
     ca_cert: Option<&Path>,
     headers: [(HeaderName, HeaderValue); 2],
-) -> Result<Answer, Failure> {
+) -> Result<ApiAnswer, Failure> {
     let api = Api::new(url, None, ca_cert)?;
     let answer = api.send(Method::POST, "", headers.into_iter().collect(), Bytes::new())?;
     let retry_after = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let (status, retry_after) = (answer.status(), retry_after.map(printable));
     let text = String::from_utf8(api.text(answer)?.to_vec())
         .map_err(|error| Failure::refused(format!("the answer of {url} is no text")).because(&error))?;
-    Ok(Answer { status: StatusCode::as_u16(&status), retry_after, text: Zeroizing::new(text) })
+    Ok(ApiAnswer { status: StatusCode::as_u16(&status), retry_after, text: Zeroizing::new(text) })
 }
 
 /// An RFC 9457 problem as a failure; anything else with its status and its start.

@@ -18,7 +18,7 @@ use super::printable::printable;
 use super::runtime::runtime;
 use super::store_file::StoreAtRest;
 use super::when::utc;
-use super::{Failure, Outcome, Output};
+use super::{CliOutcome, Failure, Output};
 
 /// Records read at once.
 const PAGE: u64 = 500;
@@ -34,7 +34,7 @@ pub(crate) enum AuditCommand {
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         after: u64,
         #[command(flatten)]
-        trail: Trail,
+        trail: TrailArgs,
     },
 }
 
@@ -56,12 +56,12 @@ pub(crate) struct List {
     #[arg(long, value_name = "PKH")]
     key: Option<String>,
     #[command(flatten)]
-    trail: Trail,
+    trail: TrailArgs,
 }
 
 /// Where the records are. A server that is named by --url, or that has the store open, is asked. A store at rest is read.
 #[derive(Debug, Args)]
-pub(crate) struct Trail {
+pub(crate) struct TrailArgs {
     /// Read the trail that the watermark driver `file` keeps below this base folder, while its server is stopped.
     #[arg(long, value_name = "BASE_DIR", value_parser = crate::config::path::given)]
     watermarks: Option<PathBuf>,
@@ -72,7 +72,7 @@ pub(crate) struct Trail {
 }
 
 impl AuditCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::List(list) => list.run(out),
             Self::Export { after, trail } => {
@@ -92,7 +92,7 @@ impl AuditCommand {
 }
 
 impl List {
-    fn run(&self, out: &mut Output<'_>) -> Outcome {
+    fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let since = self.since.map(|since| {
             let age = u64::try_from(since.as_duration().as_millis()).unwrap_or(u64::MAX);
             Timestamp::from_millis(Env::system().now().millis().saturating_sub(age))
@@ -152,7 +152,7 @@ impl List {
     }
 }
 
-impl Trail {
+impl TrailArgs {
     fn open(&self) -> Result<Source, Failure> {
         if let Some(base_dir) = &self.watermarks {
             let store = file::read_store(base_dir)

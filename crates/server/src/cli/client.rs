@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::api::{As, Connection};
 use super::output::TextTable;
 use super::when::{from_now, utc};
-use super::{Failure, Outcome, Output};
+use super::{CliOutcome, Failure, Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {
@@ -134,7 +134,7 @@ impl KeyArgs {
 }
 
 impl ClientCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Register { client_id, options, connection } => {
                 out.can_show("the token of a new client").map_err(|failure| {
@@ -182,13 +182,13 @@ impl ClientCommand {
 }
 
 /// Switches a client off or on.
-fn switch(client_id: &ClientId, action: &str, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+fn switch(client_id: &ClientId, action: &str, connection: &Connection, out: &mut Output<'_>) -> CliOutcome {
     connection.open(As::Admin)?.post(&format!("/clients/{client_id}/{action}"), &json!({}))?;
     if connection.json { out.json(&json!({})) } else { out.line(format_args!("{client_id} is {action}d")) }
 }
 
 /// All pages of the list.
-fn list(connection: &Connection, out: &mut Output<'_>) -> Outcome {
+fn list(connection: &Connection, out: &mut Output<'_>) -> CliOutcome {
     let api = connection.open(As::Admin)?;
     let mut clients = Vec::new();
     let mut path = "/clients".to_owned();

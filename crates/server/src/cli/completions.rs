@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use super::failure::Outcome;
+use super::failure::CliOutcome;
 use super::output::Output;
 
 /// Prints a completion script. For bash: `source <(jwtis completions bash)`.
@@ -13,7 +13,7 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(&self, mut command: clap::Command, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, mut command: clap::Command, out: &mut Output<'_>) -> CliOutcome {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "jwtis", &mut script);
         out.line(String::from_utf8_lossy(&script).trim_end())

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::environment;
 use super::output::TextTable;
 use super::printable::printable;
-use super::{Failure, Outcome, Output, ServerFlags};
+use super::{CliOutcome, Failure, Output, ServerFlags};
 use crate::config::concealed::concealed;
 use crate::config::signer::SignerConfig;
 use crate::config::{Config, ConfigFault, GivenFlags, GivenText, ShownSetting, schema};
@@ -33,7 +33,7 @@ pub(crate) enum ConfigCommand {
 }
 
 impl ConfigCommand {
-    pub(crate) fn run(self, before: ServerFlags, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(self, before: ServerFlags, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Show { flags, json } => {
                 let config = load(flags.after(before))?;

@@ -13,7 +13,7 @@ use jwtis_jose::ClaimsSet;
 use jwtis_store::open_memory;
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, Output, runtime};
+use super::{CliOutcome, Failure, Output, runtime};
 use crate::app::{EarlyHangups, Listeners, Served, ServedSigner, Signals, listen};
 use crate::config::{ListenAddress, schema};
 use crate::metrics::Metrics;
@@ -45,7 +45,7 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         runtime::check_clock(Env::system().now())?;
         let settings = LogSettings { verbose: self.verbose, ..LogSettings::default() };
         let _logging = telemetry::start(&settings).map_err(|error| runtime::no_threads(&error))?;
@@ -53,7 +53,7 @@ impl Dev {
         runtime::runtime()?.block_on(self.serve(hangups, out))
     }
 
-    async fn serve(&self, hangups: EarlyHangups, out: &mut Output<'_>) -> Outcome {
+    async fn serve(&self, hangups: EarlyHangups, out: &mut Output<'_>) -> CliOutcome {
         let signals = Signals::take(hangups).map_err(|error| runtime::no_signals(&error))?;
         let (stop, hangups) = signals.split();
         let issuer_listener = bind(self.listen, "issuer.listen", "--listen").await?;

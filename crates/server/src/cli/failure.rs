@@ -46,7 +46,7 @@ pub struct Failure {
 }
 
 /// What commands return.
-pub type Outcome = Result<(), Failure>;
+pub type CliOutcome = Result<(), Failure>;
 
 impl Failure {
     /// A failure that ends in exit code 1.

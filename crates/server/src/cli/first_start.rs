@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::failure::disk_hint;
 use super::output::Output;
 use super::printable::printable;
-use super::{Failure, Outcome, config as configuration, opening, password};
+use super::{CliOutcome, Failure, config as configuration, opening, password};
 use crate::app::Listeners;
 use crate::config::{Config, SecretSource};
 
@@ -123,7 +123,7 @@ pub(crate) async fn set_admin_token(
     issuer: &Issuer,
     given: Option<AdminToken>,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     if given.is_none() {
         can_show_admin_token(out)?;
     }
@@ -151,7 +151,7 @@ pub(crate) async fn set_admin_token(
 ///
 /// # Errors
 /// With exit code 2 when nobody sees standard output.
-pub(crate) fn can_show_admin_token(out: &Output<'_>) -> Outcome {
+pub(crate) fn can_show_admin_token(out: &Output<'_>) -> CliOutcome {
     out.can_show("a new admin token").map_err(|failure| {
         failure.hint("send standard output to a terminal; a server whose store has no admin token takes one by --admin-token-file")
     })
@@ -161,7 +161,7 @@ pub(crate) fn can_show_admin_token(out: &Output<'_>) -> Outcome {
 ///
 /// # Errors
 /// When it cannot be stored or shown.
-pub(crate) async fn replace_admin_token(issuer: &Issuer, out: &mut Output<'_>) -> Outcome {
+pub(crate) async fn replace_admin_token(issuer: &Issuer, out: &mut Output<'_>) -> CliOutcome {
     set_admin_token(issuer, None, out).await
 }
 

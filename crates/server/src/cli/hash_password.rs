@@ -4,13 +4,13 @@ use clap::Args;
 use jwtis_base::Env;
 use jwtis_signer::login::{hash_password, password_faults};
 
-use super::{Failure, Outcome, Output, prompt};
+use super::{CliOutcome, Failure, Output, prompt};
 
 #[derive(Debug, Args)]
 pub(crate) struct HashPassword {}
 
 impl HashPassword {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let given = match prompt::hidden_twice()? {
             Some(password) => password,
             None => prompt::piped_line()?,

@@ -19,7 +19,7 @@ use super::input::argument_or_input;
 use super::output::TextTable;
 use super::printable::printable;
 use super::when::{from_now, utc};
-use super::{Failure, Outcome, Output};
+use super::{CliOutcome, Failure, Output};
 use crate::config::limited::{self, MAX_INPUT_BYTES};
 
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let pasted = argument_or_input(&self.token)?;
         let now = Env::system().now();
         let found = Token::read(bare(&pasted))?;

@@ -17,7 +17,7 @@ use jwtis_tezos::Curve;
 
 use super::printable::printable;
 use super::store_file::StoreAtRest;
-use super::{Failure, Outcome, Output, prompt, runtime};
+use super::{CliOutcome, Failure, Output, prompt, runtime};
 use alias::Alias;
 use shown::{Configured, blocks, key_json, keys_json, show_new};
 use switch::Way;
@@ -40,7 +40,7 @@ pub(crate) enum KeyCommand {
         show: Show,
     },
     /// Bring secret keys in: from a prompt without echo, from standard input, or from a file. Never from an argument.
-    Import(import::Import),
+    Import(import::KeyImport),
     /// List the keys.
     List {
         #[command(flatten)]
@@ -110,7 +110,7 @@ impl KeyType {
 }
 
 impl KeyCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Generate { kind, num, alias, show } => {
                 if *num > 1 && alias.is_some() {
@@ -173,7 +173,7 @@ impl KeyCommand {
 }
 
 /// That the hash of the key is typed, or piped, by somebody who means this one.
-fn confirm(key: &StoredKey) -> Outcome {
+fn confirm(key: &StoredKey) -> CliOutcome {
     let hash = key.public_key.hash();
     let named = if key.alias.is_empty() { String::new() } else { format!(" ({})", printable(&key.alias)) };
     let question = format!(

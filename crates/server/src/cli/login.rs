@@ -8,11 +8,11 @@ use axum::http::{HeaderName, HeaderValue, Uri};
 use clap::Args;
 use zeroize::Zeroizing;
 
-use super::api::{self, Answer};
+use super::api::{self, ApiAnswer};
 use super::environment;
 use super::failure::warn;
 use super::printable::printable;
-use super::{Failure, Outcome, Output, prompt};
+use super::{CliOutcome, Failure, Output, prompt};
 use crate::config::read_secret_file;
 
 /// The variable with the password.
@@ -35,7 +35,7 @@ pub(crate) struct Login {
 }
 
 impl Login {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let base = self.url.trim_end_matches('/');
         if travels_in_clear(base) {
             warn(format_args!("the password goes to {base} in clear; use https, or a tunnel"));
@@ -80,7 +80,7 @@ impl Login {
 }
 
 /// The token of an answer; all else as a failure.
-fn token(answer: &Answer) -> Result<&str, Failure> {
+fn token(answer: &ApiAnswer) -> Result<&str, Failure> {
     let text = answer.text.as_str();
     match answer.status {
         200 | 201 if text.split('.').count() == 3 && !text.contains(char::is_whitespace) => Ok(text),
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_answer_has_its_words() {
-        let answer = |status, text: &str, retry: Option<&str>| Answer {
+        let answer = |status, text: &str, retry: Option<&str>| ApiAnswer {
             status,
             retry_after: retry.map(str::to_owned),
             text: Zeroizing::new(text.to_owned()),

@@ -1,6 +1,6 @@
 //! `jwtis openapi`: the OpenAPI 3.1 document of an API, as the server serves it.
 
-use super::{Outcome, Output};
+use super::{CliOutcome, Output};
 use crate::http::{issuer, signer};
 
 /// Print the OpenAPI 3.1 document of an API.
@@ -18,7 +18,7 @@ enum Api {
 }
 
 impl OpenApi {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let document = match self.api {
             Api::Issuer => issuer::openapi(),
             Api::Signer => signer::openapi(),

@@ -11,7 +11,7 @@ use comfy_table::presets::NOTHING;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::failure::{Failure, Outcome};
+use super::failure::{CliOutcome, Failure};
 use super::printable::{printable, steers};
 
 /// Where results go.
@@ -36,7 +36,7 @@ impl<'w> Output<'w> {
     ///
     /// # Errors
     /// With exit code 2 when standard output is closed or `/dev/null`, which take everything and show nothing.
-    pub(crate) fn can_show(&self, what: &str) -> Outcome {
+    pub(crate) fn can_show(&self, what: &str) -> CliOutcome {
         if !self.discards {
             return Ok(());
         }
@@ -49,7 +49,7 @@ impl<'w> Output<'w> {
     ///
     /// # Errors
     /// When nobody takes it.
-    pub fn line(&mut self, text: impl fmt::Display) -> Outcome {
+    pub fn line(&mut self, text: impl fmt::Display) -> CliOutcome {
         // Some lines are secrets.
         let text = Zeroizing::new(text.to_string());
         self.write(&text, |c| c.escape_default().to_string())
@@ -64,7 +64,7 @@ impl<'w> Output<'w> {
     ///
     /// # Errors
     /// When nobody takes it.
-    pub fn json(&mut self, value: &impl Serialize) -> Outcome {
+    pub fn json(&mut self, value: &impl Serialize) -> CliOutcome {
         let text = serde_json::to_string_pretty(value)
             .map(Zeroizing::new)
             .map_err(|error| Failure::refused("the result cannot be written as JSON").because(&error))?;
@@ -74,7 +74,7 @@ impl<'w> Output<'w> {
     }
 
     /// What steers a terminal never reaches one.
-    fn write(&mut self, text: &str, escape: impl Fn(char) -> String) -> Outcome {
+    fn write(&mut self, text: &str, escape: impl Fn(char) -> String) -> CliOutcome {
         let harmful = |c: char| steers(c) && !matches!(c, '\n' | '\t');
         let mut parts = text.split_inclusive(harmful);
         let written = parts.try_for_each(|part| match part.chars().next_back().filter(|c| harmful(*c)) {

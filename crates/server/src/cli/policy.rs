@@ -6,7 +6,7 @@ use clap::Subcommand;
 use jwtis_tezos::{OperationKind, RequestKind};
 use serde_json::json;
 
-use super::{Outcome, Output};
+use super::{CliOutcome, Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -21,7 +21,7 @@ pub(crate) enum PolicyCommand {
 }
 
 impl PolicyCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Explain(explain) => explain.run(out),
             Self::ListKinds { json } => list_kinds(*json, out),
@@ -30,7 +30,7 @@ impl PolicyCommand {
 }
 
 /// The two lists of `signatory-cli list-requests` and `list-ops`.
-fn list_kinds(as_json: bool, out: &mut Output<'_>) -> Outcome {
+fn list_kinds(as_json: bool, out: &mut Output<'_>) -> CliOutcome {
     let requests: Vec<&str> = RequestKind::ALL.into_iter().map(RequestKind::name).collect();
     let listable = OperationKind::ALL.iter().filter(|kind| kind.is_listable());
     let operations: Vec<&str> = listable.map(|kind| kind.name()).collect();

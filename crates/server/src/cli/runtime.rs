@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 
 use jwtis_base::Timestamp;
 
-use super::failure::{Failure, Outcome};
+use super::failure::{CliOutcome, Failure};
 
 pub(crate) fn no_signals(error: &io::Error) -> Failure {
     Failure::refused("no handler for signals").because(error)
@@ -40,7 +40,7 @@ fn threads<T>(build: impl FnOnce() -> io::Result<T>) -> Result<T, Failure> {
 ///
 /// # Errors
 /// With a hint where it has none.
-pub(crate) fn check_clock(now: Timestamp) -> Outcome {
+pub(crate) fn check_clock(now: Timestamp) -> CliOutcome {
     if (1..253_402_300_800).contains(&now.seconds()) {
         return Ok(());
     }

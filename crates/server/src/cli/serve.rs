@@ -19,7 +19,7 @@ use super::opening::{issuer_settings, open_issuer, open_store, store_exists, sto
 use super::output::Output;
 use super::printable::printable;
 use super::runtime::{check_clock, no_signals, no_threads, runtime};
-use super::{Failure, Outcome, config as configuration, harden, password, prompt, signer_start};
+use super::{CliOutcome, Failure, config as configuration, harden, password, prompt, signer_start};
 use crate::app::clock::warn_if_set_back;
 use crate::app::signer::{Prepared, Surroundings};
 use crate::app::{
@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::telemetry;
 use crate::tls::TlsError;
 
-pub(crate) fn run(flags: GivenFlags, out: &mut Output<'_>) -> Outcome {
+pub(crate) fn run(flags: GivenFlags, out: &mut Output<'_>) -> CliOutcome {
     check_clock(Env::system().now())?;
     let hangups = EarlyHangups::take().map_err(|error| no_signals(&error))?;
     let reloader = Reloader::new(flags.clone(), environment::environment);
@@ -68,7 +68,7 @@ async fn serve(
     seen: Seen,
     hangups: EarlyHangups,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     let env = Env::system();
     let listeners = Listeners::bind(&config).await.map_err(|error| bind_failure(&error))?;
     if config.issuer.is_none() && config.signer.is_none() && config.utility.is_none() {
@@ -210,7 +210,7 @@ fn warn_of_permissions(path: &Path) {
 }
 
 /// An admin token that is given again and again is no wish to change it, so a difference is only said.
-async fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> Outcome {
+async fn compare_admin_token(issuer: &Issuer, given: AdminToken) -> CliOutcome {
     match issuer.admin(Some(&Credentials { secret: given.secret, user: None })).await {
         Ok(_) => {}
         Err(AccessError::Denied) => warn!(

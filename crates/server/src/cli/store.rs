@@ -22,7 +22,7 @@ use super::api::Connection;
 use super::environment;
 use super::output::TextTable;
 use super::store_file::{PasswordArgs, StoreFile};
-use super::{Failure, Outcome, Output, first_start, opening, password, prompt, runtime};
+use super::{CliOutcome, Failure, Output, first_start, opening, password, prompt, runtime};
 use crate::config::read_secret_file;
 
 #[derive(Debug, Subcommand)]
@@ -107,7 +107,7 @@ pub(crate) enum StoreCommand {
 }
 
 impl StoreCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Info { store, json } => show_info(&store.existing()?, *json, out),
             Self::Check { store, password, json } => {
@@ -161,7 +161,7 @@ impl StoreCommand {
     }
 }
 
-fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
+fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> CliOutcome {
     let info = info(path).map_err(|error| Failure::from_store(path, &error))?;
     let store_id: String = info.store_id.iter().map(|byte| format!("{byte:02x}")).collect();
     if as_json {
@@ -198,7 +198,7 @@ fn show_info(path: &Path, as_json: bool, out: &mut Output<'_>) -> Outcome {
 /// What `info` and `check` say of a marked store.
 const ROLLED_BACK: &str = "gone back to an earlier state; `jwtis store accept-rollback` ends that";
 
-fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) -> Outcome {
+fn checked(path: &Path, report: &Report, as_json: bool, out: &mut Output<'_>) -> CliOutcome {
     if as_json {
         out.json(&report_json(path, report))?;
     } else {

@@ -12,7 +12,7 @@ use super::client::{moment, text};
 use super::input::argument_or_input;
 use super::inspect::Inspect;
 use super::output::TextTable;
-use super::{Failure, Outcome, Output};
+use super::{CliOutcome, Failure, Output};
 use crate::config::limited::{self, MAX_INPUT_BYTES};
 
 #[derive(Debug, Subcommand)]
@@ -129,7 +129,7 @@ pub(crate) struct Target {
 }
 
 impl TokenCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Issue { client_id, claims, auth_valid_time, refresh_valid_time, only, connection } => {
                 let mut body = Map::new();
@@ -243,7 +243,7 @@ fn insert(object: &mut Map<String, Value>, name: &str, value: Option<&str>) {
     }
 }
 
-fn tokens(answer: &Value, only: &OnlyOne, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+fn tokens(answer: &Value, only: &OnlyOne, connection: &Connection, out: &mut Output<'_>) -> CliOutcome {
     let member = match only.only {
         None => None,
         Some(Which::Access) => Some("access_token"),
@@ -266,7 +266,7 @@ fn tokens(answer: &Value, only: &OnlyOne, connection: &Connection, out: &mut Out
     ))
 }
 
-fn verified(answer: &Value, connection: &Connection, out: &mut Output<'_>) -> Outcome {
+fn verified(answer: &Value, connection: &Connection, out: &mut Output<'_>) -> CliOutcome {
     let active = answer.get("active").and_then(Value::as_bool).unwrap_or(false);
     if connection.json {
         out.json(answer)?;

@@ -12,12 +12,12 @@ use clap::Subcommand;
 use jwtis_signer::watermark::import::Busy;
 use jwtis_tezos::{ChainId, PublicKeyHash};
 
-use self::exchange::{Export, Import};
+use self::exchange::{Export, WatermarkImport};
 use self::location::Location;
 use self::lower::Lower;
 use self::raise::Raise;
 use self::table::{WatermarkRow, rows};
-use super::{Outcome, Output};
+use super::{CliOutcome, Output};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WatermarkCommand {
@@ -40,14 +40,14 @@ pub(crate) enum WatermarkCommand {
     /// Lower watermarks that stand higher than what was ever signed. Dangerous: the key can sign twice.
     Lower(Lower),
     /// Take over the watermarks of Signatory: its base folder, or a folder of version 0, 1 or 2. The higher watermark wins.
-    Import(Import),
+    Import(WatermarkImport),
     /// Write the watermarks for Signatory, version 2, joined with what is there: the higher watermark wins. Use it before Signatory starts
     /// after a crash: the copy that the driver `file` keeps may lack the last second.
     Export(Export),
 }
 
 impl WatermarkCommand {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         match self {
             Self::Show { key, chain, json, location } => {
                 let wanted = |row: &WatermarkRow| {

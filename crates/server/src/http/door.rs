@@ -24,7 +24,7 @@ use super::limits::Limits;
 use super::proxies::{Peer, PreambleError, TrustedProxies};
 use names::is_ours;
 pub use names::{HostName, InvalidHostName, InvalidOrigin, Origin};
-pub(super) use refused::Refused;
+pub(super) use refused::TurnedAway;
 
 /// What browsers say about where a request comes from (W3C Fetch Metadata).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -74,7 +74,7 @@ impl Door {
         request: &axum::http::Request<B>,
         limits: &Limits,
         covers: impl Fn(&str) -> bool,
-    ) -> Option<Refused> {
+    ) -> Option<TurnedAway> {
         let headers = request.headers();
         long_head(request.uri(), headers, limits)
             .or_else(|| transfer_coding(headers))
@@ -89,11 +89,11 @@ impl Door {
         headers: &HeaderMap,
         version: Version,
         covers: impl Fn(&str) -> bool,
-    ) -> Option<Refused> {
+    ) -> Option<TurnedAway> {
         let mut given = headers.get_all(header::HOST).iter();
         let (first, second) = (given.next(), given.next());
         if second.is_some() || (first.is_none() && version == Version::HTTP_11) {
-            return Some(Refused::Host);
+            return Some(TurnedAway::Host);
         }
         let mut names = Vec::new();
         if let Some(authority) = uri.authority() {
@@ -102,33 +102,33 @@ impl Door {
         match first.map(|host| host_of(host.as_bytes())) {
             None => {}
             Some(Some(name)) => names.push(name),
-            Some(None) => return Some(Refused::Host),
+            Some(None) => return Some(TurnedAway::Host),
         }
         // RFC 9113 §8.3.1: the two agree in HTTP/2. In HTTP/1.1 a proxy may have written the one and not the other.
         if version == Version::HTTP_2 && names.windows(2).any(|pair| !alike(pair)) {
-            return Some(Refused::Host);
+            return Some(TurnedAway::Host);
         }
         let ours = self.hosts.as_ref()?;
         // HTTP/1.0 without a name: browsers always send one.
         let foreign = names.into_iter().find(|name| !is_ours(name, ours) && !covers(name));
-        foreign.map(Refused::ForeignHost)
+        foreign.map(TurnedAway::ForeignHost)
     }
 
-    fn web_page(&self, headers: &HeaderMap) -> Option<Refused> {
+    fn web_page(&self, headers: &HeaderMap) -> Option<TurnedAway> {
         let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
         if origins.peek().is_some() {
             let allowed = |value: &HeaderValue| {
                 let origin = value.to_str().ok().and_then(|origin| origin.parse::<Origin>().ok());
                 origin.is_some_and(|origin| self.origins.contains(&origin))
             };
-            return (!origins.all(allowed)).then_some(Refused::Origin);
+            return (!origins.all(allowed)).then_some(TurnedAway::Origin);
         }
         let cross_site = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"cross-site");
-        headers.get_all(SEC_FETCH_SITE).iter().any(cross_site).then_some(Refused::CrossSite)
+        headers.get_all(SEC_FETCH_SITE).iter().any(cross_site).then_some(TurnedAway::CrossSite)
     }
 }
 
-fn long_head(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Option<Refused> {
+fn long_head(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Option<TurnedAway> {
     let line = |name: &HeaderName, value: &HeaderValue| {
         // `: ` and the line end.
         name.as_str().len().saturating_add(value.len()).saturating_add(4)
@@ -136,26 +136,26 @@ fn long_head(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Option<Refused>
     let place = uri.path_and_query().map_or(0, |place| place.as_str().len());
     let bytes = headers.iter().fold(place, |sum, (name, value)| sum.saturating_add(line(name, value)));
     let (most, lines) = (limits.max_header_bytes, limits.max_headers);
-    (bytes > most || headers.len() > lines).then_some(Refused::HeadTooLarge { bytes: most, lines })
+    (bytes > most || headers.len() > lines).then_some(TurnedAway::HeadTooLarge { bytes: most, lines })
 }
 
 /// hyper refuses with 400 what does not end in `chunked`, and what is no HTTP/1.1.
-fn transfer_coding(headers: &HeaderMap) -> Option<Refused> {
+fn transfer_coding(headers: &HeaderMap) -> Option<TurnedAway> {
     let values = headers.get_all(header::TRANSFER_ENCODING);
     let codings = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let codings: Vec<_> = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty()).collect();
     let (last, before) = codings.split_last()?;
     let is_chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
     if !is_chunked(last) || before.iter().any(|coding| is_chunked(coding)) {
-        Some(Refused::Chunked)
+        Some(TurnedAway::Chunked)
     } else {
-        (!before.is_empty()).then_some(Refused::TransferCoding)
+        (!before.is_empty()).then_some(TurnedAway::TransferCoding)
     }
 }
 
-fn expectation(headers: &HeaderMap) -> Option<Refused> {
+fn expectation(headers: &HeaderMap) -> Option<TurnedAway> {
     let met = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    (!headers.get_all(header::EXPECT).iter().all(met)).then_some(Refused::Expectation)
+    (!headers.get_all(header::EXPECT).iter().all(met)).then_some(TurnedAway::Expectation)
 }
 
 /// The name in a `Host` header, which may be empty; nothing where it is none (RFC 9110 §7.2).

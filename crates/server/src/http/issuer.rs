@@ -34,7 +34,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::layers::{Answers, around};
 use super::limits::Limits;
-use super::observe::Observer;
+use super::observe::RequestObserver;
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
 use api::IssuerApi;
@@ -52,7 +52,7 @@ pub fn router_with_backups_in(
     metrics: Arc<Metrics>,
     limits: &Limits,
 ) -> Router {
-    let observer = Observer { env: issuer.env().clone(), metrics: Arc::clone(&metrics) };
+    let observer = RequestObserver { env: issuer.env().clone(), metrics: Arc::clone(&metrics) };
     let api = Arc::new(IssuerApi {
         issuer,
         metrics,
@@ -188,7 +188,8 @@ mod tests {
         async fn boom() {
             panic!("the secret that was being handled");
         }
-        let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
+        let observer =
+            RequestObserver { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
         let routes = around(Router::new().route("/boom", get(boom)), observer.clone(), ANSWERS, None);
         let answer = routes.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!((answer.status().as_u16(), answer.headers().contains_key("x-request-id")), (500, true));
@@ -200,7 +201,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_who_goes_away_is_counted() {
-        let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
+        let observer =
+            RequestObserver { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
         let routes = around(
             Router::new().route("/wait", get(std::future::pending::<()>)),
             observer.clone(),

@@ -18,8 +18,8 @@ use axum::response::Response;
 use tokio::time::timeout;
 use tracing::{Instrument as _, error};
 
-use super::door::Refused;
-use super::observe::{Observer, RequestId};
+use super::door::TurnedAway;
+use super::observe::{RequestId, RequestObserver};
 
 /// What an API answers where no handler does, in its own shape of errors.
 #[derive(Copy, Clone)]
@@ -29,7 +29,7 @@ pub(super) struct Answers {
     /// Whether web pages may read the answers of these routes (CORS).
     pub(super) shared: bool,
     /// To a request that the door has refused.
-    pub(super) refused: fn(&Refused) -> Response,
+    pub(super) refused: fn(&TurnedAway) -> Response,
     /// To a request that took too long.
     pub(super) late: fn() -> Response,
     /// To a request whose handler panicked.
@@ -40,7 +40,7 @@ pub(super) struct Answers {
 
 #[derive(Clone)]
 struct Around {
-    observer: Observer,
+    observer: RequestObserver,
     answers: Answers,
     limit: Option<Duration>,
 }
@@ -48,7 +48,7 @@ struct Around {
 /// Puts the layer around `routes`. A request gets `limit`; a change that the store has by then is made or not made, as a whole.
 pub(super) fn around<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
-    observer: Observer,
+    observer: RequestObserver,
     answers: Answers,
     limit: Option<Duration>,
 ) -> Router<S> {
@@ -69,7 +69,7 @@ impl Around {
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
         let public = reads && route.is_some_and(self.answers.public);
-        let refused = request.extensions().get::<Refused>();
+        let refused = request.extensions().get::<TurnedAway>();
         if let Some(refused) = refused.filter(|refused| !(public && refused.is_about_web_pages())) {
             let mut response = (self.answers.refused)(refused);
             if refused.ends_the_connection() && request.version() != Version::HTTP_2 {

@@ -29,7 +29,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// Begins the report of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Observer {
+pub(crate) struct RequestObserver {
     pub(crate) env: Env,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -68,7 +68,7 @@ fn looks_like_a_token(id: &str) -> bool {
 
 /// What a handler's error leaves in the answer's extensions for the log.
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
+pub(crate) struct LoggedFailure {
     /// Stable code of the error.
     pub(crate) code: &'static str,
     /// The error and its sources, for the operator.
@@ -85,9 +85,9 @@ pub(crate) fn authenticated_user(user: &str) {
     Span::current().record("user", user);
 }
 
-impl Observer {
+impl RequestObserver {
     /// Names the request and begins its span and its report.
-    pub(super) fn begin(&self, request: &mut Request) -> (RequestId, Report) {
+    pub(super) fn begin(&self, request: &mut Request) -> (RequestId, RequestReport) {
         let id = RequestId::of(request.headers(), &self.env);
         let method = method_name(request.method());
         let matched = request.extensions().get::<MatchedPath>().cloned();
@@ -104,7 +104,7 @@ impl Observer {
         );
         request.extensions_mut().insert(id.clone());
         let metrics = Arc::clone(&self.metrics);
-        (id, Report { started: monotonic(), span, metrics, method, matched, sent: false })
+        (id, RequestReport { started: monotonic(), span, metrics, method, matched, sent: false })
     }
 }
 
@@ -128,7 +128,7 @@ fn route_name(matched: Option<&MatchedPath>) -> &str {
 }
 
 /// Counts and logs the request once, also when its future is dropped because the caller went away.
-pub(super) struct Report {
+pub(super) struct RequestReport {
     started: Instant,
     span: Span,
     metrics: Arc<Metrics>,
@@ -137,7 +137,7 @@ pub(super) struct Report {
     sent: bool,
 }
 
-impl Report {
+impl RequestReport {
     pub(super) const fn span(&self) -> &Span {
         &self.span
     }
@@ -148,10 +148,10 @@ impl Report {
         headers.insert(REQUEST_ID, id.0);
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        self.send(response.status().as_u16(), response.extensions().get::<Failure>());
+        self.send(response.status().as_u16(), response.extensions().get::<LoggedFailure>());
     }
 
-    fn send(&mut self, status: u16, failure: Option<&Failure>) {
+    fn send(&mut self, status: u16, failure: Option<&LoggedFailure>) {
         self.sent = true;
         let took = self.started.elapsed();
         self.metrics.request(route_name(self.matched.as_ref()), self.method, status, took);
@@ -169,7 +169,7 @@ impl Report {
     }
 }
 
-impl Drop for Report {
+impl Drop for RequestReport {
     fn drop(&mut self) {
         if !self.sent {
             self.send(CLIENT_CLOSED_REQUEST, None);

@@ -25,16 +25,16 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use super::layers::{Answers, around};
 use super::limits::Limits;
 use super::nowhere;
-use super::observe::Observer;
+use super::observe::RequestObserver;
 use super::openapi::{Described, Frame};
 use crate::metrics::Metrics;
-use error::{FailureArray, Refusal};
-use request::Api;
+use error::{FailureArray, SignerRefusal};
+use request::SignerApi;
 
 /// The routes of the signer. Bodies of `POST /keys/{pkh}` have at most `max_body_bytes`.
 pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_bytes: usize) -> Router {
-    let observer = Observer { env: signer.env().clone(), metrics: Arc::clone(&metrics) };
-    let api = Arc::new(Api { signer, metrics, limits: limits.clone(), max_body_bytes });
+    let observer = RequestObserver { env: signer.env().clone(), metrics: Arc::clone(&metrics) };
+    let api = Arc::new(SignerApi { signer, metrics, limits: limits.clone(), max_body_bytes });
 
     let routes = routes().router().fallback(async || nowhere::not_found()).with_state(api);
     around(routes, observer, ANSWERS, Some(limits.request_timeout))
@@ -42,7 +42,7 @@ pub fn router(signer: Signer, metrics: Arc<Metrics>, limits: &Limits, max_body_b
 
 /// Every route. Which of them a caller meets is the operator's configuration: without users there is no `/login`, and without
 /// `known_keys` no such page.
-fn routes() -> Described<Arc<Api>> {
+fn routes() -> Described<Arc<SignerApi>> {
     Described::new()
         .schema::<FailureArray>()
         .public(login::__path_login, login::login)
@@ -61,7 +61,9 @@ fn routes() -> Described<Arc<Api>> {
 const ANSWERS: Answers = Answers {
     public: |route| route == "/keys/{pkh}",
     shared: true,
-    refused: |refused| Refusal::new(refused.status(), refused.code(), refused.to_string()).into_response(),
+    refused: |refused| {
+        SignerRefusal::new(refused.status(), refused.code(), refused.to_string()).into_response()
+    },
     late,
     panicked,
     complete: |_, _| {},
@@ -109,11 +111,11 @@ fn bearer(description: &str) -> SecurityScheme {
 /// The watermark may have moved by then and stays: the same bytes may be asked for again.
 fn late() -> Response {
     let text = "the request took too long and was given up";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", text).into_response()
+    SignerRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", text).into_response()
 }
 
 fn panicked() -> Response {
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error").into_response()
+    SignerRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal error").into_response()
 }
 
 #[cfg(test)]
@@ -130,7 +132,8 @@ mod tests {
     use super::*;
 
     async fn call(routes: Router, deadline: Duration) -> (u16, String) {
-        let observer = Observer { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
+        let observer =
+            RequestObserver { env: env(&ManualClock::at(Timestamp::default())), metrics: Arc::default() };
         let routes = around(routes, observer, ANSWERS, Some(deadline));
         let answer = routes.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
         assert!(answer.headers().contains_key("x-request-id"));

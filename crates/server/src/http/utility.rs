@@ -24,9 +24,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use super::door::Refused;
+use super::door::TurnedAway;
 use super::layers::{Answers, around};
-use super::observe::Observer;
+use super::observe::RequestObserver;
 use super::{issuer, nowhere, signer};
 use crate::metrics::{Metrics, exposition::Exposition};
 
@@ -136,7 +136,7 @@ pub fn router(
     parts: Vec<Arc<dyn Health>>,
     stopping: watch::Receiver<bool>,
 ) -> Router {
-    let observer = Observer { env, metrics: Arc::clone(&metrics) };
+    let observer = RequestObserver { env, metrics: Arc::clone(&metrics) };
     let parts = Arc::new(Parts { parts, stopping });
     let routes = Router::new()
         .route("/metrics", get(page).with_state((metrics, Arc::clone(&parts))))
@@ -159,7 +159,7 @@ const ANSWERS: Answers = Answers {
     complete: |_, _| {},
 };
 
-fn turned_away(refused: &Refused) -> Response {
+fn turned_away(refused: &TurnedAway) -> Response {
     let body = json!({ "error": refused.to_string() });
     (refused.status(), [(header::CONTENT_TYPE, JSON)], format!("{body}\n")).into_response()
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use jwtis_jose::{ContentEncryption, Unverified, jwt};
-use jwtis_testkit::process::interop::{Table, ask, node_modules, note, python, root, succeeds, tell};
+use jwtis_testkit::process::interop::{FindingsTable, ask, node_modules, note, python, root, succeeds, tell};
 use jwtis_testkit::process::post;
 use serde_json::{Value, json};
 
@@ -144,7 +144,7 @@ impl Found {
     }
 
     /// A cell says yes if everything held, for each content encryption and curve.
-    fn table(&self, operation: &str, algorithms: &[&str], complete: bool) -> Table {
+    fn table(&self, operation: &str, algorithms: &[&str], complete: bool) -> FindingsTable {
         let cell = |library: &String, algorithm: &str| {
             let key = (library.clone(), operation.to_owned(), algorithm.to_owned());
             let verdicts =
@@ -157,7 +157,7 @@ impl Found {
             std::iter::once(library.clone()).chain(cells).collect()
         };
         let head = std::iter::once(&"Library").chain(algorithms).map(|name| (*name).to_owned()).collect();
-        Table { head, rows: self.libraries.iter().map(row).collect(), complete }
+        FindingsTable { head, rows: self.libraries.iter().map(row).collect(), complete }
     }
 }
 

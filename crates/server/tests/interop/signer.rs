@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use jwtis_testkit::process::interop::{Table, ask, node_modules, note, python, root};
+use jwtis_testkit::process::interop::{FindingsTable, ask, node_modules, note, python, root};
 use jwtis_testkit::process::{Place, Run, Server};
 use serde_json::Value;
 
@@ -46,7 +46,7 @@ fn the_page_lists_what_holds_for_the_signer() {
     }
     let head = ["Client", "What", "Holds"].map(str::to_owned).to_vec();
     let complete = reports.iter().all(Option::is_some);
-    let table = Table { head, rows, complete };
+    let table = FindingsTable { head, rows, complete };
     table.update("signer");
     note("signer-run", complete);
     table.is_on_the_page("signer");

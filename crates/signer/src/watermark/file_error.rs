@@ -6,7 +6,7 @@ use std::path::Path;
 use jwtis_store::OpenError;
 
 use super::WatermarkError;
-use super::import::ImportError;
+use super::import_error::ImportError;
 
 /// Why a folder of watermarks cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use serde_json::Value as Json;
 
 use super::folder::{self, FolderEntry};
+pub use super::import_error::{ImportError, ImportFault};
 use super::kept::{self, KeptError, KeptFile, Places};
 use super::{RaisedBy, WatermarkError, Watermarks};
 use crate::text::in_one_line;
@@ -36,33 +37,6 @@ impl FoundWatermarks {
             keeper.raise(*chain, watermarks, by).await?;
         }
         Ok(())
-    }
-}
-
-/// Why watermarks cannot be taken over.
-#[derive(Debug, thiserror::Error)]
-#[error("{path}: {reason}")]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct ImportError {
-    pub path: String,
-    pub reason: String,
-    pub fault: ImportFault,
-}
-
-/// What is wrong with watermarks that cannot be taken over.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum ImportFault {
-    /// A signer has them open.
-    InUse,
-    /// They were there, and are gone or have gone back to an earlier state.
-    Lost,
-    /// They cannot be read.
-    Unreadable,
-}
-
-impl ImportError {
-    pub(super) fn new(path: &Path, reason: impl ToString) -> Self {
-        Self { path: path.display().to_string(), reason: reason.to_string(), fault: ImportFault::Unreadable }
     }
 }
 

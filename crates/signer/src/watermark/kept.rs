@@ -18,7 +18,7 @@ use jwtis_store::{OpenError, ReadError, Witnessed, read_unsealed_beside};
 use jwtis_tezos::watermark::AllWatermarks;
 
 use super::folder::{FolderLock, LOCK, says_kept};
-use super::import::ImportError;
+use super::import_error::ImportError;
 use super::store::StoreWatermarks;
 use super::{KeptIn, WatermarkError, Watermarks as _, folder as folders};
 

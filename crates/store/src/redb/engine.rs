@@ -7,7 +7,7 @@ use redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable,
 use super::{
     codec, commits,
     error::{Displaced, EngineError, database_error, guarded, redb},
-    header::{HEADER_BYTES, Header, Slot},
+    header::{FileHeader, HEADER_BYTES, HeaderSlot},
     records::{self, RECORDS, Records, each_record, read_one, readable},
     stage::{NotPublished, StagedFile},
 };
@@ -59,7 +59,7 @@ impl From<CommitFailed> for OpenError {
 
 /// What became of one batch of a group.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum CommitVerdict {
     Applied,
     Conflict(RecordKey),
 }
@@ -111,7 +111,7 @@ impl Engine {
         if file.len()? < HEADER_BYTES as u64 {
             return Err(EngineError::Damaged("the file is too short to be a store".into()));
         }
-        let header = Header::read(&*file)?;
+        let header = FileHeader::read(&*file)?;
         let (primary, secondary) = (header.primary(), header.secondary());
         if secondary.transaction > primary.transaction {
             // The primary's own slot must be sound, else the secondary may only look newer.
@@ -130,7 +130,7 @@ impl Engine {
     /// After a failed commit: opens the file again at the last commit that was acknowledged, even if the failed one
     /// reached the file, and takes that one back with the next [`Self::publish`].
     pub(super) fn reopened(&self) -> Result<Self, EngineError> {
-        let header = Header::read(&*self.file)?;
+        let header = FileHeader::read(&*self.file)?;
         let mut slots = [header.primary(), header.secondary()];
         slots.sort_by_key(|slot| std::cmp::Reverse(slot.transaction));
         let slot = slots.into_iter().find(|slot| slot.transaction <= self.last_published);
@@ -148,7 +148,7 @@ impl Engine {
         })
     }
 
-    fn open_slot(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<Self, EngineError> {
+    fn open_slot(file: &Arc<dyn StorageBackend>, slot: HeaderSlot) -> Result<Self, EngineError> {
         let stage = StagedFile::new(file.clone());
         slot.select(&stage)?;
         let database = open_checked(&stage)?;
@@ -170,7 +170,7 @@ impl Engine {
 
     fn publish_commit(&mut self) -> Result<(), CommitFailed> {
         // Looked up before: once it is in the file, nothing may fail before this knows of it.
-        let header = Header::read(&self.stage).map_err(CommitFailed::early)?;
+        let header = FileHeader::read(&self.stage).map_err(CommitFailed::early)?;
         self.stage.publish().map_err(|NotPublished { error, header }| CommitFailed {
             source: error.into(),
             in_file: header,
@@ -244,7 +244,7 @@ impl Engine {
     pub(super) fn commit<'b>(
         &mut self,
         batches: impl Iterator<Item = &'b Batch>,
-    ) -> Result<Vec<Verdict>, CommitFailed> {
+    ) -> Result<Vec<CommitVerdict>, CommitFailed> {
         let number = self.commits.saturating_add(1);
         // What fails is not summed up, either.
         let mut summary = self.summary.clone();
@@ -255,7 +255,7 @@ impl Engine {
             let mut table = transaction.open_table(RECORDS).map_err(redb)?;
             for batch in batches {
                 let verdict = apply(&mut table, batch, self.keys.as_deref(), &mut summary)?;
-                writes |= verdict == Verdict::Applied && !batch.is_read_only();
+                writes |= verdict == CommitVerdict::Applied && !batch.is_read_only();
                 verdicts.push(verdict);
             }
             if let Some(keys) = self.keys.as_deref().filter(|_| writes) {
@@ -292,9 +292,9 @@ fn apply(
     batch: &Batch,
     keys: Option<&Keys>,
     summary: &mut Summary,
-) -> Result<Verdict, EngineError> {
+) -> Result<CommitVerdict, EngineError> {
     if let Some(key) = batch.written_twice() {
-        return Ok(Verdict::Conflict(key));
+        return Ok(CommitVerdict::Conflict(key));
     }
     for (key, expect, _) in batch.entries() {
         let current = table.get(key.as_bytes()).map_err(redb)?;
@@ -306,7 +306,7 @@ fn apply(
                 None => None,
             };
         if !expect.holds(version) {
-            return Ok(Verdict::Conflict(*key));
+            return Ok(CommitVerdict::Conflict(*key));
         }
     }
     for (key, _, write) in batch.entries() {
@@ -333,7 +333,7 @@ fn apply(
             summary.add(keys, &key, &record);
         }
     }
-    Ok(Verdict::Applied)
+    Ok(CommitVerdict::Applied)
 }
 
 pub(super) fn begin_write(database: &Database) -> Result<redb::WriteTransaction, EngineError> {
@@ -367,7 +367,7 @@ fn open_checked(stage: &StagedFile) -> Result<Database, EngineError> {
 
 /// Whether `slot` itself is sound, without a look at the pages: redb reads the slots first and only then offers to
 /// stop.
-fn probe(file: &Arc<dyn StorageBackend>, slot: Slot) -> Result<(), EngineError> {
+fn probe(file: &Arc<dyn StorageBackend>, slot: HeaderSlot) -> Result<(), EngineError> {
     let stage = StagedFile::new(file.clone());
     slot.select(&stage)?;
     let mut builder = checking();

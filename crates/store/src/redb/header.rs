@@ -34,20 +34,20 @@ const TRANSACTION_ID: usize = 104;
 
 /// The header's view of the file.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Header {
+pub(super) struct FileHeader {
     flags: u8,
     transactions: [u64; 2],
 }
 
 /// One of the two commit slots.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Slot {
+pub(super) struct HeaderSlot {
     /// The flags byte that makes this slot the primary.
     flags: u8,
     pub(super) transaction: u64,
 }
 
-impl Header {
+impl FileHeader {
     pub(super) fn read(file: &dyn StorageBackend) -> Result<Self, EngineError> {
         let mut bytes = [0; HEADER_BYTES];
         file.read(0, &mut bytes)?;
@@ -75,22 +75,22 @@ impl Header {
         }
     }
 
-    pub(super) fn primary(self) -> Slot {
+    pub(super) fn primary(self) -> HeaderSlot {
         self.slot(self.flags & PRIMARY)
     }
 
-    pub(super) fn secondary(self) -> Slot {
+    pub(super) fn secondary(self) -> HeaderSlot {
         self.slot(self.flags & PRIMARY ^ PRIMARY)
     }
 
-    fn slot(self, number: u8) -> Slot {
+    fn slot(self, number: u8) -> HeaderSlot {
         let [zero, one] = self.transactions;
         let flags = self.flags & !(PRIMARY | UNFLUSHED) | TWO_PHASE | number;
-        Slot { flags, transaction: if number == 0 { zero } else { one } }
+        HeaderSlot { flags, transaction: if number == 0 { zero } else { one } }
     }
 }
 
-impl Slot {
+impl HeaderSlot {
     /// Makes this slot the only one that redb looks at.
     pub(super) fn select(self, file: &dyn StorageBackend) -> std::io::Result<()> {
         file.write(FLAGS as u64, &[self.flags])
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_offsets_are_those_of_a_file_that_this_version_of_redb_wrote() {
-        let header = Header::parse(&golden()).unwrap();
+        let header = FileHeader::parse(&golden()).unwrap();
         let (primary, secondary) = (header.primary().transaction, header.secondary().transaction);
         assert_eq!((primary, secondary), (12, 10));
     }
@@ -118,10 +118,10 @@ mod tests {
         for at in (0..MAGIC.len()).chain([SLOTS[usize::from(golden()[FLAGS] & PRIMARY)]]) {
             let mut bytes = golden();
             bytes[at] ^= 1;
-            assert!(matches!(Header::parse(&bytes), Err(EngineError::Damaged(_))), "byte {at}");
+            assert!(matches!(FileHeader::parse(&bytes), Err(EngineError::Damaged(_))), "byte {at}");
         }
         let mut bytes = golden();
         bytes[SLOTS[usize::from(golden()[FLAGS] & PRIMARY ^ PRIMARY)]] = 4;
-        assert_eq!(Header::parse(&bytes).unwrap().secondary().transaction, 0, "it is not opened");
+        assert_eq!(FileHeader::parse(&bytes).unwrap().secondary().transaction, 0, "it is not opened");
     }
 }

@@ -13,7 +13,7 @@ use super::{
     new_file::{self, NewFile},
     paths,
     records::{RECORDS, each_record, read_one},
-    slots::{Secret, meta_record, read_meta, unlock},
+    slots::{UnlockSecret, meta_record, read_meta, unlock},
 };
 use crate::{
     backend::Snapshot,
@@ -56,7 +56,7 @@ pub(crate) fn info(path: &Path) -> Result<Info, OpenError> {
 
 pub(crate) fn opens_with(path: &Path, password: &Password) -> Result<bool, OpenError> {
     let engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
-    match unlock(&read_meta(&engine)?.1, Secret::Password(password), path) {
+    match unlock(&read_meta(&engine)?.1, UnlockSecret::Password(password), path) {
         Ok(_) => Ok(true),
         Err(OpenError::WrongPassword { .. }) => Ok(false),
         Err(error) => Err(error),
@@ -68,7 +68,7 @@ pub(crate) fn check(path: &Path, password: &Password) -> Result<Report, OpenErro
 }
 
 fn check_opened(engine: &Engine, password: &Password, path: &Path) -> Result<Report, OpenError> {
-    let keys = unlock(&read_meta(engine)?.1, Secret::Password(password), path)?;
+    let keys = unlock(&read_meta(engine)?.1, UnlockSecret::Password(password), path)?;
     // Whether it verifies, the census says.
     let commits = read_one(&engine.records()?, &commits::key())?.map_or(0, |record| record.version.0);
     let mut census = Census::new(Some(&keys));
@@ -101,7 +101,7 @@ pub(crate) fn change_password(
     let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::ReadWrite)?))?;
     let (version, meta) = read_meta(&engine)?;
     let changed = meta.change_password(old, new).map_err(|error| OpenError::from_slots(error, path))?;
-    let keys = Arc::new(unlock(&meta, Secret::Password(old), path)?);
+    let keys = Arc::new(unlock(&meta, UnlockSecret::Password(old), path)?);
     let mut batch = Batch::new();
     if let Some((append, table)) = audited(Arc::clone(&keys)) {
         let listed = directory_key(table.id);

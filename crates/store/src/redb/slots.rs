@@ -12,29 +12,29 @@ use crate::{
 
 /// What opens a file.
 #[derive(Copy, Clone)]
-pub(crate) enum Secret<'p> {
+pub(crate) enum UnlockSecret<'p> {
     Password(&'p Password),
     /// Nothing: the file is not sealed.
     None,
 }
 
-pub(super) fn made(secret: Secret<'_>, params: KdfParams) -> Result<(Meta, Keys), SlotError> {
+pub(super) fn made(secret: UnlockSecret<'_>, params: KdfParams) -> Result<(Meta, Keys), SlotError> {
     match secret {
-        Secret::Password(password) => {
+        UnlockSecret::Password(password) => {
             let (meta, data_key) = Meta::create(password, params)?;
             Ok((meta, Keys::derive(&data_key)?))
         }
-        Secret::None => Ok((Meta::unsealed()?, Keys::unsealed()?)),
+        UnlockSecret::None => Ok((Meta::unsealed()?, Keys::unsealed()?)),
     }
 }
 
-pub(super) fn unlock(meta: &Meta, secret: Secret<'_>, path: &Path) -> Result<Keys, OpenError> {
+pub(super) fn unlock(meta: &Meta, secret: UnlockSecret<'_>, path: &Path) -> Result<Keys, OpenError> {
     match secret {
-        Secret::Password(password) => {
+        UnlockSecret::Password(password) => {
             let data_key = meta.unlock(password).map_err(|error| OpenError::from_slots(error, path))?;
             Keys::derive(&data_key).map_err(OpenError::other)
         }
-        Secret::None => meta.unsealed_keys().map_err(|error| OpenError::from_slots(error, path)),
+        UnlockSecret::None => meta.unsealed_keys().map_err(|error| OpenError::from_slots(error, path)),
     }
 }
 

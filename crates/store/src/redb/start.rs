@@ -12,7 +12,7 @@ use super::{
     place::Place,
     read_only::ReadOnly,
     records::read_one,
-    slots::{Secret, made, meta_record, read_meta, unlock},
+    slots::{UnlockSecret, made, meta_record, read_meta, unlock},
     witness, witness_place,
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 /// Makes a new store that is not in its place yet; see [`crate::stage_redb`].
 pub(crate) fn stage(
     path: &Path,
-    secret: Secret<'_>,
+    secret: UnlockSecret<'_>,
     params: KdfParams,
 ) -> Result<(Store, NewFile), OpenError> {
     if paths::exists(path)? {
@@ -58,7 +58,7 @@ pub(crate) fn stage(
 }
 
 /// Opens a store; see [`crate::open_redb_beside`].
-pub(crate) fn open(path: &Path, witness: &Path, secret: Secret<'_>) -> Result<Store, OpenError> {
+pub(crate) fn open(path: &Path, witness: &Path, secret: UnlockSecret<'_>) -> Result<Store, OpenError> {
     let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
     let seen = witness::read(witness, &keys, &meta.store_id)?;
     let commit = engine.commits();
@@ -96,7 +96,7 @@ pub(crate) fn open(path: &Path, witness: &Path, secret: Secret<'_>) -> Result<St
 pub(crate) fn open_unwitnessed(
     path: &Path,
     witness: &Path,
-    secret: Secret<'_>,
+    secret: UnlockSecret<'_>,
 ) -> Result<(Store, Witnessed), OpenError> {
     let (mut engine, place, meta, keys) = unlocked(path, witness, secret)?;
     // Whoever asks is about to write it anew.
@@ -122,7 +122,7 @@ fn said(witness: &Path, keys: &Keys, meta: &Meta, commit: u64) -> Result<Witness
 }
 
 /// Opens a store to be read; see [`crate::read_unsealed`].
-pub(crate) fn read(path: &Path, secret: Secret<'_>) -> Result<Store, OpenError> {
+pub(crate) fn read(path: &Path, secret: UnlockSecret<'_>) -> Result<Store, OpenError> {
     Ok(read_with(path, secret)?.0)
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn read(path: &Path, secret: Secret<'_>) -> Result<Store, OpenError> 
 pub(crate) fn read_beside(
     path: &Path,
     witness: &Path,
-    secret: Secret<'_>,
+    secret: UnlockSecret<'_>,
 ) -> Result<(Store, Witnessed), OpenError> {
     let (store, meta, keys) = match read_with(path, secret) {
         Err(OpenError::NotFound) if witness::exists(witness)? => {
@@ -142,7 +142,7 @@ pub(crate) fn read_beside(
     Ok((store, said))
 }
 
-fn read_with(path: &Path, secret: Secret<'_>) -> Result<(Store, Meta, Arc<Keys>), OpenError> {
+fn read_with(path: &Path, secret: UnlockSecret<'_>) -> Result<(Store, Meta, Arc<Keys>), OpenError> {
     let mut engine = Engine::open(Arc::new(LockedFile::open(path, Access::Read)?))?;
     let (_, meta) = read_meta(&engine)?;
     let keys = Arc::new(unlock(&meta, secret, path)?);
@@ -153,7 +153,7 @@ fn read_with(path: &Path, secret: Secret<'_>) -> Result<(Store, Meta, Arc<Keys>)
 fn unlocked(
     path: &Path,
     witness: &Path,
-    secret: Secret<'_>,
+    secret: UnlockSecret<'_>,
 ) -> Result<(Engine, Arc<Place>, Meta, Arc<Keys>), OpenError> {
     witness_place::check_apart(witness, path, None)?;
     let file = match LockedFile::open(path, Access::ReadWrite) {
@@ -212,17 +212,17 @@ pub(super) fn mark_records(
 
 /// Writes to the file for the first time, now that all has proved right, and brings a store of an older format to this release's in one
 /// durable commit.
-fn publish(engine: &mut Engine, secret: Secret<'_>, path: &Path) -> Result<(), OpenError> {
+fn publish(engine: &mut Engine, secret: UnlockSecret<'_>, path: &Path) -> Result<(), OpenError> {
     engine.publish()?;
     let (version, meta) = read_meta(engine)?;
     if meta.format >= FORMAT {
         return Ok(());
     }
     let upgraded = match secret {
-        Secret::Password(password) => {
+        UnlockSecret::Password(password) => {
             meta.upgraded(password).map_err(|error| OpenError::from_slots(error, path))?
         }
-        Secret::None => Meta { format: FORMAT, ..meta.clone() },
+        UnlockSecret::None => Meta { format: FORMAT, ..meta.clone() },
     };
     let mut batch = Batch::new();
     let write = Write::Put(meta_record(&upgraded, version.next()));

@@ -15,7 +15,7 @@ use std::{
 use tokio::{sync::oneshot, time::Instant};
 
 use super::company::{Company, GROUP_LIMIT, LINGER};
-use super::engine::{CommitFailed, Engine, Verdict};
+use super::engine::{CommitFailed, CommitVerdict, Engine};
 use super::error::EngineError;
 use super::place::Place;
 use super::records::Records;
@@ -253,7 +253,7 @@ impl Writer {
                     tracing::warn!("the store can be written again");
                 }
                 for (request, verdict) in group.iter().zip(&verdicts) {
-                    if *verdict == Verdict::Applied {
+                    if *verdict == CommitVerdict::Applied {
                         self.shared.observers.tell(&request.batch.changes());
                     }
                 }
@@ -261,8 +261,8 @@ impl Writer {
                     self.answer(
                         request,
                         match verdict {
-                            Verdict::Applied => Ok(()),
-                            Verdict::Conflict(key) => Err(CommitError::Conflict { key }),
+                            CommitVerdict::Applied => Ok(()),
+                            CommitVerdict::Conflict(key) => Err(CommitError::Conflict { key }),
                         },
                     );
                 }
@@ -302,7 +302,7 @@ impl Writer {
     }
 
     /// One durable transaction, and the new view for readers. An error has `in_file` only if it could not be taken back.
-    fn try_commit(&mut self, group: &[Request]) -> Result<Vec<Verdict>, CommitFailed> {
+    fn try_commit(&mut self, group: &[Request]) -> Result<Vec<CommitVerdict>, CommitFailed> {
         self.make_ready().map_err(CommitFailed::early)?;
         let verdicts = match self.engine.commit(group.iter().map(|request| &request.batch)) {
             Ok(verdicts) => verdicts,

@@ -84,7 +84,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// A use case on its way.
-pub type Actor<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub type Racer<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// What an actor did: when it began and ended, in steps of the scheduler, and what came out.
 #[derive(Debug)]
@@ -96,9 +96,9 @@ pub struct Ran<T> {
 
 /// Runs all actors to their end. Each number of `choices` picks, among those not yet done, who makes the next step; when the numbers
 /// run out, the first one goes on.
-pub fn interleave<'a, T>(actors: Vec<Actor<'a, T>>, choices: &[usize]) -> Vec<Ran<T>> {
+pub fn interleave<'a, T>(actors: Vec<Racer<'a, T>>, choices: &[usize]) -> Vec<Ran<T>> {
     let mut ran: Vec<Option<Ran<T>>> = actors.iter().map(|_| None).collect();
-    let mut waiting: Vec<(usize, Option<usize>, Actor<'a, T>)> =
+    let mut waiting: Vec<(usize, Option<usize>, Racer<'a, T>)> =
         actors.into_iter().enumerate().map(|(number, actor)| (number, None, actor)).collect();
     let mut choices = choices.iter();
     let mut step = 0;

@@ -75,13 +75,13 @@ pub fn tell(line: &str) {
 }
 
 /// A table in Markdown, and whether every program that the page lists had its part in it.
-pub struct Table {
+pub struct FindingsTable {
     pub head: Vec<String>,
     pub rows: Vec<Vec<String>>,
     pub complete: bool,
 }
 
-impl Table {
+impl FindingsTable {
     /// Writes the part of this name of `docs/reference/interop.md`, with `UPDATE_DOCS` and if nothing was skipped.
     pub fn update(&self, part: &str) {
         match (std::env::var_os("UPDATE_DOCS"), self.complete) {

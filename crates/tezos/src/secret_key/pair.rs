@@ -13,7 +13,7 @@ use crate::{
     bls,
     hash::blake2b_256,
     key::{Curve, PublicKey},
-    signature::{NotSigned, Signature},
+    signature::{KeyNotUsed, Signature},
     version::SigningVersion,
 };
 
@@ -92,40 +92,40 @@ impl Pair {
         public: &PublicKey,
         message: &[u8],
         version: SigningVersion,
-    ) -> Result<Signature, NotSigned> {
+    ) -> Result<Signature, KeyNotUsed> {
         match self {
             Self::Ed25519(pair) => {
-                let signature = pair.try_sign(&blake2b_256(message)).map_err(|_| NotSigned::Library)?;
-                Signature::from_bytes(Curve::Ed25519, signature.as_ref()).ok_or(NotSigned::Library)
+                let signature = pair.try_sign(&blake2b_256(message)).map_err(|_| KeyNotUsed::Library)?;
+                Signature::from_bytes(Curve::Ed25519, signature.as_ref()).ok_or(KeyNotUsed::Library)
             }
             Self::Secp256k1(key) => {
                 let signature: k256::ecdsa::Signature =
-                    key.sign_prehash(&blake2b_256(message)).map_err(|_| NotSigned::Library)?;
+                    key.sign_prehash(&blake2b_256(message)).map_err(|_| KeyNotUsed::Library)?;
                 Ok(Signature::Secp256k1(signature.normalize_s().to_bytes().into()))
             }
             Self::P256(key) => {
                 let signature: p256::ecdsa::Signature =
-                    key.sign_prehash(&blake2b_256(message)).map_err(|_| NotSigned::Library)?;
+                    key.sign_prehash(&blake2b_256(message)).map_err(|_| KeyNotUsed::Library)?;
                 Ok(Signature::P256(signature.normalize_s().to_bytes().into()))
             }
             Self::Bls12381(key) => {
-                let scheme = bls::Scheme::of(version).ok_or(NotSigned::Version0)?;
+                let scheme = bls::Scheme::of(version).ok_or(KeyNotUsed::Version0)?;
                 Ok(Signature::Bls12381(bls::sign(scheme, key, own_bytes(public)?, message)))
             }
         }
     }
 
     /// Proves possession, unverified.
-    pub(super) fn prove_possession(&self, public: &PublicKey) -> Result<Signature, NotSigned> {
-        let Self::Bls12381(key) = self else { return Err(NotSigned::NotBls) };
+    pub(super) fn prove_possession(&self, public: &PublicKey) -> Result<Signature, KeyNotUsed> {
+        let Self::Bls12381(key) = self else { return Err(KeyNotUsed::NotBls) };
         let own = own_bytes(public)?;
         Ok(Signature::Bls12381(bls::sign(bls::Scheme::Possession, key, own, own)))
     }
 }
 
 /// The 48 bytes of a BLS public key; a pair never has another.
-fn own_bytes(public: &PublicKey) -> Result<&[u8; 48], NotSigned> {
-    public.as_bytes().try_into().map_err(|_| NotSigned::NotBls)
+fn own_bytes(public: &PublicKey) -> Result<&[u8; 48], KeyNotUsed> {
+    public.as_bytes().try_into().map_err(|_| KeyNotUsed::NotBls)
 }
 
 /// Moves a secret that a library handed out by value, and wipes its copy.

@@ -9,7 +9,7 @@ use super::pair::{Pair, SECRET_BYTES};
 use crate::{
     base58check,
     key::{Curve, PublicKey},
-    signature::{NotSigned, Signature},
+    signature::{KeyNotUsed, Signature},
     version::SigningVersion,
 };
 
@@ -71,21 +71,21 @@ impl SecretKey {
     /// The signature has been verified when it is returned.
     ///
     /// # Errors
-    /// [`NotSigned::Version0`] for a tz4 key and version 0; [`NotSigned::Faulty`] if the signature does not verify.
-    pub fn sign(&self, message: &[u8], version: SigningVersion) -> Result<Signature, NotSigned> {
+    /// [`KeyNotUsed::Version0`] for a tz4 key and version 0; [`KeyNotUsed::Faulty`] if the signature does not verify.
+    pub fn sign(&self, message: &[u8], version: SigningVersion) -> Result<Signature, KeyNotUsed> {
         let signature = self.pair.sign(&self.public, message, version)?;
         let verified = self.public.verify_strictly(message, &signature, version);
-        verified.map_err(|_| NotSigned::Faulty)?;
+        verified.map_err(|_| KeyNotUsed::Faulty)?;
         Ok(signature)
     }
 
     /// Proves that this key's secret half is known. Only tz4 keys can.
     ///
     /// # Errors
-    /// [`NotSigned::NotBls`]; [`NotSigned::Faulty`] if the proof does not verify.
-    pub fn prove_possession(&self) -> Result<Signature, NotSigned> {
+    /// [`KeyNotUsed::NotBls`]; [`KeyNotUsed::Faulty`] if the proof does not verify.
+    pub fn prove_possession(&self) -> Result<Signature, KeyNotUsed> {
         let proof = self.pair.prove_possession(&self.public)?;
-        self.public.verify_possession(&proof).map_err(|_| NotSigned::Faulty)?;
+        self.public.verify_possession(&proof).map_err(|_| KeyNotUsed::Faulty)?;
         Ok(proof)
     }
 }
@@ -117,13 +117,13 @@ mod tests {
     fn a_signature_that_does_not_verify_is_withheld() {
         for curve in Curve::ALL {
             let refused = faulty(curve).sign(b"\x11", SigningVersion::LATEST);
-            assert_eq!(refused, Err(NotSigned::Faulty), "{curve:?}");
+            assert_eq!(refused, Err(KeyNotUsed::Faulty), "{curve:?}");
         }
-        assert_eq!(faulty(Curve::Bls12381).sign(b"\x11", SigningVersion::V1), Err(NotSigned::Faulty));
+        assert_eq!(faulty(Curve::Bls12381).sign(b"\x11", SigningVersion::V1), Err(KeyNotUsed::Faulty));
     }
 
     #[test]
     fn a_proof_that_does_not_verify_is_withheld() {
-        assert_eq!(faulty(Curve::Bls12381).prove_possession(), Err(NotSigned::Faulty));
+        assert_eq!(faulty(Curve::Bls12381).prove_possession(), Err(KeyNotUsed::Faulty));
     }
 }

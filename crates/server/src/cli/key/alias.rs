@@ -5,7 +5,7 @@ use std::str::FromStr;
 use jwtis_signer::vault::store::MAX_ALIAS_CHARS;
 use jwtis_tezos::PublicKeyHash;
 
-use crate::cli::{Failure, Outcome};
+use crate::cli::{CliOutcome, Failure};
 
 /// A name for people. It cannot be taken for a hash.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,7 +30,7 @@ impl FromStr for Alias {
 
 impl Alias {
     /// That it is no secret key in a wrong place. Asked here and not while it is read, since a text that cannot be read is shown.
-    pub(super) fn harmless(&self) -> Outcome {
+    pub(super) fn harmless(&self) -> CliOutcome {
         if looks_secret(&self.0) { Err(refused_argument()) } else { Ok(()) }
     }
 }

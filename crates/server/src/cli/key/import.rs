@@ -16,7 +16,7 @@ use super::vault::{failure, with_vault};
 use crate::cli::failure::warn;
 use crate::cli::printable::printable;
 use crate::cli::store_file::StoreAtRest;
-use crate::cli::{Failure, Outcome, Output, prompt};
+use crate::cli::{CliOutcome, Failure, Output, prompt};
 use crate::config::limited::{self, MAX_INPUT_BYTES};
 use crate::config::read_secret_file;
 
@@ -24,7 +24,7 @@ const HINT: &str =
     "a secret key is an edsk…, spsk…, p2sk… or BLsk…, or edesk… and its kin where it has a password";
 
 #[derive(Debug, Args)]
-pub(crate) struct Import {
+pub(crate) struct KeyImport {
     /// `-`, or nothing and a pipe, to read the secret key from standard input.
     #[arg(value_name = "-", conflicts_with = "from")]
     input: Option<String>,
@@ -53,8 +53,8 @@ struct Incoming {
     key: SecretKey,
 }
 
-impl Import {
-    pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
+impl KeyImport {
+    pub(super) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         if self.input.as_deref().is_some_and(|input| input != "-") {
             return Err(refused_argument());
         }

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use super::switch;
 use crate::cli::printable::printable;
 use crate::cli::when::utc;
-use crate::cli::{Failure, Outcome, Output, config as configuration};
+use crate::cli::{CliOutcome, Failure, Output, config as configuration};
 
 /// Where the values of a block begin, counted from zero.
 const VALUE_COLUMN: usize = 27;
 
 /// New keys, and what to write so that they may sign.
-pub(super) fn show_new(keys: &[StoredKey], as_json: bool, out: &mut Output<'_>) -> Outcome {
+pub(super) fn show_new(keys: &[StoredKey], as_json: bool, out: &mut Output<'_>) -> CliOutcome {
     if as_json {
         return out.json(&keys_json(keys, &Configured::default()));
     }
@@ -50,7 +50,7 @@ impl Configured {
         Ok(Self { keys, ..Self::default() })
     }
 
-    pub(super) async fn look_at_switches(&mut self, keys: &[StoredKey], switches: KeySwitches) -> Outcome {
+    pub(super) async fn look_at_switches(&mut self, keys: &[StoredKey], switches: KeySwitches) -> CliOutcome {
         for key in keys {
             let hash = key.public_key.hash();
             let since = switches.disabled_since(&hash).await;
@@ -72,7 +72,7 @@ impl Configured {
     }
 }
 
-pub(super) fn blocks(keys: &[StoredKey], configured: &Configured, out: &mut Output<'_>) -> Outcome {
+pub(super) fn blocks(keys: &[StoredKey], configured: &Configured, out: &mut Output<'_>) -> CliOutcome {
     keys.iter().try_for_each(|key| out.line(block(key, configured)))
 }
 

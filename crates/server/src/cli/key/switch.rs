@@ -13,7 +13,7 @@ use serde_json::json;
 use super::vault::find;
 use crate::cli::api::Api;
 use crate::cli::store_file::StoreAtRest;
-use crate::cli::{Failure, Outcome, Output, runtime};
+use crate::cli::{CliOutcome, Failure, Output, runtime};
 use crate::config::path;
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub(super) enum Way {
 }
 
 impl Switch {
-    pub(super) fn run(&self, way: Way, out: &mut Output<'_>) -> Outcome {
+    pub(super) fn run(&self, way: Way, out: &mut Output<'_>) -> CliOutcome {
         let hash = match &self.url {
             Some(url) => self.online(url, way)?,
             None => self.at_rest(way)?,

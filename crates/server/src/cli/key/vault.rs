@@ -6,7 +6,7 @@ use jwtis_store::ReadError;
 
 use super::alias::{looks_secret, refused_argument};
 use crate::cli::store_file::StoreAtRest;
-use crate::cli::{Failure, Outcome, runtime};
+use crate::cli::{CliOutcome, Failure, runtime};
 
 /// Does `work` with the keys of a store that no server has open.
 pub(super) fn with_vault<T>(
@@ -22,7 +22,7 @@ pub(super) async fn list(vault: &StoreVault) -> Result<Listed, Failure> {
 }
 
 /// That no key is damaged.
-pub(super) fn whole(damaged: &[DamagedKey]) -> Outcome {
+pub(super) fn whole(damaged: &[DamagedKey]) -> CliOutcome {
     if damaged.is_empty() {
         return Ok(());
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::warn;
 use crate::cli::input::argument_or_input;
 use crate::cli::printable::printable;
-use crate::cli::{Failure, Outcome, Output, config as configuration};
+use crate::cli::{CliOutcome, Failure, Output, config as configuration};
 use crate::config::permission_hint;
 
 #[derive(Debug, Args)]
@@ -80,7 +80,7 @@ enum Objection {
 }
 
 impl Explain {
-    pub(crate) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(crate) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let message = bytes(&argument_or_input(&self.message)?)?;
         let permissions = self.permissions()?;
         let (against, jumps) = self.against()?;

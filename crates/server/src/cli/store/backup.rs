@@ -11,7 +11,7 @@ use crate::cli::api::{As, Connection};
 use crate::cli::failure::disk_hint;
 use crate::cli::printable::printable;
 use crate::cli::store_file::{PasswordArgs, StoreFile};
-use crate::cli::{Failure, Outcome, Output, opening, password};
+use crate::cli::{CliOutcome, Failure, Output, opening, password};
 
 /// A store at rest is copied here. A server that is named, or that has the store open, is asked for a copy; a named server needs no store
 /// here. Either way the copy is checked when the password is there to do so.
@@ -21,7 +21,7 @@ pub(super) fn run(
     password: &PasswordArgs,
     connection: &Connection,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     if fs::symlink_metadata(target).is_ok() {
         return Err(Failure::usage(format!("{} exists", target.display())).hint("choose a name that is free"));
     }

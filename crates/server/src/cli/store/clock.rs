@@ -10,7 +10,7 @@ use serde_json::json;
 use super::super::output::TextTable;
 use super::super::store_file::{PasswordArgs, StoreFile};
 use super::super::when::utc;
-use super::super::{Failure, Outcome, Output, opening, runtime};
+use super::super::{CliOutcome, Failure, Output, opening, runtime};
 
 #[derive(Debug, Args)]
 pub(crate) struct StoreClock {
@@ -27,7 +27,7 @@ pub(crate) struct StoreClock {
 }
 
 impl StoreClock {
-    pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(super) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let path = self.store.existing()?;
         let store = opening::open_store(
             &path,

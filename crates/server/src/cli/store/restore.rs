@@ -17,7 +17,7 @@ use crate::cli::failure::{disk_hint, warn};
 use crate::cli::output::TextTable;
 use crate::cli::printable::printable;
 use crate::cli::store_file::{PasswordArgs, StoreFile};
-use crate::cli::{Failure, Outcome, Output, opening, runtime};
+use crate::cli::{CliOutcome, Failure, Output, opening, runtime};
 
 /// Both copies have one data key, so the password of either opens both. The restored store opens with the one that is given.
 pub(super) fn run(
@@ -27,7 +27,7 @@ pub(super) fn run(
     keep_sessions: bool,
     as_json: bool,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     let path = store.path()?;
     restorable(backup, &path)?;
     let witness = store.witness(&path)?;
@@ -58,7 +58,7 @@ pub(super) fn run(
 }
 
 /// That the one can take the place of the other.
-fn restorable(backup: &Path, store: &Path) -> Outcome {
+fn restorable(backup: &Path, store: &Path) -> CliOutcome {
     if !opening::store_exists(backup)? {
         return Err(Failure::refused(format!("there is no backup at {}", backup.display()))
             .hint("check the path; `jwtis store backup FILE` makes one"));
@@ -84,7 +84,7 @@ fn show(
     outcome: &takeover::TakeOver,
     as_json: bool,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     let aside = restored.kept_aside.as_deref();
     if as_json {
         let items = |items: &[Item]| -> Value {
@@ -112,7 +112,7 @@ fn show(
 }
 
 /// A table of items; those without a name are counted.
-fn list(title: &str, items: &[Item], out: &mut Output<'_>) -> Outcome {
+fn list(title: &str, items: &[Item], out: &mut Output<'_>) -> CliOutcome {
     if items.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use jwtis_store::{OpenError, Password, RollbackCause, Store, Witnessed, info, op
 
 use super::shown::shown;
 use crate::cli::store_file::{PasswordArgs, StoreFile, in_use};
-use crate::cli::{Failure, Outcome, Output, prompt, runtime};
+use crate::cli::{CliOutcome, Failure, Output, prompt, runtime};
 
 /// Ends the state of a store that has gone back, and writes its witness anew.
 pub(super) fn accept(
@@ -18,7 +18,7 @@ pub(super) fn accept(
     keep_sessions: bool,
     yes: bool,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     let path = store.existing()?;
     let witness = store.witness(&path)?;
     if matches!(info(&path), Err(OpenError::InUse)) {
@@ -38,7 +38,7 @@ async fn settle(
     keep_sessions: bool,
     yes: bool,
     out: &mut Output<'_>,
-) -> Outcome {
+) -> CliOutcome {
     let mark = rollback::mark(store).await.map_err(|error| unusable(&error))?;
     let why = match (mark, said) {
         (Some(mark), _) => rollback::words(mark.cause),
@@ -65,7 +65,7 @@ async fn settle(
     out.line(format_args!("{} is accepted as it is, and its witness is written anew", shown(path)))
 }
 
-fn confirm(path: &Path, why: &str, yes: bool) -> Outcome {
+fn confirm(path: &Path, why: &str, yes: bool) -> CliOutcome {
     if yes {
         return Ok(());
     }

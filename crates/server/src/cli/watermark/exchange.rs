@@ -11,13 +11,13 @@ use super::raise::raise_all;
 use super::table::{changes, show_changes};
 use crate::cli::failure::warn;
 use crate::cli::signer_start::LOST_HINT;
-use crate::cli::{Failure, Outcome, Output, runtime};
+use crate::cli::{CliOutcome, Failure, Output, runtime};
 
 /// The folder below a base folder of Signatory in which its files are.
 const V2_FOLDER: &str = "watermark_v2";
 
 #[derive(Debug, Args)]
-pub(crate) struct Import {
+pub(crate) struct WatermarkImport {
     /// Signatory's `base_dir`, or the folder in it.
     folder: PathBuf,
     /// Do not ask where a level is higher than the chain can have gone.
@@ -41,8 +41,8 @@ pub(crate) struct Export {
     location: Location,
 }
 
-impl Import {
-    pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
+impl WatermarkImport {
+    pub(super) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let found = read_folder(&self.folder)?;
         for notice in &found.notices {
             warn(notice);
@@ -54,7 +54,7 @@ impl Import {
 }
 
 impl Export {
-    pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(super) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let watermarks = self.location.read(Busy::Refuse)?;
         let base = base_folder(&self.folder);
         let (before, after) = copy::export(&base, &watermarks).map_err(|error| cannot_open(&base, &error))?;
@@ -104,6 +104,6 @@ fn base_folder(folder: &Path) -> PathBuf {
 }
 
 /// A last line for people.
-fn said(as_json: bool, out: &mut Output<'_>, text: std::fmt::Arguments<'_>) -> Outcome {
+fn said(as_json: bool, out: &mut Output<'_>, text: std::fmt::Arguments<'_>) -> CliOutcome {
     if as_json { Ok(()) } else { out.line(format_args!("\n{text}")) }
 }

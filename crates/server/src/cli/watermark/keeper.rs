@@ -9,12 +9,12 @@ use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_signer::watermark::{RaisedBy, WatermarkError, Watermarks};
 use jwtis_tezos::watermark::{AllWatermarks, Watermark, WatermarkKind};
 
-use super::table::{Change, changes};
-use super::target::Target;
+use super::table::{WatermarkChange, changes};
+use super::target::WatermarkTarget;
 use crate::cli::Failure;
 
 /// A keeper of watermarks that nobody else has open.
-pub(super) enum Keeper {
+pub(super) enum WatermarkKeeper {
     /// The store.
     Store(StoreWatermarks),
     /// The driver `file`.
@@ -23,7 +23,7 @@ pub(super) enum Keeper {
     Signatory(PathBuf),
 }
 
-impl Keeper {
+impl WatermarkKeeper {
     pub(super) async fn all(&self) -> Result<AllWatermarks, Failure> {
         match self {
             Self::Store(kept) => kept.all().await.map_err(|error| unavailable(&error)),
@@ -33,7 +33,7 @@ impl Keeper {
     }
 
     /// Raises watermarks, durably, and says what that did.
-    pub(super) async fn raise(&self, watermarks: &AllWatermarks) -> Result<Vec<Change>, Failure> {
+    pub(super) async fn raise(&self, watermarks: &AllWatermarks) -> Result<Vec<WatermarkChange>, Failure> {
         let before = self.all().await?;
         let raised = async |kept: &dyn Watermarks| {
             for (chain, watermarks) in watermarks {
@@ -54,7 +54,7 @@ impl Keeper {
 
     pub(super) async fn danger_lower(
         &self,
-        target: &Target,
+        target: &WatermarkTarget,
         kind: WatermarkKind,
         watermark: Watermark,
     ) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use jwtis_signer::watermark::import::{self, Busy, ImportFault};
 use jwtis_signer::watermark::store::StoreWatermarks;
 use jwtis_tezos::watermark::{AllWatermarks, JumpRules};
 
-use super::keeper::{Keeper, unavailable};
+use super::keeper::{WatermarkKeeper, unavailable};
 use crate::cli::failure::{disk_hint, warn};
 use crate::cli::signer_start::{LOST_HINT, engine_hint};
 use crate::cli::store_file::StoreAtRest;
@@ -94,7 +94,7 @@ impl Location {
     ///
     /// # Errors
     /// When somebody has, or it cannot be opened.
-    pub(super) fn open(&self) -> Result<Keeper, Failure> {
+    pub(super) fn open(&self) -> Result<WatermarkKeeper, Failure> {
         match self.decide()? {
             WatermarkPlace::Store => self.open_store(),
             WatermarkPlace::File(base) => {
@@ -117,7 +117,7 @@ impl Location {
     ///
     /// # Errors
     /// When nobody says where they are, or one cannot be opened.
-    pub(super) fn everywhere(&self) -> Result<(PathBuf, Vec<Keeper>), Failure> {
+    pub(super) fn everywhere(&self) -> Result<(PathBuf, Vec<WatermarkKeeper>), Failure> {
         let signer = self.store.file.config().map(configuration::signer).transpose()?.flatten();
         match (self.decide()?, signer) {
             (WatermarkPlace::File(base_dir), signer) => {
@@ -134,7 +134,7 @@ impl Location {
                 let copy = if file::exists(&base_dir) {
                     Some(open_file(&base_dir)?)
                 } else {
-                    base_dir.is_dir().then(|| Keeper::Signatory(base_dir.clone()))
+                    base_dir.is_dir().then(|| WatermarkKeeper::Signatory(base_dir.clone()))
                 };
                 let store = self.open_store()?;
                 Ok((base_dir, copy.into_iter().chain([store]).collect()))
@@ -146,8 +146,8 @@ impl Location {
         }
     }
 
-    fn open_store(&self) -> Result<Keeper, Failure> {
-        Ok(Keeper::Store(StoreWatermarks::new(self.store.open()?, Arc::new(()))))
+    fn open_store(&self) -> Result<WatermarkKeeper, Failure> {
+        Ok(WatermarkKeeper::Store(StoreWatermarks::new(self.store.open()?, Arc::new(()))))
     }
 
     fn decide(&self) -> Result<WatermarkPlace, Failure> {
@@ -189,14 +189,14 @@ impl Location {
 }
 
 /// The file below a base folder, locked.
-fn open_file(base: &Path) -> Result<Keeper, Failure> {
+fn open_file(base: &Path) -> Result<WatermarkKeeper, Failure> {
     let (file, notices) = runtime::runtime()?
         .block_on(FileWatermarks::open(base, Lost::Refuse, Env::system().now(), Arc::new(())))
         .map_err(|error| cannot_open(base, &error))?;
     for notice in notices {
         warn(notice);
     }
-    Ok(Keeper::File(file))
+    Ok(WatermarkKeeper::File(file))
 }
 
 /// That watermarks below a base folder cannot be used.

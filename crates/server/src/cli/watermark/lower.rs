@@ -7,19 +7,19 @@ use jwtis_signer::watermark::import;
 use jwtis_tezos::watermark::{AllWatermarks, Watermark, WatermarkKind};
 use tracing::warn as audit;
 
-use super::keeper::Keeper;
+use super::keeper::WatermarkKeeper;
 use super::location::Location;
 use super::table::{changes, show_changes};
-use super::target::Target;
+use super::target::WatermarkTarget;
 use crate::cli::failure::warn;
-use crate::cli::{Failure, Outcome, Output, runtime};
+use crate::cli::{CliOutcome, Failure, Output, runtime};
 use crate::telemetry::{self, LogFormat, LogSettings};
 
 /// Name the highest level that the key has really signed on the chain.
 #[derive(Debug, Args)]
 pub(crate) struct Lower {
     #[command(flatten)]
-    target: Target,
+    target: WatermarkTarget,
     /// Say that you know it: the key can sign a second message at each level between the two, and that costs its stake.
     #[arg(long)]
     accept_double_signing_risk: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Lower {
 }
 
 impl Lower {
-    pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(super) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let watermark = self.target.watermark()?;
         if !self.accept_double_signing_risk {
             return Err(Failure::usage(
@@ -47,7 +47,12 @@ impl Lower {
         runtime::runtime()?.block_on(self.lower(&keepers, watermark, out))
     }
 
-    async fn lower(&self, keepers: &[Keeper], watermark: Watermark, out: &mut Output<'_>) -> Outcome {
+    async fn lower(
+        &self,
+        keepers: &[WatermarkKeeper],
+        watermark: Watermark,
+        out: &mut Output<'_>,
+    ) -> CliOutcome {
         let Some(own) = keepers.last() else { return Ok(()) };
         let target = &self.target;
         let before = own.all().await?;
@@ -71,7 +76,7 @@ impl Lower {
     }
 
     /// Older folders are joined at every start: the next one would raise the watermark again.
-    fn no_older_folder_is_higher(&self, base_dir: &Path, watermark: Watermark) -> Outcome {
+    fn no_older_folder_is_higher(&self, base_dir: &Path, watermark: Watermark) -> CliOutcome {
         let folders = import::older_folders(base_dir).map_err(|error| {
             Failure::refused("an older folder of watermarks cannot be read")
                 .because(&error)

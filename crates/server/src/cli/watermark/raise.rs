@@ -7,14 +7,14 @@ use jwtis_base::Env;
 use jwtis_tezos::watermark::{AllWatermarks, Judgement, JumpRules, Refusal, judge};
 
 use super::location::Location;
-use super::table::{Change, WatermarkRow, rows, show_changes};
-use super::target::Target;
-use crate::cli::{Failure, Outcome, Output, prompt, runtime};
+use super::table::{WatermarkChange, WatermarkRow, rows, show_changes};
+use super::target::WatermarkTarget;
+use crate::cli::{CliOutcome, Failure, Output, prompt, runtime};
 
 #[derive(Debug, Args)]
 pub(crate) struct Raise {
     #[command(flatten)]
-    target: Target,
+    target: WatermarkTarget,
     /// Do not ask where the level is higher than the chain can have gone.
     #[arg(long)]
     yes: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Raise {
 }
 
 impl Raise {
-    pub(super) fn run(&self, out: &mut Output<'_>) -> Outcome {
+    pub(super) fn run(&self, out: &mut Output<'_>) -> CliOutcome {
         let watermarks = self.target.set(&self.target.kinds(), self.target.watermark()?);
         let changes = raise_all(&self.location, &watermarks, self.yes)?;
         show_changes(&changes, self.json, out)
@@ -38,7 +38,7 @@ pub(super) fn raise_all(
     location: &Location,
     watermarks: &AllWatermarks,
     yes: bool,
-) -> Result<Vec<Change>, Failure> {
+) -> Result<Vec<WatermarkChange>, Failure> {
     let jumps = location.jumps()?;
     let keeper = location.open()?;
     let runtime = runtime::runtime()?;
@@ -81,7 +81,7 @@ fn implausible(
 }
 
 /// Asks whether such levels are meant: from then on nothing at or below them is signed.
-fn confirm(doubts: &[String]) -> Outcome {
+fn confirm(doubts: &[String]) -> CliOutcome {
     let failure = || {
         Failure::refused("a level is higher than the chain can have gone, and nothing was changed")
             .details(doubts.iter().cloned())

@@ -5,7 +5,7 @@ use jwtis_tezos::{ChainId, PayloadHash, PublicKeyHash};
 use serde_json::{Value, json};
 
 use crate::cli::output::TextTable;
-use crate::cli::{Outcome, Output};
+use crate::cli::{CliOutcome, Output};
 
 /// One watermark.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct WatermarkRow {
 
 /// One watermark that was to be changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Change {
+pub(super) struct WatermarkChange {
     asked: WatermarkRow,
     before: Option<Watermark>,
     after: Option<Watermark>,
@@ -45,11 +45,15 @@ pub(super) fn rows(watermarks: &AllWatermarks) -> Vec<WatermarkRow> {
 }
 
 /// What became of each watermark of `asked`.
-pub(super) fn changes(asked: &AllWatermarks, before: &AllWatermarks, after: &AllWatermarks) -> Vec<Change> {
+pub(super) fn changes(
+    asked: &AllWatermarks,
+    before: &AllWatermarks,
+    after: &AllWatermarks,
+) -> Vec<WatermarkChange> {
     let watermark = |watermarks: &AllWatermarks, row: &WatermarkRow| {
         watermarks.get(&row.chain)?.get(&row.key)?.get(row.kind).copied()
     };
-    let change = |asked: WatermarkRow| Change {
+    let change = |asked: WatermarkRow| WatermarkChange {
         before: watermark(before, &asked),
         after: watermark(after, &asked),
         asked,
@@ -57,7 +61,7 @@ pub(super) fn changes(asked: &AllWatermarks, before: &AllWatermarks, after: &All
     rows(asked).into_iter().map(change).collect()
 }
 
-impl Change {
+impl WatermarkChange {
     pub(super) fn raised(&self) -> bool {
         let place = |watermark: &Watermark| (watermark.level(), watermark.round());
         self.before.as_ref().map(place) != self.after.as_ref().map(place)
@@ -106,16 +110,16 @@ pub(super) fn json(rows: &[WatermarkRow]) -> Value {
 }
 
 /// Shows what was changed.
-pub(super) fn show_changes(changes: &[Change], as_json: bool, out: &mut Output<'_>) -> Outcome {
+pub(super) fn show_changes(changes: &[WatermarkChange], as_json: bool, out: &mut Output<'_>) -> CliOutcome {
     if as_json {
         let raised = changes.iter().filter(|change| change.raised()).count();
-        let watermarks: Vec<_> = changes.iter().map(Change::json).collect();
+        let watermarks: Vec<_> = changes.iter().map(WatermarkChange::json).collect();
         return out.json(&json!({ "raised": raised, "marks": watermarks }));
     }
     out.line(changes_text(changes))
 }
 
-fn changes_text(changes: &[Change]) -> TextTable {
+fn changes_text(changes: &[WatermarkChange]) -> TextTable {
     let mut table = TextTable::with_header(&["CHAIN", "KEY", "KIND", "BEFORE", "NOW"]);
     for change in changes {
         let WatermarkRow { chain, key, kind, .. } = &change.asked;

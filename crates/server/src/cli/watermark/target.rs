@@ -8,7 +8,7 @@ use jwtis_tezos::{ChainId, PublicKeyHash};
 use crate::cli::Failure;
 
 #[derive(Debug, Args)]
-pub(super) struct Target {
+pub(super) struct WatermarkTarget {
     /// The key.
     #[arg(long, value_name = "PKH")]
     pub(super) key: PublicKeyHash,
@@ -38,7 +38,7 @@ enum Kind {
     All,
 }
 
-impl Target {
+impl WatermarkTarget {
     /// The watermark that was given. From now on time is counted: the next signature is just above.
     pub(super) fn watermark(&self) -> Result<Watermark, Failure> {
         let watermark = Watermark::new(self.level, self.round, None).ok_or_else(|| {

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 /// Why a request is turned away.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::http) enum Refused {
+pub(in crate::http) enum TurnedAway {
     /// The head is longer than this, in bytes, or has more lines.
     HeadTooLarge { bytes: usize, lines: usize },
     /// A transfer coding other than `chunked`.
@@ -25,7 +25,7 @@ pub(in crate::http) enum Refused {
     CrossSite,
 }
 
-impl Refused {
+impl TurnedAway {
     /// The status of the answer.
     pub(in crate::http) const fn status(&self) -> StatusCode {
         match self {
@@ -72,7 +72,7 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for TurnedAway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::HeadTooLarge { bytes, lines } => {

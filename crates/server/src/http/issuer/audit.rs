@@ -20,7 +20,7 @@ use super::shapes;
 /// The query of `GET /audit`.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Page {
+pub(super) struct AuditQuery {
     #[param(schema_with = limit, required = false)]
     limit: Option<usize>,
     #[param(schema_with = after, required = false)]
@@ -48,16 +48,16 @@ fn whole_number() -> ObjectBuilder {
     get,
     path = "/audit",
     operation_id = "audit",
-    params(Page),
+    params(AuditQuery),
     responses((status = OK, description = "the page", body = Trail), Problems<(Admin, ListError)>),
 )]
 pub(super) async fn page(
     State(api): State<Arc<IssuerApi>>,
     Admin(_): Admin,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Json<Trail>, Problem> {
     let invalid = |why: String| Problem::with_detail(Code::InvalidQuery, why);
-    let Query(Page { limit, after }) = page.map_err(|_| {
+    let Query(AuditQuery { limit, after }) = page.map_err(|_| {
         invalid(format!(
             "give after and limit at most once each; limit is a whole number from 1 to {MAX_AUDIT_PAGE}, after one from 0 on"
         ))
@@ -76,7 +76,7 @@ pub(super) async fn page(
 #[serde(deny_unknown_fields)]
 pub(super) struct Trail {
     /// In the order of their numbers.
-    #[schema(value_type = Vec<shapes::AuditRecord>)]
+    #[schema(value_type = Vec<shapes::AuditRecordShape>)]
     records: Vec<NumberedRecord>,
     /// The number of the newest record of the trail; 0 where there is none.
     last: u64,

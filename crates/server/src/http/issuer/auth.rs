@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::api::IssuerApi;
 use super::problem::{Code, Problem};
-use super::promised::Refuses;
+use super::promised::IssuerRefuses;
 use super::shapes::{KID, NEW_KID};
 use crate::http::bearer;
 use crate::http::observe::authenticated;
@@ -56,7 +56,7 @@ impl TokenHolder {
     }
 }
 
-impl Refuses for TokenHolder {
+impl IssuerRefuses for TokenHolder {
     const CODES: &'static [Code] = &[
         Code::AmbiguousCredentials,
         Code::Unauthorized,
@@ -66,15 +66,15 @@ impl Refuses for TokenHolder {
     ];
 }
 
-impl Refuses for Admin {
+impl IssuerRefuses for Admin {
     const CODES: &'static [Code] = &[Code::AmbiguousCredentials, Code::Unauthorized, Code::StoreUnavailable];
 }
 
-impl Refuses for Registrar {
+impl IssuerRefuses for Registrar {
     const CODES: &'static [Code] = Admin::CODES;
 }
 
-impl Refuses for Kid {
+impl IssuerRefuses for Kid {
     const CODES: &'static [Code] = &[Code::InvalidKid, Code::UnknownRoute];
 }
 

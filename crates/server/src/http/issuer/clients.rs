@@ -26,7 +26,7 @@ use super::shapes;
 /// The query of `GET /clients`.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Page {
+pub(super) struct ClientsPage {
     #[param(schema_with = limit, required = false)]
     limit: Option<usize>,
     #[param(schema_with = cursor, required = false)]
@@ -49,16 +49,16 @@ fn cursor() -> Object {
     get,
     path = "/clients",
     operation_id = "clients",
-    params(Page),
+    params(ClientsPage),
     responses((status = OK, description = "the page", body = Clients<'static>), Problems<(Admin, ListError)>),
 )]
 pub(super) async fn list(
     State(api): State<Arc<IssuerApi>>,
     Admin(access): Admin,
-    page: Result<Query<Page>, QueryRejection>,
+    page: Result<Query<ClientsPage>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let invalid = |why: String| Problem::with_detail(Code::InvalidQuery, why);
-    let Query(Page { after, limit }) = page.map_err(|_| {
+    let Query(ClientsPage { after, limit }) = page.map_err(|_| {
         invalid(format!(
             "give after and limit at most once each; limit is a whole number from 1 to {MAX_PAGE}"
         ))

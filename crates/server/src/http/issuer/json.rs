@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::api::IssuerApi;
 use super::problem::{Code, Problem};
-use super::promised::Refuses;
+use super::promised::IssuerRefuses;
 use crate::http::body::{self, Arrived};
 use crate::http::budget::Charge;
 use crate::http::json;
@@ -44,7 +44,7 @@ impl<T> Deref for StrictJson<T> {
 }
 
 /// A client is named in the body, where it is not in the path.
-impl<T> Refuses for StrictJson<T> {
+impl<T> IssuerRefuses for StrictJson<T> {
     const CODES: &'static [Code] = &[
         Code::EmptyBody,
         Code::MalformedBody,

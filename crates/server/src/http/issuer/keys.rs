@@ -20,7 +20,7 @@ use super::api::IssuerApi;
 use super::auth::Kid;
 use super::members::KidMember;
 use super::problem::{Code, Problem};
-use super::promised::{Problems, Refuses};
+use super::promised::{IssuerRefuses, Problems};
 use super::shapes::{PublicJwk, StrategyName};
 
 /// `Content-Type` of a key set (RFC 7517 §8.5.2).
@@ -93,7 +93,7 @@ pub(super) async fn jwks(
 /// Why public keys are not shown.
 enum PublicError {}
 
-impl Refuses for PublicError {
+impl IssuerRefuses for PublicError {
     const CODES: &'static [Code] = &[Code::UnknownKid, Code::StoreUnavailable];
 }
 

@@ -18,8 +18,8 @@ use utoipa::ToSchema;
 
 use super::shapes;
 use crate::http::body::BodyFault;
-use crate::http::door::Refused;
-use crate::http::observe::{Failure, RequestId};
+use crate::http::door::TurnedAway;
+use crate::http::observe::{LoggedFailure, RequestId};
 pub use code::Code;
 
 /// `Content-Type` of an error.
@@ -113,7 +113,7 @@ impl IntoResponse for Problem {
 pub(super) fn complete(response: &mut Response, id: &RequestId) {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
     let chain = problem.cause.as_deref().map(|cause| chain(cause));
-    response.extensions_mut().insert(Failure { code: problem.code.name(), chain });
+    response.extensions_mut().insert(LoggedFailure { code: problem.code.name(), chain });
     *response.body_mut() = problem.body(id.as_str()).into();
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -130,15 +130,15 @@ pub(in crate::http) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-impl From<&Refused> for Problem {
-    fn from(refused: &Refused) -> Self {
+impl From<&TurnedAway> for Problem {
+    fn from(refused: &TurnedAway) -> Self {
         let code = match refused {
-            Refused::HeadTooLarge { .. } => Code::HeadTooLarge,
-            Refused::TransferCoding => Code::TransferCoding,
-            Refused::Chunked | Refused::Host => Code::MalformedHead,
-            Refused::ForeignHost(_) => Code::ForeignHost,
-            Refused::Expectation => Code::Expectation,
-            Refused::Origin | Refused::CrossSite => Code::ForeignOrigin,
+            TurnedAway::HeadTooLarge { .. } => Code::HeadTooLarge,
+            TurnedAway::TransferCoding => Code::TransferCoding,
+            TurnedAway::Chunked | TurnedAway::Host => Code::MalformedHead,
+            TurnedAway::ForeignHost(_) => Code::ForeignHost,
+            TurnedAway::Expectation => Code::Expectation,
+            TurnedAway::Origin | TurnedAway::CrossSite => Code::ForeignOrigin,
         };
         Self::with_detail(code, refused.to_string())
     }

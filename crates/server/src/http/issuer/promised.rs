@@ -30,13 +30,13 @@ const ANY: &[Code] = &[
 ];
 
 /// A step of a request, or its error: the codes with which it can end the request.
-pub(super) trait Refuses {
+pub(super) trait IssuerRefuses {
     const CODES: &'static [Code];
 }
 
 macro_rules! refuses {
     ($($step:ty: $($code:ident)*;)*) => { $(
-        impl Refuses for $step {
+        impl IssuerRefuses for $step {
             const CODES: &'static [Code] = &[$(Code::$code,)*];
         }
     )* };
@@ -64,7 +64,7 @@ pub(super) struct Problems<T>(PhantomData<T>);
 
 macro_rules! problems {
     ($($step:ident)*) => {
-        impl<$($step: Refuses),*> IntoResponses for Problems<($($step,)*)> {
+        impl<$($step: IssuerRefuses),*> IntoResponses for Problems<($($step,)*)> {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
                 responses(&[ANY, $($step::CODES),*].concat())
             }

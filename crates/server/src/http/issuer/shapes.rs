@@ -108,9 +108,9 @@ impl ToSchema for PublicJwk {
 }
 
 /// A record of the audit trail. What it says beside these four depends on the event.
-pub(super) enum AuditRecord {}
+pub(super) enum AuditRecordShape {}
 
-impl PartialSchema for AuditRecord {
+impl PartialSchema for AuditRecordShape {
     fn schema() -> RefOr<Schema> {
         let number = || ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
         let members = [("number", number()), ("at_ms", number()), ("event", text()), ("by", text())];
@@ -122,7 +122,7 @@ impl PartialSchema for AuditRecord {
     }
 }
 
-impl ToSchema for AuditRecord {
+impl ToSchema for AuditRecordShape {
     fn name() -> Cow<'static, str> {
         "AuditRecord".into()
     }

@@ -13,9 +13,9 @@ use axum::http::request::Parts;
 use jwtis_signer::{ClientRefusal, Presented, TokenChecked};
 use jwtis_tezos::Caller;
 
-use super::error::Refusal;
-use super::promised::{Refuses, Shape};
-use super::request::Api;
+use super::error::SignerRefusal;
+use super::promised::{AnswerShape, SignerRefuses};
+use super::request::SignerApi;
 use crate::http::observe;
 use crate::http::source::Source;
 
@@ -31,14 +31,14 @@ const UNREADABLE: &str = "\0";
 /// A caller whose token the guard in force lets pass.
 pub(super) struct Checked(pub(super) TokenChecked);
 
-impl Refuses for Checked {
-    const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text), (503, Shape::Text)];
+impl SignerRefuses for Checked {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(401, AnswerShape::Text), (503, AnswerShape::Text)];
 }
 
-impl FromRequestParts<Arc<Api>> for Checked {
-    type Rejection = Refusal;
+impl FromRequestParts<Arc<SignerApi>> for Checked {
+    type Rejection = SignerRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<SignerApi>) -> Result<Self, SignerRefusal> {
         let Ok(Source(source)) = Source::from_request_parts(parts, api).await;
         let presented =
             Presented { token: first(&parts.headers, TOKEN), username: first(&parts.headers, USER) };
@@ -49,7 +49,7 @@ impl FromRequestParts<Arc<Api>> for Checked {
             }
             Err(refusal) => {
                 api.signer.note_refusal(&refusal, source);
-                Err(Refusal::from(refusal).counted(&api.metrics, "jwt", source))
+                Err(SignerRefusal::from(refusal).counted(&api.metrics, "jwt", source))
             }
         }
     }
@@ -58,14 +58,15 @@ impl FromRequestParts<Arc<Api>> for Checked {
 /// A client whose signature is on the request, where the guard in force asks for one.
 pub(super) struct Client;
 
-impl Refuses for Client {
-    const ANSWERS: &'static [(u16, Shape)] = &[(400, Shape::Array), (401, Shape::Array), (403, Shape::Array)];
+impl SignerRefuses for Client {
+    const ANSWERS: &'static [(u16, AnswerShape)] =
+        &[(400, AnswerShape::Array), (401, AnswerShape::Array), (403, AnswerShape::Array)];
 }
 
 impl Client {
     /// Counts a caller whose signature is not good, and makes an answer of it.
-    pub(super) fn refused(api: &Api, refusal: ClientRefusal, source: IpAddr) -> Refusal {
-        Refusal::from(refusal).counted(&api.metrics, "authentication", source)
+    pub(super) fn refused(api: &SignerApi, refusal: ClientRefusal, source: IpAddr) -> SignerRefusal {
+        SignerRefusal::from(refusal).counted(&api.metrics, "authentication", source)
     }
 }
 

@@ -46,10 +46,10 @@ impl<T: Serialize> IntoResponse for Json<T> {
 
 /// An answer that says no.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Refusal {
+pub(super) struct SignerRefusal {
     status: StatusCode,
     text: String,
-    shape: Shape,
+    shape: AnswerShape,
     /// When to come again, in seconds.
     retry_after: Option<u64>,
     code: &'static str,
@@ -58,7 +58,7 @@ pub(super) struct Refusal {
 
 /// How it is said.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-enum Shape {
+enum AnswerShape {
     /// The array with one failure.
     Array,
     /// The bare text.
@@ -67,10 +67,10 @@ enum Shape {
     NoPage,
 }
 
-impl Refusal {
+impl SignerRefusal {
     /// A refusal as an array; `code` is for the log.
     pub(super) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), shape: Shape::Array, retry_after: None, code, chain: None }
+        Self { status, text: text.into(), shape: AnswerShape::Array, retry_after: None, code, chain: None }
     }
 
     /// The same, and when to come again.
@@ -90,14 +90,14 @@ impl Refusal {
 
     /// Counts a caller who is not who they must be. Where there is no page, or we failed, the caller is not to blame.
     pub(super) fn counted(self, metrics: &Metrics, method: &'static str, source: IpAddr) -> Self {
-        if self.status.is_client_error() && self.shape != Shape::NoPage {
+        if self.status.is_client_error() && self.shape != AnswerShape::NoPage {
             metrics.signer().authentication_failed(self.status.as_u16(), method, source);
         }
         self
     }
 
     fn plain(status: StatusCode, code: &'static str, text: String, retry_after: Option<u64>) -> Self {
-        Self { status, text, shape: Shape::Plain, retry_after, code, chain: None }
+        Self { status, text, shape: AnswerShape::Plain, retry_after, code, chain: None }
     }
 }
 
@@ -136,31 +136,31 @@ impl ToSchema for FailureArray {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for SignerRefusal {
     fn into_response(self) -> Response {
         let mut response = match self.shape {
-            Shape::Array => {
+            AnswerShape::Array => {
                 Json([Failure { id: "failure", kind: "temporary", msg: &self.text }]).into_response()
             }
-            Shape::Plain => self.text.into_response(),
-            Shape::NoPage => nowhere::not_found(),
+            AnswerShape::Plain => self.text.into_response(),
+            AnswerShape::NoPage => nowhere::not_found(),
         };
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         *response.status_mut() = self.status;
-        response.extensions_mut().insert(observe::Failure { code: self.code, chain: self.chain });
+        response.extensions_mut().insert(observe::LoggedFailure { code: self.code, chain: self.chain });
         response
     }
 }
 
-impl From<PublicKeyError> for Refusal {
+impl From<PublicKeyError> for SignerRefusal {
     fn from(error: PublicKeyError) -> Self {
         Self::malformed(error.to_string())
     }
 }
 
-impl From<NotSigned> for Refusal {
+impl From<NotSigned> for SignerRefusal {
     fn from(error: NotSigned) -> Self {
         let status = match &error {
             // As at the door.
@@ -204,7 +204,7 @@ impl From<NotSigned> for Refusal {
     }
 }
 
-impl From<ClientRefusal> for Refusal {
+impl From<ClientRefusal> for SignerRefusal {
     fn from(error: ClientRefusal) -> Self {
         let (status, code) = match &error {
             ClientRefusal::Missing => (StatusCode::UNAUTHORIZED, "authentication_missing"),
@@ -215,7 +215,7 @@ impl From<ClientRefusal> for Refusal {
     }
 }
 
-impl From<TokenRefusal> for Refusal {
+impl From<TokenRefusal> for SignerRefusal {
     fn from(error: TokenRefusal) -> Self {
         let (status, code) = match &error {
             TokenRefusal::Missing => (StatusCode::UNAUTHORIZED, "token_missing"),
@@ -229,7 +229,7 @@ impl From<TokenRefusal> for Refusal {
     }
 }
 
-impl From<NotTheAdmin> for Refusal {
+impl From<NotTheAdmin> for SignerRefusal {
     fn from(error: NotTheAdmin) -> Self {
         let (status, code) = match &error {
             NotTheAdmin::Denied => (StatusCode::UNAUTHORIZED, "admin_denied"),
@@ -239,7 +239,7 @@ impl From<NotTheAdmin> for Refusal {
     }
 }
 
-impl From<SwitchError> for Refusal {
+impl From<SwitchError> for SignerRefusal {
     fn from(error: SwitchError) -> Self {
         match &error {
             SwitchError::NoStore => Self::no_page(),
@@ -251,7 +251,7 @@ impl From<SwitchError> for Refusal {
     }
 }
 
-impl From<LoginError> for Refusal {
+impl From<LoginError> for SignerRefusal {
     fn from(error: LoginError) -> Self {
         let (status, code, retry_after) = match &error {
             LoginError::NoLogin => return Self::no_page(),
@@ -266,17 +266,17 @@ impl From<LoginError> for Refusal {
     }
 }
 
-impl Refusal {
+impl SignerRefusal {
     /// The route is not there, by the rules in force.
     pub(super) fn no_page() -> Self {
         let mut refusal = Self::plain(StatusCode::NOT_FOUND, "unknown_route", String::new(), None);
-        refusal.shape = Shape::NoPage;
+        refusal.shape = AnswerShape::NoPage;
         refusal
     }
 }
 
 /// Adds what the log of a failure of ours needs.
-fn with_source(error: &(dyn Error + 'static), refusal: Refusal) -> Refusal {
+fn with_source(error: &(dyn Error + 'static), refusal: SignerRefusal) -> SignerRefusal {
     let chain = refusal.status.is_server_error().then(|| chain(error));
-    Refusal { chain, ..refusal }
+    SignerRefusal { chain, ..refusal }
 }

@@ -10,9 +10,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::auth::{self, Checked, Client};
-use super::error::{Json, Refusal};
+use super::error::{Json, SignerRefusal};
 use super::promised::{Hidden, Refusals};
-use super::request::{Api, Key, KeyHash, SignQuery};
+use super::request::{Key, KeyHash, SignQuery, SignerApi};
 use crate::http::source::Source;
 
 /// A public key.
@@ -58,7 +58,10 @@ pub(super) struct KnownKeys {
         Refusals<(Checked, Key, NotHeld)>,
     ),
 )]
-pub(super) async fn show(Checked(caller): Checked, Key(key): Key) -> Result<Json<PublicKeyAnswer>, Refusal> {
+pub(super) async fn show(
+    Checked(caller): Checked,
+    Key(key): Key,
+) -> Result<Json<PublicKeyAnswer>, SignerRefusal> {
     let key = caller.snapshot().public_key(&key).await.map_err(NotSigned::from)?;
     Ok(Json(PublicKeyAnswer { public_key: key.to_string() }))
 }
@@ -75,12 +78,12 @@ pub(super) async fn show(Checked(caller): Checked, Key(key): Key) -> Result<Json
     ),
 )]
 pub(super) async fn prove(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<SignerApi>>,
     Checked(caller): Checked,
     Source(source): Source,
     Key(key): Key,
     query: SignQuery,
-) -> Result<Json<ProofAnswer>, Refusal> {
+) -> Result<Json<ProofAnswer>, SignerRefusal> {
     let caller = api.signer.authenticate_client(caller, &key, &[], query.authentication.as_deref());
     let caller = caller.map_err(|refusal| Client::refused(&api, refusal, source))?;
     auth::name(caller.caller());
@@ -112,17 +115,26 @@ pub(super) async fn authorized(Checked(caller): Checked) -> Json<AuthorizedKeys>
     operation_id = "knownKeys",
     responses((status = OK, description = "their hashes", body = KnownKeys), Refusals<(Checked, Hidden)>),
 )]
-pub(super) async fn known(State(api): State<Arc<Api>>, request: Request) -> Result<Json<KnownKeys>, Refusal> {
+pub(super) async fn known(
+    State(api): State<Arc<SignerApi>>,
+    request: Request,
+) -> Result<Json<KnownKeys>, SignerRefusal> {
     // Where the rules do not tell, there is no such page, for anybody.
     if !api.signer.rules().known_keys {
-        return Err(Refusal::no_page());
+        return Err(SignerRefusal::no_page());
     }
     let Checked(caller) = Checked::from_request_parts(&mut request.into_parts().0, &api).await?;
-    let keys = caller.snapshot().known_keys().await.ok_or_else(Refusal::no_page)?;
+    let keys = caller.snapshot().known_keys().await.ok_or_else(SignerRefusal::no_page)?;
     Ok(Json(KnownKeys { known_keys: keys.iter().map(KeyHash::from).collect() }))
 }
 
 /// Any other method of `/known_keys`: the route is known only where the rules tell.
-pub(super) async fn known_by_other_method(State(api): State<Arc<Api>>) -> Result<StatusCode, Refusal> {
-    if api.signer.rules().known_keys { Ok(StatusCode::METHOD_NOT_ALLOWED) } else { Err(Refusal::no_page()) }
+pub(super) async fn known_by_other_method(
+    State(api): State<Arc<SignerApi>>,
+) -> Result<StatusCode, SignerRefusal> {
+    if api.signer.rules().known_keys {
+        Ok(StatusCode::METHOD_NOT_ALLOWED)
+    } else {
+        Err(SignerRefusal::no_page())
+    }
 }

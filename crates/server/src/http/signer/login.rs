@@ -8,9 +8,9 @@ use jwtis_signer::LoginError;
 use jwtis_signer::rules::Guard;
 
 use super::auth;
-use super::error::Refusal;
+use super::error::SignerRefusal;
 use super::promised::Refusals;
-use super::request::Api;
+use super::request::SignerApi;
 use crate::http::source::Source;
 
 /// Headers that carry the password; there is one name only.
@@ -31,21 +31,21 @@ const PASSWORD: [&str; 2] = ["password", "password"];
     ),
 )]
 pub(super) async fn login(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<SignerApi>>,
     Source(source): Source,
     headers: HeaderMap,
-) -> Result<(StatusCode, String), Refusal> {
+) -> Result<(StatusCode, String), SignerRefusal> {
     let (username, password) = (auth::first(&headers, auth::USER), auth::first(&headers, PASSWORD));
     match api.signer.login(username, password, source).await {
         Ok(token) => Ok((StatusCode::CREATED, token)),
-        Err(error) => Err(Refusal::from(error).counted(&api.metrics, "jwt", source)),
+        Err(error) => Err(SignerRefusal::from(error).counted(&api.metrics, "jwt", source)),
     }
 }
 
 /// Any other method: the route is known only where somebody can log in by the rules in force.
-pub(super) async fn other_method(State(api): State<Arc<Api>>) -> Result<StatusCode, Refusal> {
+pub(super) async fn other_method(State(api): State<Arc<SignerApi>>) -> Result<StatusCode, SignerRefusal> {
     match api.signer.rules().guard {
         Guard::Tokens(_) => Ok(StatusCode::METHOD_NOT_ALLOWED),
-        Guard::Open | Guard::Keys(_) => Err(Refusal::no_page()),
+        Guard::Open | Guard::Keys(_) => Err(SignerRefusal::no_page()),
     }
 }

@@ -16,7 +16,7 @@ use crate::http::nowhere::NOT_FOUND;
 
 /// How an answer says no.
 #[derive(Copy, Clone, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum AnswerShape {
     /// The array with one failure.
     Array,
     /// A bare text, of tokens and logins.
@@ -24,10 +24,10 @@ pub(super) enum Shape {
     /// The page of a path that is not served.
     Page,
 }
-use Shape::{Array, Page, Text};
+use AnswerShape::{Array, Page, Text};
 
 /// What any request can be answered with.
-const ANY: &[(u16, Shape)] = &[
+const ANY: &[(u16, AnswerShape)] = &[
     (400, Array),
     (403, Array),
     (417, Array),
@@ -39,32 +39,32 @@ const ANY: &[(u16, Shape)] = &[
 ];
 
 /// A step of a request, or its error: the answers with which it can end the request.
-pub(super) trait Refuses {
-    const ANSWERS: &'static [(u16, Shape)];
+pub(super) trait SignerRefuses {
+    const ANSWERS: &'static [(u16, AnswerShape)];
 }
 
 /// Whether there is such a page is for the operator to say.
 pub(super) enum Hidden {}
 
-impl Refuses for Hidden {
-    const ANSWERS: &'static [(u16, Shape)] = &[(404, Page)];
+impl SignerRefuses for Hidden {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(404, Page)];
 }
 
-impl Refuses for NotHeld {
-    const ANSWERS: &'static [(u16, Shape)] = &[(404, Array), (500, Array)];
+impl SignerRefuses for NotHeld {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(404, Array), (500, Array)];
 }
 
-impl Refuses for NotSigned {
-    const ANSWERS: &'static [(u16, Shape)] =
+impl SignerRefuses for NotSigned {
+    const ANSWERS: &'static [(u16, AnswerShape)] =
         &[(400, Array), (401, Array), (403, Array), (404, Array), (409, Array), (500, Array), (503, Array)];
 }
 
-impl Refuses for LoginError {
-    const ANSWERS: &'static [(u16, Shape)] = &[(401, Text), (404, Page), (429, Text), (500, Text)];
+impl SignerRefuses for LoginError {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(401, Text), (404, Page), (429, Text), (500, Text)];
 }
 
-impl Refuses for SwitchError {
-    const ANSWERS: &'static [(u16, Shape)] = &[(404, Page), (503, Array)];
+impl SignerRefuses for SwitchError {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(404, Page), (503, Array)];
 }
 
 /// The refusals of an operation that takes these steps, for `responses(…)`.
@@ -72,7 +72,7 @@ pub(super) struct Refusals<T>(PhantomData<T>);
 
 macro_rules! refusals {
     ($($step:ident)*) => {
-        impl<$($step: Refuses),*> IntoResponses for Refusals<($($step,)*)> {
+        impl<$($step: SignerRefuses),*> IntoResponses for Refusals<($($step,)*)> {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
                 responses(&[ANY, $($step::ANSWERS),*].concat())
             }
@@ -86,8 +86,8 @@ refusals! { A B C }
 refusals! { A B C D }
 refusals! { A B C D E }
 
-fn responses(answers: &[(u16, Shape)]) -> BTreeMap<String, RefOr<Response>> {
-    let mut by_status = BTreeMap::<u16, Vec<Shape>>::new();
+fn responses(answers: &[(u16, AnswerShape)]) -> BTreeMap<String, RefOr<Response>> {
+    let mut by_status = BTreeMap::<u16, Vec<AnswerShape>>::new();
     for (status, shape) in answers {
         by_status.entry(*status).or_default().push(*shape);
     }
@@ -97,7 +97,7 @@ fn responses(answers: &[(u16, Shape)]) -> BTreeMap<String, RefOr<Response>> {
         .collect()
 }
 
-fn refusal(status: u16, shapes: &[Shape]) -> Response {
+fn refusal(status: u16, shapes: &[AnswerShape]) -> Response {
     let mut response = ResponseBuilder::new().description(meaning(status));
     if shapes.contains(&Array) {
         let failure = ContentBuilder::new().schema(Some(Ref::from_schema_name("Failure")));

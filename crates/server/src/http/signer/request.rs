@@ -15,22 +15,22 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use super::error::Refusal;
-use super::promised::{Refuses, Shape};
+use super::error::SignerRefusal;
+use super::promised::{AnswerShape, SignerRefuses};
 use crate::http::limits::Limits;
 use crate::metrics::Metrics;
 
 /// What handlers work with.
-pub(super) struct Api {
+pub(super) struct SignerApi {
     pub(super) signer: Signer,
     pub(super) metrics: Arc<Metrics>,
     pub(super) limits: Limits,
     pub(super) max_body_bytes: usize,
 }
 
-impl Api {
+impl SignerApi {
     /// Counts a refusal, and makes an answer of it.
-    pub(super) fn refused(&self, about: &About, error: NotSigned, source: IpAddr) -> Refusal {
+    pub(super) fn refused(&self, about: &About, error: NotSigned, source: IpAddr) -> SignerRefusal {
         self.metrics.signer().refused(about, &error, source);
         error.into()
     }
@@ -39,17 +39,17 @@ impl Api {
 /// The key in a path.
 pub(super) struct Key(pub(super) PublicKeyHash);
 
-impl Refuses for Key {
-    const ANSWERS: &'static [(u16, Shape)] = &[(400, Shape::Array)];
+impl SignerRefuses for Key {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(400, AnswerShape::Array)];
 }
 
-impl FromRequestParts<Arc<Api>> for Key {
-    type Rejection = Refusal;
+impl FromRequestParts<Arc<SignerApi>> for Key {
+    type Rejection = SignerRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<SignerApi>) -> Result<Self, SignerRefusal> {
         let path = Path::<String>::from_request_parts(parts, api).await;
         let Path(text) =
-            path.map_err(|_| Refusal::malformed("not base58: the key in the path is no UTF-8"))?;
+            path.map_err(|_| SignerRefusal::malformed("not base58: the key in the path is no UTF-8"))?;
         Ok(Self(text.parse()?))
     }
 }
@@ -97,10 +97,10 @@ pub(super) struct SignQuery {
     pub(super) authentication: Option<String>,
 }
 
-impl FromRequestParts<Arc<Api>> for SignQuery {
+impl FromRequestParts<Arc<SignerApi>> for SignQuery {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<SignerApi>) -> Result<Self, Infallible> {
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let pairs = pairs.map(|Query(pairs)| pairs).unwrap_or_default();
         let (mut version, mut authentication) = (None, None);

@@ -12,9 +12,9 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::auth::{self, Checked, Client};
-use super::error::{Json, Refusal};
-use super::promised::{Refusals, Refuses, Shape};
-use super::request::{Api, Key, SignQuery};
+use super::error::{Json, SignerRefusal};
+use super::promised::{AnswerShape, Refusals, SignerRefuses};
+use super::request::{Key, SignQuery, SignerApi};
 use crate::http::body::{self, Arrived, BodyFault};
 use crate::http::budget::Charge;
 use crate::http::source::Source;
@@ -54,13 +54,13 @@ pub(super) struct SignatureAnswer {
     ),
 )]
 pub(super) async fn sign(
-    State(api): State<Arc<Api>>,
+    State(api): State<Arc<SignerApi>>,
     Checked(caller): Checked,
     Source(source): Source,
-    key: Result<Key, Refusal>,
+    key: Result<Key, SignerRefusal>,
     query: SignQuery,
     request: Request,
-) -> Result<Json<SignatureAnswer>, Refusal> {
+) -> Result<Json<SignatureAnswer>, SignerRefusal> {
     let started = monotonic();
     let rules = caller.snapshot();
     // Only listed keys become a label.
@@ -78,32 +78,32 @@ pub(super) async fn sign(
         api.metrics.signer().signed(&about);
         Ok(Json(SignatureAnswer { signature: signature.to_string() }))
     };
-    let answer: Result<_, Refusal> = answer.await;
-    let status = answer.as_ref().map_or_else(Refusal::status, |_| StatusCode::OK);
+    let answer: Result<_, SignerRefusal> = answer.await;
+    let status = answer.as_ref().map_or_else(SignerRefusal::status, |_| StatusCode::OK);
     api.metrics.signer().handled(listed.map(|key| key.to_string()), status.as_u16(), started.elapsed());
     answer
 }
 
-impl Refuses for Message {
-    const ANSWERS: &'static [(u16, Shape)] = &[
-        (400, Shape::Array),
-        (408, Shape::Array),
-        (413, Shape::Array),
-        (500, Shape::Array),
-        (503, Shape::Array),
+impl SignerRefuses for Message {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[
+        (400, AnswerShape::Array),
+        (408, AnswerShape::Array),
+        (413, AnswerShape::Array),
+        (500, AnswerShape::Array),
+        (503, AnswerShape::Array),
     ];
 }
 
-impl FromRequest<Arc<Api>> for Message {
-    type Rejection = Refusal;
+impl FromRequest<Arc<SignerApi>> for Message {
+    type Rejection = SignerRefusal;
 
-    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Refusal> {
+    async fn from_request(request: Request, api: &Arc<SignerApi>) -> Result<Self, SignerRefusal> {
         let (parts, body) = request.into_parts();
         let most = api.max_body_bytes;
         let arrived = body::read(&parts, body, &api.limits, most).await;
         let Arrived { bytes, charge } = arrived.map_err(|fault| refusal(fault, most))?;
         let malformed = |why: &dyn std::fmt::Display| {
-            Refusal::malformed(format!("the body must be one JSON string of hexadecimal digits: {why}"))
+            SignerRefusal::malformed(format!("the body must be one JSON string of hexadecimal digits: {why}"))
         };
         // A string alone has no members to repeat, no depth and no numbers, so `serde_json` is strict enough. `null` is the empty message,
         // as it is for Signatory.
@@ -127,23 +127,23 @@ impl ToSchema for HexMessage {
     }
 }
 
-fn refusal(fault: BodyFault, most: usize) -> Refusal {
+fn refusal(fault: BodyFault, most: usize) -> SignerRefusal {
     match fault {
         BodyFault::TooLarge => {
             let text = format!("the request body is too large: at most {most} bytes are read");
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
+            SignerRefusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", text)
         }
         BodyFault::Slow => {
             let text = "the request body took too long to arrive";
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", text)
+            SignerRefusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", text)
         }
         BodyFault::Broken => {
             let text = "the request body broke off";
-            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "body_broken", text)
+            SignerRefusal::new(StatusCode::INTERNAL_SERVER_ERROR, "body_broken", text)
         }
         BodyFault::NoRoom => {
             let text = "too many request bodies are on their way at once: try again in a second";
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", text).retry_after(RETRY_AFTER)
+            SignerRefusal::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", text).retry_after(RETRY_AFTER)
         }
     }
 }

@@ -13,14 +13,14 @@ use jwtis_signer::{NotTheAdmin, Switcher};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{Json, Refusal};
-use super::promised::{Refusals, Refuses, Shape};
-use super::request::{Api, Key, KeyHash};
+use super::error::{Json, SignerRefusal};
+use super::promised::{AnswerShape, Refusals, SignerRefuses};
+use super::request::{Key, KeyHash, SignerApi};
 use crate::http::bearer;
 use crate::http::source::Source;
 
 /// The admin, who may move switches. Nobody else learns what is wrong with the key's name.
-pub(super) struct Admin(Switcher);
+pub(super) struct SwitchCaller(Switcher);
 
 /// How the switch of a key stands.
 #[derive(Serialize, ToSchema)]
@@ -38,15 +38,15 @@ pub(super) struct SwitchAnswer {
     params(Key),
     responses(
         (status = OK, description = "off", body = SwitchAnswer),
-        Refusals<(Admin, Key, SwitchError)>,
+        Refusals<(SwitchCaller, Key, SwitchError)>,
     ),
     security(("admin" = [])),
 )]
 pub(super) async fn disable(
-    State(api): State<Arc<Api>>,
-    Admin(by): Admin,
+    State(api): State<Arc<SignerApi>>,
+    SwitchCaller(by): SwitchCaller,
     Key(key): Key,
-) -> Result<Json<SwitchAnswer>, Refusal> {
+) -> Result<Json<SwitchAnswer>, SignerRefusal> {
     api.signer.switches()?.disable(&key, &by).await?;
     Ok(Json(SwitchAnswer { public_key_hash: KeyHash::from(&key), disabled: true }))
 }
@@ -59,31 +59,31 @@ pub(super) async fn disable(
     params(Key),
     responses(
         (status = OK, description = "on", body = SwitchAnswer),
-        Refusals<(Admin, Key, SwitchError)>,
+        Refusals<(SwitchCaller, Key, SwitchError)>,
     ),
     security(("admin" = [])),
 )]
 pub(super) async fn enable(
-    State(api): State<Arc<Api>>,
-    Admin(by): Admin,
+    State(api): State<Arc<SignerApi>>,
+    SwitchCaller(by): SwitchCaller,
     Key(key): Key,
-) -> Result<Json<SwitchAnswer>, Refusal> {
+) -> Result<Json<SwitchAnswer>, SignerRefusal> {
     api.signer.switches()?.enable(&key, &by).await?;
     Ok(Json(SwitchAnswer { public_key_hash: KeyHash::from(&key), disabled: false }))
 }
 
-impl Refuses for Admin {
-    const ANSWERS: &'static [(u16, Shape)] = &[(401, Shape::Text), (503, Shape::Text)];
+impl SignerRefuses for SwitchCaller {
+    const ANSWERS: &'static [(u16, AnswerShape)] = &[(401, AnswerShape::Text), (503, AnswerShape::Text)];
 }
 
-impl FromRequestParts<Arc<Api>> for Admin {
-    type Rejection = Refusal;
+impl FromRequestParts<Arc<SignerApi>> for SwitchCaller {
+    type Rejection = SignerRefusal;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Refusal> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<SignerApi>) -> Result<Self, SignerRefusal> {
         let Ok(Source(source)) = Source::from_request_parts(parts, api).await;
         let token = parts.headers.get(header::AUTHORIZATION).and_then(|value| bearer::of(value, "Bearer"));
         let token = token.and_then(|token| BearerSecret::parse(std::str::from_utf8(token).ok()?).ok());
-        let denied = |denied: NotTheAdmin| Refusal::from(denied).counted(&api.metrics, "admin", source);
+        let denied = |denied: NotTheAdmin| SignerRefusal::from(denied).counted(&api.metrics, "admin", source);
         api.signer.admin(token.as_ref()).await.map(Self).map_err(denied)
     }
 }

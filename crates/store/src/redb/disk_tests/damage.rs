@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Contents, Disk, Order, contents_of, step};
-use crate::redb::{engine::Engine, error::EngineError, header::Header};
+use crate::redb::{engine::Engine, error::EngineError, header::FileHeader};
 
 /// The bit that names the primary slot has no checksum of its own.
 #[test]
@@ -87,6 +87,6 @@ fn the_golden_file_opens_and_a_new_one_has_the_same_header() {
         std::fs::write(path, &new).unwrap();
     }
     let golden = Disk::with(std::fs::read(path).unwrap());
-    assert_eq!(Header::read(&golden).unwrap(), Header::read(&disk).unwrap());
+    assert_eq!(FileHeader::read(&golden).unwrap(), FileHeader::read(&disk).unwrap());
     assert_eq!(contents_of(&Engine::open(Arc::new(golden)).unwrap()), contents);
 }
