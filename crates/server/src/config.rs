@@ -1,6 +1,6 @@
 //! The configuration of the server: one model, four layers of values, one typed result.
 //!
-//! [`model`] says what there is, [`layer`] which value of several counts and where it came from, [`reading`] turns it into the model's
+//! `model` says what there is, `layer` which value of several counts and where it came from, `reading` turns it into the model's
 //! types. The files beside them judge one section each. All faults are found together.
 
 mod address;
@@ -206,7 +206,11 @@ pub(crate) fn path_in_file(
         layers.expand(row, environment);
     }
     let reading = FileReading::new(&layers, environment);
-    let _: Model = reading.model();
+    let StoreSection { path, witness, password_file, .. } = reading.model::<Model>().store;
+    // A value of the wrong type is a fault, never the default: that would be another store.
+    for setting in [path, witness, password_file] {
+        let _ = reading.get(&setting);
+    }
     let mut faults = reading.findings().faults;
     faults.extend(layers.findings.faults.iter().cloned());
     if faults.is_empty() { Ok(layers.path(name)) } else { Err(faults) }

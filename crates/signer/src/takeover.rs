@@ -33,9 +33,7 @@ impl Joins for WatermarkRecord {
     const KIND: &'static str = "watermark";
 
     fn join(&self, other: &Self) -> Self {
-        // Neither copy is the own one: where one does not know the message, neither does the join.
-        let (one, two) = (self.watermark.join(other.watermark), other.watermark.join(self.watermark));
-        Self { id: self.id, watermark: if two.digest().is_none() { two } else { one } }
+        Self { id: self.id, watermark: self.watermark.join(other.watermark) }
     }
 
     fn name(&self) -> String {

@@ -2,14 +2,14 @@
 //!
 //! | Module | Feature | For |
 //! |---|---|---|
-//! | [`forge`], [`consensus`] | | Tezos messages, forged without the decoder |
-//! | [`random`] | | numbers that a seed brings back |
-//! | [`clock`] | `clock` | time and randomness set by hand |
-//! | [`log`] | `log` | what a test logs |
-//! | [`http`] | `http` | requests to a router, and answers compared with the OpenAPI document |
-//! | [`process`] | `process` | the program itself, its clients, and other people's programs |
-//! | [`issuer`] | `issuer` | an issuer, and use cases that run at once in a chosen order |
-//! | [`signer`] | `signer` | signers, vaults, hooks and watermarks that do as they are told |
+//! | `forge`, `consensus` | | Tezos messages, forged without the decoder |
+//! | `random` | | numbers that a seed brings back |
+//! | `clock` | `clock` | time and randomness set by hand |
+//! | `log` | `log` | what a test logs |
+//! | `http` | `http` | requests to a router, and answers compared with the OpenAPI document |
+//! | `process` | `process` | the program itself, its clients, and other people's programs |
+//! | `issuer` | `issuer` | an issuer, and use cases that run at once in a chosen order |
+//! | `signer` | `signer` | signers, vaults, hooks and watermarks that do as they are told |
 //!
 //! The engine that fails on demand is `jwtis_store::testing::Faulty`: it needs what the store shows to nobody else.
 //! Unit tests inside `src/` of a crate cannot share that crate's own types with this kit; integration tests can.

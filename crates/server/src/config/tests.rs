@@ -290,6 +290,22 @@ fn the_strict_profile_changes_defaults_and_nothing_that_was_given() {
     assert_eq!(config.warnings, []);
 }
 
+/// A command that went on with the default would change another store.
+#[test]
+fn the_store_of_a_command_is_that_of_the_file_or_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwtis.yaml");
+    for (value, name) in [("path: {a: /x}", "path"), ("path: [/x]", "path"), ("witness: {a: /x}", "witness")]
+    {
+        std::fs::write(&file, format!("store: {{{value}}}")).unwrap();
+        let faults = path_in_file(&file, "store.path", &|_| None).unwrap_err();
+        let wanted = format!("store.{name} must be one value");
+        assert!(faults.iter().any(|fault| fault.to_string().contains(&wanted)), "{value}");
+    }
+    std::fs::write(&file, "store: {path: /x}").unwrap();
+    assert_eq!(path_in_file(&file, "store.path", &|_| None).unwrap().unwrap(), Path::new("/x"));
+}
+
 #[test]
 fn a_log_filter_that_drops_the_audit_trail_gets_a_warning() {
     let warnings = Given::nothing().variable("JWTIS_LOG", "warn").warnings();

@@ -38,6 +38,10 @@ impl NewFile {
 
     /// As [`Self::beside`], for a file that stays open under the lock of its place.
     pub(super) fn beside_under(target: &Path, lock: Lock) -> Result<(Self, LockedFile), OpenError> {
+        if target.file_name().is_some_and(is_temporary) {
+            let reserved = "its name is one of a copy that is being made, which a start removes; hint: choose a name that does not end in .new-NUMBER-NUMBER";
+            return Err(OpenError::Io(io::Error::new(io::ErrorKind::InvalidInput, reserved)));
+        }
         for attempt in 0..1000_u32 {
             let temporary = paths::sibling(target, &format!("new-{}-{attempt}", std::process::id()))?;
             let mut options = OpenOptions::new();
@@ -137,10 +141,15 @@ fn remove_leftover(path: &Path) -> io::Result<bool> {
     let ours = head == MAGIC || head.iter().all(|byte| *byte == 0);
     let private = file.metadata()?.permissions().mode() & 0o077 == 0;
     let free = file.try_lock().is_ok();
-    if ours && private && free {
+    // A store that somebody has opened has these beside it; a copy that is being made has not.
+    let opened = ["lock", "witness"].iter().any(|suffix| {
+        paths::sibling(path, suffix).is_ok_and(|beside| paths::exists(&beside).unwrap_or(true))
+    });
+    let leftover = ours && private && free && !opened;
+    if leftover {
         std::fs::remove_file(path)?;
     }
-    Ok(ours && private && free)
+    Ok(leftover)
 }
 
 /// Names of files that are being made: `<name>.new-<process>-<number>`; in releases before the lock file also
@@ -198,6 +207,9 @@ mod tests {
         write(&at("shared.new-1-0"), &image);
         std::fs::set_permissions(at("shared.new-1-0"), std::fs::Permissions::from_mode(0o644)).unwrap();
         std::fs::create_dir(at("folder.new-1-0")).unwrap();
+        write(&at("opened.new-1-0"), &image);
+        write(&at("opened.new-1-0.lock"), b"");
+        assert!(NewFile::beside(&at("backup.new-2026-11")).is_err(), "a start would remove it");
         let (living, file) = NewFile::beside(&at("living.db")).unwrap();
         // As between the end of the writing and the renaming.
         drop(file);
@@ -207,7 +219,9 @@ mod tests {
         for name in gone.iter().chain(&["empty.new-1-0"]) {
             assert!(!at(name).exists(), "{name} stays");
         }
-        for name in stays.iter().chain(&["letters.new-1-0", "shared.new-1-0", "folder.new-1-0"]) {
+        for name in
+            stays.iter().chain(&["letters.new-1-0", "shared.new-1-0", "folder.new-1-0", "opened.new-1-0"])
+        {
             assert!(at(name).exists(), "{name} is gone");
         }
         living.place().unwrap();

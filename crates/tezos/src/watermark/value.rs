@@ -77,16 +77,15 @@ impl Watermark {
 
     /// The watermark that forbids all that either forbids.
     ///
-    /// The higher one stands, with its time. At equal level and round the own digest stands unless the other has a different one, and none
-    /// is taken from the other: once nothing may be signed again there, no further join changes that. Of two times the later one stands,
-    /// with the allowance of which more is used up.
+    /// The higher one stands, with its time. At equal level and round a digest stands only if both have it: once either side signs nothing
+    /// again there, no further join changes that. Of two times the later one stands, with the allowance of which more is used up.
     #[must_use]
     pub fn join(self, other: Self) -> Self {
         match self.level_and_round().cmp(&other.level_and_round()) {
             Ordering::Less => other,
             Ordering::Greater => self,
             Ordering::Equal => {
-                let digest = self.digest.filter(|own| other.digest.is_none_or(|other| other == *own));
+                let digest = self.digest.filter(|_| self.digest == other.digest);
                 let pace = match (self.pace, other.pace) {
                     (Some(one), Some(two)) => Some(one.join(two)),
                     (one, two) => one.or(two),

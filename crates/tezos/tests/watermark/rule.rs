@@ -188,6 +188,6 @@ fn joined_watermarks_by_name() {
         assert_eq!(two.join(one), wanted, "{name}, the other way");
     }
     let (known, unknown) = (watermark(5, 1, 1), watermark(5, 1, 0));
-    assert_eq!(known.join(unknown), known, "the own digest stays");
+    assert_eq!(known.join(unknown), unknown, "what either side does not sign again is not signed again");
     assert_eq!(unknown.join(known), unknown, "a digest is never taken from outside");
 }
