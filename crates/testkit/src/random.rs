@@ -16,15 +16,16 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
+    /// A number below the bound; 0 where the bound is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.next().checked_rem(bound).unwrap_or(0)
     }
 
     pub fn one_in(&mut self, bound: u64) -> bool {
         self.below(bound) == 0
     }
 
-    /// An index into something of this length.
+    /// An index into something of this length; 0 where that is empty.
     pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap()
     }
