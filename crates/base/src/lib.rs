@@ -21,4 +21,4 @@ pub use env::{Clock, Entropy, Env, NoEntropy, Timestamp};
 pub use inactive::Inactive;
 pub use registration_id::{InvalidRegistrationId, RegistrationId};
 pub use session_id::{InvalidSessionId, SessionId};
-pub use ttl::{Ttl, TtlError};
+pub use ttl::{Ttl, TtlError, parse_duration};

@@ -107,6 +107,14 @@ impl FromStr for Ttl {
     }
 }
 
+/// A Go duration string of any length, below a second too.
+///
+/// # Errors
+/// As for a [`Ttl`], but for its shortest duration.
+pub fn parse_duration(text: &str) -> Result<Duration, TtlError> {
+    parse_nanos(text).map(Duration::from_nanos)
+}
+
 /// Nanoseconds of a Go duration string; zero is allowed here.
 fn parse_nanos(text: &str) -> Result<u64, TtlError> {
     let grammar = || TtlError::Grammar(text.chars().take(64).collect());

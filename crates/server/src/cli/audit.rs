@@ -77,7 +77,11 @@ impl AuditCommand {
             Self::List(list) => list.run(out),
             Self::Export { after, trail } => {
                 let source = trail.open()?;
-                let mut after = *after;
+                let (mut after, last) = (*after, source.last()?);
+                if after > last {
+                    return Err(Failure::refused(format!("the trail ends at number {last}, before {after}"))
+                        .hint("the store has gone back since: its new records have numbers that you know for others; export all of it anew, into another file"));
+                }
                 loop {
                     let page = source.page(after)?;
                     let Some(last) = page.records.last() else { return Ok(()) };

@@ -42,9 +42,16 @@ impl Default for HttpConfig {
 impl HttpConfig {
     pub(super) fn of(reading: &FileReading<'_>, section: &HttpSection) -> Self {
         let most = reading.get(&section.max_connections_per_source);
+        let before = reading.faults();
+        let allowed_hosts: BTreeSet<_> = reading.commas(&section.allowed_hosts).into_iter().collect();
+        // Without a name the server would answer to any.
+        let names_nobody = allowed_hosts.is_empty() && reading.is_given(&section.allowed_hosts);
+        if names_nobody && reading.faults() == before {
+            reading.fault(section.allowed_hosts.at, "it names nobody; name the server, or leave it out");
+        }
         Self {
             allowed_origins: reading.commas(&section.allowed_origins).into_iter().collect(),
-            allowed_hosts: reading.commas(&section.allowed_hosts).into_iter().collect(),
+            allowed_hosts,
             trusted_proxies: trusted_proxies(reading, &section.trusted_proxies).map(Arc::new),
             idle_timeout: reading.get(&section.idle_timeout).map(Ttl::as_duration).unwrap_or_default(),
             max_connections_per_source: most.map(|most| most.0),

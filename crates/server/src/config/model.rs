@@ -132,13 +132,13 @@ pub(super) struct IssuerSection {
     #[schemars(extend("setting" = "DURATION", "default" = "720h", "flag" = "-r --refreshTTL --refresh-ttl", "env" = "JWTIS_REFRESH_TTL"))]
     pub(super) refresh_ttl: Setting<Ttl>,
     /// Longest life of an access token that anybody can ask for, the admin too. Without it there is no such limit.
-    #[schemars(extend("setting" = "DURATION", "flag" = "--max-auth-ttl", "env" = "JWTIS_MAX_AUTH_TTL"))]
+    #[schemars(extend("setting" = "DURATION", "flag" = "--max-auth-ttl", "env" = "JWTIS_MAX_AUTH_TTL", "guard" = true))]
     pub(super) max_auth_ttl: Setting<Ttl>,
     /// Longest life of a refresh token that anybody can ask for.
-    #[schemars(extend("setting" = "DURATION", "flag" = "--max-refresh-ttl", "env" = "JWTIS_MAX_REFRESH_TTL"))]
+    #[schemars(extend("setting" = "DURATION", "flag" = "--max-refresh-ttl", "env" = "JWTIS_MAX_REFRESH_TTL", "guard" = true))]
     pub(super) max_refresh_ttl: Setting<Ttl>,
     /// Longest life of a key set that anybody can ask for.
-    #[schemars(extend("setting" = "DURATION", "flag" = "--max-expiry", "env" = "JWTIS_MAX_EXPIRY"))]
+    #[schemars(extend("setting" = "DURATION", "flag" = "--max-expiry", "env" = "JWTIS_MAX_EXPIRY", "guard" = true))]
     pub(super) max_expiry: Setting<Ttl>,
     /// When a renewal makes a new refresh token, for clients that do not say: noRefresh, refreshOnExpire or refreshBoth.
     #[schemars(extend("setting" = "NAME", "default" = "noRefresh", "flag" = "--refreshStrategy --refresh-strategy", "env" = "JWTIS_REFRESH_STRATEGY"))]
@@ -210,14 +210,14 @@ pub(super) struct HttpSection {
     #[schemars(extend("setting" = "ORIGINS", "flag" = "--allowed-origins", "env" = "JWTIS_ALLOWED_ORIGINS"))]
     pub(super) allowed_origins: Placed<CommaList<Origin>>,
     /// Names by which clients call this server, beside addresses, `localhost` and those of the certificate. Requests for other names get 421: always on listeners of this machine alone, elsewhere where this is given.
-    #[schemars(extend("setting" = "NAMES", "flag" = "--allowed-hosts", "env" = "JWTIS_ALLOWED_HOSTS"))]
+    #[schemars(extend("setting" = "NAMES", "flag" = "--allowed-hosts", "env" = "JWTIS_ALLOWED_HOSTS", "guard" = true))]
     pub(super) allowed_hosts: Placed<CommaList<HostName>>,
     pub(super) trusted_proxies: ProxiesSection,
     /// How long a connection may wait for its next request. Keep it longer than load balancers keep theirs, which is often 60s.
     #[schemars(extend("setting" = "DURATION", "default" = "90s"))]
     pub(super) idle_timeout: Setting<Ttl>,
     /// Most connections at once of one IPv4 address or IPv6 /64 network to one listener. Unless given: half of all. Trusted proxies have no such limit.
-    #[schemars(extend("setting" = "NUMBER"))]
+    #[schemars(extend("setting" = "NUMBER", "guard" = true))]
     pub(super) max_connections_per_source: Setting<Connections>,
 }
 

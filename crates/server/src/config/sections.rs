@@ -127,7 +127,7 @@ pub(super) struct WatermarkSection {
     #[schemars(extend("takes" = "nothing", "restart" = true))]
     pub(super) config: Setting<String>,
     /// How far a level may rise from a watermark whose time is unknown: an imported one. Where the time is known, time alone counts.
-    #[schemars(extend("takes" = "number of levels", "default" = "a week of blocks"))]
+    #[schemars(extend("takes" = "number of levels", "default" = "a week of blocks", "guard" = true))]
     pub(super) max_jump: Setting<JumpText>,
     /// Chains by their id. A key always has room for a watermark on them.
     #[schemars(extend("takes" = "mapping", "default" = "none"))]
@@ -140,10 +140,10 @@ pub(super) struct WatermarkSection {
 #[schemars(extend("takes" = "mapping", "default" = "required", "name" = "NAME"))]
 pub(super) struct ChainSection {
     /// The shortest time between two blocks, from 100ms to 1h. Levels may rise twice as fast. The default is mainnet's since Tallinn.
-    #[schemars(extend("takes" = "DURATION", "default" = "6s"))]
+    #[schemars(extend("takes" = "DURATION", "default" = "6s", "guard" = true))]
     pub(super) block_time: Setting<BlockTimeText>,
     /// As above. `off`: nothing bounds the levels of this chain. For sandboxes.
-    #[schemars(extend("takes" = "number of levels, or `off`", "default" = "`watermark.max_jump`"))]
+    #[schemars(extend("takes" = "number of levels, or `off`", "default" = "`watermark.max_jump`", "guard" = true))]
     pub(super) max_jump: Setting<JumpText>,
 }
 

@@ -343,7 +343,8 @@ fn lists_are_written_as_lists_or_between_commas() {
     let proxies = http.trusted_proxies.unwrap();
     assert_eq!(proxies.header, ProxyHeaderKind::XForwardedFor);
     assert!(proxies.trust("10.9.9.9".parse().unwrap()) && !proxies.trust("11.0.0.1".parse().unwrap()));
-    assert!(Given::file(rows).flag("http.allowed_hosts", "").load().unwrap().http.allowed_hosts.is_empty());
+    let faults = Given::file(rows).flag("http.allowed_hosts", "").load().unwrap_err();
+    assert_eq!(faults, ["--allowed-hosts: it names nobody; name the server, or leave it out"]);
 }
 
 #[test]

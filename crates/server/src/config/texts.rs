@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jwtis_base::{Ttl, TtlError};
+use jwtis_base::{Ttl, TtlError, parse_duration};
 use jwtis_tezos::watermark::jump::{BlockTime, MaxJump};
 use jwtis_tezos::{PublicKey, PublicKeyError, PublicKeyHash};
 
@@ -119,10 +119,10 @@ impl FromStr for BlockTimeText {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let time = text.parse::<Ttl>().map_err(|error| error.to_string())?;
+        let time = parse_duration(text).map_err(|error| error.to_string())?;
         let (shortest, longest) = (BlockTime::SHORTEST, BlockTime::LONGEST);
         let wanted = || format!("write a duration from {shortest:?} to {longest:?}");
-        BlockTime::new(time.as_duration()).map(Self).ok_or_else(wanted)
+        BlockTime::new(time).map(Self).ok_or_else(wanted)
     }
 }
 
